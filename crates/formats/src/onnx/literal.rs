@@ -1,0 +1,174 @@
+//! Arrays of an ONNX file, inside it or in files beside it.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path};
+
+use brickwork_graph::Literal;
+use brickwork_tensor::Nd;
+use half::{bf16, f16};
+
+use super::proto::Tensor;
+
+/// The array in `tensor`; external data is looked for under `folder`.
+///
+/// # Errors
+/// In words, without the tensor's name.
+pub(super) fn literal(tensor: &Tensor, folder: Option<&Path>) -> Result<Literal, String> {
+    let shape = tensor
+        .dims
+        .iter()
+        .map(|&dim| {
+            usize::try_from(dim).map_err(|_| format!("negative extent in shape {:?}", tensor.dims))
+        })
+        .collect::<Result<Vec<usize>, String>>()?;
+    let volume = shape
+        .iter()
+        .try_fold(1usize, |volume, &extent| volume.checked_mul(extent))
+        .ok_or_else(|| format!("shape {shape:?} is too large"))?;
+    let external;
+    let raw = if tensor.data_location == 1 {
+        external = read_external(tensor, folder)?;
+        Some(external.as_slice())
+    } else {
+        tensor.raw_data.as_deref()
+    };
+    let found = Found { tensor, raw, volume };
+    match tensor.data_type {
+        1 => found.floats(4, |b| f32::from_le_bytes(array(b)), |t| t.float_data.clone()),
+        10 => found.floats(
+            2,
+            |b| f16::from_le_bytes(array(b)).to_f32(),
+            |t| t.int32_data.iter().map(|&x| f16::from_bits(x as u16).to_f32()).collect(),
+        ),
+        16 => found.floats(
+            2,
+            |b| bf16::from_le_bytes(array(b)).to_f32(),
+            |t| t.int32_data.iter().map(|&x| bf16::from_bits(x as u16).to_f32()).collect(),
+        ),
+        11 => found.floats(
+            8,
+            |b| f64::from_le_bytes(array(b)) as f32,
+            |t| t.double_data.iter().map(|&x| x as f32).collect(),
+        ),
+        7 => found.ints(8, |b| i64::from_le_bytes(array(b)), |t| t.int64_data.clone()),
+        6 => found.ints(4, |b| i64::from(i32::from_le_bytes(array(b))), from_int32),
+        5 => found.ints(2, |b| i64::from(i16::from_le_bytes(array(b))), from_int32),
+        4 => found.ints(2, |b| i64::from(u16::from_le_bytes(array(b))), from_int32),
+        3 => found.ints(1, |b| i64::from(b[0] as i8), from_int32),
+        2 | 9 => found.ints(1, |b| i64::from(b[0]), from_int32),
+        12 => found.ints(4, |b| i64::from(u32::from_le_bytes(array(b))), from_uint64),
+        13 => found.ints(8, |b| u64::from_le_bytes(array(b)) as i64, from_uint64),
+        other => return Err(format!("data type {other} is not supported")),
+    }
+    .map(|data| data.shaped(shape))
+}
+
+fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    std::array::from_fn(|k| bytes[k])
+}
+
+fn from_int32(tensor: &Tensor) -> Vec<i64> {
+    tensor.int32_data.iter().map(|&x| i64::from(x)).collect()
+}
+
+fn from_uint64(tensor: &Tensor) -> Vec<i64> {
+    tensor.uint64_data.iter().map(|&x| x as i64).collect()
+}
+
+struct Found<'a> {
+    tensor: &'a Tensor,
+    raw: Option<&'a [u8]>,
+    volume: usize,
+}
+
+enum Flat {
+    Floats(Vec<f32>),
+    Ints(Vec<i64>),
+}
+
+impl Flat {
+    fn shaped(self, shape: Vec<usize>) -> Literal {
+        match self {
+            Self::Floats(data) => Literal::Floats(Nd::new(shape, data)),
+            Self::Ints(data) => Literal::Ints(Nd::new(shape, data)),
+        }
+    }
+}
+
+impl Found<'_> {
+    fn elements<T>(
+        &self,
+        size: usize,
+        element: impl Fn(&[u8]) -> T,
+        listed: impl Fn(&Tensor) -> Vec<T>,
+    ) -> Result<Vec<T>, String> {
+        let Some(raw) = self.raw else {
+            let list = listed(self.tensor);
+            if list.len() == self.volume {
+                return Ok(list);
+            }
+            return Err(self.misfit(list.len(), "numbers"));
+        };
+        if self.volume.checked_mul(size) != Some(raw.len()) {
+            return Err(self.misfit(raw.len(), "bytes"));
+        }
+        Ok(raw.chunks_exact(size).map(element).collect())
+    }
+
+    fn misfit(&self, found: usize, unit: &str) -> String {
+        format!("shape {:?} needs {} numbers, found {found} {unit}", self.tensor.dims, self.volume)
+    }
+
+    fn floats(
+        &self,
+        size: usize,
+        element: impl Fn(&[u8]) -> f32,
+        listed: impl Fn(&Tensor) -> Vec<f32>,
+    ) -> Result<Flat, String> {
+        self.elements(size, element, listed).map(Flat::Floats)
+    }
+
+    fn ints(
+        &self,
+        size: usize,
+        element: impl Fn(&[u8]) -> i64,
+        listed: impl Fn(&Tensor) -> Vec<i64>,
+    ) -> Result<Flat, String> {
+        self.elements(size, element, listed).map(Flat::Ints)
+    }
+}
+
+fn read_external(tensor: &Tensor, folder: Option<&Path>) -> Result<Vec<u8>, String> {
+    let entry =
+        |key: &str| tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
+    let location = entry("location").ok_or("external data without a location")?;
+    let folder = folder.ok_or("external data, but the model did not come from a file")?;
+    let plain = Path::new(location).components().all(|part| matches!(part, Component::Normal(_)));
+    if !plain || location.is_empty() {
+        return Err(format!("external data at `{location}`, which is outside the model's folder"));
+    }
+    let number = |key: &str| -> Result<Option<u64>, String> {
+        let parse =
+            |text: &str| text.parse().map_err(|_| format!("external data with {key} `{text}`"));
+        entry(key).map(parse).transpose()
+    };
+    let path = folder.join(location);
+    let failed = |error: std::io::Error| format!("external data at `{location}`: {error}");
+    let mut file = File::open(&path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    let offset = number("offset")?.unwrap_or(0);
+    let rest = size.checked_sub(offset).ok_or_else(|| {
+        format!("external data at offset {offset} of `{location}`, which has {size} bytes")
+    })?;
+    let length = number("length")?.unwrap_or(rest);
+    if length > rest {
+        return Err(format!(
+            "{length} bytes of external data at offset {offset} of `{location}`, which has {size}"
+        ));
+    }
+    let mut bytes = vec![0; usize::try_from(length).map_err(|_| "external data is too large")?];
+    file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+    file.read_exact(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}

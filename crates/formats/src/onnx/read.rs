@@ -1,0 +1,248 @@
+//! Bytes to a graph.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+use brickwork_graph::{Attr, Attrs, Builder, Dim, Form, Graph, Literal, Shape};
+use prost::Message;
+
+use super::literal::literal;
+use super::proto::{self, Attribute, Extent};
+use crate::error::ReadError;
+
+/// Operator sets that can be read.
+const OPSETS: std::ops::RangeInclusive<i64> = 7..=21;
+
+/// How to read a model whose file leaves something open.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// Height and width of the input, where the file leaves them open.
+    pub size: Option<[usize; 2]>,
+}
+
+/// Reads the ONNX file at `path`, with external data beside it.
+///
+/// The batch is left open even where the file fixes it.
+///
+/// # Errors
+/// If the file cannot be read, is no ONNX file, or holds anything that is not supported; all such
+/// things are listed.
+pub fn load(path: &Path, options: &ReadOptions) -> Result<Graph, ReadError> {
+    let bytes =
+        std::fs::read(path).map_err(|source| ReadError::Io { path: path.into(), source })?;
+    decode(&bytes, path.parent(), options).map_err(|error| error.of_file(path))
+}
+
+/// Reads an ONNX model from `bytes`; external data is looked for in `folder`.
+///
+/// # Errors
+/// As [`load`].
+pub fn decode(
+    bytes: &[u8],
+    folder: Option<&Path>,
+    options: &ReadOptions,
+) -> Result<Graph, ReadError> {
+    let model =
+        proto::Model::decode(bytes).map_err(|error| ReadError::malformed(error.to_string()))?;
+    let Some(graph) = model.graph else {
+        return Err(ReadError::malformed("it holds no graph".to_owned()));
+    };
+    let opset = model
+        .opset_import
+        .iter()
+        .find(|set| set.domain.is_empty() || set.domain == "ai.onnx")
+        .map_or(1, |set| set.version);
+    if !OPSETS.contains(&opset) {
+        return Err(ReadError::malformed(format!(
+            "operator set {opset} is not supported, expected {} to {}; export the model again",
+            OPSETS.start(),
+            OPSETS.end()
+        )));
+    }
+    let metadata = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
+    build(graph, opset, metadata, folder, options)
+}
+
+fn build(
+    graph: proto::Graph,
+    opset: i64,
+    metadata: BTreeMap<String, String>,
+    folder: Option<&Path>,
+    options: &ReadOptions,
+) -> Result<Graph, ReadError> {
+    let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+    let inputs: Vec<&proto::ValueInfo> =
+        graph.input.iter().filter(|input| !constants.contains(input.name.as_str())).collect();
+    let fixed_batch = inputs.first().and_then(|input| first_extent(input));
+    let mut builder = Builder::new(&graph.name, opset, fixed_batch);
+    builder.metadata(metadata);
+    if !graph.sparse_initializer.is_empty() {
+        builder.problem(&graph.name, "sparse constants are not supported");
+    }
+    for input in inputs {
+        match input_shape(input, options) {
+            Ok(shape) => builder.input(&input.name, shape),
+            Err(text) => {
+                builder.problem(&input.name, text);
+                builder.input(&input.name, Shape::batched(&[1, 1, 1]));
+            }
+        }
+    }
+    for tensor in &graph.initializer {
+        match literal(tensor, folder) {
+            Ok(literal) => builder.constant(&tensor.name, literal),
+            Err(text) => {
+                builder.problem(&tensor.name, text);
+                builder.constant(
+                    &tensor.name,
+                    Literal::Floats(brickwork_tensor::Nd::filled([0], 0.0)),
+                );
+            }
+        }
+    }
+    for index in running_order(&graph.node).map_err(ReadError::malformed)? {
+        match form(&graph.node[index], folder) {
+            Ok(form) => builder.node(&form),
+            Err(text) => builder.problem(&graph.node[index].name, text),
+        }
+    }
+    for output in &graph.output {
+        builder.output(&output.name);
+    }
+    builder.finish().map_err(ReadError::from)
+}
+
+fn extents(input: &proto::ValueInfo) -> Option<&[proto::Dimension]> {
+    let shape = input.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref()?;
+    Some(&shape.dim)
+}
+
+fn first_extent(input: &proto::ValueInfo) -> Option<usize> {
+    match extents(input)?.first()?.value {
+        Some(Extent::Fixed(extent)) => usize::try_from(extent).ok(),
+        _ => None,
+    }
+}
+
+/// The shape of an input with its first axis open.
+fn input_shape(input: &proto::ValueInfo, options: &ReadOptions) -> Result<Shape, String> {
+    let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+    let elements = tensor.map_or(0, |tensor| tensor.elem_type);
+    if elements != 1 {
+        return Err(format!("the input has data type {elements}, expected 1 (float32)"));
+    }
+    let dims = extents(input).ok_or("the input has no shape")?;
+    let mut shape = vec![Dim::Batch(1)];
+    for (axis, dim) in dims.iter().enumerate().skip(1) {
+        let asked =
+            axis.checked_sub(2).and_then(|k| options.size.and_then(|size| size.get(k).copied()));
+        let stated = match &dim.value {
+            Some(Extent::Fixed(extent)) => {
+                usize::try_from(*extent).ok().filter(|&e| e > 0 && e <= 1 << 20)
+            }
+            _ => None,
+        };
+        let extent = stated.or(asked).ok_or_else(|| {
+            format!("the input's extent on axis {axis} is open; state height and width (--size)")
+        })?;
+        shape.push(Dim::Fixed(extent));
+    }
+    if dims.is_empty() {
+        return Err("the input is a scalar".to_owned());
+    }
+    Ok(Shape(shape))
+}
+
+/// Indices of nodes in an order in which they can run: the file's own where it can.
+fn running_order(nodes: &[proto::Node]) -> Result<Vec<usize>, String> {
+    let mut makers: HashMap<&str, usize> = HashMap::new();
+    for (index, node) in nodes.iter().enumerate() {
+        for output in node.output.iter().filter(|name| !name.is_empty()) {
+            makers.entry(output).or_insert(index);
+        }
+    }
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mark {
+        New,
+        Open,
+        Done,
+    }
+    let mut marks = vec![Mark::New; nodes.len()];
+    let mut order = Vec::with_capacity(nodes.len());
+    for start in 0..nodes.len() {
+        // Depth first, without recursion: (node, next input to look at).
+        let mut stack = vec![(start, 0)];
+        while let Some((index, next)) = stack.pop() {
+            if marks[index] == Mark::Done {
+                continue;
+            }
+            marks[index] = Mark::Open;
+            let waiting = nodes[index].input.iter().enumerate().skip(next).find_map(|(k, name)| {
+                let maker = *makers.get(name.as_str())?;
+                (marks[maker] != Mark::Done).then_some((k, maker))
+            });
+            match waiting {
+                None => {
+                    marks[index] = Mark::Done;
+                    order.push(index);
+                }
+                Some((_, maker)) if marks[maker] == Mark::Open => {
+                    return Err(format!(
+                        "its nodes form a cycle through `{}`",
+                        nodes[maker].output.join("`, `")
+                    ));
+                }
+                Some((k, maker)) => {
+                    stack.push((index, k));
+                    stack.push((maker, 0));
+                }
+            }
+        }
+    }
+    Ok(order)
+}
+
+fn form(node: &proto::Node, folder: Option<&Path>) -> Result<Form, String> {
+    if node.output.first().is_none_or(String::is_empty) {
+        return Err(format!("a {} node has no result", node.op_type));
+    }
+    let attrs = node
+        .attribute
+        .iter()
+        .map(|attr| attribute(attr, folder).map(|value| (attr.name.clone(), value)))
+        .collect::<Result<Attrs, String>>()?;
+    Ok(Form {
+        name: node.name.clone(),
+        kind: node.op_type.clone(),
+        domain: node.domain.clone(),
+        inputs: node.input.clone(),
+        outputs: node.output.clone(),
+        attrs,
+    })
+}
+
+fn attribute(attr: &Attribute, folder: Option<&Path>) -> Result<Attr, String> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    // Old files leave the type out; then the one field that is there tells.
+    Ok(match attr.kind {
+        1 => Attr::Float(attr.f.unwrap_or(0.0)),
+        2 => Attr::Int(attr.i.unwrap_or(0)),
+        3 => Attr::Text(text(attr.s.as_deref().unwrap_or_default())),
+        6 => Attr::Floats(attr.floats.clone()),
+        7 => Attr::Ints(attr.ints.clone()),
+        8 => Attr::Texts(attr.strings.iter().map(|bytes| text(bytes)).collect()),
+        0 | 4 => match (&attr.t, attr.f, attr.i, &attr.s) {
+            (Some(tensor), ..) => Attr::Literal(
+                literal(tensor, folder)
+                    .map_err(|why| format!("attribute `{}`: {why}", attr.name))?,
+            ),
+            (None, Some(x), ..) => Attr::Float(x),
+            (None, None, Some(x), _) => Attr::Int(x),
+            (None, None, None, Some(bytes)) => Attr::Text(text(bytes)),
+            _ if !attr.floats.is_empty() => Attr::Floats(attr.floats.clone()),
+            _ if attr.g.is_some() => Attr::Other("a graph".to_owned()),
+            _ => Attr::Ints(attr.ints.clone()),
+        },
+        other => Attr::Other(format!("an attribute of type {other}")),
+    })
+}

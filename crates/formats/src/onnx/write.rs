@@ -1,0 +1,179 @@
+//! A graph to bytes, opset 17.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use brickwork_graph::{Attr, Dim, Graph, Literal, Node, Shape, SpecInput};
+use brickwork_tensor::Nd;
+use prost::Message;
+
+use super::proto::{self, Attribute, Extent};
+use crate::error::WriteError;
+use crate::file::write_atomically;
+
+/// The operator set of written files, and the IR version that goes with it.
+const OPSET: i64 = 17;
+const IR_VERSION: i64 = 8;
+
+/// Protobuf readers refuse messages from 2 GiB on.
+const LIMIT: usize = (1 << 31) - 1;
+
+/// Writes `graph` to the ONNX file at `path`, in one step: the file is complete or untouched.
+///
+/// # Errors
+/// If the file cannot be written or would exceed 2 GiB.
+pub fn save(graph: &Graph, path: &Path) -> Result<(), WriteError> {
+    let bytes = encode(graph)?;
+    write_atomically(path, &bytes)
+}
+
+/// The ONNX file of `graph`.
+///
+/// # Errors
+/// If it would exceed 2 GiB.
+pub fn encode(graph: &Graph) -> Result<Vec<u8>, WriteError> {
+    let mut literals = Literals::new(graph);
+    let node = graph.nodes().iter().map(|node| literals.node(graph, node)).collect();
+    let mut initializer: Vec<proto::Tensor> = graph
+        .values()
+        .iter()
+        .filter_map(|value| value.constant.as_ref().map(|data| floats(&value.name, data)))
+        .collect();
+    initializer.append(&mut literals.tensors);
+    let info = |ids: &[brickwork_graph::ValueId]| {
+        ids.iter().map(|&id| value_info(&graph.value(id).name, &graph.value(id).shape)).collect()
+    };
+    let model = proto::Model {
+        ir_version: IR_VERSION,
+        opset_import: vec![proto::OperatorSet { domain: String::new(), version: OPSET }],
+        producer_name: "brickwork".to_owned(),
+        producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+        graph: Some(proto::Graph {
+            node,
+            name: if graph.name().is_empty() {
+                "graph".to_owned()
+            } else {
+                graph.name().to_owned()
+            },
+            initializer,
+            input: info(graph.inputs()),
+            output: info(graph.outputs()),
+            sparse_initializer: Vec::new(),
+        }),
+        metadata_props: graph
+            .metadata()
+            .iter()
+            .map(|(key, value)| proto::Entry { key: key.clone(), value: value.clone() })
+            .collect(),
+    };
+    let size = model.encoded_len();
+    if size > LIMIT {
+        return Err(WriteError::TooLarge { bytes: size });
+    }
+    Ok(model.encode_to_vec())
+}
+
+/// Arrays that operators keep among their attributes, named after their node.
+struct Literals {
+    tensors: Vec<proto::Tensor>,
+    taken: HashSet<String>,
+}
+
+impl Literals {
+    fn new(graph: &Graph) -> Self {
+        let taken = graph.values().iter().map(|value| value.name.clone()).collect();
+        Self { tensors: Vec::new(), taken }
+    }
+
+    fn node(&mut self, graph: &Graph, node: &Node) -> proto::Node {
+        let spec = node.op.spec();
+        let mut input: Vec<String> = spec
+            .inputs
+            .iter()
+            .map(|source| match source {
+                SpecInput::Slot(slot) => {
+                    node.input(*slot).map(|id| graph.value(id).name.clone()).unwrap_or_default()
+                }
+                SpecInput::Literal(name, literal) => {
+                    self.add(&format!("{}.{name}", graph.value(node.outputs[0]).name), literal)
+                }
+                SpecInput::Absent => String::new(),
+            })
+            .collect();
+        while input.last().is_some_and(String::is_empty) {
+            input.pop();
+        }
+        proto::Node {
+            input,
+            output: node.outputs.iter().map(|&id| graph.value(id).name.clone()).collect(),
+            name: node.name.clone(),
+            op_type: node.op.kind().to_owned(),
+            attribute: spec.attrs.iter().map(|(name, attr)| attribute(name, attr)).collect(),
+            domain: String::new(),
+        }
+    }
+
+    fn add(&mut self, wanted: &str, literal: &Literal) -> String {
+        let mut name = wanted.to_owned();
+        while !self.taken.insert(name.clone()) {
+            name.push('_');
+        }
+        self.tensors.push(tensor(&name, literal));
+        name
+    }
+}
+
+fn tensor(name: &str, literal: &Literal) -> proto::Tensor {
+    match literal {
+        Literal::Floats(data) => floats(name, data),
+        Literal::Ints(data) => proto::Tensor {
+            dims: data.shape().iter().map(|&extent| extent as i64).collect(),
+            data_type: 7,
+            name: name.to_owned(),
+            raw_data: Some(data.data().iter().flat_map(|x| x.to_le_bytes()).collect()),
+            ..proto::Tensor::default()
+        },
+    }
+}
+
+fn floats(name: &str, data: &Nd<f32>) -> proto::Tensor {
+    proto::Tensor {
+        dims: data.shape().iter().map(|&extent| extent as i64).collect(),
+        data_type: 1,
+        name: name.to_owned(),
+        raw_data: Some(data.data().iter().flat_map(|x| x.to_le_bytes()).collect()),
+        ..proto::Tensor::default()
+    }
+}
+
+fn attribute(name: &str, attr: &Attr) -> Attribute {
+    let mut out = Attribute { name: name.to_owned(), ..Attribute::default() };
+    match attr {
+        Attr::Float(x) => (out.kind, out.f) = (1, Some(*x)),
+        Attr::Int(x) => (out.kind, out.i) = (2, Some(*x)),
+        Attr::Text(x) | Attr::Other(x) => (out.kind, out.s) = (3, Some(x.clone().into_bytes())),
+        Attr::Literal(x) => (out.kind, out.t) = (4, Some(tensor("", x))),
+        Attr::Floats(x) => (out.kind, out.floats) = (6, x.clone()),
+        Attr::Ints(x) => (out.kind, out.ints) = (7, x.clone()),
+        Attr::Texts(x) => {
+            (out.kind, out.strings) = (8, x.iter().map(|s| s.clone().into_bytes()).collect());
+        }
+    }
+    out
+}
+
+fn value_info(name: &str, shape: &Shape) -> proto::ValueInfo {
+    let dim = |dim: &Dim| proto::Dimension {
+        value: Some(match dim {
+            Dim::Fixed(extent) => Extent::Fixed(*extent as i64),
+            Dim::Batch(1) => Extent::Open("batch".to_owned()),
+            Dim::Batch(each) => Extent::Open(format!("{each}*batch")),
+        }),
+    };
+    let shape = proto::TensorShape { dim: shape.0.iter().map(dim).collect() };
+    let tensor_type = proto::TensorType { elem_type: 1, shape: Some(shape) };
+    proto::ValueInfo {
+        name: name.to_owned(),
+        r#type: Some(proto::Type { tensor_type: Some(tensor_type) }),
+    }
+}

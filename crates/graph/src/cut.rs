@@ -1,0 +1,143 @@
+//! From the channels that stay to the patch that removes the others, and to the one that only
+//! masks them: the two graphs must compute the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use brickwork_tensor::{Tensor, volume};
+
+use crate::build::{Problem, Problems};
+use crate::channels::{Binding, Channels, Kept, Remains};
+use crate::graph::{Graph, ValueId};
+use crate::keep::Keep;
+use crate::patch::Patch;
+
+/// The patch that removes every channel not in `keep` from weights and attributes.
+///
+/// # Errors
+/// Every node whose operator cannot express what remains.
+pub fn cut(graph: &Graph, channels: &Channels, keep: &Keep) -> Result<Patch, Problems> {
+    let mut patch = Patch::new("cutting channels");
+    for (value, bindings) in by_constant(channels) {
+        if let Some(data) = &graph.value(value).constant {
+            patch.constant(value, Arc::new(cut_constant(data, &bindings, channels, keep)));
+        }
+    }
+    let kept: BTreeMap<ValueId, (usize, Vec<usize>)> = graph
+        .value_ids()
+        .filter_map(|value| {
+            let (axis, labels) = channels.axis(value)?;
+            let indices = keep.indices(channels, labels);
+            (indices.len() < labels.len()).then_some((value, (axis, indices)))
+        })
+        .collect();
+    let remains = |value: ValueId| Remains {
+        before: graph.value(value).shape.sample(),
+        cut: kept.get(&value).map(|(axis, indices)| (*axis, indices.as_slice())),
+    };
+    let mut problems = Vec::new();
+    for id in graph.node_ids() {
+        let node = graph.node(id);
+        let around = Kept {
+            inputs: node.inputs.iter().map(|input| input.map(remains)).collect(),
+            outputs: node.outputs.iter().copied().map(remains).collect(),
+        };
+        if !around.changes() {
+            continue;
+        }
+        match node.op.resized(&around) {
+            Ok(Some(op)) => patch.op(id, op),
+            Ok(None) => {}
+            Err(error) => problems.push(Problem {
+                place: node.name.clone(),
+                kind: Some(node.op.kind().to_owned()),
+                text: error.0,
+            }),
+        }
+    }
+    if problems.is_empty() { Ok(patch) } else { Err(Problems(problems)) }
+}
+
+/// The patch that keeps every shape but zeroes the removed channels wherever a layer reads them.
+pub fn mask(graph: &Graph, channels: &Channels, keep: &Keep) -> Patch {
+    let mut patch = Patch::new("masking channels");
+    for (value, bindings) in by_constant(channels) {
+        let Some(data) = &graph.value(value).constant else { continue };
+        let mut masked = (**data).clone();
+        for binding in bindings.iter().filter(|binding| binding.reads) {
+            zero(&mut masked, binding, channels, keep);
+        }
+        patch.constant(value, Arc::new(masked));
+    }
+    patch
+}
+
+fn by_constant(channels: &Channels) -> BTreeMap<ValueId, Vec<&Binding>> {
+    let mut map: BTreeMap<ValueId, Vec<&Binding>> = BTreeMap::new();
+    for binding in channels.bindings() {
+        let known = map.entry(binding.constant).or_default();
+        // Readers of a shared constant agree, so one binding per axis is enough.
+        if known.iter().all(|other| other.axis != binding.axis) {
+            known.push(binding);
+        }
+    }
+    map
+}
+
+fn cut_constant(data: &Tensor, bindings: &[&Binding], channels: &Channels, keep: &Keep) -> Tensor {
+    // Axes that differ between blocks go first, while axis 0 still has its blocks.
+    let mut result = data.clone();
+    let (split, plain): (Vec<&Binding>, Vec<&Binding>) =
+        bindings.iter().copied().partition(|binding| binding.blocks > 1);
+    let rows = plain.iter().find(|binding| binding.axis == 0);
+    if let [binding] = split[..] {
+        return cut_blocks(data, binding, rows.copied(), channels, keep);
+    }
+    for binding in plain {
+        result = result.take(binding.axis, &keep.indices(channels, &binding.labels));
+    }
+    result
+}
+
+/// Cuts rows and, block of rows by block, the entries of another axis.
+fn cut_blocks(
+    data: &Tensor,
+    binding: &Binding,
+    rows: Option<&Binding>,
+    channels: &Channels,
+    keep: &Keep,
+) -> Tensor {
+    let each = data.shape()[0] / binding.blocks;
+    let extent = binding.labels.len() / binding.blocks;
+    let mut parts = Vec::new();
+    for block in 0..binding.blocks {
+        let all: Vec<usize> = (block * each..(block + 1) * each).collect();
+        let kept_rows: Vec<usize> = match rows {
+            Some(rows) => {
+                all.into_iter().filter(|&row| keep.has(channels, rows.labels[row])).collect()
+            }
+            None => all,
+        };
+        let labels = &binding.labels[block * extent..(block + 1) * extent];
+        let entries = keep.indices(channels, labels);
+        if !kept_rows.is_empty() && !entries.is_empty() {
+            parts.push(data.take(0, &kept_rows).take(binding.axis, &entries));
+        }
+    }
+    Tensor::concat(&parts.iter().collect::<Vec<_>>(), 0)
+}
+
+fn zero(data: &mut Tensor, binding: &Binding, channels: &Channels, keep: &Keep) {
+    let shape = data.shape().to_vec();
+    let rows_per_block = shape[0] / binding.blocks;
+    let extent = shape[binding.axis];
+    let inner = volume(&shape[binding.axis + 1..]);
+    let per_row = volume(&shape[1..]);
+    for (at, x) in data.data_mut().iter_mut().enumerate() {
+        let block = if binding.axis == 0 { 0 } else { at / per_row / rows_per_block };
+        let index = at / inner % extent;
+        if !keep.has(channels, binding.labels[block * extent + index]) {
+            *x = 0.0;
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The graph of a classifier: values, nodes, operators, channels and checked edits.
+//!
+//! The crate does no I/O and sees no data set. Operators live one to a file in `ops`; everything
+//! else asks them through [`Op`] and names none of them.
+
+mod attrs;
+mod build;
+mod channels;
+mod check;
+mod cut;
+mod fold;
+mod graph;
+mod groups;
+mod keep;
+mod lower;
+mod op;
+mod ops;
+mod patch;
+mod read;
+mod shape;
+mod simplify;
+mod text;
+mod weighted;
+
+pub use attrs::{Attr, Attrs, Literal};
+pub use build::{Builder, Problem, Problems};
+pub use channels::{Binding, Channels, FIXED, Flow, Kept, Label, Layer, Remains};
+pub use check::check;
+pub use cut::{cut, mask};
+pub use fold::row_major;
+pub use graph::{Graph, Node, NodeId, Value, ValueId};
+pub use groups::{Group, Member, Step as WhyStep, groups, why};
+pub use keep::Keep;
+pub use lower::{Epilogue, Feed, Kernel, Lower, Lowered, Prepared, Step};
+pub use op::{Absorbs, Fusion, Op, OpError, Operands, Spec, SpecInput};
+pub use ops::SUPPORTED;
+pub use patch::Patch;
+pub use read::Form;
+pub use shape::{Dim, Int, Shape};
+pub use weighted::{WeightLayout, Weighted};

@@ -1,0 +1,219 @@
+//! What all functions of two elements share: shapes, channels, and the arithmetic of shape chains.
+
+use std::sync::Arc;
+
+use brickwork_tensor::kernels::elementwise::{Binary, Walk};
+use brickwork_tensor::kernels::pointwise::Pointwise;
+use brickwork_tensor::{Buffer, Level, Nd, Order, Tensor, broadcast_shape};
+
+use super::pointwise::finish;
+use crate::channels::Flow;
+use crate::lower::{Feed, Kernel, Lower, Lowered};
+use crate::op::{Absorbs, Fusion, Op, OpError, Operands, Spec};
+use crate::read::{Known, Operand, Read, Reading};
+use crate::shape::{Dim, Int, Shape};
+
+/// A function of two elements, with multidirectional broadcasting.
+#[derive(Clone, Debug)]
+pub(crate) struct Arithmetic {
+    pub(crate) kind: &'static str,
+    pub(crate) function: Binary,
+}
+
+/// Reads `kind`; whole numbers are worked out at once with `whole`.
+pub(crate) fn read(
+    reading: &Reading<'_>,
+    kind: &'static str,
+    function: Binary,
+    whole: fn(Int, Int) -> Option<Int>,
+) -> Result<Read, OpError> {
+    if let (Operand::Ints(a), Operand::Ints(b)) = (reading.operand(0), reading.operand(1)) {
+        let shape = broadcast_shape(a.shape(), b.shape()).ok_or_else(|| clash(reading))?;
+        let (a, b) = (a.broadcast(&shape), b.broadcast(&shape));
+        let data = a.data().iter().zip(b.data()).map(|(&a, &b)| whole(a, b));
+        let data = data.collect::<Option<Vec<_>>>().ok_or_else(|| {
+            OpError::new("shape arithmetic that depends on the batch size in a way not supported")
+        })?;
+        return Ok(Read::Known(vec![Known::Ints(Arc::new(Nd::new(shape, data)))]));
+    }
+    Ok(reading.node(Arithmetic { kind, function }, 2))
+}
+
+fn clash(reading: &Reading<'_>) -> OpError {
+    let show = |slot| reading.shape(slot).map(|s| s.to_string()).unwrap_or_default();
+    OpError::new(format!("operands of shape {} and {} do not broadcast", show(0), show(1)))
+}
+
+/// The broadcast of two shapes.
+pub(crate) fn broadcast(a: &Shape, b: &Shape) -> Result<Shape, OpError> {
+    let rank = a.rank().max(b.rank());
+    let dim = |shape: &Shape, k: usize| {
+        (k + shape.rank()).checked_sub(rank).map_or(Dim::Fixed(1), |axis| shape.0[axis])
+    };
+    let dims = (0..rank).map(|k| match (dim(a, k), dim(b, k)) {
+        (x, y) if x == y => Ok(x),
+        (Dim::Fixed(1), y) => Ok(y),
+        (x, Dim::Fixed(1)) => Ok(x),
+        _ => Err(OpError::new(format!("operands of shape {a} and {b} do not broadcast"))),
+    });
+    dims.collect::<Result<_, _>>().map(Shape)
+}
+
+impl Arithmetic {
+    fn computed_same_shape(&self, operands: &Operands<'_>) -> bool {
+        matches!((operands.shape(0), operands.shape(1)), (Ok(a), Ok(b)) if a == b)
+            && operands.constant(0).is_none()
+            && operands.constant(1).is_none()
+    }
+
+    /// The constant operand as one number per channel (axis 1) of a value of `rank` axes.
+    fn per_channel(&self, operands: &Operands<'_>) -> Option<Vec<f32>> {
+        let (value, constant) = (operands.shape(0).ok()?, operands.constant(1)?);
+        if operands.constant(0).is_some() || constant.rank() > value.rank() || value.rank() < 2 {
+            return None;
+        }
+        let channels = value.0[1].fixed()?;
+        let mut shape = vec![1; value.rank()];
+        shape[1] = channels;
+        let fits = broadcast_shape(constant.shape(), &shape).is_some_and(|s| s == shape);
+        fits.then(|| constant.broadcast(&shape).into_data())
+    }
+}
+
+impl Op for Arithmetic {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn spec(&self) -> Spec {
+        Spec::slots(2)
+    }
+
+    fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+        Ok(vec![broadcast(operands.shape(0)?, operands.shape(1)?)?])
+    }
+
+    fn channels(&self, flow: &mut Flow<'_>) {
+        flow.join();
+    }
+
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        let out = lower.output(0).to_vec();
+        let order = leading_order(lower, &out);
+        let extents = order.physical(&out);
+        let (a, b) = (operand(lower, 0, &out, &order)?, operand(lower, 1, &out, &order)?);
+        let kernel = Combine {
+            function: self.function,
+            walk: Walk::new(&extents, &a.strides, &b.strides),
+            constants: [a.constant, b.constant],
+            in_place: a.whole,
+            then: lower.epilogue().pointwise.clone(),
+            level: lower.level(),
+        };
+        Ok(Lowered::kernel(kernel, order))
+    }
+
+    fn fusion(&self, operands: &Operands<'_>) -> Fusion {
+        match self.function {
+            Binary::Add if self.computed_same_shape(operands) => Fusion::Sum,
+            Binary::Mul if self.computed_same_shape(operands) => Fusion::Product,
+            Binary::Add | Binary::Mul | Binary::Sub | Binary::Div => {
+                let Some(per) = self.per_channel(operands) else { return Fusion::None };
+                let ones = vec![1.0; per.len()];
+                let zeros = vec![0.0; per.len()];
+                match self.function {
+                    Binary::Add => Fusion::Affine(ones, per),
+                    Binary::Sub => Fusion::Affine(ones, per.iter().map(|x| -x).collect()),
+                    Binary::Mul => Fusion::Affine(per, zeros),
+                    _ => Fusion::Affine(per.iter().map(|x| 1.0 / x).collect(), zeros),
+                }
+            }
+            Binary::Pow => Fusion::None,
+        }
+    }
+
+    fn absorbs(&self) -> Absorbs {
+        Absorbs { pointwise: true, ..Absorbs::default() }
+    }
+}
+
+/// The order of the computed operand that has the output's own shape, else channels-last.
+pub(crate) fn leading_order(lower: &Lower<'_>, out: &[usize]) -> Order {
+    (0..lower.slots())
+        .find_map(|slot| match lower.feed(slot) {
+            Feed::Computed(extents, order) if extents == out => Some(order.clone()),
+            _ => None,
+        })
+        .unwrap_or_else(|| Order::channels_last(out.len()))
+}
+
+struct Fed {
+    /// Strides along the output's axes, outermost in memory first.
+    strides: Vec<usize>,
+    constant: Option<Arc<Tensor>>,
+    /// Whether this is a computed value of the output's own shape and order.
+    whole: bool,
+}
+
+fn operand(
+    lower: &mut Lower<'_>,
+    slot: usize,
+    out: &[usize],
+    order: &Order,
+) -> Result<Fed, OpError> {
+    let extents = lower.extents(slot)?;
+    let whole = extents == out && matches!(lower.feed(slot), Feed::Computed(..));
+    if whole {
+        lower.want(slot, order.clone());
+    }
+    let own = if whole { order.clone() } else { lower.order(slot) };
+    let own_strides = own.strides(&extents);
+    let missing = out.len() - extents.len();
+    let strides = order
+        .axes()
+        .iter()
+        .map(|&axis| match axis.checked_sub(missing) {
+            Some(k) if extents[k] != 1 => own_strides[k],
+            _ => 0,
+        })
+        .collect();
+    Ok(Fed { strides, constant: lower.optional_constant(slot).cloned(), whole })
+}
+
+struct Combine {
+    function: Binary,
+    walk: Walk,
+    constants: [Option<Arc<Tensor>>; 2],
+    in_place: bool,
+    then: Option<Pointwise>,
+    level: Level,
+}
+
+impl Combine {
+    fn operands<'a>(&'a self, inputs: &[&'a [f32]]) -> (&'a [f32], &'a [f32]) {
+        match &self.constants {
+            [Some(a), Some(b)] => (a.data(), b.data()),
+            [Some(a), None] => (a.data(), inputs[0]),
+            [None, Some(b)] => (inputs[0], b.data()),
+            [None, None] => (inputs[0], inputs[1]),
+        }
+    }
+}
+
+impl Kernel for Combine {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        let (a, b) = self.operands(inputs);
+        self.walk.run(self.function, a, b, outputs[0], self.level);
+        finish(self.then.as_ref(), outputs[0], self.level);
+    }
+
+    fn works_in_place(&self) -> bool {
+        self.in_place
+    }
+
+    fn update(&self, first: &mut [f32], others: &[&[f32]]) {
+        let b = self.constants[1].as_ref().map_or_else(|| others[0], |b| b.data());
+        self.walk.update(self.function, first, b, self.level);
+        finish(self.then.as_ref(), first, self.level);
+    }
+}

@@ -1,0 +1,138 @@
+//! BatchNormalization in inference: `scale * (x - mean) / sqrt(variance + epsilon) + bias`, per channel.
+
+use brickwork_tensor::kernels::pointwise::Pointwise;
+use brickwork_tensor::kernels::rows::scale_rows;
+use brickwork_tensor::{Buffer, Level, Order};
+
+use super::conv::split_clamp;
+use super::pointwise::finish;
+use crate::attrs::Attr;
+use crate::channels::Flow;
+use crate::lower::{Kernel, Lower, Lowered};
+use crate::op::{Absorbs, Fusion, Op, OpError, Operands, Spec};
+use crate::read::{Read, Reading};
+use crate::shape::Shape;
+
+/// Operands: value `[n, c, ...]`, then scale, bias, mean and variance `[c]`.
+#[derive(Clone, Debug)]
+struct BatchNormalization {
+    epsilon: f32,
+}
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    reading.ignore(&["momentum", "is_test"]);
+    if reading.int_or("spatial", 1)? != 1 {
+        return Err(OpError::new("spatial 0 is not supported"));
+    }
+    if reading.int_or("training_mode", 0)? != 0 {
+        return Err(OpError::new("it is in training mode; export the model in evaluation mode"));
+    }
+    let epsilon = reading.float_or("epsilon", 1e-5)?;
+    Ok(reading.node(BatchNormalization { epsilon }, 5))
+}
+
+impl BatchNormalization {
+    /// The same as `scale[c] * x + shift[c]`.
+    fn affine(&self, operand: impl Fn(usize) -> Option<Vec<f32>>) -> Option<(Vec<f32>, Vec<f32>)> {
+        let (gamma, beta, mean, variance) = (operand(1)?, operand(2)?, operand(3)?, operand(4)?);
+        let scale: Vec<f32> = gamma
+            .iter()
+            .zip(&variance)
+            .map(|(g, v)| (f64::from(*g) / (f64::from(*v) + f64::from(self.epsilon)).sqrt()) as f32)
+            .collect();
+        let shift = (0..scale.len()).map(|c| beta[c] - mean[c] * scale[c]).collect();
+        Some((scale, shift))
+    }
+}
+
+impl Op for BatchNormalization {
+    fn kind(&self) -> &'static str {
+        "BatchNormalization"
+    }
+
+    fn spec(&self) -> Spec {
+        let mut spec = Spec::slots(5);
+        spec.attrs.insert("epsilon".to_owned(), Attr::Float(self.epsilon));
+        spec
+    }
+
+    fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+        let value = operands.shape(0)?;
+        if value.rank() < 2 {
+            return Err(OpError::new(format!("operand 0 has shape {value}, expected [n, c, ...]")));
+        }
+        for slot in 1..5 {
+            operands.must_be_constant(slot, "a statistic")?;
+            if operands.shape(slot)?.0 != [value.0[1]] {
+                return Err(OpError::new(format!(
+                    "operand {slot} has shape {}, expected [{}] for the channels of {value}",
+                    operands.shape(slot)?,
+                    value.0[1]
+                )));
+            }
+        }
+        Ok(vec![value.clone()])
+    }
+
+    fn channels(&self, flow: &mut Flow<'_>) {
+        match flow.labels_along(0, 1) {
+            Ok(labels) => {
+                (1..5).for_each(|slot| flow.follow(slot, 0, &labels));
+                flow.pass();
+            }
+            Err(_) => flow.freeze_all("the channels do not lie along axis 1"),
+        }
+    }
+
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        let extents = lower.extents(0)?;
+        let order = Order::channels_last(extents.len());
+        lower.want(0, order.clone());
+        let operand = |slot| lower.optional_constant(slot).map(|data| data.data().to_vec());
+        let affine = self.affine(operand);
+        let (scale, shift) = affine.ok_or_else(|| OpError::new("statistics must be constants"))?;
+        let (clamp, then) = split_clamp(lower.epilogue().pointwise.clone());
+        let kernel = ScaleRows { scale, shift, clamp, then, level: lower.level() };
+        Ok(Lowered::kernel(kernel, order))
+    }
+
+    fn is_statistic(&self, slot: usize) -> bool {
+        slot >= 3
+    }
+
+    fn fusion(&self, operands: &Operands<'_>) -> Fusion {
+        let operand = |slot| operands.constant(slot).map(|data| data.data().to_vec());
+        match self.affine(operand) {
+            Some((scale, shift)) => Fusion::Affine(scale, shift),
+            None => Fusion::None,
+        }
+    }
+
+    fn absorbs(&self) -> Absorbs {
+        Absorbs { pointwise: true, ..Absorbs::default() }
+    }
+}
+
+struct ScaleRows {
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+    clamp: (f32, f32),
+    then: Option<Pointwise>,
+    level: Level,
+}
+
+impl Kernel for ScaleRows {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        outputs[0].copy_from_slice(inputs[0]);
+        self.update(outputs[0], &[]);
+    }
+
+    fn works_in_place(&self) -> bool {
+        true
+    }
+
+    fn update(&self, first: &mut [f32], _: &[&[f32]]) {
+        scale_rows(first, &self.scale, &self.shift, self.clamp, self.level);
+        finish(self.then.as_ref(), first, self.level);
+    }
+}

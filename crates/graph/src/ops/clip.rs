@@ -1,0 +1,20 @@
+//! Clip: `min(max(x, low), high)`; the bounds are attributes before opset 11, operands since.
+
+use brickwork_tensor::kernels::pointwise::Pointwise;
+
+use super::pointwise::Unary;
+use crate::op::OpError;
+use crate::read::{Read, Reading};
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    let bound = |name, slot, open: f32| -> Result<f32, OpError> {
+        let attr = reading.float_or(name, open)?;
+        reading.float_at(slot, name, attr)
+    };
+    let low = bound("min", 1, f32::NEG_INFINITY)?;
+    let high = bound("max", 2, f32::INFINITY)?;
+    let mut op = Unary::new("Clip", Pointwise::Clip(low, high));
+    let finite = |x: f32| x.is_finite().then_some(x);
+    op.literals = vec![("min", finite(low)), ("max", finite(high))];
+    Ok(reading.node(op, 1))
+}

@@ -1,0 +1,139 @@
+//! Concat: values side by side along one axis. The labels of its operands stand side by side too,
+//! each at its offset.
+
+use std::sync::Arc;
+
+use brickwork_tensor::kernels::copy::scatter_strided;
+use brickwork_tensor::{Buffer, Nd, Tensor};
+
+use super::arithmetic::leading_order;
+use crate::attrs::Attr;
+use crate::channels::{Flow, Label};
+use crate::lower::{Feed, Kernel, Lower, Lowered};
+use crate::op::{Op, OpError, Operands, Spec};
+use crate::read::{Known, Operand, Read, Reading, axis_of};
+use crate::shape::{Dim, Int, Shape};
+
+/// Operands: any number of values that agree on every other axis.
+#[derive(Clone, Debug)]
+struct Concat {
+    axis: usize,
+    count: usize,
+}
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    let rank = reading.shape(0)?.rank();
+    let axis = axis_of(reading.int_or("axis", 1)?, rank)?;
+    let count = reading.operands.len();
+    let ints: Option<Vec<&Nd<Int>>> = reading
+        .operands
+        .iter()
+        .map(|operand| match operand {
+            Operand::Ints(data) => Some(data.as_ref()),
+            _ => None,
+        })
+        .collect();
+    let Some(parts) = ints else { return Ok(reading.node(Concat { axis, count }, count)) };
+    if parts.iter().any(|part| part.rank() != 1) {
+        return Err(OpError::new("whole numbers are joined that are no lists"));
+    }
+    Ok(Read::Known(vec![Known::Ints(Arc::new(Nd::concat(&parts, 0)))]))
+}
+
+impl Op for Concat {
+    fn kind(&self) -> &'static str {
+        "Concat"
+    }
+
+    fn spec(&self) -> Spec {
+        let mut spec = Spec::slots(self.count);
+        spec.attrs.insert("axis".to_owned(), Attr::Int(self.axis as i64));
+        spec
+    }
+
+    fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+        let mut shape = operands.shape(0)?.clone();
+        let mut total = 0;
+        for slot in 0..operands.len() {
+            let part = operands.ranked(slot, shape.rank())?;
+            let agrees = (0..shape.rank()).all(|k| k == self.axis || part.0[k] == shape.0[k]);
+            let extent = part.0[self.axis].fixed().filter(|_| agrees).ok_or_else(|| {
+                OpError::new(format!(
+                    "operands of shape {shape} and {part} cannot be joined along axis {}",
+                    self.axis
+                ))
+            })?;
+            total += extent;
+        }
+        shape.0[self.axis] = Dim::Fixed(total);
+        Ok(vec![shape])
+    }
+
+    fn channels(&self, flow: &mut Flow<'_>) {
+        if (0..flow.slots()).any(|slot| !flow.is_computed(slot)) {
+            return flow.freeze_all("it joins constants to computed channels");
+        }
+        let parts: Vec<Nd<Label>> = (0..flow.slots()).map(|slot| flow.labels(slot)).collect();
+        let rank = parts[0].rank();
+        let mut shape: Vec<usize> = (0..rank)
+            .map(|k| parts.iter().map(|part| part.shape()[k]).max().unwrap_or(1))
+            .collect();
+        let full: Vec<Nd<Label>> = parts
+            .iter()
+            .enumerate()
+            .map(|(slot, part)| {
+                shape[self.axis] = flow.extents(slot)[self.axis];
+                part.broadcast(&shape)
+            })
+            .collect();
+        flow.set(0, Nd::concat(&full.iter().collect::<Vec<_>>(), self.axis));
+    }
+
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        let out = lower.output(0).to_vec();
+        let order = match (0..lower.slots()).find(|&k| matches!(lower.feed(k), Feed::Computed(..))) {
+            Some(slot) => lower.order(slot),
+            None => leading_order(lower, &out),
+        };
+        let strides = order.strides(&out);
+        let signed: Vec<isize> = order.axes().iter().map(|&axis| strides[axis] as isize).collect();
+        let mut parts = Vec::new();
+        let mut start = 0;
+        for slot in 0..lower.slots() {
+            lower.want(slot, order.clone());
+            let extents = lower.extents(slot)?;
+            let constant = lower.optional_constant(slot).map(|c| c.transpose(order.axes()));
+            parts.push(Part {
+                extents: order.physical(&extents),
+                offset: start * strides[self.axis],
+                constant,
+            });
+            start += extents[self.axis];
+        }
+        Ok(Lowered::kernel(Join { parts, strides: signed }, order))
+    }
+}
+
+struct Part {
+    extents: Vec<usize>,
+    offset: usize,
+    constant: Option<Tensor>,
+}
+
+struct Join {
+    parts: Vec<Part>,
+    strides: Vec<isize>,
+}
+
+impl Kernel for Join {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        let mut computed = inputs.iter();
+        for part in &self.parts {
+            let data = match &part.constant {
+                Some(constant) => constant.data(),
+                None => computed.next().copied().unwrap_or_default(),
+            };
+            scatter_strided(data, &part.extents, &self.strides, part.offset, outputs[0]);
+        }
+    }
+}

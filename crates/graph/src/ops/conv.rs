@@ -1,0 +1,244 @@
+//! Conv: two-dimensional convolution with groups, strides, dilation and padding.
+//!
+//! `y[n, o, y, x] = b[o] + sum over i, ky, kx of w[o, i, ky, kx] * x[n, i, y*s + ky*d - p, ...]`
+
+use std::sync::Arc;
+
+use brickwork_tensor::kernels::depthwise::{Depthwise, Extents};
+use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
+use brickwork_tensor::kernels::pointwise::Pointwise;
+use brickwork_tensor::kernels::window::Window;
+use brickwork_tensor::{Buffer, Level, Order, Tensor};
+
+use super::pointwise::finish;
+use super::windowed::{self, window_attrs};
+use crate::attrs::Attr;
+use crate::channels::{Flow, Kept};
+use crate::lower::{Epilogue, Kernel, Lower, Lowered};
+use crate::op::{Absorbs, Op, OpError, Operands, Spec};
+use crate::read::{Read, Reading};
+use crate::shape::{Dim, Shape};
+use crate::weighted::{WeightLayout, Weighted};
+
+/// Operands: image `[n, c, h, w]`, weights `[o, c / groups, kh, kw]`, bias `[o]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Conv {
+    window: Window,
+    groups: usize,
+}
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    let weights = reading.shape(1)?;
+    let extents = weights.extents().filter(|e| e.len() == 4).ok_or_else(|| {
+        OpError::new(format!("weights have shape {weights}, expected [o, i, kh, kw]"))
+    })?;
+    if let Some(kernel) = reading.ints("kernel_shape")?
+        && kernel != [extents[2] as i64, extents[3] as i64]
+    {
+        return Err(OpError::new(format!("kernel_shape {kernel:?} does not match weights {weights}")));
+    }
+    let image = reading.image(0, 4)?;
+    let window = windowed::read(reading, [extents[2], extents[3]], [image[1], image[2]])?;
+    let groups = usize::try_from(reading.int_or("group", 1)?).unwrap_or(0);
+    if groups == 0 || image[0] != groups * extents[1] || extents[0] % groups != 0 {
+        return Err(OpError::new(format!(
+            "{} input channels and weights {weights} do not fit {groups} groups",
+            image[0]
+        )));
+    }
+    let op = Conv { window, groups };
+    Ok(reading.node(op, 3))
+}
+
+impl Conv {
+    fn is_depthwise(&self, channels: usize) -> bool {
+        self.groups > 1 && self.groups == channels
+    }
+}
+
+impl Op for Conv {
+    fn kind(&self) -> &'static str {
+        "Conv"
+    }
+
+    fn spec(&self) -> Spec {
+        let mut spec = Spec::slots(3);
+        spec.attrs = window_attrs(&self.window, true);
+        spec.attrs.insert("group".to_owned(), Attr::Int(self.groups as i64));
+        spec
+    }
+
+    fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+        let (image, weights) = (operands.ranked(0, 4)?, operands.ranked(1, 4)?);
+        let sizes = weights.sample();
+        if image.0[1] != Dim::Fixed(sizes[1] * self.groups) || sizes[2..] != self.window.kernel {
+            return Err(OpError::new(format!(
+                "image {image} and weights {weights} do not fit {} groups of a {:?} kernel",
+                self.groups, self.window.kernel
+            )));
+        }
+        if sizes[0] % self.groups != 0 {
+            return Err(OpError::new(format!("{} outputs do not fall into {} groups", sizes[0], self.groups)));
+        }
+        if operands.has(2) && operands.shape(2)? != &Shape::fixed(&sizes[..1]) {
+            return Err(OpError::new(format!("bias has shape {}, expected [{}]", operands.shape(2)?, sizes[0])));
+        }
+        windowed::shape(&self.window, image, sizes[0], false).map(|shape| vec![shape])
+    }
+
+    fn channels(&self, flow: &mut Flow<'_>) {
+        let inputs = match flow.labels_along(0, 1) {
+            Ok(labels) => labels,
+            Err(_) => return flow.freeze_all("the image's channels do not lie along axis 1"),
+        };
+        let outputs = flow.extents(1)[0];
+        let labels = if self.is_depthwise(inputs.len()) {
+            let each = outputs / inputs.len();
+            inputs.iter().flat_map(|&label| std::iter::repeat_n(label, each)).collect()
+        } else {
+            flow.contract(1, 1, self.groups, &inputs);
+            flow.fresh(outputs)
+        };
+        flow.follow(1, 0, &labels);
+        flow.follow(2, 0, &labels);
+        flow.layer(inputs, labels.clone(), self.groups);
+        flow.set_along(0, 1, labels);
+    }
+
+    fn resized(&self, kept: &Kept<'_>) -> Result<Option<Arc<dyn Op>>, OpError> {
+        if self.groups == 1 {
+            return Ok(None);
+        }
+        let each = kept.input(0).before[1] / self.groups;
+        let mut alive: Vec<usize> = kept.input(0).indices(1).iter().map(|i| i / each).collect();
+        alive.dedup();
+        Ok(Some(Arc::new(Self { groups: alive.len(), ..self.clone() })))
+    }
+
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        let order = Order::channels_last(4);
+        lower.want(0, order.clone());
+        let image = lower.extents(0)?;
+        let out = lower.output(0).to_vec();
+        let epilogue = lower.epilogue().clone();
+        let depthwise = self.is_depthwise(image[1]);
+        let weights = lower.constant(1)?.clone();
+        let bias = lower.optional_constant(2).cloned();
+        let level = lower.level();
+        let extents =
+            Extents { images: image[0], input: [image[2], image[3]], output: [out[2], out[3]] };
+        if depthwise {
+            let weights = lower.once(|| {
+                let (w, b) = scaled(&weights, bias.as_deref(), &epilogue);
+                Depthwise::new(self.window.clone(), &w, Some(&b), out[1])
+            });
+            if image[1] != out[1] {
+                return Err(OpError::new("depthwise convolution with several outputs per channel"));
+            }
+            let (clamp, then) = split_clamp(epilogue.pointwise);
+            return Ok(Lowered::kernel(RunDepthwise { weights, extents, clamp, then, level }, order));
+        }
+        let packed = lower.once(|| {
+            let (w, b) = scaled(&weights, bias.as_deref(), &epilogue);
+            let taps = self.window.kernel[0] * self.window.kernel[1];
+            Packed::new(level, &w, Some(&b), out[1], image[1], taps, self.groups)
+        });
+        let gather = self.window.gather(extents.input, image[1], extents.output);
+        let rows = out[0] * out[2] * out[3];
+        Ok(Lowered::kernel(Product::new(packed, gather, rows, &epilogue, level), order))
+    }
+
+    fn macs(&self, inputs: &[Option<Shape>], output: &Shape) -> u64 {
+        let Some(Some(weights)) = inputs.get(1) else { return 0 };
+        let out = output.sample();
+        (weights.sample_volume() * out[2] * out[3]) as u64
+    }
+
+    fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
+        let weights = operands.shape(1).ok()?.extents()?;
+        operands.constant(1)?;
+        Some(Weighted {
+            outputs: weights[0],
+            inputs: weights[1] * self.groups,
+            groups: self.groups,
+            window: Some(self.window.clone()),
+            layout: WeightLayout::OutputsFirst,
+            bias_slot: Some(2),
+        })
+    }
+
+    fn absorbs(&self) -> Absorbs {
+        Absorbs { affine: true, residual: self.groups == 1, pointwise: true }
+    }
+}
+
+/// Weights (`[o, ...]`) and bias with the epilogue's scale and shift multiplied in.
+pub(crate) fn scaled(weights: &Tensor, bias: Option<&Tensor>, epilogue: &Epilogue) -> (Vec<f32>, Vec<f32>) {
+    let outputs = weights.shape()[0];
+    let mut w = weights.data().to_vec();
+    let mut b = bias.map_or_else(|| vec![0.0; outputs], |bias| bias.data().to_vec());
+    if let Some((scale, shift)) = &epilogue.affine {
+        let each = w.len() / outputs;
+        for (o, row) in w.chunks_mut(each.max(1)).enumerate() {
+            row.iter_mut().for_each(|x| *x *= scale[o]);
+            b[o] = b[o] * scale[o] + shift[o];
+        }
+    }
+    (w, b)
+}
+
+/// A clamp the kernel does itself, or the function to apply afterwards.
+pub(crate) fn split_clamp(function: Option<Pointwise>) -> ((f32, f32), Option<Pointwise>) {
+    match function {
+        Some(Pointwise::Clip(low, high)) => ((low, high), None),
+        other => ((f32::NEG_INFINITY, f32::INFINITY), other),
+    }
+}
+
+/// Runs a packed matrix product over gathered rows.
+pub(crate) struct Product {
+    packed: Arc<Packed>,
+    gather: Gather,
+    rows: usize,
+    clamp: (f32, f32),
+    residual: bool,
+    then: Option<Pointwise>,
+    level: Level,
+}
+
+impl Product {
+    pub(crate) fn new(
+        packed: Arc<Packed>,
+        gather: Gather,
+        rows: usize,
+        epilogue: &Epilogue,
+        level: Level,
+    ) -> Self {
+        let (clamp, then) = split_clamp(epilogue.pointwise.clone());
+        Self { packed, gather, rows, clamp, residual: epilogue.residual, then, level }
+    }
+}
+
+impl Kernel for Product {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        let residual = self.residual.then(|| inputs[inputs.len() - 1]);
+        let finish_sum = Finish { residual, low: self.clamp.0, high: self.clamp.1 };
+        self.packed.run(&self.gather, inputs[0], self.rows, finish_sum, outputs[0]);
+        finish(self.then.as_ref(), outputs[0], self.level);
+    }
+}
+
+struct RunDepthwise {
+    weights: Arc<Depthwise>,
+    extents: Extents,
+    clamp: (f32, f32),
+    then: Option<Pointwise>,
+    level: Level,
+}
+
+impl Kernel for RunDepthwise {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        self.weights.run(inputs[0], self.extents, self.clamp, outputs[0], self.level);
+        finish(self.then.as_ref(), outputs[0], self.level);
+    }
+}

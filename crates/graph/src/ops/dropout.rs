@@ -1,0 +1,58 @@
+//! Dropout: the value itself in inference; the ratio is kept for training.
+
+use brickwork_tensor::Nd;
+
+use crate::attrs::Literal;
+use crate::channels::Flow;
+use crate::lower::{Lower, Lowered};
+use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::read::{Operand, Read, Reading};
+use crate::shape::Shape;
+
+/// Operand: any value.
+#[derive(Clone, Debug)]
+struct Dropout {
+    ratio: f32,
+}
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    if reading.form.outputs.len() > 1 {
+        // Exporters name the mask without reading it; whoever does read it finds it missing.
+        let mut form = reading.form.clone();
+        form.outputs.truncate(1);
+        return Ok(Read::Expand(vec![form]));
+    }
+    reading.ignore(&["seed", "is_test"]);
+    if let Operand::Ints(training) = reading.operand(2)
+        && training.data().first().is_some_and(|flag| flag.fixed() != Some(0))
+    {
+        return Err(OpError::new("it is in training mode; export the model in evaluation mode"));
+    }
+    let ratio = reading.float_or("ratio", 0.5)?;
+    let ratio = reading.float_at(1, "ratio", ratio)?;
+    Ok(reading.node(Dropout { ratio }, 1))
+}
+
+impl Op for Dropout {
+    fn kind(&self) -> &'static str {
+        "Dropout"
+    }
+
+    fn spec(&self) -> Spec {
+        let mut spec = Spec::slots(1);
+        spec.inputs.push(SpecInput::Literal("ratio", Literal::Floats(Nd::scalar(self.ratio))));
+        spec
+    }
+
+    fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+        Ok(vec![operands.shape(0)?.clone()])
+    }
+
+    fn channels(&self, flow: &mut Flow<'_>) {
+        flow.pass();
+    }
+
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        Ok(Lowered::view(lower.order(0)))
+    }
+}

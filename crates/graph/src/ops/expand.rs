@@ -1,0 +1,87 @@
+//! Expand: repeats axes of extent 1 up to a known shape.
+
+use brickwork_tensor::Nd;
+
+use super::arithmetic::broadcast;
+use super::moving::{CopyOut, sources};
+use crate::attrs::Literal;
+use crate::channels::Flow;
+use crate::lower::{Lower, Lowered};
+use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::read::{Read, Reading};
+use crate::shape::{Dim, Int, Shape};
+
+/// Broadcasts to `target` (which itself broadcasts with the operand).
+#[derive(Clone, Debug)]
+struct Expand {
+    target: Shape,
+}
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    let target = reading
+        .ints_at(1, "the target shape")?
+        .ok_or_else(|| OpError::new("the target shape (operand 1) is missing"))?;
+    let dims = target.into_iter().map(Int::dim).collect::<Option<Vec<_>>>();
+    let target = dims.map(Shape).ok_or_else(|| OpError::new("the target shape is negative"))?;
+    Ok(reading.node(Expand { target }, 1))
+}
+
+impl Op for Expand {
+    fn kind(&self) -> &'static str {
+        "Expand"
+    }
+
+    fn spec(&self) -> Spec {
+        // 1 leaves an axis as it is, so an open batch never has to be written.
+        let ints = self.target.0.iter().map(|dim| dim.fixed().unwrap_or(1) as i64).collect();
+        let mut spec = Spec::slots(1);
+        spec.inputs.push(SpecInput::Literal("shape", Literal::Ints(Nd::vector(ints))));
+        spec
+    }
+
+    fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+        let input = operands.shape(0)?;
+        let shape = broadcast(input, &self.target)?;
+        let repeats_batch = shape.0.iter().enumerate().any(|(k, dim)| {
+            matches!(dim, Dim::Batch(_))
+                && (k + input.rank()).checked_sub(shape.rank()).is_none_or(|axis| input.0[axis] != *dim)
+        });
+        if repeats_batch {
+            return Err(OpError::new("a value is repeated over the batch"));
+        }
+        Ok(vec![shape])
+    }
+
+    fn channels(&self, flow: &mut Flow<'_>) {
+        let labels = flow.labels(0);
+        let (own, out) = (flow.extents(0), flow.result_extents(0));
+        let missing = out.len() - own.len();
+        let mut shape = vec![1; missing];
+        shape.extend(labels.shape());
+        flow.set(0, labels.reshape(shape));
+    }
+
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        let (own, out) = (lower.extents(0)?, lower.output(0).to_vec());
+        let strides = lower.order(0).strides(&own);
+        let missing = out.len() - own.len();
+        let strides = (0..out.len())
+            .map(|k| match k.checked_sub(missing) {
+                Some(axis) if own[axis] != 1 => strides[axis] as isize,
+                _ => 0,
+            })
+            .collect::<Vec<_>>();
+        let order = brickwork_tensor::Order::channels_last(out.len());
+        let kernel = CopyOut {
+            offset: 0,
+            extents: order.physical(&out),
+            strides: order.axes().iter().map(|&axis| strides[axis]).collect(),
+        };
+        Ok(Lowered::kernel(kernel, order))
+    }
+
+    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
+        let out = self.shapes(operands).ok()?.remove(0).sample();
+        sources(operands, |indices| indices.broadcast(&out))
+    }
+}

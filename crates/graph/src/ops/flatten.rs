@@ -1,0 +1,55 @@
+//! Flatten: `[n, c, h, w]` to `[n, c * h * w]` (for `axis` 1).
+
+use brickwork_tensor::Order;
+
+use super::moving::{fixed_tail, sources};
+use crate::attrs::Attr;
+use crate::channels::Flow;
+use crate::lower::{Lower, Lowered};
+use crate::op::{Op, OpError, Operands, Spec};
+use crate::read::{Read, Reading, axis_of};
+use crate::shape::{Dim, Shape};
+
+/// Operand: any value whose first axis is the batch.
+#[derive(Clone, Debug)]
+struct Flatten;
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    let rank = reading.shape(0)?.rank();
+    match axis_of(reading.int_or("axis", 1)?, rank.max(2))? {
+        1 => Ok(reading.node(Flatten, 1)),
+        other => Err(OpError::new(format!("axis {other} is not supported, only 1"))),
+    }
+}
+
+impl Op for Flatten {
+    fn kind(&self) -> &'static str {
+        "Flatten"
+    }
+
+    fn spec(&self) -> Spec {
+        let mut spec = Spec::slots(1);
+        spec.attrs.insert("axis".to_owned(), Attr::Int(1));
+        spec
+    }
+
+    fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+        let shape = operands.shape(0)?;
+        let first = *shape.0.first().ok_or_else(|| OpError::new("a scalar cannot be flattened"))?;
+        Ok(vec![Shape(vec![first, Dim::Fixed(fixed_tail(shape)?.iter().product())])])
+    }
+
+    fn channels(&self, flow: &mut Flow<'_>) {
+        let elements = flow.extents(0).iter().product();
+        flow.rearrange(&(0..elements).collect::<Vec<_>>());
+    }
+
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        lower.want(0, Order::row_major(lower.extents(0)?.len()));
+        Ok(Lowered::view(Order::row_major(2)))
+    }
+
+    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
+        sources(operands, |indices| indices)
+    }
+}

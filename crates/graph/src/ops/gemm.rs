@@ -1,0 +1,160 @@
+//! Gemm: a linear layer, `y = x W + b` (or `x W' + b`), with `x` `[n, i]`.
+
+use std::sync::Arc;
+
+use brickwork_tensor::kernels::gemm::{Gather, Packed};
+use brickwork_tensor::{Order, Tensor};
+
+use super::conv::{Product, scaled};
+use crate::attrs::Attr;
+use crate::channels::Flow;
+use crate::lower::{Lower, Lowered};
+use crate::op::{Absorbs, Op, OpError, Operands, Spec};
+use crate::read::{Operand, Read, Reading, Source};
+use crate::shape::Shape;
+use crate::weighted::{WeightLayout, Weighted};
+
+/// Operands: rows `[n, i]`, weights `[i, o]` or (transposed) `[o, i]`, bias `[o]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Gemm {
+    pub(crate) transposed: bool,
+}
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    let transposed = reading.int_or("transB", 0)? != 0;
+    if reading.int_or("transA", 0)? != 0 {
+        return Err(OpError::new("transA is not supported"));
+    }
+    let (alpha, beta) = (reading.float_or("alpha", 1.0)?, reading.float_or("beta", 1.0)?);
+    let Operand::Floats(weights) = reading.operand(1) else {
+        return Err(OpError::new("weights (operand 1) must be a constant"));
+    };
+    if weights.rank() != 2 {
+        return Err(OpError::new(format!("weights have shape {:?}, expected two axes", weights.shape())));
+    }
+    let outputs = weights.shape()[usize::from(!transposed)];
+    let weights = if alpha == 1.0 {
+        Source::Operand(1)
+    } else {
+        Source::Constant(Arc::new(weights.map(|x| x * alpha)))
+    };
+    let bias = match reading.floats_at(2, "the bias")? {
+        None => Source::Absent,
+        Some(bias) if bias.shape() == [outputs] && beta == 1.0 => Source::Operand(2),
+        Some(bias) => Source::Constant(Arc::new(spread(&bias, outputs, beta)?)),
+    };
+    Ok(Read::Node(Arc::new(Gemm { transposed }), vec![Source::Operand(0), weights, bias]))
+}
+
+/// A bias that broadcasts to `[n, outputs]`, as `[outputs]`, times `beta`.
+fn spread(bias: &Tensor, outputs: usize, beta: f32) -> Result<Tensor, OpError> {
+    let fits = match bias.shape() {
+        [] | [1] | [1, 1] => true,
+        [o] | [1, o] => *o == outputs,
+        _ => false,
+    };
+    if !fits {
+        return Err(OpError::new(format!("bias has shape {:?}, expected [{outputs}]", bias.shape())));
+    }
+    let flat = bias.clone().reshape([bias.data().len()]);
+    Ok(flat.broadcast(&[outputs]).map(|x| x * beta))
+}
+
+impl Op for Gemm {
+    fn kind(&self) -> &'static str {
+        "Gemm"
+    }
+
+    fn spec(&self) -> Spec {
+        let mut spec = Spec::slots(3);
+        spec.attrs.insert("transB".to_owned(), Attr::Int(i64::from(self.transposed)));
+        spec
+    }
+
+    fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+        let (rows, weights) = (operands.ranked(0, 2)?, operands.ranked(1, 2)?);
+        let (inputs, outputs) = if self.transposed { (1, 0) } else { (0, 1) };
+        if rows.0[1] != weights.0[inputs] {
+            return Err(OpError::new(format!("rows {rows} do not fit weights {weights}")));
+        }
+        if operands.has(2) && operands.shape(2)?.0 != [weights.0[outputs]] {
+            return Err(OpError::new(format!(
+                "bias has shape {}, expected [{}]",
+                operands.shape(2)?,
+                weights.0[outputs]
+            )));
+        }
+        Ok(vec![Shape(vec![rows.0[0], weights.0[outputs]])])
+    }
+
+    fn channels(&self, flow: &mut Flow<'_>) {
+        linear_channels(flow, self.transposed);
+    }
+
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        lower_linear(lower, self.transposed)
+    }
+
+    fn macs(&self, inputs: &[Option<Shape>], _: &Shape) -> u64 {
+        inputs.get(1).and_then(Option::as_ref).map_or(0, Shape::sample_volume) as u64
+    }
+
+    fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
+        weighted_linear(operands, self.transposed, Some(2))
+    }
+
+    fn absorbs(&self) -> Absorbs {
+        Absorbs { affine: true, residual: false, pointwise: true }
+    }
+}
+
+/// Channels through a linear layer over the last axis.
+pub(crate) fn linear_channels(flow: &mut Flow<'_>, transposed: bool) {
+    let last = flow.extents(0).len() - 1;
+    let inputs = match flow.labels_along(0, last) {
+        Ok(labels) => labels,
+        Err(_) => return flow.freeze_all("the channels do not lie along the last axis alone"),
+    };
+    let (input_axis, output_axis) = if transposed { (1, 0) } else { (0, 1) };
+    flow.contract(1, input_axis, 1, &inputs);
+    let outputs = flow.fresh(flow.extents(1)[output_axis]);
+    flow.follow(1, output_axis, &outputs);
+    flow.follow(2, 0, &outputs);
+    flow.layer(inputs, outputs.clone(), 1);
+    flow.set_along(0, last, outputs);
+}
+
+/// The kernel of a linear layer over the last axis.
+pub(crate) fn lower_linear(lower: &mut Lower<'_>, transposed: bool) -> Result<Lowered, OpError> {
+    let extents = lower.extents(0)?;
+    let order = Order::row_major(extents.len());
+    lower.want(0, order.clone());
+    let weights = lower.constant(1)?.clone();
+    let bias = lower.optional_constant(2).cloned();
+    let (epilogue, level) = (lower.epilogue().clone(), lower.level());
+    let packed = lower.once(|| {
+        let outputs_first = if transposed { (*weights).clone() } else { weights.transpose(&[1, 0]) };
+        let (w, b) = scaled(&outputs_first, bias.as_deref(), &epilogue);
+        let [outputs, inputs] = [outputs_first.shape()[0], outputs_first.shape()[1]];
+        Packed::new(level, &w, Some(&b), outputs, inputs, 1, 1)
+    });
+    let (inputs, rows) = match extents.split_last() {
+        Some((&inputs, outer)) => (inputs, outer.iter().product()),
+        None => return Err(OpError::new("a scalar has no features")),
+    };
+    Ok(Lowered::kernel(Product::new(packed, Gather::rows(inputs), rows, &epilogue, level), order))
+}
+
+/// The weighted view of a linear layer.
+pub(crate) fn weighted_linear(
+    operands: &Operands<'_>,
+    transposed: bool,
+    bias_slot: Option<usize>,
+) -> Option<Weighted> {
+    operands.constant(1)?;
+    let extents = operands.shape(1).ok()?.extents()?;
+    let (inputs, outputs) =
+        if transposed { (extents[1], extents[0]) } else { (extents[0], extents[1]) };
+    let layout = if transposed { WeightLayout::OutputsFirst } else { WeightLayout::InputsFirst };
+    Some(Weighted { outputs, inputs, groups: 1, window: None, layout, bias_slot })
+}

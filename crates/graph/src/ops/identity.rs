@@ -1,0 +1,41 @@
+//! Identity: the value itself.
+
+use crate::channels::Flow;
+use crate::lower::{Lower, Lowered};
+use crate::op::{Op, OpError, Operands, Spec};
+use crate::read::{Known, Operand, Read, Reading};
+use crate::shape::Shape;
+
+/// The value itself; stands for Dropout in inference too.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity;
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    match reading.operand(0) {
+        Operand::Floats(data) => Ok(Read::Known(vec![Known::Floats(data.clone())])),
+        Operand::Ints(data) => Ok(Read::Known(vec![Known::Ints(data.clone())])),
+        _ => Ok(reading.node(Identity, 1)),
+    }
+}
+
+impl Op for Identity {
+    fn kind(&self) -> &'static str {
+        "Identity"
+    }
+
+    fn spec(&self) -> Spec {
+        Spec::slots(1)
+    }
+
+    fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+        Ok(vec![operands.shape(0)?.clone()])
+    }
+
+    fn channels(&self, flow: &mut Flow<'_>) {
+        flow.pass();
+    }
+
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        Ok(Lowered::view(lower.order(0)))
+    }
+}

@@ -1,0 +1,85 @@
+//! LayerNormalization over the trailing axes, which mixes what lies along them.
+
+use brickwork_tensor::kernels::rows::layer_norm;
+use brickwork_tensor::{Buffer, Order, Tensor};
+
+use std::sync::Arc;
+
+use crate::attrs::Attr;
+use crate::channels::Flow;
+use crate::lower::{Kernel, Lower, Lowered};
+use crate::op::{Op, OpError, Operands, Spec};
+use crate::read::{Read, Reading, axis_of};
+use crate::shape::Shape;
+
+/// Operands: value, scale and bias of the shape of its axes from `axis` on.
+#[derive(Clone, Debug)]
+struct LayerNormalization {
+    axis: usize,
+    epsilon: f32,
+}
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    let axis = axis_of(reading.int_or("axis", -1)?, reading.shape(0)?.rank())?;
+    if reading.int_or("stash_type", 1)? != 1 {
+        return Err(OpError::new("stash_type other than 1 is not supported"));
+    }
+    let epsilon = reading.float_or("epsilon", 1e-5)?;
+    Ok(reading.node(LayerNormalization { axis, epsilon }, 3))
+}
+
+impl Op for LayerNormalization {
+    fn kind(&self) -> &'static str {
+        "LayerNormalization"
+    }
+
+    fn spec(&self) -> Spec {
+        let mut spec = Spec::slots(3);
+        spec.attrs.insert("axis".to_owned(), Attr::Int(self.axis as i64));
+        spec.attrs.insert("epsilon".to_owned(), Attr::Float(self.epsilon));
+        spec
+    }
+
+    fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+        let value = operands.shape(0)?;
+        let normalised = Shape(value.0.get(self.axis..).unwrap_or_default().to_vec());
+        for slot in 1..3 {
+            if operands.has(slot) && operands.shape(slot)? != &normalised {
+                return Err(OpError::new(format!(
+                    "operand {slot} has shape {}, expected {normalised}",
+                    operands.shape(slot)?
+                )));
+            }
+        }
+        Ok(vec![value.clone()])
+    }
+
+    fn channels(&self, flow: &mut Flow<'_>) {
+        let axes: Vec<usize> = (self.axis..flow.extents(0).len()).collect();
+        flow.pass_unless_along(&axes, "it normalises across the channels");
+    }
+
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        let order = Order::row_major(lower.extents(0)?.len());
+        lower.want(0, order.clone());
+        let kernel = RunLayerNorm {
+            scale: lower.constant(1)?.clone(),
+            bias: lower.optional_constant(2).cloned(),
+            epsilon: self.epsilon,
+        };
+        Ok(Lowered::kernel(kernel, order))
+    }
+}
+
+struct RunLayerNorm {
+    scale: Arc<Tensor>,
+    bias: Option<Arc<Tensor>>,
+    epsilon: f32,
+}
+
+impl Kernel for RunLayerNorm {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        let bias = self.bias.as_ref().map(|b| b.data());
+        layer_norm(inputs[0], self.scale.data(), bias, self.epsilon, outputs[0]);
+    }
+}

@@ -1,0 +1,14 @@
+//! LeakyRelu: `x` where positive, else `alpha * x`.
+
+use brickwork_tensor::kernels::pointwise::Pointwise;
+
+use super::pointwise::Unary;
+use crate::op::OpError;
+use crate::read::{Read, Reading};
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    let alpha = reading.float_or("alpha", 0.01)?;
+    let mut op = Unary::new("LeakyRelu", Pointwise::LeakyRelu(alpha));
+    op.attrs = vec![("alpha", alpha)];
+    Ok(reading.node(op, 1))
+}

@@ -1,0 +1,121 @@
+//! MatMul: a linear layer over the last axis where the right operand is constant, otherwise a
+//! batched product of two computed values.
+
+use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
+use brickwork_tensor::{Buffer, Level, Order, volume};
+
+use super::arithmetic::broadcast;
+use super::gemm::{linear_channels, lower_linear, weighted_linear};
+use crate::channels::Flow;
+use crate::lower::{Feed, Kernel, Lower, Lowered};
+use crate::op::{Absorbs, Op, OpError, Operands, Spec};
+use crate::read::{Read, Reading};
+use crate::shape::Shape;
+use crate::weighted::Weighted;
+
+/// Operands: `[..., m, k]` and `[k, o]` or `[..., k, o]`.
+#[derive(Clone, Debug)]
+struct MatMul;
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    Ok(reading.node(MatMul, 2))
+}
+
+impl Op for MatMul {
+    fn kind(&self) -> &'static str {
+        "MatMul"
+    }
+
+    fn spec(&self) -> Spec {
+        Spec::slots(2)
+    }
+
+    fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+        let (a, b) = (operands.shape(0)?, operands.shape(1)?);
+        let misfit = || OpError::new(format!("operands of shape {a} and {b} cannot be multiplied"));
+        if a.rank() < 2 || b.rank() < 2 || a.0[a.rank() - 1] != b.0[b.rank() - 2] {
+            return Err(misfit());
+        }
+        let outer = |shape: &Shape| Shape(shape.0[..shape.rank() - 2].to_vec());
+        let mut dims = broadcast(&outer(a), &outer(b))?.0;
+        dims.extend([a.0[a.rank() - 2], b.0[b.rank() - 1]]);
+        Ok(vec![Shape(dims)])
+    }
+
+    fn channels(&self, flow: &mut Flow<'_>) {
+        if flow.is_computed(1) || flow.extents(1).len() != 2 || !flow.is_computed(0) {
+            return flow.freeze_all("it multiplies computed values");
+        }
+        linear_channels(flow, false);
+    }
+
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        if matches!(lower.feed(1), Feed::Constant(weights) if weights.rank() == 2) {
+            return lower_linear(lower, false);
+        }
+        let (a, b, out) = (lower.extents(0)?, lower.extents(1)?, lower.output(0).to_vec());
+        if !matches!((lower.feed(0), lower.feed(1)), (Feed::Computed(..), Feed::Computed(..))) {
+            return Err(OpError::new("a product with a constant is supported only as [k, o] on the right"));
+        }
+        let (outer, rank) = (out.len() - 2, out.len());
+        if a[..a.len() - 2] != out[..outer] || b[..b.len() - 2] != out[..outer] {
+            return Err(OpError::new(format!("batched product of {a:?} and {b:?} needs broadcasting")));
+        }
+        lower.want(0, Order::row_major(rank));
+        lower.want(1, Order::row_major(rank));
+        let kernel = Batched {
+            batches: volume(&out[..outer]),
+            rows: out[outer],
+            inner: a[rank - 1],
+            columns: out[rank - 1],
+            level: lower.level(),
+        };
+        Ok(Lowered::kernel(kernel, Order::row_major(rank)))
+    }
+
+    fn macs(&self, inputs: &[Option<Shape>], output: &Shape) -> u64 {
+        let inner = inputs.first().and_then(Option::as_ref).and_then(|a| a.sample().last().copied());
+        (output.sample_volume() * inner.unwrap_or(0)) as u64
+    }
+
+    fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
+        if operands.constant(0).is_some() || operands.shape(1).ok()?.rank() != 2 {
+            return None;
+        }
+        weighted_linear(operands, false, None)
+    }
+
+    fn absorbs(&self) -> Absorbs {
+        // Scale and shift come per channel of axis 1, which is this output's last axis only for rank 2.
+        Absorbs { affine: false, residual: false, pointwise: false }
+    }
+}
+
+struct Batched {
+    batches: usize,
+    rows: usize,
+    inner: usize,
+    columns: usize,
+    level: Level,
+}
+
+impl Kernel for Batched {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        let (a_size, b_size) = (self.rows * self.inner, self.inner * self.columns);
+        let gather = Gather::rows(self.inner);
+        for batch in 0..self.batches {
+            let b = &inputs[1][batch * b_size..][..b_size];
+            let mut transposed = vec![0.0; b_size];
+            for k in 0..self.inner {
+                for o in 0..self.columns {
+                    transposed[o * self.inner + k] = b[k * self.columns + o];
+                }
+            }
+            let packed =
+                Packed::new(self.level, &transposed, None, self.columns, self.inner, 1, 1);
+            let a = &inputs[0][batch * a_size..][..a_size];
+            let out = &mut outputs[0][batch * self.rows * self.columns..];
+            packed.run(&gather, a, self.rows, Finish::PLAIN, &mut out[..self.rows * self.columns]);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Neg: `-x`.
+
+use brickwork_tensor::kernels::pointwise::Pointwise;
+
+use super::pointwise::Unary;
+use crate::op::OpError;
+use crate::read::{Read, Reading};
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    Ok(reading.node(Unary::new("Neg", Pointwise::Neg), 1))
+}

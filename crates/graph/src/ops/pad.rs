@@ -1,0 +1,131 @@
+//! Pad: constant values around a value. Padding along the channels adds channels of its own, which
+//! can be cut like others.
+
+use std::sync::Arc;
+
+use brickwork_tensor::kernels::copy::scatter_strided;
+use brickwork_tensor::{Buffer, Nd};
+
+use crate::attrs::Literal;
+use crate::channels::{Flow, Kept};
+use crate::lower::{Kernel, Lower, Lowered};
+use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::read::{Read, Reading, axis_of};
+use crate::shape::{Dim, Shape};
+
+/// `before[k]` and `after[k]` elements of `value` around axis `k`.
+#[derive(Clone, Debug)]
+struct Pad {
+    before: Vec<usize>,
+    after: Vec<usize>,
+    value: f32,
+}
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    let shape = reading.shape(0)?;
+    let rank = shape.rank();
+    let mode = reading.text_or("mode", "constant")?;
+    if mode != "constant" {
+        return Err(OpError::new(format!("mode `{mode}` is not supported, only constant")));
+    }
+    let pads = reading.list("pads", 1)?.ok_or_else(|| OpError::new("`pads` is missing"))?;
+    let value = reading.float_or("value", 0.0)?;
+    let value = reading.float_at(2, "the value", value)?;
+    let axes = match reading.fixed_ints_at(3, "axes")? {
+        None => (0..rank).collect(),
+        Some(list) => list.iter().map(|&a| axis_of(a, rank)).collect::<Result<Vec<_>, _>>()?,
+    };
+    let sizes: Option<Vec<usize>> =
+        pads.iter().map(|&p| usize::try_from(p).ok().filter(|&p| p <= 1 << 20)).collect();
+    let Some(sizes) = sizes.filter(|sizes| sizes.len() == 2 * axes.len()) else {
+        return Err(OpError::new(format!("pads {pads:?} do not fit {shape} (negative pads are not supported)")));
+    };
+    let (mut before, mut after) = (vec![0; rank], vec![0; rank]);
+    for (k, &axis) in axes.iter().enumerate() {
+        (before[axis], after[axis]) = (sizes[k], sizes[axes.len() + k]);
+    }
+    Ok(reading.node(Pad { before, after, value }, 1))
+}
+
+impl Op for Pad {
+    fn kind(&self) -> &'static str {
+        "Pad"
+    }
+
+    fn spec(&self) -> Spec {
+        let pads = self.before.iter().chain(&self.after).map(|&p| p as i64).collect();
+        let mut spec = Spec::slots(1);
+        spec.inputs.push(SpecInput::Literal("pads", Literal::Ints(Nd::vector(pads))));
+        spec.inputs.push(SpecInput::Literal("value", Literal::Floats(Nd::scalar(self.value))));
+        spec
+    }
+
+    fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+        let shape = operands.ranked(0, self.before.len())?;
+        let dims = shape.0.iter().enumerate().map(|(k, dim)| match (dim, self.before[k] + self.after[k]) {
+            (dim, 0) => Ok(*dim),
+            (Dim::Fixed(extent), more) => Ok(Dim::Fixed(extent + more)),
+            (Dim::Batch(_), _) => Err(OpError::new("the batch is padded")),
+        });
+        Ok(vec![Shape(dims.collect::<Result<_, _>>()?)])
+    }
+
+    fn channels(&self, flow: &mut Flow<'_>) {
+        let mut labels = flow.labels(0);
+        let varied: Vec<usize> = (0..labels.rank()).filter(|&k| labels.shape()[k] > 1).collect();
+        for axis in (0..labels.rank()).filter(|&k| self.before[k] + self.after[k] > 0) {
+            match varied[..] {
+                // Nothing varies, or not here: what is added belongs to the same channels.
+                [] => {}
+                [only] if only != axis => {}
+                [_] => {
+                    let mut side = |count: usize| -> Nd<u32> {
+                        let mut shape = labels.shape().to_vec();
+                        shape[axis] = count;
+                        Nd::new(shape, flow.added(count))
+                    };
+                    let (before, after) = (side(self.before[axis]), side(self.after[axis]));
+                    labels = Nd::concat(&[&before, &labels, &after], axis);
+                }
+                _ => return flow.freeze_all("it pads channels that lie along several axes"),
+            }
+        }
+        flow.set(0, labels);
+    }
+
+    fn resized(&self, kept: &Kept<'_>) -> Result<Option<Arc<dyn Op>>, OpError> {
+        let Some((axis, indices)) = kept.output(0).cut else { return Ok(None) };
+        let inner = kept.input(0).before[axis];
+        let first = self.before[axis];
+        let mut op = self.clone();
+        op.before[axis] = indices.iter().filter(|&&index| index < first).count();
+        op.after[axis] = indices.iter().filter(|&&index| index >= first + inner).count();
+        Ok(Some(Arc::new(op)))
+    }
+
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        let (order, out) = (lower.order(0), lower.output(0).to_vec());
+        let strides = order.strides(&out);
+        let kernel = Surround {
+            extents: order.physical(&lower.extents(0)?),
+            strides: order.axes().iter().map(|&axis| strides[axis] as isize).collect(),
+            offset: self.before.iter().zip(&strides).map(|(pad, stride)| pad * stride).sum(),
+            value: self.value,
+        };
+        Ok(Lowered::kernel(kernel, order))
+    }
+}
+
+struct Surround {
+    extents: Vec<usize>,
+    strides: Vec<isize>,
+    offset: usize,
+    value: f32,
+}
+
+impl Kernel for Surround {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        outputs[0].fill(self.value);
+        scatter_strided(inputs[0], &self.extents, &self.strides, self.offset, outputs[0]);
+    }
+}

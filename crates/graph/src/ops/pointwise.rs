@@ -1,0 +1,88 @@
+//! What all functions of one element share.
+
+use brickwork_tensor::kernels::pointwise::Pointwise;
+use brickwork_tensor::{Buffer, Level};
+
+use crate::attrs::{Attr, Attrs, Literal};
+use crate::channels::Flow;
+use crate::lower::{Kernel, Lower, Lowered};
+use crate::op::{Fusion, Op, OpError, Operands, Spec, SpecInput};
+use crate::shape::Shape;
+
+/// A function applied to every element of operand 0.
+#[derive(Clone, Debug)]
+pub(crate) struct Unary {
+    pub(crate) kind: &'static str,
+    pub(crate) function: Pointwise,
+    pub(crate) attrs: Vec<(&'static str, f32)>,
+    /// Operands after the first that ONNX wants as arrays.
+    pub(crate) literals: Vec<(&'static str, Option<f32>)>,
+}
+
+impl Unary {
+    pub(crate) fn new(kind: &'static str, function: Pointwise) -> Self {
+        Self { kind, function, attrs: Vec::new(), literals: Vec::new() }
+    }
+}
+
+impl Op for Unary {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn spec(&self) -> Spec {
+        let mut spec = Spec::slots(1);
+        spec.attrs =
+            self.attrs.iter().map(|&(k, v)| (k.to_owned(), Attr::Float(v))).collect::<Attrs>();
+        for &(name, value) in &self.literals {
+            spec.inputs.push(value.map_or(SpecInput::Absent, |x| {
+                SpecInput::Literal(name, Literal::Floats(brickwork_tensor::Nd::scalar(x)))
+            }));
+        }
+        spec
+    }
+
+    fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+        Ok(vec![operands.shape(0)?.clone()])
+    }
+
+    fn channels(&self, flow: &mut Flow<'_>) {
+        flow.pass();
+    }
+
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        let kernel = ApplyPointwise { function: self.function.clone(), level: lower.level() };
+        Ok(Lowered::kernel(kernel, lower.order(0)))
+    }
+
+    fn fusion(&self, _: &Operands<'_>) -> Fusion {
+        Fusion::Pointwise(self.function.clone())
+    }
+}
+
+struct ApplyPointwise {
+    function: Pointwise,
+    level: Level,
+}
+
+impl Kernel for ApplyPointwise {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        outputs[0].copy_from_slice(inputs[0]);
+        self.function.apply(outputs[0], self.level);
+    }
+
+    fn works_in_place(&self) -> bool {
+        true
+    }
+
+    fn update(&self, first: &mut [f32], _: &[&[f32]]) {
+        self.function.apply(first, self.level);
+    }
+}
+
+/// Applies what an epilogue ends with, where the kernel itself cannot.
+pub(crate) fn finish(function: Option<&Pointwise>, out: &mut [f32], level: Level) {
+    if let Some(function) = function {
+        function.apply(out, level);
+    }
+}

@@ -1,0 +1,165 @@
+//! Reshape: the same elements in row-major order under another shape.
+
+use std::sync::Arc;
+
+use brickwork_tensor::{Nd, Order};
+
+use super::moving::sources;
+use crate::attrs::Literal;
+use crate::channels::{Flow, Kept};
+use crate::lower::{Lower, Lowered};
+use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::read::{Read, Reading};
+use crate::shape::{Dim, Int, Shape};
+
+/// Operand: any value. The target shape holds no -1 and no 0.
+#[derive(Clone, Debug)]
+struct Reshape {
+    target: Shape,
+}
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    let input = reading.shape(0)?;
+    let target = match reading.ints("shape")? {
+        Some(list) => list.into_iter().map(Int::Fixed).collect(),
+        None => reading
+            .ints_at(1, "the target shape")?
+            .ok_or_else(|| OpError::new("the target shape (operand 1) is missing"))?,
+    };
+    let keep_zero = reading.int_or("allowzero", 0)? != 0;
+    let target = resolve(&input, &target, keep_zero, reading.fixed_batch)?;
+    Ok(reading.node(Reshape { target }, 1))
+}
+
+/// The target shape with -1 and 0 worked out. A first extent that repeats the batch size the file
+/// fixes is taken for the batch.
+fn resolve(
+    input: &Shape,
+    target: &[Int],
+    keep_zero: bool,
+    fixed_batch: Option<usize>,
+) -> Result<Shape, OpError> {
+    let show = || OpError::new(format!("{input} cannot be reshaped to {target:?}"));
+    let mut dims = Vec::new();
+    let mut open = None;
+    for (k, &int) in target.iter().enumerate() {
+        let batch = fixed_batch.map(|batch| Int::Fixed(batch as i64));
+        let dim = match int {
+            Int::Fixed(-1) if open.is_none() => {
+                open = Some(k);
+                Dim::Fixed(1)
+            }
+            Int::Fixed(0) if !keep_zero => *input.0.get(k).ok_or_else(show)?,
+            int if k == 0 && Some(int) == batch && input.0.first() == Some(&Dim::Batch(1)) => {
+                Dim::Batch(1)
+            }
+            int => int.dim().ok_or_else(show)?,
+        };
+        dims.push(dim);
+    }
+    let (elements, per_batch) = product(&input.0)?;
+    let (given, given_batch) = product(&dims)?;
+    match open {
+        Some(k) => {
+            if given == 0 || elements % given != 0 || given_batch > per_batch || per_batch - given_batch > 1 {
+                return Err(show());
+            }
+            let rest = elements / given;
+            dims[k] = if per_batch > given_batch { Dim::Batch(rest) } else { Dim::Fixed(rest) };
+        }
+        None if (elements, per_batch) != (given, given_batch) => return Err(show()),
+        None => {}
+    }
+    Ok(Shape(dims))
+}
+
+/// The product of extents as (factor, power of the batch size).
+fn product(dims: &[Dim]) -> Result<(usize, usize), OpError> {
+    let mut result = (1usize, 0);
+    for dim in dims {
+        let factor = match dim {
+            Dim::Fixed(extent) => *extent,
+            Dim::Batch(each) => {
+                result.1 += 1;
+                *each
+            }
+        };
+        result.0 = result.0.checked_mul(factor).ok_or_else(|| OpError::new("the shape is too large"))?;
+    }
+    Ok(result)
+}
+
+impl Op for Reshape {
+    fn kind(&self) -> &'static str {
+        "Reshape"
+    }
+
+    fn spec(&self) -> Spec {
+        let open = self.target.0.iter().filter(|dim| matches!(dim, Dim::Batch(_))).count();
+        let ints = self.target.0.iter().enumerate().map(|(k, dim)| match dim {
+            Dim::Fixed(extent) => *extent as i64,
+            Dim::Batch(1) if k == 0 => 0,
+            Dim::Batch(_) => -1,
+        });
+        debug_assert!(open <= 1, "at most one axis can follow the batch");
+        let mut spec = Spec::slots(1);
+        spec.inputs.push(SpecInput::Literal("shape", Literal::Ints(Nd::vector(ints.collect()))));
+        spec
+    }
+
+    fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+        let input = operands.shape(0)?;
+        if product(&input.0)? != product(&self.target.0)? {
+            return Err(OpError::new(format!("{input} cannot be reshaped to {}", self.target)));
+        }
+        Ok(vec![self.target.clone()])
+    }
+
+    fn channels(&self, flow: &mut Flow<'_>) {
+        let elements = flow.extents(0).iter().product();
+        flow.rearrange(&(0..elements).collect::<Vec<_>>());
+    }
+
+    fn resized(&self, kept: &Kept<'_>) -> Result<Option<Arc<dyn Op>>, OpError> {
+        if !kept.changes() {
+            return Ok(None);
+        }
+        let after = kept.output(0).after();
+        let dims = self.target.0.iter().zip(after).map(|(dim, extent)| match dim {
+            Dim::Fixed(_) => Dim::Fixed(extent),
+            Dim::Batch(_) => Dim::Batch(extent),
+        });
+        Ok(Some(Arc::new(Self { target: Shape(dims.collect()) })))
+    }
+
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        lower.want(0, Order::row_major(lower.extents(0)?.len()));
+        Ok(Lowered::view(Order::row_major(lower.output(0).len())))
+    }
+
+    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
+        sources(operands, |indices| indices)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ints(list: &[i64]) -> Vec<Int> {
+        list.iter().map(|&x| Int::Fixed(x)).collect()
+    }
+
+    #[test]
+    fn works_out_open_extents() {
+        let image = Shape::batched(&[8, 2, 2]);
+        let reshape = |target: &[Int]| resolve(&image, target, false, Some(1)).map(|s| s.to_string());
+        assert_eq!(reshape(&ints(&[0, -1])).unwrap(), "[n, 32]");
+        assert_eq!(reshape(&ints(&[-1, 32])).unwrap(), "[n, 32]");
+        assert_eq!(reshape(&ints(&[1, 32])).unwrap(), "[n, 32]");
+        assert_eq!(reshape(&[Int::Batch(1), Int::Fixed(2), Int::Fixed(-1)]).unwrap(), "[n, 2, 16]");
+        assert_eq!(reshape(&ints(&[-1, 8])).unwrap(), "[4n, 8]");
+        assert!(reshape(&ints(&[0, 31])).is_err());
+        assert!(reshape(&ints(&[2, 16])).is_err());
+    }
+}

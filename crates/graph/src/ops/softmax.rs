@@ -1,0 +1,94 @@
+//! Softmax: scores to probabilities along one axis. Before opset 13 the axes from `axis` on count
+//! as one, which is the same wherever all but one of them have extent 1.
+
+use brickwork_tensor::kernels::rows::softmax;
+use brickwork_tensor::{Buffer, Order};
+
+use crate::attrs::Attr;
+use crate::channels::Flow;
+use crate::lower::{Kernel, Lower, Lowered};
+use crate::op::{Op, OpError, Operands, Spec};
+use crate::read::{Read, Reading, axis_of};
+use crate::shape::Shape;
+
+/// `exp(x) / sum exp(x)` along `axis`, or its logarithm.
+#[derive(Clone, Debug)]
+struct Softmax {
+    axis: usize,
+    logarithm: bool,
+}
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    read_as(reading, false)
+}
+
+pub(crate) fn read_as(reading: &Reading<'_>, logarithm: bool) -> Result<Read, OpError> {
+    let shape = reading.shape(0)?;
+    let modern = reading.opset >= 13;
+    let mut axis = axis_of(reading.int_or("axis", if modern { -1 } else { 1 })?, shape.rank())?;
+    if !modern {
+        let extents = shape.sample();
+        let mut solid = (axis..shape.rank()).filter(|&k| extents[k] != 1);
+        axis = solid.next().unwrap_or(axis);
+        if solid.next().is_some() {
+            return Err(OpError::new(format!("softmax over several axes of {shape} at once is not supported")));
+        }
+    }
+    Ok(reading.node(Softmax { axis, logarithm }, 1))
+}
+
+impl Op for Softmax {
+    fn kind(&self) -> &'static str {
+        if self.logarithm { "LogSoftmax" } else { "Softmax" }
+    }
+
+    fn spec(&self) -> Spec {
+        let mut spec = Spec::slots(1);
+        spec.attrs.insert("axis".to_owned(), Attr::Int(self.axis as i64));
+        spec
+    }
+
+    fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+        Ok(vec![operands.shape(0)?.clone()])
+    }
+
+    fn channels(&self, flow: &mut Flow<'_>) {
+        if flow.after_logits() {
+            return flow.pass();
+        }
+        flow.pass_unless_along(&[self.axis], "it normalises across the channels");
+    }
+
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        let extents = lower.extents(0)?;
+        let outer = (0..extents.len()).filter(|&axis| axis != self.axis);
+        let order = Order::new(outer.chain([self.axis]).collect::<Vec<_>>());
+        lower.want(0, order.clone());
+        let kernel = RunSoftmax { extent: extents[self.axis], logarithm: self.logarithm };
+        Ok(Lowered::kernel(kernel, order))
+    }
+
+    fn normalises_scores(&self) -> bool {
+        true
+    }
+}
+
+struct RunSoftmax {
+    extent: usize,
+    logarithm: bool,
+}
+
+impl Kernel for RunSoftmax {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        outputs[0].copy_from_slice(inputs[0]);
+        self.update(outputs[0], &[]);
+    }
+
+    fn works_in_place(&self) -> bool {
+        true
+    }
+
+    fn update(&self, first: &mut [f32], _: &[&[f32]]) {
+        softmax(first, self.extent, self.logarithm);
+    }
+}

@@ -1,0 +1,105 @@
+//! Attributes and shapes that convolutions and pools share.
+
+use brickwork_tensor::kernels::window::Window;
+
+use crate::attrs::{Attr, Attrs};
+use crate::op::OpError;
+use crate::read::Reading;
+use crate::shape::{Dim, Shape};
+
+/// Reads `auto_pad`, `dilations`, `pads` and `strides` for a kernel over an image of `extents`.
+pub(crate) fn read(
+    reading: &Reading<'_>,
+    kernel: [usize; 2],
+    extents: [usize; 2],
+) -> Result<Window, OpError> {
+    let stride = pair(reading, "strides")?.unwrap_or([1, 1]);
+    let dilation = pair(reading, "dilations")?.unwrap_or([1, 1]);
+    if [kernel, stride, dilation].iter().flatten().any(|&x| x == 0 || x > 1 << 16) {
+        return Err(OpError::new(format!(
+            "kernel {kernel:?}, strides {stride:?} or dilations {dilation:?} out of range"
+        )));
+    }
+    let mut window = Window { stride, dilation, ..Window::plain(kernel) };
+    let pads = reading.ints("pads")?;
+    match reading.text_or("auto_pad", "NOTSET")?.as_str() {
+        "NOTSET" => {
+            let pads = pads.unwrap_or_else(|| vec![0; 4]);
+            let sizes: Option<Vec<usize>> =
+                pads.iter().map(|&p| usize::try_from(p).ok().filter(|&p| p <= 1 << 16)).collect();
+            let Some([top, left, bottom, right]) =
+                sizes.and_then(|sizes| <[usize; 4]>::try_from(sizes).ok())
+            else {
+                return Err(OpError::new(format!(
+                    "pads {pads:?}, expected four that are not negative"
+                )));
+            };
+            (window.before, window.after) = ([top, left], [bottom, right]);
+        }
+        "VALID" => {}
+        mode @ ("SAME_UPPER" | "SAME_LOWER") => {
+            for axis in 0..2 {
+                let outputs = extents[axis].div_ceil(stride[axis]);
+                let needed = (outputs - 1) * stride[axis] + window.span(axis);
+                let total = needed.saturating_sub(extents[axis]);
+                let less = total / 2;
+                let before = if mode == "SAME_UPPER" { less } else { total - less };
+                (window.before[axis], window.after[axis]) = (before, total - before);
+            }
+        }
+        other => return Err(OpError::new(format!("auto_pad `{other}` is not supported"))),
+    }
+    Ok(window)
+}
+
+/// A list attribute of two positive numbers.
+pub(crate) fn pair(
+    reading: &Reading<'_>,
+    name: &'static str,
+) -> Result<Option<[usize; 2]>, OpError> {
+    let Some(list) = reading.ints(name)? else { return Ok(None) };
+    let sizes: Option<Vec<usize>> = list.iter().map(|&x| usize::try_from(x).ok()).collect();
+    let pair = sizes.and_then(|sizes| <[usize; 2]>::try_from(sizes).ok());
+    pair.map(Some).ok_or_else(|| {
+        OpError::new(format!("{name} {list:?}: only two-dimensional images are supported"))
+    })
+}
+
+/// The attributes that [`read`] reads.
+pub(crate) fn window_attrs(window: &Window, dilations: bool) -> Attrs {
+    let ints = |list: &[usize]| Attr::Ints(list.iter().map(|&x| x as i64).collect());
+    let pads = [window.before, window.after].concat();
+    let mut attrs = Attrs::from([
+        ("kernel_shape".to_owned(), ints(&window.kernel)),
+        ("strides".to_owned(), ints(&window.stride)),
+        ("pads".to_owned(), ints(&pads)),
+    ]);
+    if dilations {
+        attrs.insert("dilations".to_owned(), ints(&window.dilation));
+    }
+    attrs
+}
+
+/// The shape of the result over `image` with `channels`.
+pub(crate) fn shape(
+    window: &Window,
+    image: &Shape,
+    channels: usize,
+    ceil: bool,
+) -> Result<Shape, OpError> {
+    let mut dims = vec![image.0[0], Dim::Fixed(channels)];
+    for axis in 0..2 {
+        let outputs =
+            image.0[2 + axis].fixed().and_then(|extent| window.outputs(axis, extent, ceil));
+        let outputs = outputs.ok_or_else(|| {
+            OpError::new(format!("image {image} is smaller than the kernel {:?}", window.kernel))
+        })?;
+        dims.push(Dim::Fixed(outputs));
+    }
+    Ok(Shape(dims))
+}
+
+/// Height and width of an image `[n, c, h, w]`.
+pub(crate) fn size(extents: &[usize]) -> [usize; 2] {
+    [extents[2], extents[3]]
+}

@@ -1,0 +1,109 @@
+//! Edits as values: the only way to change a graph.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use brickwork_tensor::Tensor;
+
+use crate::build::{Problem, Problems};
+use crate::check::{check, derive_shapes};
+use crate::graph::{Graph, NodeId, Value, ValueId};
+use crate::op::Op;
+use crate::shape::Shape;
+
+/// Changes to a graph. They can be looked at, and applied to give a new, checked graph.
+#[derive(Clone, Debug, Default)]
+pub struct Patch {
+    /// What the changes are for, in words.
+    pub label: String,
+    constants: BTreeMap<ValueId, Arc<Tensor>>,
+    ops: BTreeMap<NodeId, Arc<dyn Op>>,
+    operands: BTreeMap<(NodeId, usize), (String, Arc<Tensor>)>,
+    metadata: BTreeMap<String, String>,
+}
+
+impl Patch {
+    /// No changes yet.
+    pub fn new(label: impl Into<String>) -> Self {
+        Self { label: label.into(), ..Self::default() }
+    }
+
+    /// Replaces the data of a constant; its shape may change.
+    pub fn constant(&mut self, value: ValueId, data: Arc<Tensor>) {
+        self.constants.insert(value, data);
+    }
+
+    /// The data this patch gives a constant, if it changes it.
+    pub fn new_constant(&self, value: ValueId) -> Option<&Arc<Tensor>> {
+        self.constants.get(&value)
+    }
+
+    /// Replaces the operator of a node.
+    pub fn op(&mut self, node: NodeId, op: Arc<dyn Op>) {
+        self.ops.insert(node, op);
+    }
+
+    /// Gives a node a constant of its own in `slot`.
+    pub fn operand(
+        &mut self,
+        node: NodeId,
+        slot: usize,
+        name: impl Into<String>,
+        data: Arc<Tensor>,
+    ) {
+        self.operands.insert((node, slot), (name.into(), data));
+    }
+
+    /// Sets a metadata entry.
+    pub fn metadata(&mut self, key: impl Into<String>, text: impl Into<String>) {
+        self.metadata.insert(key.into(), text.into());
+    }
+
+    /// The graph after the changes. Shapes of computed values are worked out anew.
+    ///
+    /// # Errors
+    /// Every way in which the result would break the invariants in [`check`].
+    pub fn apply(&self, graph: &Graph) -> Result<Graph, Problems> {
+        let mut new = graph.clone();
+        for (&value, data) in &self.constants {
+            let value = &mut new.values[value.index()];
+            value.shape = Shape::fixed(data.shape());
+            value.constant = Some(data.clone());
+        }
+        for (&node, op) in &self.ops {
+            new.nodes[node.index()].op = op.clone();
+        }
+        let mut taken = new.values.iter().map(|value| value.name.clone()).collect();
+        for ((node, slot), (name, data)) in &self.operands {
+            let id = ValueId(new.values.len() as u32);
+            new.values.push(Value {
+                name: crate::build::unique(name, &mut taken),
+                shape: Shape::fixed(data.shape()),
+                constant: Some(data.clone()),
+            });
+            let inputs = &mut new.nodes[node.index()].inputs;
+            inputs.resize(inputs.len().max(slot + 1), None);
+            inputs[*slot] = Some(id);
+        }
+        for (key, text) in &self.metadata {
+            new.metadata.insert(key.clone(), text.clone());
+        }
+        self.reshape(&mut new)?;
+        let new = crate::simplify::drop_unused(new);
+        check(&new)?;
+        Ok(new)
+    }
+
+    fn reshape(&self, graph: &mut Graph) -> Result<(), Problems> {
+        for id in graph.node_ids() {
+            let shapes = derive_shapes(graph, graph.node(id)).map_err(|mut problem| {
+                problem.text = format!("after {}: {}", self.label, problem.text);
+                Problems(vec![Problem { ..problem }])
+            })?;
+            for (output, shape) in graph.nodes[id.index()].outputs.clone().into_iter().zip(shapes) {
+                graph.values[output.index()].shape = shape;
+            }
+        }
+        Ok(())
+    }
+}

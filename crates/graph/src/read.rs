@@ -1,0 +1,334 @@
+//! What an operator is told when a node is read, and what it answers.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use brickwork_tensor::{Nd, Tensor};
+
+use crate::attrs::{Attr, Attrs, Literal};
+use crate::graph::ValueId;
+use crate::op::{Op, OpError};
+use crate::shape::{Int, Shape};
+
+/// An operand of a node being read.
+#[derive(Clone, Debug)]
+pub(crate) enum Operand {
+    /// Missing.
+    Absent,
+    /// Computed at run time.
+    Value(ValueId, Shape),
+    /// Known real numbers.
+    Floats(Arc<Tensor>),
+    /// Known whole numbers, perhaps in terms of the batch.
+    Ints(Arc<Nd<Int>>),
+}
+
+impl Operand {
+    /// Extents; `None` if missing.
+    pub(crate) fn shape(&self) -> Option<Shape> {
+        match self {
+            Self::Absent => None,
+            Self::Value(_, shape) => Some(shape.clone()),
+            Self::Floats(data) => Some(Shape::fixed(data.shape())),
+            Self::Ints(data) => Some(Shape::fixed(data.shape())),
+        }
+    }
+}
+
+/// A result that is known while reading.
+#[derive(Clone, Debug)]
+pub(crate) enum Known {
+    /// Real numbers.
+    Floats(Arc<Tensor>),
+    /// Whole numbers.
+    Ints(Arc<Nd<Int>>),
+}
+
+/// What a node turned out to be.
+pub(crate) enum Read {
+    /// A node of the graph, with the operands it keeps, by slot.
+    Node(Arc<dyn Op>, Vec<Source>),
+    /// Results known at once; nothing runs.
+    Known(Vec<Known>),
+    /// Simpler nodes with the same meaning, in order.
+    Expand(Vec<Form>),
+}
+
+/// Where an operand of a node comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// Operand of the node as read.
+    Operand(usize),
+    /// A constant worked out while reading.
+    Constant(Arc<Tensor>),
+    /// Left out.
+    Absent,
+}
+
+/// A node in the form of a file: everything by name. Missing operands are empty names.
+#[derive(Clone, Debug, Default)]
+pub struct Form {
+    /// Name; may be empty.
+    pub name: String,
+    /// Operator type.
+    pub kind: String,
+    /// Operator set it belongs to; empty for ONNX's own.
+    pub domain: String,
+    /// Operands.
+    pub inputs: Vec<String>,
+    /// Results.
+    pub outputs: Vec<String>,
+    /// Attributes.
+    pub attrs: Attrs,
+}
+
+/// A node being read: attributes and operands, with typed access that remembers what was looked
+/// at, so that nothing an operator does not know passes unnoticed.
+pub(crate) struct Reading<'a> {
+    /// Version of the operator set.
+    pub opset: i64,
+    /// The batch size the file fixes, if it fixes one; the graph leaves it open all the same.
+    pub fixed_batch: Option<usize>,
+    /// The node as written.
+    pub form: &'a Form,
+    /// Operands.
+    pub operands: &'a [Operand],
+    seen: RefCell<BTreeSet<&'static str>>,
+}
+
+impl<'a> Reading<'a> {
+    /// Starts reading a node.
+    pub(crate) fn new(
+        opset: i64,
+        fixed_batch: Option<usize>,
+        form: &'a Form,
+        operands: &'a [Operand],
+    ) -> Self {
+        Self { opset, fixed_batch, form, operands, seen: RefCell::default() }
+    }
+
+    /// A node that keeps its first `count` operands.
+    pub(crate) fn node(&self, op: impl Op + 'static, count: usize) -> Read {
+        let sources = (0..count)
+            .map(|slot| match self.operand(slot) {
+                Operand::Absent => Source::Absent,
+                _ => Source::Operand(slot),
+            })
+            .collect();
+        Read::Node(Arc::new(op), sources)
+    }
+
+    /// The operand in `slot`.
+    pub(crate) fn operand(&self, slot: usize) -> &Operand {
+        self.operands.get(slot).unwrap_or(&Operand::Absent)
+    }
+
+    /// The shape of the operand in `slot`.
+    ///
+    /// # Errors
+    /// If it is missing.
+    pub(crate) fn shape(&self, slot: usize) -> Result<Shape, OpError> {
+        self.operand(slot).shape().ok_or_else(|| OpError::new(format!("operand {slot} is missing")))
+    }
+
+    /// The shape of the operand in `slot`, with `rank` axes, all but the first fixed.
+    ///
+    /// # Errors
+    /// If it is missing, has another rank, or an open extent.
+    pub(crate) fn image(&self, slot: usize, rank: usize) -> Result<Vec<usize>, OpError> {
+        let shape = self.shape(slot)?;
+        let open =
+            || OpError::new(format!("operand {slot} has shape {shape}, expected {rank} axes"));
+        if shape.rank() != rank {
+            return Err(open());
+        }
+        shape.0[1..].iter().map(|dim| dim.fixed().ok_or_else(open)).collect()
+    }
+
+    fn attr(&self, name: &'static str) -> Option<&'a Attr> {
+        self.seen.borrow_mut().insert(name);
+        self.form.attrs.get(name)
+    }
+
+    /// Takes note of attributes that do not change what is computed.
+    pub(crate) fn ignore(&self, names: &[&'static str]) {
+        self.seen.borrow_mut().extend(names);
+    }
+
+    /// Attributes nobody asked for.
+    pub(crate) fn unseen(&self) -> Vec<String> {
+        let seen = self.seen.borrow();
+        self.form.attrs.keys().filter(|name| !seen.contains(name.as_str())).cloned().collect()
+    }
+
+    /// A whole-number attribute.
+    ///
+    /// # Errors
+    /// If it has another type.
+    pub(crate) fn int(&self, name: &'static str) -> Result<Option<i64>, OpError> {
+        match self.attr(name) {
+            None => Ok(None),
+            Some(Attr::Int(x)) => Ok(Some(*x)),
+            Some(other) => Err(wrong(name, "a whole number", other)),
+        }
+    }
+
+    /// A whole-number attribute with a default.
+    ///
+    /// # Errors
+    /// If it has another type.
+    pub(crate) fn int_or(&self, name: &'static str, default: i64) -> Result<i64, OpError> {
+        Ok(self.int(name)?.unwrap_or(default))
+    }
+
+    /// A real-number attribute with a default.
+    ///
+    /// # Errors
+    /// If it has another type.
+    pub(crate) fn float_or(&self, name: &'static str, default: f32) -> Result<f32, OpError> {
+        match self.attr(name) {
+            None => Ok(default),
+            Some(Attr::Float(x)) => Ok(*x),
+            Some(other) => Err(wrong(name, "a real number", other)),
+        }
+    }
+
+    /// A word attribute with a default.
+    ///
+    /// # Errors
+    /// If it has another type.
+    pub(crate) fn text_or(&self, name: &'static str, default: &str) -> Result<String, OpError> {
+        match self.attr(name) {
+            None => Ok(default.to_owned()),
+            Some(Attr::Text(x)) => Ok(x.clone()),
+            Some(other) => Err(wrong(name, "a word", other)),
+        }
+    }
+
+    /// A list of whole numbers.
+    ///
+    /// # Errors
+    /// If it has another type.
+    pub(crate) fn ints(&self, name: &'static str) -> Result<Option<Vec<i64>>, OpError> {
+        match self.attr(name) {
+            None => Ok(None),
+            Some(Attr::Ints(x)) => Ok(Some(x.clone())),
+            Some(other) => Err(wrong(name, "a list of whole numbers", other)),
+        }
+    }
+
+    /// An array attribute.
+    ///
+    /// # Errors
+    /// If it has another type.
+    pub(crate) fn literal(&self, name: &'static str) -> Result<Option<&'a Literal>, OpError> {
+        match self.attr(name) {
+            None => Ok(None),
+            Some(Attr::Literal(x)) => Ok(Some(x)),
+            Some(other) => Err(wrong(name, "an array", other)),
+        }
+    }
+
+    /// The raw attribute.
+    pub(crate) fn raw(&self, name: &'static str) -> Option<&'a Attr> {
+        self.attr(name)
+    }
+
+    /// The known whole numbers in `slot`; `None` if the operand is missing.
+    ///
+    /// # Errors
+    /// If it is computed at run time or not whole.
+    pub(crate) fn ints_at(&self, slot: usize, what: &str) -> Result<Option<Vec<Int>>, OpError> {
+        match self.operand(slot) {
+            Operand::Absent => Ok(None),
+            Operand::Ints(data) => Ok(Some(data.data().to_vec())),
+            Operand::Value(..) => Err(OpError::new(format!(
+                "{what} (operand {slot}) is computed at run time, expected constants"
+            ))),
+            Operand::Floats(_) => Err(OpError::new(format!(
+                "{what} (operand {slot}) holds real numbers, expected whole ones"
+            ))),
+        }
+    }
+
+    /// The known whole numbers in `slot`, none of them in terms of the batch.
+    ///
+    /// # Errors
+    /// If the operand is computed, not whole, or depends on the batch.
+    pub(crate) fn fixed_ints_at(
+        &self,
+        slot: usize,
+        what: &str,
+    ) -> Result<Option<Vec<i64>>, OpError> {
+        let Some(ints) = self.ints_at(slot, what)? else { return Ok(None) };
+        let fixed = ints.into_iter().map(Int::fixed).collect::<Option<Vec<_>>>();
+        fixed.map(Some).ok_or_else(|| {
+            OpError::new(format!("{what} (operand {slot}) depends on the batch size"))
+        })
+    }
+
+    /// A list that is an attribute in old operator sets and an operand in new ones.
+    ///
+    /// # Errors
+    /// If either is of the wrong kind.
+    pub(crate) fn list(
+        &self,
+        name: &'static str,
+        slot: usize,
+    ) -> Result<Option<Vec<i64>>, OpError> {
+        match self.ints(name)? {
+            Some(list) => Ok(Some(list)),
+            None => self.fixed_ints_at(slot, name),
+        }
+    }
+
+    /// The known real numbers in `slot`; `None` if the operand is missing.
+    ///
+    /// # Errors
+    /// If it is computed at run time or whole.
+    pub(crate) fn floats_at(
+        &self,
+        slot: usize,
+        what: &str,
+    ) -> Result<Option<Arc<Tensor>>, OpError> {
+        match self.operand(slot) {
+            Operand::Absent => Ok(None),
+            Operand::Floats(data) => Ok(Some(data.clone())),
+            _ => {
+                Err(OpError::new(format!("{what} (operand {slot}) must be constant real numbers")))
+            }
+        }
+    }
+
+    /// One known real number in `slot`, or `default` if it is missing.
+    ///
+    /// # Errors
+    /// If the operand is computed or holds more than one number.
+    pub(crate) fn float_at(&self, slot: usize, what: &str, default: f32) -> Result<f32, OpError> {
+        match self.floats_at(slot, what)? {
+            None => Ok(default),
+            Some(data) if data.data().len() == 1 => Ok(data.data()[0]),
+            Some(data) => Err(OpError::new(format!(
+                "{what} (operand {slot}) has shape {:?}, expected one number",
+                data.shape()
+            ))),
+        }
+    }
+}
+
+fn wrong(name: &str, expected: &str, found: &Attr) -> OpError {
+    OpError::new(format!("attribute `{name}` is {found:?}, expected {expected}"))
+}
+
+/// `axis` counted from the front, for a value of `rank` axes.
+///
+/// # Errors
+/// If it is outside `-rank..rank`.
+pub(crate) fn axis_of(axis: i64, rank: usize) -> Result<usize, OpError> {
+    let counted = if axis < 0 { axis + rank as i64 } else { axis };
+    usize::try_from(counted)
+        .ok()
+        .filter(|&axis| axis < rank)
+        .ok_or_else(|| OpError::new(format!("axis {axis} is outside a value of {rank} axes")))
+}

@@ -1,0 +1,187 @@
+//! Shapes whose batch extent is open, and integer arithmetic over them.
+
+use std::fmt;
+
+/// One extent of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dim {
+    /// The same for every batch.
+    Fixed(usize),
+    /// This many per sample of the batch: `Batch(1)` is the batch size itself.
+    Batch(usize),
+}
+
+impl Dim {
+    /// The extent in a batch of `batch` samples.
+    pub fn at(self, batch: usize) -> usize {
+        match self {
+            Self::Fixed(extent) => extent,
+            Self::Batch(each) => each * batch,
+        }
+    }
+
+    /// The extent if it does not depend on the batch.
+    pub fn fixed(self) -> Option<usize> {
+        match self {
+            Self::Fixed(extent) => Some(extent),
+            Self::Batch(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Dim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(extent) => write!(f, "{extent}"),
+            Self::Batch(1) => write!(f, "n"),
+            Self::Batch(each) => write!(f, "{each}n"),
+        }
+    }
+}
+
+/// Extents of a value, outermost axis first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Shape(pub Vec<Dim>);
+
+impl Shape {
+    /// A shape that does not depend on the batch.
+    pub fn fixed(extents: &[usize]) -> Self {
+        Self(extents.iter().map(|&extent| Dim::Fixed(extent)).collect())
+    }
+
+    /// `[n, extents...]`.
+    pub fn batched(extents: &[usize]) -> Self {
+        Self(std::iter::once(Dim::Batch(1)).chain(Self::fixed(extents).0).collect())
+    }
+
+    /// Number of axes.
+    pub fn rank(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Extents in a batch of `batch` samples.
+    pub fn at(&self, batch: usize) -> Vec<usize> {
+        self.0.iter().map(|dim| dim.at(batch)).collect()
+    }
+
+    /// Extents for a single sample.
+    pub fn sample(&self) -> Vec<usize> {
+        self.at(1)
+    }
+
+    /// Extents, if none depends on the batch.
+    pub fn extents(&self) -> Option<Vec<usize>> {
+        self.0.iter().map(|dim| dim.fixed()).collect()
+    }
+
+    /// Elements for a single sample.
+    pub fn sample_volume(&self) -> usize {
+        self.0.iter().map(|dim| dim.at(1)).product()
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[")?;
+        for (k, dim) in self.0.iter().enumerate() {
+            write!(f, "{}{dim}", if k == 0 { "" } else { ", " })?;
+        }
+        write!(f, "]")
+    }
+}
+
+/// An integer of the shape arithmetic that exporters leave in a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Int {
+    /// A known number.
+    Fixed(i64),
+    /// This many times the batch size.
+    Batch(i64),
+}
+
+impl Int {
+    /// The number, if it does not depend on the batch.
+    pub fn fixed(self) -> Option<i64> {
+        match self {
+            Self::Fixed(x) => Some(x),
+            Self::Batch(_) => None,
+        }
+    }
+
+    /// `self + other`, where it can be written.
+    pub fn add(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Fixed(a), Self::Fixed(b)) => a.checked_add(b).map(Self::Fixed),
+            (Self::Batch(a), Self::Batch(b)) => a.checked_add(b).map(Self::Batch),
+            (x, Self::Fixed(0)) | (Self::Fixed(0), x) => Some(x),
+            _ => None,
+        }
+    }
+
+    /// `self - other`, where it can be written.
+    pub fn sub(self, other: Self) -> Option<Self> {
+        let negated = match other {
+            Self::Fixed(x) => Self::Fixed(x.checked_neg()?),
+            Self::Batch(x) => Self::Batch(x.checked_neg()?),
+        };
+        self.add(negated)
+    }
+
+    /// `self * other`, where it can be written.
+    pub fn mul(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Fixed(a), Self::Fixed(b)) => a.checked_mul(b).map(Self::Fixed),
+            (Self::Batch(a), Self::Fixed(b)) | (Self::Fixed(b), Self::Batch(a)) => {
+                a.checked_mul(b).map(Self::Batch)
+            }
+            _ => None,
+        }
+    }
+
+    /// `self / other` rounded towards zero, where it can be written.
+    pub fn div(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Fixed(a), Self::Fixed(b)) => a.checked_div(b).map(Self::Fixed),
+            (Self::Batch(a), Self::Fixed(b)) if b != 0 && a % b == 0 => Some(Self::Batch(a / b)),
+            (Self::Batch(a), Self::Batch(b)) if b != 0 && a % b == 0 => Some(Self::Fixed(a / b)),
+            _ => None,
+        }
+    }
+
+    /// The extent this number stands for, if it is one.
+    pub fn dim(self) -> Option<Dim> {
+        match self {
+            Self::Fixed(x) => usize::try_from(x).ok().map(Dim::Fixed),
+            Self::Batch(x) => usize::try_from(x).ok().map(Dim::Batch),
+        }
+    }
+}
+
+impl From<Dim> for Int {
+    fn from(dim: Dim) -> Self {
+        match dim {
+            Dim::Fixed(extent) => Self::Fixed(extent as i64),
+            Dim::Batch(each) => Self::Batch(each as i64),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_print_their_open_batch() {
+        assert_eq!(Shape::batched(&[3, 32, 32]).to_string(), "[n, 3, 32, 32]");
+        assert_eq!(Shape(vec![Dim::Batch(4), Dim::Fixed(2)]).at(8), [32, 2]);
+    }
+
+    #[test]
+    fn arithmetic_keeps_the_batch_symbolic() {
+        let n = Int::Batch(1);
+        assert_eq!(n.mul(Int::Fixed(6)).and_then(|x| x.div(Int::Fixed(2))), Some(Int::Batch(3)));
+        assert_eq!(n.mul(n), None);
+        assert_eq!(n.add(Int::Fixed(1)), None);
+        assert_eq!(Int::Fixed(1).div(Int::Fixed(0)), None);
+    }
+}

@@ -1,0 +1,115 @@
+//! Two clean-ups after reading: nodes that no output needs are dropped, and chains of element
+//! moves that amount to a permutation of one axis (channel shuffle) become a single node, whose
+//! channels can be cut one by one.
+
+use crate::graph::{Graph, Node, NodeId, ValueId};
+use crate::lower::operands;
+use crate::ops;
+
+pub(crate) fn simplify(graph: Graph) -> Graph {
+    drop_unused(merge_moves(drop_unused(graph)))
+}
+
+/// Drops nodes and values that no output depends on. Inputs stay.
+pub(crate) fn drop_unused(graph: Graph) -> Graph {
+    let mut used = vec![false; graph.values.len()];
+    graph.outputs.iter().chain(&graph.inputs).for_each(|id| used[id.index()] = true);
+    let mut keep = vec![false; graph.nodes.len()];
+    for id in graph.node_ids().rev() {
+        let node = graph.node(id);
+        if node.outputs.iter().any(|output| used[output.index()]) {
+            keep[id.index()] = true;
+            node.inputs.iter().flatten().chain(&node.outputs).for_each(|v| used[v.index()] = true);
+        }
+    }
+    renumber(graph, &used, &keep)
+}
+
+fn renumber(graph: Graph, used: &[bool], keep: &[bool]) -> Graph {
+    let mut ids = vec![ValueId(u32::MAX); used.len()];
+    let mut next = 0;
+    for (index, _) in used.iter().enumerate().filter(|(_, used)| **used) {
+        ids[index] = ValueId(next);
+        next += 1;
+    }
+    let new = |id: ValueId| ids[id.index()];
+    let nodes =
+        graph.nodes.into_iter().zip(keep).filter(|(_, keep)| **keep).map(|(node, _)| Node {
+            inputs: node.inputs.iter().map(|input| input.map(new)).collect(),
+            outputs: node.outputs.iter().copied().map(new).collect(),
+            ..node
+        });
+    Graph {
+        name: graph.name,
+        nodes: nodes.collect(),
+        inputs: graph.inputs.into_iter().map(new).collect(),
+        outputs: graph.outputs.into_iter().map(new).collect(),
+        metadata: graph.metadata,
+        values: graph.values.into_iter().zip(used).filter(|(_, u)| **u).map(|(v, _)| v).collect(),
+    }
+}
+
+/// Replaces the last node of every chain of at least two moves by one gather, if the whole chain
+/// permutes the indices of one axis.
+fn merge_moves(mut graph: Graph) -> Graph {
+    let readers = graph.readers();
+    let producers = graph.producers();
+    for id in graph.node_ids() {
+        let Some(end) = moves(&graph, id) else { continue };
+        let output = graph.node(id).outputs[0];
+        let goes_on = match readers[output.index()][..] {
+            [(reader, 0)] => moves(&graph, reader).is_some(),
+            _ => false,
+        };
+        if goes_on {
+            continue;
+        }
+        let (mut start, mut sources, mut length) = (id, end, 1);
+        while let Some(before) = graph.node(start).input(0).and_then(|v| producers[v.index()]) {
+            let made = graph.node(before).outputs[0];
+            let Some(earlier) = moves(&graph, before) else { break };
+            if readers[made.index()].len() != 1 || graph.outputs.contains(&made) {
+                break;
+            }
+            sources = sources.iter().map(|&k| earlier[k]).collect();
+            start = before;
+            length += 1;
+        }
+        let Some(input) = graph.node(start).input(0) else { continue };
+        if length < 2 || graph.value(input).shape != graph.value(output).shape {
+            continue;
+        }
+        if let Some((axis, indices)) =
+            axis_permutation(&graph.value(input).shape.sample(), &sources)
+        {
+            let node = &mut graph.nodes[id.index()];
+            node.op = ops::permutation(axis, indices);
+            node.inputs = vec![Some(input)];
+        }
+    }
+    graph
+}
+
+fn moves(graph: &Graph, id: NodeId) -> Option<Vec<usize>> {
+    let node = graph.node(id);
+    let input = node.input(0).filter(|&v| graph.value(v).constant.is_none())?;
+    node.op.moves(&operands(&[Some((&graph.value(input).shape, None))]))
+}
+
+/// The axis whose indices `sources` permutes, leaving every other axis alone.
+fn axis_permutation(extents: &[usize], sources: &[usize]) -> Option<(usize, Vec<usize>)> {
+    for axis in 1..extents.len() {
+        let inner: usize = extents[axis + 1..].iter().product();
+        let extent = extents[axis];
+        let indices: Vec<usize> =
+            (0..extent).map(|k| sources[k * inner] / inner % extent).collect();
+        let fits = sources.iter().enumerate().all(|(at, &from)| {
+            let (outer, index, rest) = (at / inner / extent, at / inner % extent, at % inner);
+            from == (outer * extent + indices[index]) * inner + rest
+        });
+        if fits && indices.iter().enumerate().any(|(k, &index)| k != index) {
+            return Some((axis, indices));
+        }
+    }
+    None
+}

@@ -1,0 +1,125 @@
+//! Copying between memory orders: transposes, slices, padding, concatenation.
+
+use rayon::prelude::*;
+
+/// Reads `source` at `offset` along `strides` into the dense `out` of `extents`, both outermost first.
+///
+/// # Panics
+/// If the walk leaves `source` or `out` does not match `extents`.
+pub fn gather_strided(
+    source: &[f32],
+    offset: usize,
+    extents: &[usize],
+    strides: &[isize],
+    out: &mut [f32],
+) {
+    let (extents, strides) = merge(extents, strides);
+    assert_eq!(out.len(), extents.iter().product::<usize>(), "output length");
+    if out.is_empty() {
+        return;
+    }
+    let last = extents.len() - 1;
+    let (inner, stride) = (extents[last], strides[last]);
+    let together = (1_usize << 14).div_ceil(inner);
+    let task = |(index, chunk): (usize, &mut [f32])| {
+        for (row, out) in chunk.chunks_mut(inner).enumerate() {
+            let at =
+                offset_of(index * together + row, &extents[..last], &strides) + offset as isize;
+            if stride == 1 {
+                out.copy_from_slice(&source[at as usize..][..inner]);
+            } else {
+                for (k, y) in out.iter_mut().enumerate() {
+                    *y = source[(at + k as isize * stride) as usize];
+                }
+            }
+        }
+    };
+    if out.len() <= together * inner {
+        return task((0, out));
+    }
+    out.par_chunks_mut(together * inner).enumerate().for_each(task);
+}
+
+/// Writes the dense `source` of `extents` into `out` at `offset` along `strides`.
+///
+/// # Panics
+/// If the walk leaves `out` or `source` does not match `extents`.
+pub fn scatter_strided(
+    source: &[f32],
+    extents: &[usize],
+    strides: &[isize],
+    offset: usize,
+    out: &mut [f32],
+) {
+    let (extents, strides) = merge(extents, strides);
+    assert_eq!(source.len(), extents.iter().product::<usize>(), "source length");
+    let last = extents.len() - 1;
+    let (inner, stride) = (extents[last], strides[last]);
+    for (row, run) in source.chunks(inner.max(1)).enumerate() {
+        let at = offset_of(row, &extents[..last], &strides) + offset as isize;
+        if stride == 1 {
+            out[at as usize..][..inner].copy_from_slice(run);
+        } else {
+            for (k, &x) in run.iter().enumerate() {
+                out[(at + k as isize * stride) as usize] = x;
+            }
+        }
+    }
+}
+
+fn offset_of(mut row: usize, extents: &[usize], strides: &[isize]) -> isize {
+    let mut at = 0;
+    for k in (0..extents.len()).rev() {
+        at += (row % extents[k]) as isize * strides[k];
+        row /= extents[k];
+    }
+    at
+}
+
+/// Drops axes of extent 1 and merges neighbours that are walked as one.
+fn merge(extents: &[usize], strides: &[isize]) -> (Vec<usize>, Vec<isize>) {
+    let (mut out_extents, mut out_strides): (Vec<usize>, Vec<isize>) = (Vec::new(), Vec::new());
+    for (&extent, &stride) in extents.iter().zip(strides) {
+        if extent == 1 {
+            continue;
+        }
+        match (out_extents.last_mut(), out_strides.last_mut()) {
+            (Some(last), Some(step)) if *step == stride * extent as isize => {
+                *last *= extent;
+                *step = stride;
+            }
+            _ => {
+                out_extents.push(extent);
+                out_strides.push(stride);
+            }
+        }
+    }
+    if out_extents.is_empty() {
+        (out_extents, out_strides) = (vec![1], vec![1]);
+    }
+    (out_extents, out_strides)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gather_and_scatter_are_inverse() {
+        let source: Vec<f32> = (0..24).map(|k| k as f32).collect();
+        let (extents, strides) = ([4, 2, 3], [1, 12, 4]);
+        let mut moved = vec![0.0; 24];
+        gather_strided(&source, 0, &extents, &strides, &mut moved);
+        assert_eq!(moved[..6], [0.0, 4.0, 8.0, 12.0, 16.0, 20.0]);
+        let mut back = vec![0.0; 24];
+        scatter_strided(&moved, &extents, &strides, 0, &mut back);
+        assert_eq!(back, source);
+    }
+
+    #[test]
+    fn walks_backwards() {
+        let mut out = [0.0; 3];
+        gather_strided(&[1.0, 2.0, 3.0], 2, &[3], &[-1], &mut out);
+        assert_eq!(out, [3.0, 2.0, 1.0]);
+    }
+}

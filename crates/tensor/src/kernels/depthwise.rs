@@ -1,0 +1,194 @@
+//! Depthwise convolution over channels-last images: every channel has a kernel of its own.
+#![allow(unsafe_code)]
+
+use rayon::prelude::*;
+
+use super::window::Window;
+use crate::buffer::Buffer;
+use crate::simd::{Level, Simd, dispatch};
+
+/// Weights of a depthwise convolution, tap by tap.
+#[derive(Debug)]
+pub struct Depthwise {
+    window: Window,
+    channels: usize,
+    /// `[taps, channels]`.
+    weights: Buffer,
+    bias: Buffer,
+}
+
+/// Extents of a run: images, input (h, w), output (h, w).
+#[derive(Clone, Copy, Debug)]
+pub struct Extents {
+    /// Batch size.
+    pub images: usize,
+    /// Input height and width.
+    pub input: [usize; 2],
+    /// Output height and width.
+    pub output: [usize; 2],
+}
+
+impl Depthwise {
+    /// `weights` is `[channels, taps]`, `bias` `[channels]`.
+    ///
+    /// # Panics
+    /// If the lengths do not fit the window.
+    pub fn new(window: Window, weights: &[f32], bias: Option<&[f32]>, channels: usize) -> Self {
+        let taps = window.kernel[0] * window.kernel[1];
+        assert_eq!(weights.len(), channels * taps, "weight count");
+        let mut by_tap = Buffer::zeroed(channels * taps);
+        for channel in 0..channels {
+            for tap in 0..taps {
+                by_tap[tap * channels + channel] = weights[channel * taps + tap];
+            }
+        }
+        let bias = bias.map_or_else(|| Buffer::zeroed(channels), Buffer::copy_of);
+        Self { window, channels, weights: by_tap, bias }
+    }
+
+    /// Convolves `input` `[n, h, w, c]` into `out` and clamps to `low..=high`.
+    ///
+    /// # Panics
+    /// If the lengths do not fit the extents.
+    pub fn run(
+        &self,
+        input: &[f32],
+        extents: Extents,
+        clamp: (f32, f32),
+        out: &mut [f32],
+        level: Level,
+    ) {
+        let Extents { images, input: [h, w], output: [oh, ow] } = extents;
+        assert_eq!(input.len(), images * h * w * self.channels, "input length");
+        assert_eq!(out.len(), images * oh * ow * self.channels, "output length");
+        out.par_chunks_mut(ow * self.channels).enumerate().for_each(|(line, out)| {
+            let image = &input[line / oh * h * w * self.channels..][..h * w * self.channels];
+            let job = Line { of: self, image, y: line % oh, extents, clamp };
+            // SAFETY: lengths were checked above and every pixel comes from `Window::pixel`.
+            dispatch!(level, run_line(job: &Line<'_> = &job, out: &mut [f32] = out));
+        });
+    }
+}
+
+struct Line<'a> {
+    of: &'a Depthwise,
+    image: &'a [f32],
+    y: usize,
+    extents: Extents,
+    clamp: (f32, f32),
+}
+
+/// Neighbouring outputs computed together, sharing the loads of their weights.
+const TOGETHER: usize = 4;
+
+#[inline(always)]
+unsafe fn run_line<S: Simd>(job: &Line<'_>, out: &mut [f32]) {
+    let (conv, width) = (job.of, job.extents.output[1]);
+    let [kh, kw] = conv.window.kernel;
+    let c = conv.channels;
+    // (tap, row) of the kernel rows that meet the image.
+    let rows: Vec<(usize, usize)> = (0..kh)
+        .filter_map(|ky| {
+            conv.window.pixel(0, job.y, ky, job.extents.input[0]).map(|row| (ky * kw, row))
+        })
+        .collect();
+    let inside =
+        |x: usize| (0..kw).all(|kx| conv.window.pixel(1, x, kx, job.extents.input[1]).is_some());
+    let mut x = 0;
+    while x < width {
+        let last = x + TOGETHER - 1;
+        let at = unsafe { out.as_mut_ptr().add(x * c) };
+        if last < width && inside(x) && inside(last) {
+            unsafe { run_pixels::<S, TOGETHER>(job, &rows, x, at) };
+            x += TOGETHER;
+        } else {
+            unsafe { run_pixels::<S, 1>(job, &rows, x, at) };
+            x += 1;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn run_pixels<S: Simd, const P: usize>(
+    job: &Line<'_>,
+    rows: &[(usize, usize)],
+    x: usize,
+    out: *mut f32,
+) {
+    let conv = job.of;
+    let (c, width) = (conv.channels, job.extents.input[1]);
+    let (kw, step) = (conv.window.kernel[1], conv.window.stride[1] * c);
+    let mut channel = 0;
+    while channel < c {
+        let count = S::LANES.min(c - channel);
+        let read = |from: *const f32| unsafe {
+            if count == S::LANES { S::load(from) } else { S::load_partial(from, count) }
+        };
+        unsafe {
+            let mut acc = [read(conv.bias.as_ptr().add(channel)); P];
+            for &(tap, row) in rows {
+                for kx in 0..kw {
+                    let Some(column) = conv.window.pixel(1, x, kx, width) else { continue };
+                    let w = read(conv.weights.as_ptr().add((tap + kx) * c + channel));
+                    let from = job.image.as_ptr().add((row * width + column) * c + channel);
+                    for (p, acc) in acc.iter_mut().enumerate() {
+                        *acc = S::fma(read(from.add(p * step)), w, *acc);
+                    }
+                }
+            }
+            let (low, high) = (S::splat(job.clamp.0), S::splat(job.clamp.1));
+            for (p, acc) in acc.into_iter().enumerate() {
+                let y = S::min(high, S::max(low, acc));
+                let to = out.add(p * c + channel);
+                if count == S::LANES { S::store(to, y) } else { S::store_partial(to, count, y) }
+            }
+        }
+        channel += S::LANES;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equals_the_definition() {
+        let (n, h, w, c) = (2, 7, 13, 19);
+        for (stride, dilation, pad) in [(1, 1, 1), (2, 1, 1), (1, 2, 2), (2, 1, 0)] {
+            let window = Window {
+                stride: [stride; 2],
+                dilation: [dilation; 2],
+                before: [pad; 2],
+                after: [pad; 2],
+                ..Window::plain([3, 3])
+            };
+            let out_h = window.outputs(0, h, false).unwrap();
+            let out_w = window.outputs(1, w, false).unwrap();
+            let input: Vec<f32> =
+                (0..n * h * w * c).map(|k| (k * 37 % 101) as f32 / 50.0 - 1.0).collect();
+            let weights: Vec<f32> = (0..c * 9).map(|k| (k * 53 % 97) as f32 / 48.0 - 1.0).collect();
+            let bias: Vec<f32> = (0..c).map(|k| k as f32 * 0.1).collect();
+            let conv = Depthwise::new(window.clone(), &weights, Some(&bias), c);
+            let extents = Extents { images: n, input: [h, w], output: [out_h, out_w] };
+            for level in Level::available() {
+                let mut out = vec![0.0; n * out_h * out_w * c];
+                conv.run(&input, extents, (-5.0, 5.0), &mut out, level);
+                for (k, got) in out.iter().enumerate() {
+                    let (ch, x) = (k % c, k / c % out_w);
+                    let (y, image) = (k / c / out_w % out_h, k / c / out_w / out_h);
+                    let mut want = f64::from(bias[ch]);
+                    for ky in 0..3 {
+                        for kx in 0..3 {
+                            let pixel = window.pixel(0, y, ky, h).zip(window.pixel(1, x, kx, w));
+                            if let Some((r, q)) = pixel {
+                                let value = input[((image * h + r) * w + q) * c + ch];
+                                want += f64::from(value) * f64::from(weights[ch * 9 + ky * 3 + kx]);
+                            }
+                        }
+                    }
+                    assert!((f64::from(*got) - want.clamp(-5.0, 5.0)).abs() < 1e-5);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,573 @@
+//! Matrix product by indirection: the one loop under convolutions and linear layers.
+//!
+//! `out[row, col] = bias[col] + sum over taps t, channels c of  input(row, t)[c] * weight[t, c, col]`
+//!
+//! where `input(row, t)` is a run of contiguous channels found through a table of offsets. A
+//! 1x1 convolution and a linear layer have one tap; a 3x3 convolution has nine, and taps that
+//! fall on padding read a run of zeros. The input is never copied or packed. Weights are packed
+//! once, into panels as wide as a register tile.
+//!
+//! Every output is summed in the same order whatever the batch, the position in it and the
+//! number of threads, so a sample's result never depends on its neighbours.
+#![allow(unsafe_code)]
+
+use rayon::prelude::*;
+
+use crate::buffer::Buffer;
+use crate::simd::{Level, Simd, dispatch};
+
+/// Where the taps of an output row lie in the input.
+#[derive(Clone, Debug)]
+pub struct Gather {
+    /// Output rows per image.
+    pub positions: usize,
+    /// Taps per output row.
+    pub taps: usize,
+    /// `[positions, taps]`: offset in elements of the tap's first channel from the start of
+    /// the image, or `None` for padding.
+    pub offsets: Vec<Option<u32>>,
+    /// Elements per input image.
+    pub image: usize,
+}
+
+impl Gather {
+    /// One tap: row `r` reads the `channels` elements at `r * channels`.
+    pub fn rows(channels: usize) -> Self {
+        Self { positions: 1, taps: 1, offsets: vec![Some(0)], image: channels }
+    }
+}
+
+/// What happens to a sum before it is stored: `clamp(sum + residual)`.
+#[derive(Clone, Copy, Debug)]
+pub struct Finish<'a> {
+    /// Added to the sum, same layout as the output.
+    pub residual: Option<&'a [f32]>,
+    /// Lower bound; `-inf` for none.
+    pub low: f32,
+    /// Upper bound; `inf` for none.
+    pub high: f32,
+}
+
+impl Finish<'_> {
+    /// Stores the sum as it is.
+    pub const PLAIN: Finish<'static> =
+        Finish { residual: None, low: f32::NEG_INFINITY, high: f32::INFINITY };
+}
+
+/// Weights and bias of a linear map, laid out for the register tile of one instruction set.
+#[derive(Debug)]
+pub struct Packed {
+    level: Level,
+    outputs: usize,
+    /// Input channels of a whole row, over all groups.
+    channels: usize,
+    taps: usize,
+    blocks: Vec<Block>,
+    panels: Vec<Panel>,
+    weights: Buffer,
+    bias: Buffer,
+}
+
+/// Columns `first..first + cols` of the output.
+#[derive(Clone, Debug)]
+struct Panel {
+    first: usize,
+    cols: usize,
+    vecs: usize,
+    /// First input channel its group reads.
+    channel: usize,
+    weights: usize,
+    bias: usize,
+}
+
+/// A stretch of the sum short enough for its weights to stay in cache.
+#[derive(Debug)]
+struct Block {
+    segments: Vec<Segment>,
+    /// Terms of the sum before this block.
+    start: usize,
+}
+
+/// `len` channels of one tap.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    tap: usize,
+    channel: usize,
+    len: usize,
+}
+
+/// Terms of a sum per block: a panel's weights for them fit the second-level cache.
+const BLOCK_TERMS: usize = 1024;
+
+impl Packed {
+    /// Packs `weights` (`[outputs, channels / groups, taps]`, row-major) and `bias` (`[outputs]`).
+    ///
+    /// # Panics
+    /// If the lengths do not fit or `groups` does not divide `outputs` and `channels`.
+    pub fn new(
+        level: Level,
+        weights: &[f32],
+        bias: Option<&[f32]>,
+        outputs: usize,
+        channels: usize,
+        taps: usize,
+        groups: usize,
+    ) -> Self {
+        assert_eq!(outputs % groups, 0, "groups must divide the outputs");
+        assert_eq!(channels % groups, 0, "groups must divide the channels");
+        let (group_outputs, group_channels) = (outputs / groups, channels / groups);
+        assert_eq!(weights.len(), outputs * group_channels * taps, "weight count");
+        assert!(bias.is_none_or(|b| b.len() == outputs), "bias count");
+        let (_, max_vecs, lanes) = level.tile();
+        let merged = merged_groups(groups, group_outputs, lanes);
+        let (block_outputs, block_channels) = (merged * group_outputs, merged * group_channels);
+        let terms = taps * block_channels;
+
+        let mut panels = Vec::new();
+        let (mut weights_len, mut bias_len) = (0, 0);
+        for block in 0..groups / merged {
+            let mut first = block * block_outputs;
+            let end = first + block_outputs;
+            for vecs in panel_widths(block_outputs.div_ceil(lanes), max_vecs) {
+                let cols = (vecs * lanes).min(end - first);
+                let channel = block * block_channels;
+                panels.push(Panel {
+                    first,
+                    cols,
+                    vecs,
+                    channel,
+                    weights: weights_len,
+                    bias: bias_len,
+                });
+                weights_len += terms * vecs * lanes;
+                bias_len += vecs * lanes;
+                first += cols;
+            }
+        }
+        let mut packed = Self {
+            level,
+            outputs,
+            channels,
+            taps,
+            blocks: blocks(taps, block_channels),
+            panels,
+            weights: Buffer::zeroed(weights_len),
+            bias: Buffer::zeroed(bias_len),
+        };
+        packed.fill(weights, bias, group_outputs, group_channels, merged);
+        packed
+    }
+
+    /// Copies weights to their panels; products between merged groups stay zero.
+    fn fill(
+        &mut self,
+        weights: &[f32],
+        bias: Option<&[f32]>,
+        group_outputs: usize,
+        group_channels: usize,
+        merged: usize,
+    ) {
+        let lanes = self.level.tile().2;
+        let block_channels = merged * group_channels;
+        for panel in &self.panels {
+            let width = panel.vecs * lanes;
+            for col in 0..panel.cols {
+                let output = panel.first + col;
+                let shift = (output / group_outputs) % merged * group_channels;
+                for channel in 0..group_channels {
+                    for tap in 0..self.taps {
+                        let term = tap * block_channels + shift + channel;
+                        self.weights[panel.weights + term * width + col] =
+                            weights[(output * group_channels + channel) * self.taps + tap];
+                    }
+                }
+                if let Some(bias) = bias {
+                    self.bias[panel.bias + col] = bias[output];
+                }
+            }
+        }
+    }
+
+    /// Number of output columns.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Computes `rows` output rows of `outputs` columns each into `out` (dense, row-major).
+    ///
+    /// # Panics
+    /// If `input`, `out` or the residual are too short, or `gather` does not fit the weights.
+    pub fn run(
+        &self,
+        gather: &Gather,
+        input: &[f32],
+        rows: usize,
+        finish: Finish<'_>,
+        out: &mut [f32],
+    ) {
+        if rows == 0 {
+            return;
+        }
+        self.check(gather, input, rows, &finish, out);
+        let zeros = vec![0.0; self.channels];
+        let (tile_rows, _, _) = self.level.tile();
+        let block_rows = block_rows(self.channels, self.taps, tile_rows);
+        let row_tasks = rows.div_ceil(block_rows);
+        let wanted = 2 * rayon::current_num_threads();
+        let panel_tasks = wanted.div_ceil(row_tasks).min(self.panels.len());
+        let panels_each = self.panels.len().div_ceil(panel_tasks);
+        let to = Shared(out.as_mut_ptr());
+        let task = |index: usize| {
+            let first = index / panel_tasks * block_rows;
+            let from = index % panel_tasks * panels_each;
+            let until = (from + panels_each).min(self.panels.len());
+            if from >= until {
+                return;
+            }
+            let count = block_rows.min(rows - first);
+            let pointers = self.pointers(gather, input, &zeros, first, count);
+            for panel in &self.panels[from..until] {
+                let job = Job { packed: self, panel, pointers: &pointers, first, count, finish };
+                // SAFETY: `check` vouches for the lengths; tasks write disjoint rows or columns.
+                dispatch!(self.level, run_panel(job: &Job<'_> = &job, out: Shared = to));
+            }
+        };
+        match row_tasks * panel_tasks {
+            1 => task(0),
+            tasks => (0..tasks).into_par_iter().for_each(task),
+        }
+    }
+
+    fn check(&self, gather: &Gather, input: &[f32], rows: usize, finish: &Finish<'_>, out: &[f32]) {
+        assert_eq!(gather.taps, self.taps, "taps");
+        assert_eq!(gather.offsets.len(), gather.positions * gather.taps, "offset table");
+        let images = rows.div_ceil(gather.positions);
+        assert!(input.len() >= images * gather.image, "input too short");
+        let last = gather.offsets.iter().flatten().max().copied().unwrap_or(0) as usize;
+        assert!(last + self.channels <= gather.image, "offset outside the image");
+        assert!(out.len() >= rows * self.outputs, "output too short");
+        assert!(
+            finish.residual.is_none_or(|r| r.len() >= rows * self.outputs),
+            "residual too short"
+        );
+    }
+
+    /// The runs each tile reads: `[tile, tap, row in tile]`. Rows past the end repeat the last one.
+    fn pointers(
+        &self,
+        gather: &Gather,
+        input: &[f32],
+        zeros: &[f32],
+        first: usize,
+        count: usize,
+    ) -> Vec<*const f32> {
+        let (tile_rows, _, _) = self.level.tile();
+        let tiles = count.div_ceil(tile_rows);
+        let mut pointers = vec![zeros.as_ptr(); tiles * self.taps * tile_rows];
+        for (index, row) in (first..first + count).enumerate() {
+            let (image, position) = (row / gather.positions, row % gather.positions);
+            let base = &input[image * gather.image..];
+            let offsets = &gather.offsets[position * self.taps..(position + 1) * self.taps];
+            let at = index / tile_rows * self.taps * tile_rows + index % tile_rows;
+            for (tap, offset) in offsets.iter().enumerate() {
+                if let Some(offset) = *offset {
+                    pointers[at + tap * tile_rows] = base[offset as usize..].as_ptr();
+                }
+            }
+        }
+        pointers
+    }
+}
+
+/// How many groups to compute as one dense block, so that narrow groups fill a vector.
+fn merged_groups(groups: usize, group_outputs: usize, lanes: usize) -> usize {
+    let wanted = (lanes / group_outputs).clamp(1, groups);
+    (1..=wanted).rev().find(|m| groups.is_multiple_of(*m)).unwrap_or(1)
+}
+
+/// Splits `total` vectors into panels of at most `max`, as evenly as possible.
+fn panel_widths(total: usize, max: usize) -> impl Iterator<Item = usize> {
+    let panels = total.div_ceil(max);
+    (0..panels).map(move |p| (total * (p + 1)).div_ceil(panels) - (total * p).div_ceil(panels))
+}
+
+fn blocks(taps: usize, channels: usize) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let (mut start, mut room) = (0, 0);
+    for tap in 0..taps {
+        let mut channel = 0;
+        while channel < channels {
+            let rest = channels - channel;
+            if room < rest.min(BLOCK_TERMS / 4) {
+                blocks.push(Block { segments: Vec::new(), start });
+                room = BLOCK_TERMS;
+            }
+            let len = rest.min(room);
+            if let Some(block) = blocks.last_mut() {
+                block.segments.push(Segment { tap, channel, len });
+            }
+            channel += len;
+            start += len;
+            room -= len;
+        }
+    }
+    blocks
+}
+
+/// Rows a task handles at a time: their inputs fit the second-level cache.
+fn block_rows(channels: usize, taps: usize, tile_rows: usize) -> usize {
+    let rows = (65_536 / channels).clamp(64, 1024).min((9_216 / taps).max(64));
+    rows.next_multiple_of(tile_rows)
+}
+
+#[derive(Clone, Copy)]
+struct Shared(*mut f32);
+// SAFETY: tasks write disjoint elements.
+unsafe impl Send for Shared {}
+unsafe impl Sync for Shared {}
+
+struct Job<'a> {
+    packed: &'a Packed,
+    panel: &'a Panel,
+    pointers: &'a [*const f32],
+    first: usize,
+    count: usize,
+    finish: Finish<'a>,
+}
+
+#[inline(always)]
+unsafe fn run_panel<S: Simd>(job: &Job<'_>, out: Shared) {
+    let tiles = job.count.div_ceil(S::ROWS);
+    let per_tile = job.packed.taps * S::ROWS;
+    let blocks = &job.packed.blocks;
+    for (index, block) in blocks.iter().enumerate() {
+        let (begins, ends) = (index == 0, index + 1 == blocks.len());
+        for tile in 0..tiles {
+            let row = tile * S::ROWS;
+            let rows = S::ROWS.min(job.count - row);
+            let at = Tile { row: job.first + row, pointers: tile * per_tile, begins, ends };
+            macro_rules! choose {
+                ($($r:literal)*) => {
+                    match rows {
+                        $($r if $r <= S::ROWS => choose!($r: 1 2 3 4),)*
+                        _ => unreachable!("no register tile has more than 8 rows"),
+                    }
+                };
+                ($r:literal: $($v:literal)*) => {
+                    match job.panel.vecs {
+                        $($v if $v <= S::VECS => unsafe {
+                            run_tile::<S, $r, $v>(job, block, at, out.0)
+                        },)*
+                        _ => unreachable!("no register tile has more than 4 vectors"),
+                    }
+                };
+            }
+            choose!(1 2 3 4 5 6 7 8);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Tile {
+    row: usize,
+    pointers: usize,
+    begins: bool,
+    ends: bool,
+}
+
+#[inline(always)]
+unsafe fn run_tile<S: Simd, const R: usize, const V: usize>(
+    job: &Job<'_>,
+    block: &Block,
+    tile: Tile,
+    out: *mut f32,
+) {
+    let (packed, panel) = (job.packed, job.panel);
+    let at = |r: usize, v: usize| (tile.row + r) * packed.outputs + panel.first + v * S::LANES;
+    // All vectors of a panel are whole but perhaps the last.
+    let tail = panel.cols - (V - 1) * S::LANES;
+    unsafe {
+        let mut acc = [[S::splat(0.0); V]; R];
+        for r in 0..R {
+            for v in 0..V {
+                acc[r][v] = if tile.begins {
+                    S::load(packed.bias.as_ptr().add(panel.bias + v * S::LANES))
+                } else {
+                    read::<S>(out.add(at(r, v)), v + 1 == V, tail)
+                };
+            }
+        }
+        let mut weights = packed.weights.as_ptr().add(panel.weights + block.start * V * S::LANES);
+        for segment in &block.segments {
+            let runs: [*const f32; R] = std::array::from_fn(|r| {
+                (*job.pointers.as_ptr().add(tile.pointers + segment.tap * S::ROWS + r))
+                    .add(panel.channel + segment.channel)
+            });
+            acc = multiply::<S, R, V>(acc, runs, weights, segment.len);
+            weights = weights.add(segment.len * V * S::LANES);
+        }
+        let (low, high) = (S::splat(job.finish.low), S::splat(job.finish.high));
+        for r in 0..R {
+            for v in 0..V {
+                let last = v + 1 == V;
+                let mut sum = acc[r][v];
+                if tile.ends {
+                    if let Some(residual) = job.finish.residual {
+                        sum = S::add(sum, read::<S>(residual.as_ptr().add(at(r, v)), last, tail));
+                    }
+                    // The sum goes second, so that a NaN survives the clamp.
+                    sum = S::min(high, S::max(low, sum));
+                }
+                if last && tail < S::LANES {
+                    S::store_partial(out.add(at(r, v)), tail, sum);
+                } else {
+                    S::store(out.add(at(r, v)), sum);
+                }
+            }
+        }
+    }
+}
+
+/// `acc[r] += sum over k of runs[r][k] * weights[k]`. Takes and returns the accumulators by value:
+/// kept in one array across the segments, the compiler would also store them every step.
+#[inline(always)]
+unsafe fn multiply<S: Simd, const R: usize, const V: usize>(
+    mut acc: [[S::V; V]; R],
+    runs: [*const f32; R],
+    mut weights: *const f32,
+    len: usize,
+) -> [[S::V; V]; R] {
+    unsafe {
+        for k in 0..len {
+            let w: [S::V; V] = std::array::from_fn(|v| S::load(weights.add(v * S::LANES)));
+            weights = weights.add(V * S::LANES);
+            for r in 0..R {
+                let x = S::splat(*runs[r].add(k));
+                for v in 0..V {
+                    acc[r][v] = S::fma(x, w[v], acc[r][v]);
+                }
+            }
+        }
+        acc
+    }
+}
+
+#[inline(always)]
+unsafe fn read<S: Simd>(from: *const f32, last: bool, tail: usize) -> S::V {
+    unsafe { if last && tail < S::LANES { S::load_partial(from, tail) } else { S::load(from) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The definition, term by term in f64.
+    #[allow(clippy::too_many_arguments)]
+    fn naive(
+        w: &[f32],
+        b: &[f32],
+        outputs: usize,
+        channels: usize,
+        groups: usize,
+        gather: &Gather,
+        input: &[f32],
+        rows: usize,
+    ) -> Vec<f64> {
+        let (go, gi, taps) = (outputs / groups, channels / groups, gather.taps);
+        let mut out = Vec::new();
+        for row in 0..rows {
+            let (image, position) = (row / gather.positions, row % gather.positions);
+            for o in 0..outputs {
+                let mut sum = f64::from(b[o]);
+                for t in 0..taps {
+                    if let Some(at) = gather.offsets[position * taps + t] {
+                        for i in 0..gi {
+                            let x = input[image * gather.image + at as usize + o / go * gi + i];
+                            sum += f64::from(x) * f64::from(w[(o * gi + i) * taps + t]);
+                        }
+                    }
+                }
+                out.push(sum);
+            }
+        }
+        out
+    }
+
+    fn noise(len: usize, seed: u64) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        (0..len)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+            })
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn equals_the_definition(
+            group_outputs in 1usize..40, group_channels in 1usize..30, groups in 1usize..6,
+            taps in 1usize..5, positions in 1usize..12, images in 1usize..4, seed in 0u64..1000,
+        ) {
+            let (outputs, channels) = (group_outputs * groups, group_channels * groups);
+            let pixels = positions + taps;
+            let offsets = (0..positions * taps)
+                .map(|k| (!(k * 7 + seed as usize).is_multiple_of(5)).then(|| ((k % pixels) * channels) as u32))
+                .collect();
+            let gather = Gather { positions, taps, offsets, image: pixels * channels };
+            let rows = positions * images;
+            let (w, b) = (noise(outputs * group_channels * taps, seed), noise(outputs, seed + 1));
+            let (x, r) = (noise(gather.image * images, seed + 2), noise(rows * outputs, seed + 3));
+            let expected = naive(&w, &b, outputs, channels, groups, &gather, &x, rows);
+            for level in Level::available() {
+                let packed = Packed::new(level, &w, Some(&b), outputs, channels, taps, groups);
+                let mut out = vec![f32::NAN; rows * outputs];
+                let finish = Finish { residual: Some(&r), low: 0.0, high: 2.0 };
+                packed.run(&gather, &x, rows, finish, &mut out);
+                for k in 0..out.len() {
+                    let want = (expected[k] + f64::from(r[k])).clamp(0.0, 2.0);
+                    prop_assert!((f64::from(out[k]) - want).abs() < 1e-4, "{level:?} {k}: {} {want}", out[k]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn long_sums_are_split_into_blocks() {
+        let (outputs, channels, rows) = (5, 3000, 3);
+        let gather = Gather::rows(channels);
+        let (w, b, x) =
+            (noise(outputs * channels, 1), noise(outputs, 2), noise(rows * channels, 3));
+        let expected = naive(&w, &b, outputs, channels, 1, &gather, &x, rows);
+        for level in Level::available() {
+            let packed = Packed::new(level, &w, Some(&b), outputs, channels, 1, 1);
+            assert!(packed.blocks.len() > 2);
+            let mut out = vec![0.0; rows * outputs];
+            packed.run(&gather, &x, rows, Finish::PLAIN, &mut out);
+            for (got, want) in out.iter().zip(&expected) {
+                assert!((f64::from(*got) - want).abs() < 1e-3, "{got} {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_does_not_depend_on_its_neighbours() {
+        let (outputs, channels, rows) = (37, 70, 29);
+        let (w, x) = (noise(outputs * channels, 1), noise(rows * channels, 3));
+        let gather = Gather::rows(channels);
+        for level in Level::available() {
+            let packed = Packed::new(level, &w, None, outputs, channels, 1, 1);
+            let mut all = vec![0.0; rows * outputs];
+            packed.run(&gather, &x, rows, Finish::PLAIN, &mut all);
+            for row in 0..rows {
+                let mut one = vec![0.0; outputs];
+                packed.run(&gather, &x[row * channels..], 1, Finish::PLAIN, &mut one);
+                assert_eq!(one, all[row * outputs..(row + 1) * outputs]);
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The numeric loops, each over plain slices.
+
+pub mod copy;
+pub mod depthwise;
+pub mod elementwise;
+pub mod gemm;
+pub mod pointwise;
+pub mod pool;
+pub mod resize;
+pub mod rows;
+pub mod window;

@@ -1,0 +1,138 @@
+//! Max and average pooling over channels-last images.
+
+use rayon::prelude::*;
+
+use super::depthwise::Extents;
+use super::window::Window;
+use crate::simd::{Level, Simd, dispatch};
+
+/// What a pool makes of the pixels under its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pool {
+    /// The largest; padding never wins.
+    Max,
+    /// The mean of the pixels that exist.
+    Average,
+    /// The mean over the window where it lies on the padded image.
+    AveragePadded,
+}
+
+/// Pools `input` `[n, h, w, c]` with `channels` = c into `out`.
+///
+/// # Panics
+/// If the lengths do not fit the extents.
+pub fn pool(
+    pool: Pool,
+    window: &Window,
+    input: &[f32],
+    extents: Extents,
+    channels: usize,
+    out: &mut [f32],
+    level: Level,
+) {
+    let Extents { images, input: [h, w], output: [oh, ow] } = extents;
+    assert_eq!(input.len(), images * h * w * channels, "input length");
+    assert_eq!(out.len(), images * oh * ow * channels, "output length");
+    out.par_chunks_mut(ow * channels).enumerate().for_each(|(line, out)| {
+        let image = &input[line / oh * h * w * channels..][..h * w * channels];
+        let job = Line { pool, window, image, y: line % oh, size: [h, w], channels };
+        // SAFETY: `run_line` indexes with bounds checks.
+        #[allow(unsafe_code)]
+        {
+            dispatch!(level, run_line(job: &Line<'_> = &job, out: &mut [f32] = out));
+        }
+    });
+}
+
+struct Line<'a> {
+    pool: Pool,
+    window: &'a Window,
+    image: &'a [f32],
+    y: usize,
+    size: [usize; 2],
+    channels: usize,
+}
+
+impl Line<'_> {
+    /// Pixels under the window at output column `x`, and how many places it covers on the padded image.
+    fn pixels(&self, x: usize, into: &mut Vec<usize>) -> usize {
+        into.clear();
+        let places = self.places(0, self.y) * self.places(1, x);
+        for ky in 0..self.window.kernel[0] {
+            let Some(row) = self.window.pixel(0, self.y, ky, self.size[0]) else { continue };
+            for kx in 0..self.window.kernel[1] {
+                if let Some(column) = self.window.pixel(1, x, kx, self.size[1]) {
+                    into.push((row * self.size[1] + column) * self.channels);
+                }
+            }
+        }
+        places
+    }
+
+    fn places(&self, axis: usize, output: usize) -> usize {
+        let padded = self.window.before[axis] + self.size[axis] + self.window.after[axis];
+        let (kernel, stride, dilation) =
+            (self.window.kernel[axis], self.window.stride[axis], self.window.dilation[axis]);
+        (0..kernel).filter(|tap| output * stride + tap * dilation < padded).count()
+    }
+}
+
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn run_line<S: Simd>(job: &Line<'_>, out: &mut [f32]) {
+    let mut pixels = Vec::new();
+    for (x, out) in out.chunks_mut(job.channels).enumerate() {
+        let places = job.pixels(x, &mut pixels);
+        let (start, divisor) = match job.pool {
+            Pool::Max => (f32::NEG_INFINITY, 1),
+            Pool::Average => (0.0, pixels.len()),
+            Pool::AveragePadded => (0.0, places),
+        };
+        out.fill(start);
+        for &at in &pixels {
+            let pixel = &job.image[at..at + job.channels];
+            match job.pool {
+                Pool::Max => {
+                    out.iter_mut().zip(pixel).for_each(|(y, &x)| *y = if *y > x { *y } else { x });
+                }
+                _ => out.iter_mut().zip(pixel).for_each(|(y, &x)| *y += x),
+            }
+        }
+        if divisor > 1 {
+            let scale = 1.0 / divisor as f32;
+            out.iter_mut().for_each(|y| *y *= scale);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(kind: Pool, window: &Window, input: &[f32], size: usize) -> Vec<f32> {
+        let out = window.outputs(0, size, true).unwrap();
+        let extents = Extents { images: 1, input: [size; 2], output: [out; 2] };
+        let mut y = vec![0.0; out * out];
+        pool(kind, window, input, extents, 1, &mut y, Level::best());
+        y
+    }
+
+    #[test]
+    fn padding_counts_only_where_asked() {
+        let window =
+            Window { stride: [2, 2], before: [1, 1], after: [1, 1], ..Window::plain([3, 3]) };
+        let ones = [1.0; 9];
+        assert_eq!(run(Pool::Max, &window, &[-1.0; 9], 3), [-1.0; 4]);
+        assert_eq!(run(Pool::Average, &window, &ones, 3), [1.0; 4]);
+        let padded = run(Pool::AveragePadded, &window, &ones, 3);
+        assert!(padded.iter().all(|y| (y - 4.0 / 9.0).abs() < 1e-6));
+    }
+
+    #[test]
+    fn a_window_hanging_over_is_clipped() {
+        let window = Window { stride: [2, 2], ..Window::plain([2, 2]) };
+        let input: Vec<f32> = (0..9).map(|k| k as f32).collect();
+        assert_eq!(run(Pool::Max, &window, &input, 3), [4.0, 5.0, 7.0, 8.0]);
+        assert_eq!(run(Pool::AveragePadded, &window, &input, 3), [2.0, 3.5, 6.5, 8.0]);
+    }
+}

@@ -1,0 +1,136 @@
+//! Resampling of channels-last images.
+
+use rayon::prelude::*;
+
+/// Where an output coordinate falls in the input, per axis: source coordinates as ONNX defines them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coordinates {
+    /// `(x + 1/2) / scale - 1/2`.
+    HalfPixel,
+    /// As half pixel, but 0 where the output has a single pixel.
+    PytorchHalfPixel,
+    /// `x / scale`.
+    Asymmetric,
+    /// `x * (input - 1) / (output - 1)`.
+    AlignCorners,
+}
+
+/// How a fractional coordinate picks one pixel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounding {
+    /// Halves go down.
+    PreferFloor,
+    /// Halves go up.
+    PreferCeil,
+    /// Always down.
+    Floor,
+    /// Always up.
+    Ceil,
+}
+
+/// How pixels are combined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interpolation {
+    /// The nearest one.
+    Nearest(Rounding),
+    /// Linear between the two neighbours along each axis.
+    Linear,
+}
+
+/// Two source indices and the weight of the second, for every output index of one axis.
+pub type AxisTable = Vec<(usize, usize, f32)>;
+
+/// The table of one axis. `scale` is output / input as the model states it.
+pub fn axis_table(
+    interpolation: Interpolation,
+    coordinates: Coordinates,
+    input: usize,
+    output: usize,
+    scale: f32,
+) -> AxisTable {
+    (0..output)
+        .map(|index| {
+            let x = index as f32;
+            let source = match coordinates {
+                Coordinates::PytorchHalfPixel if output <= 1 => 0.0,
+                Coordinates::HalfPixel | Coordinates::PytorchHalfPixel => (x + 0.5) / scale - 0.5,
+                Coordinates::Asymmetric => x / scale,
+                Coordinates::AlignCorners if output <= 1 => 0.0,
+                Coordinates::AlignCorners => x * (input - 1) as f32 / (output - 1) as f32,
+            };
+            let clamp = |x: f32| (x.max(0.0) as usize).min(input - 1);
+            match interpolation {
+                Interpolation::Nearest(rounding) => {
+                    let at = clamp(match rounding {
+                        Rounding::PreferFloor => (source - 0.5).ceil(),
+                        Rounding::PreferCeil => (source + 0.5).floor(),
+                        Rounding::Floor => source.floor(),
+                        Rounding::Ceil => source.ceil(),
+                    });
+                    (at, at, 0.0)
+                }
+                Interpolation::Linear => {
+                    let source = source.clamp(0.0, (input - 1) as f32);
+                    let low = source.floor();
+                    (clamp(low), clamp(low + 1.0), source - low)
+                }
+            }
+        })
+        .collect()
+}
+
+/// Resamples `input` `[n, h, w, c]` to the extents of the two tables.
+///
+/// # Panics
+/// If the lengths do not fit.
+pub fn resize(
+    input: &[f32],
+    [height, width]: [usize; 2],
+    channels: usize,
+    rows: &AxisTable,
+    columns: &AxisTable,
+    out: &mut [f32],
+) {
+    let image = height * width * channels;
+    let line = columns.len() * channels;
+    out.par_chunks_mut(line).enumerate().for_each(|(index, out)| {
+        let input = &input[index / rows.len() * image..][..image];
+        let (top, bottom, v) = rows[index % rows.len()];
+        for (x, out) in out.chunks_mut(channels).enumerate() {
+            let (left, right, u) = columns[x];
+            let pixel = |r: usize, q: usize| &input[(r * width + q) * channels..][..channels];
+            if u == 0.0 && v == 0.0 {
+                out.copy_from_slice(pixel(top, left));
+                continue;
+            }
+            let corners =
+                [pixel(top, left), pixel(top, right), pixel(bottom, left), pixel(bottom, right)];
+            for (c, y) in out.iter_mut().enumerate() {
+                let above = corners[0][c] * (1.0 - u) + corners[1][c] * u;
+                let below = corners[2][c] * (1.0 - u) + corners[3][c] * u;
+                *y = above * (1.0 - v) + below * v;
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_doubles() {
+        let table =
+            axis_table(Interpolation::Nearest(Rounding::Floor), Coordinates::Asymmetric, 2, 4, 2.0);
+        assert_eq!(table.iter().map(|t| t.0).collect::<Vec<_>>(), [0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn linear_half_pixel() {
+        let table = axis_table(Interpolation::Linear, Coordinates::HalfPixel, 2, 4, 2.0);
+        let mut out = [0.0; 4];
+        let rows = vec![(0, 0, 0.0)];
+        resize(&[0.0, 4.0], [1, 2], 1, &rows, &table, &mut out);
+        assert_eq!(out, [0.0, 1.0, 3.0, 4.0]);
+    }
+}

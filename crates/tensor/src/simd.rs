@@ -1,0 +1,302 @@
+//! The vector instructions the kernels are written in, chosen at run time.
+//!
+//! A kernel is one generic function over [`Simd`]; [`dispatch!`] compiles it once for every
+//! instruction set and calls the copy that fits the machine. All `unsafe` of this crate is here
+//! and in the kernels that walk raw pointers.
+#![allow(unsafe_code)]
+
+/// An instruction set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Level {
+    /// Plain Rust, any processor.
+    Portable,
+    /// 64-bit Arm.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    /// x86-64 with AVX2 and FMA (2013 on).
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// x86-64 with AVX-512 F, VL, BW and DQ.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Level {
+    /// The levels this machine can run, slowest first.
+    pub fn available() -> Vec<Self> {
+        let mut levels = vec![Self::Portable];
+        #[cfg(target_arch = "aarch64")]
+        levels.push(Self::Neon);
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+                levels.push(Self::Avx2);
+                if ["avx512f", "avx512vl", "avx512bw", "avx512dq"].iter().all(|f| has(f)) {
+                    levels.push(Self::Avx512);
+                }
+            }
+        }
+        levels
+    }
+
+    /// The fastest level of this machine.
+    pub fn best() -> Self {
+        static BEST: std::sync::OnceLock<Level> = std::sync::OnceLock::new();
+        *BEST.get_or_init(|| Self::available().pop().unwrap_or(Self::Portable))
+    }
+
+    /// The register tile of a matrix product: (rows, vectors in a row, lanes of a vector).
+    pub(crate) fn tile(self) -> (usize, usize, usize) {
+        const fn of<S: Simd>() -> (usize, usize, usize) {
+            (S::ROWS, S::VECS, S::LANES)
+        }
+        match self {
+            Self::Portable => of::<Portable>(),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => of::<Neon>(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => of::<Avx2>(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => of::<Avx512>(),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has(feature: &str) -> bool {
+    match feature {
+        "avx512f" => std::is_x86_feature_detected!("avx512f"),
+        "avx512vl" => std::is_x86_feature_detected!("avx512vl"),
+        "avx512bw" => std::is_x86_feature_detected!("avx512bw"),
+        "avx512dq" => std::is_x86_feature_detected!("avx512dq"),
+        _ => false,
+    }
+}
+
+/// `f32` vectors of one instruction set.
+///
+/// # Safety
+/// Every method may only run on a processor that has the instruction set, and the pointers
+/// must be valid for the elements read or written (`LANES`, or `count` for the partial ones).
+pub(crate) trait Simd: Copy {
+    type V: Copy;
+    const LANES: usize;
+    /// Rows of the register tile of a matrix product.
+    const ROWS: usize;
+    /// Vectors in a row of that tile; `ROWS * VECS` accumulators stay in registers.
+    const VECS: usize;
+    unsafe fn splat(x: f32) -> Self::V;
+    unsafe fn load(from: *const f32) -> Self::V;
+    unsafe fn store(to: *mut f32, v: Self::V);
+    /// The first `count` elements; the other lanes are zero.
+    unsafe fn load_partial(from: *const f32, count: usize) -> Self::V;
+    /// Writes the first `count` lanes only.
+    unsafe fn store_partial(to: *mut f32, count: usize, v: Self::V);
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b + c`, rounded once.
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+}
+
+macro_rules! simd_by_array {
+    ($name:ident, $lanes:literal, $rows:literal, $vecs:literal, |$a:ident, $b:ident, $c:ident| $fma:expr) => {
+        impl Simd for $name {
+            type V = [f32; $lanes];
+            const LANES: usize = $lanes;
+            const ROWS: usize = $rows;
+            const VECS: usize = $vecs;
+            #[inline(always)]
+            unsafe fn splat(x: f32) -> Self::V {
+                [x; $lanes]
+            }
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> Self::V {
+                unsafe { from.cast::<Self::V>().read_unaligned() }
+            }
+            #[inline(always)]
+            unsafe fn store(to: *mut f32, v: Self::V) {
+                unsafe { to.cast::<Self::V>().write_unaligned(v) }
+            }
+            #[inline(always)]
+            unsafe fn load_partial(from: *const f32, count: usize) -> Self::V {
+                std::array::from_fn(|k| if k < count { unsafe { *from.add(k) } } else { 0.0 })
+            }
+            #[inline(always)]
+            unsafe fn store_partial(to: *mut f32, count: usize, v: Self::V) {
+                for k in 0..count.min($lanes) {
+                    unsafe { *to.add(k) = v[k] }
+                }
+            }
+            #[inline(always)]
+            unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
+                std::array::from_fn(|k| a[k] + b[k])
+            }
+            #[inline(always)]
+            unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+                std::array::from_fn(|k| a[k] - b[k])
+            }
+            #[inline(always)]
+            unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
+                std::array::from_fn(|k| a[k] * b[k])
+            }
+            #[inline(always)]
+            unsafe fn min(a: Self::V, b: Self::V) -> Self::V {
+                std::array::from_fn(|k| if a[k] < b[k] { a[k] } else { b[k] })
+            }
+            #[inline(always)]
+            unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
+                std::array::from_fn(|k| if a[k] > b[k] { a[k] } else { b[k] })
+            }
+            #[inline(always)]
+            unsafe fn fma($a: Self::V, $b: Self::V, $c: Self::V) -> Self::V {
+                $fma
+            }
+        }
+    };
+}
+
+/// Arrays of eight, left to the compiler to vectorise. Multiplies and adds round separately,
+/// since a fused multiply-add without the instruction is a slow library call.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable;
+simd_by_array!(Portable, 8, 4, 1, |a, b, c| std::array::from_fn(|k| a[k] * b[k] + c[k]));
+
+/// Arrays of four with fused multiply-add, which every 64-bit Arm processor has.
+#[cfg(target_arch = "aarch64")]
+#[derive(Clone, Copy)]
+pub(crate) struct Neon;
+#[cfg(target_arch = "aarch64")]
+simd_by_array!(Neon, 4, 6, 4, |a, b, c| std::array::from_fn(|k| a[k].mul_add(b[k], c[k])));
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::Simd;
+    use std::arch::x86_64::*;
+
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx2;
+
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx512;
+
+    #[inline(always)]
+    unsafe fn mask256(count: usize) -> __m256i {
+        unsafe {
+            let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            _mm256_cmpgt_epi32(_mm256_set1_epi32(count.min(8) as i32), lanes)
+        }
+    }
+
+    #[inline(always)]
+    fn mask512(count: usize) -> __mmask16 {
+        ((1u32 << count.min(16)) - 1) as __mmask16
+    }
+
+    macro_rules! forward {
+        ($($method:ident($($arg:ident),*) = $intrinsic:ident),* $(,)?) => {
+            $(#[inline(always)]
+            unsafe fn $method($($arg: Self::V),*) -> Self::V {
+                unsafe { $intrinsic($($arg),*) }
+            })*
+        };
+    }
+
+    impl Simd for Avx2 {
+        type V = __m256;
+        const LANES: usize = 8;
+        const ROWS: usize = 6;
+        const VECS: usize = 2;
+        forward! {
+            add(a, b) = _mm256_add_ps, sub(a, b) = _mm256_sub_ps, mul(a, b) = _mm256_mul_ps,
+            min(a, b) = _mm256_min_ps, max(a, b) = _mm256_max_ps, fma(a, b, c) = _mm256_fmadd_ps,
+        }
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> __m256 {
+            unsafe { _mm256_set1_ps(x) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> __m256 {
+            unsafe { _mm256_loadu_ps(from) }
+        }
+        #[inline(always)]
+        unsafe fn store(to: *mut f32, v: __m256) {
+            unsafe { _mm256_storeu_ps(to, v) }
+        }
+        #[inline(always)]
+        unsafe fn load_partial(from: *const f32, count: usize) -> __m256 {
+            unsafe { _mm256_maskload_ps(from, mask256(count)) }
+        }
+        #[inline(always)]
+        unsafe fn store_partial(to: *mut f32, count: usize, v: __m256) {
+            unsafe { _mm256_maskstore_ps(to, mask256(count), v) }
+        }
+    }
+
+    impl Simd for Avx512 {
+        type V = __m512;
+        const LANES: usize = 16;
+        const ROWS: usize = 8;
+        const VECS: usize = 3;
+        forward! {
+            add(a, b) = _mm512_add_ps, sub(a, b) = _mm512_sub_ps, mul(a, b) = _mm512_mul_ps,
+            min(a, b) = _mm512_min_ps, max(a, b) = _mm512_max_ps, fma(a, b, c) = _mm512_fmadd_ps,
+        }
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> __m512 {
+            unsafe { _mm512_set1_ps(x) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> __m512 {
+            unsafe { _mm512_loadu_ps(from) }
+        }
+        #[inline(always)]
+        unsafe fn store(to: *mut f32, v: __m512) {
+            unsafe { _mm512_storeu_ps(to, v) }
+        }
+        #[inline(always)]
+        unsafe fn load_partial(from: *const f32, count: usize) -> __m512 {
+            unsafe { _mm512_maskz_loadu_ps(mask512(count), from) }
+        }
+        #[inline(always)]
+        unsafe fn store_partial(to: *mut f32, count: usize, v: __m512) {
+            unsafe { _mm512_mask_storeu_ps(to, mask512(count), v) }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::{Avx2, Avx512};
+
+/// Calls `generic::<S>(x, y)` compiled for the instruction set of `level`.
+///
+/// `dispatch!(level, generic(a: A = x, b: B = y) -> R)` needs `unsafe fn generic<S: Simd>(a: A, b: B) -> R`
+/// marked `#[inline(always)]`; the caller vouches for `generic`'s own contract.
+macro_rules! dispatch {
+    ($level:expr, $generic:ident($($arg:ident: $ty:ty = $value:expr),* $(,)?) $(-> $ret:ty)?) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+        unsafe fn avx512($($arg: $ty),*) $(-> $ret)? {
+            unsafe { $generic::<$crate::simd::Avx512>($($arg),*) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn avx2($($arg: $ty),*) $(-> $ret)? {
+            unsafe { $generic::<$crate::simd::Avx2>($($arg),*) }
+        }
+        match $level {
+            #[cfg(target_arch = "x86_64")]
+            $crate::simd::Level::Avx512 => unsafe { avx512($($value),*) },
+            #[cfg(target_arch = "x86_64")]
+            $crate::simd::Level::Avx2 => unsafe { avx2($($value),*) },
+            #[cfg(target_arch = "aarch64")]
+            $crate::simd::Level::Neon => unsafe { $generic::<$crate::simd::Neon>($($value),*) },
+            $crate::simd::Level::Portable => unsafe {
+                $generic::<$crate::simd::Portable>($($value),*)
+            },
+        }
+    }};
+}
+pub(crate) use dispatch;
