@@ -141,6 +141,11 @@ impl Channels {
         self.layers.iter().find(|layer| layer.node == node)
     }
 
+    /// A label that stands for all labels kept or cut together with `label`.
+    pub fn group(&self, label: Label) -> Label {
+        self.forest.root(label)
+    }
+
     /// Constants that are cut along with channels.
     pub fn bindings(&self) -> &[Binding] {
         &self.bindings
