@@ -43,3 +43,12 @@ pub fn random_weights(graph: &Graph, seed: u64) -> Patch {
     }
     patch
 }
+
+/// An array of numbers uniform in `low..high`.
+pub fn uniform(shape: impl Into<Vec<usize>>, low: f32, high: f32, seed: u64) -> Tensor {
+    let shape = shape.into();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let count = shape.iter().product();
+    let data = (0..count).map(|_| rng.random_range(low..high)).collect();
+    Tensor::new(shape, data)
+}

@@ -1,8 +1,10 @@
 //! The numeric loops, each over plain slices.
 
+pub mod contribution;
 pub mod copy;
 pub mod depthwise;
 pub mod elementwise;
+pub mod exact;
 pub mod gemm;
 pub mod pointwise;
 pub mod pool;

@@ -1,0 +1,160 @@
+//! What Brickwork knows about a model beyond its graph. It travels in the file's metadata, as JSON
+//! under one key.
+
+use std::collections::BTreeMap;
+
+use brickwork_data::Preprocess;
+use brickwork_graph::Graph;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::link::{Rule, Thresholds};
+
+/// The metadata key.
+pub const KEY: &str = "brickwork";
+
+/// The facts about a model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// What wrote the file.
+    #[serde(default)]
+    pub tool: String,
+    /// Class names, by logit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// How pixels become the network's input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preprocess: Option<Preprocess>,
+    /// Where a component comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// What an assembled model is made of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+    /// How the parts' scores were made comparable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationNote>,
+}
+
+/// How a component was cut out of its source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The source model's name.
+    pub source: String,
+    /// The source graph's fingerprint.
+    pub fingerprint: String,
+    /// The task: indices of its classes in the source.
+    pub classes: Vec<usize>,
+    /// How many classes the source has.
+    pub of: usize,
+    /// How relevance was linked; none if the channels were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Rule>,
+    /// Thresholds used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<Thresholds>,
+    /// The kept channels, by the source node's name, in the source's numbers.
+    pub kept: BTreeMap<String, KeptLayer>,
+    /// Largest difference between the cut graph and the masked source, relative to the largest
+    /// logit, before any refit.
+    pub checked: f32,
+    /// The refit that followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refit: Option<RefitNote>,
+    /// The samples behind the profile, per class of the task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<SampleNote>,
+}
+
+/// Channels of a layer that were kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptLayer {
+    /// Input channels (features, for a linear layer).
+    pub input: Vec<usize>,
+    /// Output channels.
+    pub output: Vec<usize>,
+}
+
+/// How a component was refitted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefitNote {
+    /// Calibration images.
+    pub images: usize,
+    /// Rows of the least-squares problem of a layer, at most.
+    pub rows: usize,
+    /// Ridge, relative to the mean diagonal of the second moments.
+    pub lambda: f64,
+    /// Seed of the choice of images and rows.
+    pub seed: u64,
+}
+
+/// The profiled samples of one class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampleNote {
+    /// Its index in the source.
+    pub class: usize,
+    /// How many samples.
+    pub count: usize,
+    /// Their places in the data, most confident first; left out where every sample was taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub indices: Vec<usize>,
+    /// Their margins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub margins: Vec<f32>,
+}
+
+/// One part of an assembled model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its name: the file it came from.
+    pub name: String,
+    /// The graph's fingerprint.
+    pub fingerprint: String,
+    /// Class names, by logit, before any were merged.
+    pub classes: Vec<String>,
+    /// Where its logits went.
+    pub logits: Vec<usize>,
+    /// Its own preprocessing.
+    pub preprocess: Preprocess,
+    /// Where it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// How an assembled model was calibrated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationNote {
+    /// The method's name.
+    pub method: String,
+    /// Calibration images.
+    pub images: usize,
+    /// Factor of every logit.
+    pub scale: Vec<f32>,
+    /// Added to every logit after the factor.
+    pub shift: Vec<f32>,
+    /// What had to be said about single classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl Card {
+    /// The card in a graph's metadata; empty if it has none.
+    ///
+    /// # Errors
+    /// If the metadata is there but cannot be understood.
+    pub fn of(graph: &Graph) -> Result<Self, Error> {
+        match graph.metadata().get(KEY) {
+            None => Ok(Self::default()),
+            Some(text) => serde_json::from_str(text).map_err(|error| {
+                Error::Model(format!("the model's `{KEY}` metadata cannot be understood: {error}"))
+            }),
+        }
+    }
+
+    /// The card as it is stored.
+    pub fn to_json(&self) -> String {
+        let card =
+            Self { tool: format!("brickwork {}", env!("CARGO_PKG_VERSION")), ..self.clone() };
+        serde_json::to_string(&card).unwrap_or_default()
+    }
+}

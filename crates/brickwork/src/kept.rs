@@ -1,0 +1,96 @@
+//! Kept channels by the names of layers: what goes into metadata and reports, and what a user may
+//! give instead of a profile.
+
+use std::collections::BTreeMap;
+
+use brickwork_graph::{Channels, Graph, Keep, Label};
+
+use crate::card::KeptLayer;
+use crate::error::Error;
+use crate::layers::LayerInfo;
+
+/// Kept channels by layer name.
+pub type KeptMap = BTreeMap<String, KeptLayer>;
+
+/// What `keep` leaves of every layer, in the graph's own channel numbers.
+pub fn kept_map(channels: &Channels, layers: &[LayerInfo], keep: &Keep) -> KeptMap {
+    layers
+        .iter()
+        .filter_map(|layer| {
+            let ends = channels.layer(layer.node)?;
+            let kept = KeptLayer {
+                input: keep.indices(channels, &ends.inputs),
+                output: keep.indices(channels, &ends.outputs),
+            };
+            Some((layer.name.clone(), kept))
+        })
+        .collect()
+}
+
+/// For every label, whether `map` asks for it. Labels at no layer of the map are kept: who names
+/// one layer means to cut that one.
+///
+/// # Errors
+/// Every layer that does not exist and every channel out of range.
+pub fn wanted_labels(
+    graph: &Graph,
+    channels: &Channels,
+    layers: &[LayerInfo],
+    map: &KeptMap,
+) -> Result<Vec<bool>, Error> {
+    let mut wanted = vec![true; channels.len()];
+    let mut problems = Vec::new();
+    let mut listed: Vec<(&[Label], &[usize])> = Vec::new();
+    for (name, kept) in map {
+        let node = graph.find_node(name);
+        let layer = layers.iter().find(|layer| Some(layer.node) == node);
+        let Some(ends) = layer.and_then(|layer| channels.layer(layer.node)) else {
+            problems.push(format!("`{name}` is no weighted layer of the model"));
+            continue;
+        };
+        for (side, labels, indices) in
+            [("input", &ends.inputs, &kept.input), ("output", &ends.outputs, &kept.output)]
+        {
+            match indices.iter().find(|&&index| index >= labels.len()) {
+                Some(index) => {
+                    problems.push(format!(
+                        "`{name}` has {} {side} channels, {index} is none of them",
+                        labels.len()
+                    ));
+                }
+                None => listed.push((labels, indices)),
+            }
+        }
+    }
+    if !problems.is_empty() {
+        problems.truncate(20);
+        return Err(Error::Options(format!(
+            "the kept channels do not fit the model: {}",
+            problems.join("; ")
+        )));
+    }
+    for (labels, _) in &listed {
+        labels.iter().for_each(|&label| wanted[label as usize] = false);
+    }
+    for (labels, indices) in &listed {
+        indices.iter().for_each(|&index| wanted[labels[index] as usize] = true);
+    }
+    Ok(wanted)
+}
+
+/// What `full` keeps beyond `asked`, layer by layer; layers without additions are left out.
+pub fn additions(asked: &KeptMap, full: &KeptMap) -> KeptMap {
+    let beyond = |full: &[usize], asked: &[usize]| -> Vec<usize> {
+        full.iter().copied().filter(|index| !asked.contains(index)).collect()
+    };
+    full.iter()
+        .filter_map(|(name, kept)| {
+            let known = asked.get(name)?;
+            let more = KeptLayer {
+                input: beyond(&kept.input, &known.input),
+                output: beyond(&kept.output, &known.output),
+            };
+            (more != KeptLayer::default()).then(|| (name.clone(), more))
+        })
+        .collect()
+}

@@ -1,0 +1,128 @@
+//! Labelled images as a model sees them: every data class mapped to one of the model's classes, or
+//! to none (foreign).
+
+use brickwork_data::{Dataset, Preprocess};
+use brickwork_tensor::Tensor;
+
+use crate::error::Error;
+
+/// A data set for a model.
+#[derive(Clone)]
+pub struct Source {
+    /// What the user calls it.
+    pub name: String,
+    /// The images.
+    pub dataset: Dataset,
+    /// For every class of the data, the model's class.
+    pub class_of: Vec<Option<usize>>,
+}
+
+impl Source {
+    /// Maps the classes of `dataset` to those called `names`: by name, ignoring case and
+    /// punctuation; by index if the data has no names of its own and `names` are the model's own
+    /// `whole` list rather than a part of one.
+    ///
+    /// # Errors
+    /// If no class of the data is one of the model's.
+    pub fn new(name: impl Into<String>, dataset: Dataset, names: &[String]) -> Result<Self, Error> {
+        let name = name.into();
+        let class_of = match_classes(dataset.classes(), names);
+        if class_of.iter().all(Option::is_none) {
+            return Err(Error::Classes(format!(
+                "data `{name}` has none of the model's classes: it has {}, the model has {}; name the \
+                 model's classes as the data does (--class-names)",
+                first_few(dataset.classes()),
+                first_few(names)
+            )));
+        }
+        Ok(Self { name, dataset, class_of })
+    }
+
+    /// The model's class of sample `index`, if it has one.
+    pub fn class(&self, index: usize) -> Option<usize> {
+        self.class_of[self.dataset.label(index)]
+    }
+
+    /// The samples whose class is in `classes`, in order.
+    pub fn samples_of(&self, classes: &[usize]) -> Vec<usize> {
+        let wanted = |index: &usize| self.class(*index).is_some_and(|c| classes.contains(&c));
+        (0..self.dataset.len()).filter(wanted).collect()
+    }
+
+    /// The samples whose class is none of the model's, in order.
+    pub fn foreign(&self) -> Vec<usize> {
+        (0..self.dataset.len()).filter(|&index| self.class(index).is_none()).collect()
+    }
+
+    /// Goes through the samples at `indices` in batches `[n, c, h, w]`.
+    ///
+    /// # Errors
+    /// The first failure of a batch or of `visit`.
+    pub fn for_each_batch(
+        &self,
+        indices: &[usize],
+        batch: usize,
+        preprocess: &Preprocess,
+        mut visit: impl FnMut(&[usize], &Tensor) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for item in self.dataset.batches(indices, batch, preprocess)? {
+            let (indices, images) = item?;
+            visit(indices, &images)?;
+        }
+        Ok(())
+    }
+}
+
+fn first_few(names: &[String]) -> String {
+    let more = if names.len() > 10 { ", ..." } else { "" };
+    format!("{}{more}", names.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", "))
+}
+
+/// Whether class names are just the numbers 0, 1, 2, ...
+fn are_numbers(names: &[String]) -> bool {
+    names.iter().enumerate().all(|(k, name)| *name == k.to_string())
+}
+
+fn match_classes(data: &[String], model: &[String]) -> Vec<Option<usize>> {
+    let by_name: Vec<Option<usize>> = data
+        .iter()
+        .map(|name| {
+            let exact = model.iter().position(|other| other == name);
+            exact.or_else(|| model.iter().position(|other| plain(other) == plain(name)))
+        })
+        .collect();
+    let unnamed = are_numbers(data) != are_numbers(model) && data.len() == model.len();
+    if unnamed && by_name.iter().all(Option::is_none) {
+        return (0..data.len()).map(Some).collect();
+    }
+    by_name
+}
+
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(list: &[&str]) -> Vec<String> {
+        list.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn names_match_loosely() {
+        let data = names(&["Ankle boot", "T-shirt/top", "Bag"]);
+        let model = names(&["bag", "ankle-boot"]);
+        assert_eq!(match_classes(&data, &model), [Some(1), None, Some(0)]);
+    }
+
+    #[test]
+    fn numbers_stand_for_named_classes_of_the_same_count() {
+        let data = names(&["0", "1", "2"]);
+        assert_eq!(match_classes(&data, &names(&["a", "b", "c"])), [Some(0), Some(1), Some(2)]);
+        assert_eq!(match_classes(&data, &names(&["a", "b"])), [None, None, None]);
+        // A component for digits 1 and 2 is matched by name.
+        assert_eq!(match_classes(&data, &names(&["1", "2"])), [None, Some(0), Some(1)]);
+    }
+}
