@@ -15,8 +15,10 @@ mod link;
 mod profile;
 mod progress;
 mod random;
+mod refit;
 mod select;
 mod source;
+mod stages;
 mod store;
 
 pub use batching::batch_size;
@@ -31,6 +33,7 @@ pub use link::{Relevance, Rule, Thresholds, link, reference_masks};
 pub use profile::{Header, LayerSums, Profile, ProfileOptions, profile};
 pub use progress::{Progress, Silent};
 pub use random::{random_weights, uniform};
+pub use refit::{RefitOptions, image_limit, refit};
 pub use select::{ClassSamples, Sample, Sampling, margin, select, top_class};
 pub use source::Source;
 pub use store::{load_profile, save_masks, save_profile};

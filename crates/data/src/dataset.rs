@@ -1,0 +1,212 @@
+//! A labelled set of images.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::error::DataError;
+use crate::image::Image;
+use crate::samples::{Found, Samples};
+use crate::sources::{self, decode};
+use crate::split::Split;
+
+/// Labelled images. Clones and subsets share the storage.
+#[derive(Clone)]
+pub struct Dataset {
+    content: Arc<Content>,
+    origins: Arc<[usize]>,
+    labels: Arc<[usize]>,
+}
+
+struct Content {
+    name: String,
+    kind: &'static str,
+    split: Option<Split>,
+    classes: Vec<String>,
+    samples: Samples,
+}
+
+impl Dataset {
+    /// Opens what is at `path`, recognised by its content:
+    ///
+    /// - a folder of IDX files, gzipped or not, whose names tell images from labels and training
+    ///   from test. If it holds several sets, `path` is the folder and the start of their names;
+    /// - CIFAR-10 or CIFAR-100 `.bin` files, one of them or their folder (fine labels are used);
+    /// - a folder with one folder of PNG or JPEG files per class, or with such folders under
+    ///   `train` and `test` (`val`, `valid` and `validation` also count as test);
+    /// - an `.npz` or `.safetensors` file with `images` (`[n, c, h, w]`, `[n, h, w, c]` or
+    ///   `[n, h, w]`; u8 or f32) and `labels` (`[n]`, any integers), or with both under
+    ///   `train_` and `test_`. Safetensors metadata may name the classes: `class_names`, a JSON list.
+    ///
+    /// A folder with one folder of the first two kinds stands for that one. `None` joins all
+    /// parts, training first. Image files are decoded when asked for; all else is held in memory.
+    ///
+    /// # Errors
+    /// [`DataError::NoSplit`] if the data does not have that part; others if the data is not
+    /// recognised, not consistent or not readable.
+    pub fn open(path: impl AsRef<Path>, split: Option<Split>) -> Result<Self, DataError> {
+        let path = path.as_ref();
+        let Found { kind, classes, samples, labels } = sources::open(path, split)?;
+        let origins = (0..labels.len()).collect();
+        let content = Content { name: name_of(path), kind, split, classes, samples };
+        Ok(Self { content: Arc::new(content), origins, labels: labels.into() })
+    }
+
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none; only a subset can be empty.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The name of the file or folder it came from.
+    pub fn name(&self) -> &str {
+        &self.content.name
+    }
+
+    /// The names of all classes, by label. A subset has them all too.
+    pub fn classes(&self) -> &[String] {
+        &self.content.classes
+    }
+
+    /// The class of sample `index`: a position in [`Self::classes`].
+    ///
+    /// # Panics
+    /// If `index` is not below [`Self::len`].
+    pub fn label(&self, index: usize) -> usize {
+        self.labels[index]
+    }
+
+    /// The class of every sample.
+    pub fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    /// The index sample `index` has in the set that was opened.
+    ///
+    /// # Panics
+    /// If `index` is not below [`Self::len`].
+    pub fn origin(&self, index: usize) -> usize {
+        self.origins[index]
+    }
+
+    /// Sample `index` as it was stored.
+    ///
+    /// # Errors
+    /// [`DataError::Index`] if there is no such sample; [`DataError::Io`] or
+    /// [`DataError::Unreadable`], naming the file, if it does not decode.
+    pub fn image(&self, index: usize) -> Result<Image, DataError> {
+        let origin = *self.origins.get(index).ok_or_else(|| self.no_sample(index))?;
+        match &self.content.samples {
+            Samples::Memory { shape, pixels } => Samples::cut(*shape, pixels, origin),
+            Samples::Files(paths) => decode::read(&paths[origin]),
+        }
+    }
+
+    /// Decodes every sample, in parallel, and lists all that fail. Arrays were checked when opened.
+    pub fn check(&self) -> Vec<DataError> {
+        match &self.content.samples {
+            Samples::Memory { .. } => Vec::new(),
+            Samples::Files(paths) => self
+                .origins
+                .par_iter()
+                .filter_map(|&origin| decode::read(&paths[origin]).err())
+                .collect(),
+        }
+    }
+
+    /// The samples at `indices`, in that order; an index may repeat.
+    ///
+    /// # Errors
+    /// [`DataError::Index`] for the first index that is not below [`Self::len`].
+    pub fn subset(&self, indices: &[usize]) -> Result<Self, DataError> {
+        self.check_indices(indices)?;
+        Ok(Self {
+            content: Arc::clone(&self.content),
+            origins: indices.iter().map(|&index| self.origins[index]).collect(),
+            labels: indices.iter().map(|&index| self.labels[index]).collect(),
+        })
+    }
+
+    /// One line: name, kind, part, count, size and classes.
+    pub fn describe(&self) -> String {
+        let Content { name, kind, split, classes, samples } = &*self.content;
+        let part = split.map_or_else(String::new, |split| format!(", {split} part"));
+        let size = match samples {
+            Samples::Memory { shape, .. } => {
+                format!("{} by {} by {}", shape.height, shape.width, shape.channels)
+            }
+            Samples::Files(_) => "their own size".to_owned(),
+        };
+        format!("{name}: {kind}{part}, {} images of {size}, {} classes", self.len(), classes.len())
+    }
+
+    pub(crate) fn check_indices(&self, indices: &[usize]) -> Result<(), DataError> {
+        match indices.iter().find(|&&index| index >= self.len()) {
+            Some(&index) => Err(self.no_sample(index)),
+            None => Ok(()),
+        }
+    }
+
+    /// How errors call sample `index`, which exists.
+    pub(crate) fn place(&self, index: usize) -> String {
+        let origin = self.origins[index];
+        match &self.content.samples {
+            Samples::Memory { .. } => format!("image {origin} of {}", self.name()),
+            Samples::Files(paths) => paths[origin].display().to_string(),
+        }
+    }
+
+    fn no_sample(&self, index: usize) -> DataError {
+        DataError::Index { name: self.name().to_owned(), index, count: self.len() }
+    }
+}
+
+impl fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Dataset({})", self.describe())
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    let full = path.canonicalize().unwrap_or_else(|_| PathBuf::from(path));
+    let name = if full.is_file() { full.file_stem() } else { full.file_name() };
+    name.map_or_else(|| "data".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Pixels;
+    use crate::sources::fixtures::{self, counted};
+
+    #[test]
+    fn subsets_share_storage_and_remember_where_they_came_from() {
+        let folder = fixtures::folder();
+        let path = fixtures::arrays(&folder, &[4, 2, 2, 1], &counted(16), &[3, 2, 1, 0]);
+        let data = Dataset::open(path, None).expect("opens");
+        let part = data.subset(&[3, 1, 1]).expect("subset").subset(&[2, 0]).expect("subset");
+        assert!(Arc::ptr_eq(&data.content, &part.content));
+        assert_eq!((part.len(), part.labels()), (2, &[2, 0][..]));
+        assert_eq!((part.origin(0), part.origin(1), part.label(1)), (1, 3, 0));
+        assert_eq!(*part.image(1).expect("image").pixels(), Pixels::U8(vec![12, 13, 14, 15]));
+        assert_eq!(part.classes().len(), 4);
+        assert!(data.subset(&[]).expect("empty").is_empty());
+        assert!(part.check().is_empty());
+    }
+
+    #[test]
+    fn indices_beyond_the_end_are_refused() {
+        let folder = fixtures::folder();
+        let path = fixtures::arrays(&folder, &[1, 2, 2, 1], &counted(4), &[0]);
+        let data = Dataset::open(path, None).expect("opens");
+        let error = data.subset(&[0, 1]).expect_err("refused").to_string();
+        assert_eq!(error, "there is no sample 1 in set, which has 1");
+        assert!(matches!(data.image(1), Err(DataError::Index { index: 1, count: 1, .. })));
+    }
+}

@@ -1,0 +1,191 @@
+//! How samples are held: arrays of equal images in memory, or paths of image files.
+
+use std::path::PathBuf;
+
+use crate::error::DataError;
+use crate::image::{Image, Pixels};
+
+/// Extents shared by all images of an array.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shape {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) channels: usize,
+}
+
+impl Shape {
+    /// Numbers per image. Only the extents of an empty array can be too large to multiply.
+    pub(crate) fn volume(self) -> usize {
+        self.height.saturating_mul(self.width).saturating_mul(self.channels)
+    }
+}
+
+/// The images of a data set.
+pub(crate) enum Samples {
+    /// Images in `[n, h, w, c]` order.
+    Memory { shape: Shape, pixels: Pixels },
+    /// Image files, decoded when asked for.
+    Files(Vec<PathBuf>),
+}
+
+impl Samples {
+    /// Image `index` of an array.
+    pub(crate) fn cut(shape: Shape, pixels: &Pixels, index: usize) -> Result<Image, DataError> {
+        let volume = shape.volume();
+        let range = index * volume..(index + 1) * volume;
+        let pixels = match pixels {
+            Pixels::U8(all) => Pixels::U8(all[range].to_vec()),
+            Pixels::F32(all) => Pixels::F32(all[range].to_vec()),
+        };
+        Image::new(shape.height, shape.width, shape.channels, pixels)
+    }
+}
+
+/// What a reader found at a path.
+pub(crate) struct Found {
+    /// The kind of data, for people.
+    pub(crate) kind: &'static str,
+    pub(crate) classes: Vec<String>,
+    pub(crate) samples: Samples,
+    pub(crate) labels: Vec<usize>,
+}
+
+/// Images of one array with their labels.
+#[derive(Debug)]
+pub(crate) struct Block {
+    place: String,
+    shape: Shape,
+    pixels: Pixels,
+    labels: Vec<usize>,
+}
+
+impl Block {
+    /// `pixels` in `[n, h, w, c]` order, one label each.
+    pub(crate) fn new(
+        place: String,
+        shape: Shape,
+        pixels: Pixels,
+        labels: Vec<usize>,
+    ) -> Result<Self, DataError> {
+        if shape.volume() == 0 {
+            let Shape { height, width, channels } = shape;
+            let problem = format!(
+                "images of height {height}, width {width} and {channels} channels hold nothing"
+            );
+            return Err(DataError::Malformed { place, problem });
+        }
+        let images = pixels.len() / shape.volume();
+        if images != labels.len() {
+            return Err(DataError::Counts { place, images, labels: labels.len() });
+        }
+        Ok(Self { place, shape, pixels, labels })
+    }
+
+    /// The block, if all labels are below `classes`.
+    pub(crate) fn within(self, classes: usize) -> Result<Self, DataError> {
+        match self.labels.iter().position(|&label| label >= classes) {
+            None => Ok(self),
+            Some(index) => Err(DataError::Label {
+                label: self.labels[index] as i128,
+                place: self.place,
+                index,
+                classes,
+            }),
+        }
+    }
+
+    fn append(&mut self, mut next: Self) -> Result<(), DataError> {
+        match (&mut self.pixels, &mut next.pixels) {
+            (Pixels::U8(own), Pixels::U8(more)) if self.shape == next.shape => own.append(more),
+            (Pixels::F32(own), Pixels::F32(more)) if self.shape == next.shape => own.append(more),
+            _ => {
+                let problem =
+                    format!("holds {}, but {} holds {}", next.form(), self.place, self.form());
+                return Err(DataError::Malformed { place: next.place, problem });
+            }
+        }
+        self.labels.append(&mut next.labels);
+        Ok(())
+    }
+
+    fn form(&self) -> String {
+        let Shape { height, width, channels } = self.shape;
+        let element = if matches!(self.pixels, Pixels::U8(_)) { "u8" } else { "f32" };
+        format!("{element} images of {height} by {width} by {channels}")
+    }
+}
+
+/// Blocks one after the other, read as they are needed; `place` names them together.
+pub(crate) fn join(
+    place: String,
+    blocks: impl IntoIterator<Item = Result<Block, DataError>>,
+) -> Result<(Samples, Vec<usize>), DataError> {
+    let mut whole: Option<Block> = None;
+    for block in blocks {
+        match &mut whole {
+            None => whole = Some(block?),
+            Some(whole) => whole.append(block?)?,
+        }
+    }
+    match whole {
+        Some(Block { shape, pixels, labels, .. }) if !labels.is_empty() => {
+            Ok((Samples::Memory { shape, pixels }, labels))
+        }
+        _ => Err(DataError::Empty { place }),
+    }
+}
+
+/// `[c, h, w]` values written as `[h, w, c]`.
+pub(crate) fn interleave<T: Copy>(planes: &[T], channels: usize, out: &mut [T]) {
+    let area = planes.len() / channels;
+    for (channel, plane) in planes.chunks_exact(area).enumerate() {
+        for (pixel, &value) in out.chunks_exact_mut(channels).zip(plane) {
+            pixel[channel] = value;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(side: usize, labels: &[usize]) -> Block {
+        let shape = Shape { height: side, width: side, channels: 1 };
+        let pixels = Pixels::U8(vec![0; labels.len() * shape.volume()]);
+        Block::new(format!("{side}"), shape, pixels, labels.to_vec()).expect("block")
+    }
+
+    #[test]
+    fn joined_blocks_agree_in_size() {
+        let (_, labels) =
+            join("x".into(), [Ok(block(2, &[0])), Ok(block(2, &[1, 2]))]).expect("same");
+        assert_eq!(labels, [0, 1, 2]);
+        let error =
+            join("x".into(), [Ok(block(2, &[0])), Ok(block(3, &[1]))]).err().expect("differ");
+        assert_eq!(
+            error.to_string(),
+            "3: holds u8 images of 3 by 3 by 1, but 2 holds u8 images of 2 by 2 by 1"
+        );
+        assert!(matches!(join("x".into(), [Ok(block(2, &[]))]), Err(DataError::Empty { .. })));
+        assert!(matches!(join("x".into(), []), Err(DataError::Empty { .. })));
+    }
+
+    #[test]
+    fn blocks_refuse_wrong_counts_labels_and_extents() {
+        let shape = Shape { height: 1, width: 1, channels: 1 };
+        let counts =
+            Block::new("x".into(), shape, Pixels::U8(vec![0; 3]), vec![0; 2]).expect_err("refused");
+        assert!(matches!(counts, DataError::Counts { images: 3, labels: 2, .. }));
+        let label = block(1, &[0, 5]).within(5).expect_err("refused");
+        assert!(matches!(label, DataError::Label { index: 1, label: 5, classes: 5, .. }));
+        let flat = Shape { height: 0, width: 1, channels: 1 };
+        assert!(Block::new("x".into(), flat, Pixels::U8(vec![]), vec![]).is_err());
+    }
+
+    #[test]
+    fn interleaving_moves_channels_last() {
+        let mut out = [0; 6];
+        interleave(&[1, 2, 3, 4, 5, 6], 3, &mut out);
+        assert_eq!(out, [1, 3, 5, 2, 4, 6]);
+    }
+}

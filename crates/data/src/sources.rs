@@ -1,0 +1,153 @@
+//! The kinds of data, and how to tell them apart.
+
+mod arrays;
+mod cifar;
+mod cifar_names;
+pub(crate) mod decode;
+mod files;
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod idx;
+mod idx_folder;
+mod npy;
+mod npz;
+mod stream;
+mod tensors;
+mod tree;
+
+use std::io::{Error, ErrorKind};
+use std::path::Path;
+
+use crate::error::DataError;
+use crate::samples::Found;
+use crate::split::Split;
+use files::Entry;
+
+/// Reads what is at `path`.
+pub(crate) fn open(path: &Path, split: Option<Split>) -> Result<Found, DataError> {
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => open_folder(path, split),
+        Ok(meta) => open_file(path, meta.len(), split),
+        Err(error) if error.kind() == ErrorKind::NotFound => open_prefix(path, error, split),
+        Err(error) => Err(DataError::io(path, error)),
+    }
+}
+
+fn open_folder(path: &Path, split: Option<Split>) -> Result<Found, DataError> {
+    let entries = files::list(path)?;
+    if let Some(found) = open_records(path, &entries, split)? {
+        return Ok(found);
+    }
+    let mut inner = Vec::new();
+    for entry in entries.iter().filter(|entry| entry.is_folder) {
+        let listed = files::list(&entry.path)?;
+        if cifar::is_in(&listed) || idx_folder::is_in(&listed)? {
+            inner.push((entry, listed));
+        }
+    }
+    match inner.as_slice() {
+        [] => tree::open(path, &entries, split)?
+            .ok_or_else(|| DataError::Unrecognised { path: path.into(), found: summary(&entries) }),
+        [(entry, listed)] => open_records(&entry.path, listed, split)?
+            .ok_or_else(|| DataError::Empty { place: entry.path.display().to_string() }),
+        several => Err(DataError::Several {
+            path: path.into(),
+            sets: several.iter().map(|(entry, _)| entry.name.clone()).collect(),
+        }),
+    }
+}
+
+/// The CIFAR or IDX files of a folder, if it has any.
+fn open_records(
+    path: &Path,
+    entries: &[Entry],
+    split: Option<Split>,
+) -> Result<Option<Found>, DataError> {
+    if cifar::is_in(entries) {
+        return cifar::open_folder(path, entries, split).map(Some);
+    }
+    let files = idx_folder::find(entries, "")?;
+    if files.is_empty() { Ok(None) } else { idx_folder::open(path, files, "", split).map(Some) }
+}
+
+/// A path that does not exist may be a folder and the start of the names of IDX files in it.
+fn open_prefix(path: &Path, missing: Error, split: Option<Split>) -> Result<Found, DataError> {
+    if let (Some(folder), Some(start)) = (path.parent(), path.file_name()) {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        if folder.is_dir() {
+            let start = start.to_string_lossy();
+            let files = idx_folder::find(&files::list(folder)?, &start)?;
+            if !files.is_empty() {
+                return idx_folder::open(folder, files, &start, split);
+            }
+        }
+    }
+    Err(DataError::io(path, missing))
+}
+
+fn open_file(path: &Path, length: u64, split: Option<Split>) -> Result<Found, DataError> {
+    let start = files::start(path)?;
+    match start.as_slice() {
+        [b'P', b'K', 3 | 5, 4 | 6, ..] => arrays::open(path, &mut npz::Npz::open(path)?, split),
+        [size @ .., b'{'] if size.len() == 8 => {
+            arrays::open(path, &mut tensors::Tensors::open(path)?, split)
+        }
+        start if idx::kind(start).is_some() => Err(DataError::malformed(
+            path.display().to_string(),
+            "is one IDX file; images and labels come in two, so open their folder instead, \
+             or the folder and the start of their names",
+        )),
+        start => match cifar::Flavour::of_file(path, length)? {
+            Some(flavour) => cifar::open_file(path, flavour, split),
+            None => Err(DataError::Unrecognised {
+                path: path.into(),
+                found: format!("a file of {length} bytes beginning with {start:02x?}"),
+            }),
+        },
+    }
+}
+
+fn summary(entries: &[Entry]) -> String {
+    let folders = entries.iter().filter(|entry| entry.is_folder).count();
+    let mut names: Vec<&str> = entries.iter().take(5).map(|entry| entry.name.as_str()).collect();
+    if entries.len() > names.len() {
+        names.push("…");
+    }
+    let named = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+    format!("a folder of {folders} folders and {} files{named}", entries.len() - folders)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixtures;
+    use crate::{DataError, Dataset};
+
+    #[test]
+    fn several_folders_with_data_are_listed() {
+        let folder = fixtures::folder();
+        fixtures::file(&folder, "cifar/test.bin", &fixtures::records(&[&[0, 1]]));
+        fixtures::file(&folder, "mnist/labels-idx1", &fixtures::idx_labels(&[0]));
+        let refused = Dataset::open(folder.path(), None).expect_err("refused").to_string();
+        assert!(refused.contains("2 data sets: cifar, mnist; open one"), "{refused}");
+        fixtures::file(&folder, "mnist/labels-idx1", b"");
+        assert_eq!(Dataset::open(folder.path(), None).expect("cifar").labels(), [1]);
+    }
+
+    #[test]
+    fn what_is_not_recognised_is_described() {
+        let folder = fixtures::folder();
+        let nothing = Dataset::open(folder.path(), None).expect_err("refused").to_string();
+        assert!(nothing.contains("a folder of 0 folders and 0 files"), "{nothing}");
+        let path = fixtures::file(&folder, "notes.txt", b"hello, world");
+        let text = Dataset::open(&path, None).expect_err("refused").to_string();
+        assert!(text.contains("a file of 12 bytes beginning with [68, 65, 6c"), "{text}");
+        assert!(text.contains(".safetensors"), "{text}");
+        let named = Dataset::open(folder.path(), None).expect_err("refused").to_string();
+        assert!(named.contains("0 folders and 1 files (notes.txt)"), "{named}");
+        let empty = fixtures::file(&folder, "empty", b"");
+        assert!(matches!(Dataset::open(&empty, None), Err(DataError::Unrecognised { .. })));
+        let missing = Dataset::open(folder.path().join("gone"), None).expect_err("refused");
+        assert!(missing.to_string().contains("gone"), "{missing}");
+        assert!(Dataset::open(folder.path().join("gone/too"), None).is_err());
+    }
+}

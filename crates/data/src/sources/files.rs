@@ -1,0 +1,65 @@
+//! Looking at folders and the first bytes of files.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+
+use crate::error::DataError;
+
+/// A visible file or folder in a folder.
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    pub(super) is_folder: bool,
+}
+
+/// What is in `folder`, sorted by name, without names that begin with a dot.
+pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, DataError> {
+    let failed = |error| DataError::io(folder, error);
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
+        let path = entry.path();
+        let kind = entry.file_type().map_err(failed)?;
+        let is_folder = if kind.is_symlink() { path.is_dir() } else { kind.is_dir() };
+        entries.push(Entry { name, path, is_folder });
+    }
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+/// Whether a name ends as those of PNG and JPEG files do.
+pub(super) fn is_image_name(name: &str) -> bool {
+    has_ending(name, &["png", "jpg", "jpeg"])
+}
+
+/// Whether a name has one of the endings, whatever its case.
+pub(super) fn has_ending(name: &str, endings: &[&str]) -> bool {
+    name.rsplit_once('.')
+        .is_some_and(|(_, ending)| endings.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+}
+
+/// How gzip files begin.
+pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// The first 9 bytes of a file, or all if it has fewer, after unpacking gzip.
+pub(super) fn start(path: &Path) -> Result<Vec<u8>, DataError> {
+    let failed = |error| DataError::io(path, error);
+    let mut file = BufReader::with_capacity(64, File::open(path).map_err(failed)?);
+    let first = file.fill_buf().map_err(failed)?;
+    let packed: Vec<u8> = first.iter().take(9).copied().collect();
+    if !packed.starts_with(&GZIP) {
+        return Ok(packed);
+    }
+    let mut unpacked = Vec::new();
+    match MultiGzDecoder::new(file).take(9).read_to_end(&mut unpacked) {
+        Ok(_) => Ok(unpacked),
+        Err(_) => Ok(packed),
+    }
+}

@@ -1,0 +1,255 @@
+//! Image files in one folder per class.
+
+use std::collections::BTreeSet;
+use std::iter;
+use std::path::{Path, PathBuf};
+
+use super::files::{self, Entry};
+use crate::error::DataError;
+use crate::samples::{Found, Samples};
+use crate::split::{Split, choose};
+
+/// Image files that would silently be missing.
+const OTHER_IMAGES: [&str; 12] =
+    ["avif", "bmp", "gif", "heic", "jp2", "jxl", "pbm", "pgm", "ppm", "tif", "tiff", "webp"];
+
+/// A folder of images of one class.
+struct Class {
+    name: String,
+    images: Vec<PathBuf>,
+}
+
+/// The class folders of one part.
+struct Part {
+    path: PathBuf,
+    classes: Vec<Class>,
+}
+
+impl Part {
+    fn is_empty(&self) -> bool {
+        self.classes.iter().all(|class| class.images.is_empty())
+    }
+
+    fn check(&self) -> Result<(), DataError> {
+        if !self.is_empty() {
+            return Ok(());
+        }
+        let problem = "holds no folders with PNG or JPEG files, one folder per class; add them, \
+                       or ask for another part";
+        Err(DataError::malformed(self.path.display().to_string(), problem))
+    }
+}
+
+/// Opens the class folders among `entries`, or those in the split folders among them; `None` if
+/// there are no images in them. Other files than images are passed over.
+pub(super) fn open(
+    path: &Path,
+    entries: &[Entry],
+    split: Option<Split>,
+) -> Result<Option<Found>, DataError> {
+    let folders: Vec<&Entry> = entries.iter().filter(|entry| entry.is_folder).collect();
+    let parts = match split_folders(path, &folders)? {
+        None => vec![(None, Part { path: path.into(), classes: classes(&folders)? })],
+        Some(splits) => parts(&folders, &splits)?,
+    };
+    if parts.iter().all(|(_, part)| part.is_empty()) {
+        return Ok(None);
+    }
+    let names = class_names(&parts)?;
+    let (mut images, mut labels) = (Vec::new(), Vec::new());
+    for part in choose(path, parts, split)? {
+        part.check()?;
+        for class in part.classes {
+            let label = names.binary_search(&class.name).unwrap_or_else(|above| above);
+            labels.extend(iter::repeat_n(label, class.images.len()));
+            images.extend(class.images);
+        }
+    }
+    Ok(Some(Found { kind: "image files", classes: names, samples: Samples::Files(images), labels }))
+}
+
+/// What each folder stands for if they are splits, `None` if they are classes.
+fn split_folders(path: &Path, folders: &[&Entry]) -> Result<Option<Vec<Option<Split>>>, DataError> {
+    let has_test = folders.iter().any(|folder| is_test(&folder.name));
+    let named: Vec<&&Entry> = folders.iter().filter(|folder| is_split(&folder.name)).collect();
+    if named.is_empty() {
+        return Ok(None);
+    }
+    if named.len() == folders.len() {
+        let split = |folder: &&Entry| match folder.name.to_lowercase().as_str() {
+            "train" => Some(Split::Train),
+            name if is_test(name) || !has_test => Some(Split::Test),
+            _ => None,
+        };
+        return Ok(Some(folders.iter().map(split).collect()));
+    }
+    for folder in named {
+        if !files::list(&folder.path)?.iter().any(is_image) {
+            let problem = format!(
+                "has a folder {} beside folders of other kinds, which may be parts or classes; \
+                 open {} itself, or move the other folders away",
+                folder.name,
+                folder.path.display()
+            );
+            return Err(DataError::malformed(path.display().to_string(), problem));
+        }
+    }
+    Ok(None)
+}
+
+fn parts(
+    folders: &[&Entry],
+    splits: &[Option<Split>],
+) -> Result<Vec<(Option<Split>, Part)>, DataError> {
+    let mut parts = Vec::new();
+    for (folder, split) in folders.iter().zip(splits) {
+        let entries = files::list(&folder.path)?;
+        let inner: Vec<&Entry> = entries.iter().filter(|entry| entry.is_folder).collect();
+        parts.push((*split, Part { path: folder.path.clone(), classes: classes(&inner)? }));
+    }
+    Ok(parts)
+}
+
+fn classes(folders: &[&Entry]) -> Result<Vec<Class>, DataError> {
+    folders.iter().map(|folder| class(folder)).collect()
+}
+
+fn class(folder: &Entry) -> Result<Class, DataError> {
+    let entries = files::list(&folder.path)?;
+    let images: Vec<PathBuf> =
+        entries.iter().filter(|entry| is_image(entry)).map(|entry| entry.path.clone()).collect();
+    let stray = |entry: &&Entry| {
+        files::has_ending(&entry.name, &OTHER_IMAGES) || entry.is_folder && !images.is_empty()
+    };
+    match entries.iter().find(stray) {
+        None => Ok(Class { name: folder.name.clone(), images }),
+        Some(entry) => Err(DataError::malformed(
+            entry.path.display().to_string(),
+            "expected only PNG and JPEG files in the folder of a class; convert or move it",
+        )),
+    }
+}
+
+/// The classes of the training part, or of the first: no other part may have more.
+fn class_names(parts: &[(Option<Split>, Part)]) -> Result<Vec<String>, DataError> {
+    let leading = parts.iter().find(|(split, _)| *split == Some(Split::Train)).or(parts.first());
+    let names = |part: &Part| -> BTreeSet<String> {
+        part.classes.iter().map(|class| class.name.clone()).collect()
+    };
+    let known = leading.map(|(_, part)| names(part)).unwrap_or_default();
+    for (_, part) in parts {
+        let unknown: Vec<String> = names(part).difference(&known).cloned().collect();
+        if !unknown.is_empty() {
+            let problem = format!(
+                "holds classes that the training part does not: {}; rename or remove them",
+                unknown.join(", ")
+            );
+            return Err(DataError::malformed(part.path.display().to_string(), problem));
+        }
+    }
+    Ok(known.into_iter().collect())
+}
+
+fn is_image(entry: &Entry) -> bool {
+    !entry.is_folder && files::is_image_name(&entry.name)
+}
+
+fn is_test(name: &str) -> bool {
+    name.eq_ignore_ascii_case("test")
+}
+
+fn is_split(name: &str) -> bool {
+    let known = ["train", "test", "val", "valid", "validation"];
+    known.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::fixtures::{self, file};
+    use crate::{Dataset, Preprocess};
+
+    fn refuse(names: &[&str]) -> String {
+        let folder = fixtures::folder();
+        Dataset::open(fixtures::tree(&folder, names), None).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn folders_are_classes_and_files_decode_when_asked_for() {
+        let folder = fixtures::folder();
+        let path = fixtures::tree(&folder, &["dog/b.png", "dog/a.PNG", "cat/x.jpg", "cat/y.jpeg"]);
+        file(&folder, "tree/readme.txt", b"about");
+        file(&folder, "tree/dog/.hidden", b"");
+        file(&folder, "tree/dog/notes.txt", b"about");
+        let data = Dataset::open(&path, None).expect("opens");
+        assert_eq!(
+            (data.classes(), data.labels()),
+            (&["cat".into(), "dog".into()][..], &[0, 0, 1, 1][..])
+        );
+        let red = |index| data.image(index).expect("decodes").pixels().clone();
+        assert_eq!(red(2), crate::Pixels::U8([1, 0, 0].repeat(16)), "a.PNG before b.png");
+        assert_eq!(
+            data.batch(&[3], &Preprocess::plain([4, 4], 3)).expect("batch").shape(),
+            [1, 3, 4, 4]
+        );
+        assert!(matches!(
+            Dataset::open(&path, Some(Split::Train)),
+            Err(DataError::NoSplit { found, .. }) if found.is_empty()
+        ));
+    }
+
+    #[test]
+    fn parts_share_the_classes_of_training() {
+        let folder = fixtures::folder();
+        let path = fixtures::tree(&folder, &["train/a/1.png", "train/b/2.png", "val/b/3.png"]);
+        let open = |split| Dataset::open(&path, split).expect("opens");
+        assert_eq!(open(Some(Split::Test)).labels(), [1]);
+        assert_eq!(open(Some(Split::Train)).labels(), [0, 1]);
+        assert_eq!(open(None).labels(), [0, 1, 1]);
+        fixtures::tree(&folder, &["test/a/4.png"]);
+        assert_eq!(open(Some(Split::Test)).labels(), [0], "test goes before val");
+        assert_eq!(open(None).len(), 4);
+        fixtures::tree(&folder, &["test/c/5.png"]);
+        let unknown = Dataset::open(&path, None).expect_err("refused").to_string();
+        assert!(unknown.contains("training part does not: c"), "{unknown}");
+    }
+
+    #[test]
+    fn a_class_may_be_called_train() {
+        let folder = fixtures::folder();
+        let path = fixtures::tree(&folder, &["bus/1.png", "train/2.png"]);
+        assert_eq!(Dataset::open(path, None).expect("opens").classes(), ["bus", "train"]);
+        let unclear = refuse(&["bus/1.png", "train/red/2.png"]);
+        assert!(unclear.contains("parts or classes"), "{unclear}");
+    }
+
+    #[test]
+    fn what_would_be_missed_is_refused() {
+        let other = refuse(&["1.png"]);
+        assert!(other.contains("not a known kind"), "{other}");
+        let nested = refuse(&["a/1.png", "a/deep/2.png"]);
+        assert!(nested.contains("deep: expected only PNG"), "{nested}");
+        let flat = refuse(&["train/a/1.png", "test/2.png"]);
+        assert!(flat.contains("one folder per class"), "{flat}");
+        let folder = fixtures::folder();
+        let path = fixtures::tree(&folder, &["a/1.png"]);
+        file(&folder, "tree/a/2.webp", b"RIFF");
+        let format = Dataset::open(path, None).expect_err("refused").to_string();
+        assert!(format.contains("2.webp: expected only PNG"), "{format}");
+    }
+
+    #[test]
+    fn all_unreadable_files_are_listed() {
+        let folder = fixtures::folder();
+        let path = fixtures::tree(&folder, &["a/1.png", "a/2.png", "b/3.png"]);
+        file(&folder, "tree/a/2.png", b"nonsense");
+        file(&folder, "tree/b/3.png", &fixtures::png(4, 4, 1)[..40]);
+        let data = Dataset::open(&path, None).expect("opens");
+        let list: Vec<String> = data.check().iter().map(ToString::to_string).collect();
+        assert_eq!(list.len(), 2);
+        assert!(list[0].contains("2.png: neither PNG nor JPEG"), "{list:?}");
+        assert!(list[1].contains("3.png"), "{list:?}");
+        let batch = data.batch(&[0, 1, 2], &Preprocess::plain([4, 4], 3)).expect_err("refused");
+        assert!(batch.to_string().contains("2.png"), "the first that fails: {batch}");
+    }
+}
