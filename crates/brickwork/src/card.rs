@@ -31,6 +31,9 @@ pub struct Card {
     /// What an assembled model is made of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
+    /// How classes that several parts share were joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined: Option<OnDuplicate>,
     /// How the parts' scores were made comparable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<CalibrationNote>,
@@ -55,6 +58,9 @@ pub struct Origin {
     pub thresholds: Option<Thresholds>,
     /// The kept channels, by the source node's name, in the source's numbers.
     pub kept: BTreeMap<String, KeptLayer>,
+    /// For the reference rule: inputs that each layer reads; the weights of its others are zero.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reads: BTreeMap<String, Vec<usize>>,
     /// Largest difference between the cut graph and the masked source, relative to the largest
     /// logit, before any refit.
     pub checked: f32,
@@ -112,13 +118,28 @@ pub struct Part {
     pub fingerprint: String,
     /// Class names, by logit, before any were merged.
     pub classes: Vec<String>,
-    /// Where its logits went.
+    /// For each of its logits, the score of the assembled model it went to.
     pub logits: Vec<usize>,
     /// Its own preprocessing.
     pub preprocess: Preprocess,
     /// Where it comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+}
+
+/// What becomes of classes that several parts share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDuplicate {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// The larger score counts.
+    Max,
+    /// The mean of the scores counts.
+    Mean,
+    /// They stay apart, each under its part's name.
+    KeepBoth,
 }
 
 /// How an assembled model was calibrated.
@@ -128,7 +149,7 @@ pub struct CalibrationNote {
     pub method: String,
     /// Calibration images.
     pub images: usize,
-    /// Factor of every logit.
+    /// Factor of every part's every logit, part by part.
     pub scale: Vec<f32>,
     /// Added to every logit after the factor.
     pub shift: Vec<f32>,
@@ -148,6 +169,44 @@ impl Card {
             Some(text) => serde_json::from_str(text).map_err(|error| {
                 Error::Model(format!("the model's `{KEY}` metadata cannot be understood: {error}"))
             }),
+        }
+    }
+
+    /// How the card contradicts a model of `scores` classes and `input` channels, height and width.
+    pub(crate) fn problem(&self, scores: usize, input: [usize; 3]) -> Option<String> {
+        if !self.classes.is_empty() && self.classes.len() != scores {
+            return Some(format!(
+                "names {} classes, but it has {scores} scores",
+                self.classes.len()
+            ));
+        }
+        if let Some(own) = &self.preprocess {
+            if let Err(error) = own.validate() {
+                return Some(format!("has preprocessing that is not valid: {error}"));
+            }
+            if [own.channels, own.size[0], own.size[1]] != input {
+                let [c, h, w] = input;
+                return Some(format!(
+                    "says images are {}x{} with {} channels, but its input is {h}x{w} with {c}",
+                    own.size[0], own.size[1], own.channels
+                ));
+            }
+        }
+        let raw: usize = self.parts.iter().map(|part| part.logits.len()).sum();
+        for part in &self.parts {
+            if part.logits.len() != part.classes.len() || part.logits.iter().any(|&k| k >= scores) {
+                return Some(format!(
+                    "describes part `{}` with scores it does not have",
+                    part.name
+                ));
+            }
+        }
+        let fits = |note: &CalibrationNote| note.scale.len() == raw && note.shift.len() == raw;
+        match &self.calibration {
+            Some(note) if !fits(note) => {
+                Some(format!("calibrates other than its parts' {raw} scores"))
+            }
+            _ => None,
         }
     }
 

@@ -76,15 +76,12 @@ impl Classifier {
         if !flat || output.at(2)[0] != 2 {
             return refuse(format!("output {output}"));
         }
-        if !self.card.classes.is_empty() && self.card.classes.len() != self.class_count() {
-            return Err(Error::Model(format!(
-                "`{}` names {} classes in its metadata but has {} scores",
-                self.name,
-                self.card.classes.len(),
-                self.class_count()
-            )));
+        match self.card.problem(self.class_count(), self.input()) {
+            None => Ok(()),
+            Some(problem) => {
+                Err(Error::Model(format!("the metadata of `{}` {problem}", self.name)))
+            }
         }
-        Ok(())
     }
 
     /// Channels, height and width of the input.

@@ -1,13 +1,15 @@
 //! Cutting a stand-alone component for a task out of a classifier.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use brickwork_exec::Session;
-use brickwork_graph::{Channels, Graph, Keep, Label, Patch, cut, mask};
+use brickwork_graph::{Channels, Graph, Keep, Label, Patch, cut, families, mask};
 use brickwork_tensor::{Nd, Tensor};
 
 use crate::card::{Card, KEY, Origin, SampleNote};
 use crate::classifier::Classifier;
+use crate::control::Control;
 use crate::error::Error;
 use crate::kept::{KeptMap, additions, kept_map, wanted_labels};
 use crate::layers::{LayerInfo, layers};
@@ -16,16 +18,21 @@ use crate::profile::Profile;
 use crate::random::uniform;
 
 /// What decides which channels stay.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Choice<'a> {
     /// A profile, a rule and its thresholds.
     Profile(&'a Profile, Rule, Thresholds),
     /// These channels.
     Given(KeptMap),
-    /// For every layer by name, a score of each input channel and the share to keep; used by
-    /// controls such as random and magnitude cuts.
+    /// Every channel; only the head is cut.
     Everything,
+    /// Other channels in the numbers that another cut keeps: a control for how much the choice
+    /// matters.
+    Control(&'a Plan, Control),
 }
+
+/// The inputs that each layer reads, by layer name.
+pub(crate) type Reads = BTreeMap<String, Vec<usize>>;
 
 /// A cut that has been worked out but not made.
 pub struct Plan {
@@ -45,8 +52,8 @@ pub struct Plan {
     pub masks: Vec<(String, Vec<Vec<bool>>)>,
     /// The patch that makes the cut.
     pub patch: Patch,
-    /// For the reference rule: inputs of each layer that stay but are not read by it.
-    unread: Option<KeptMap>,
+    /// For the reference rule: the inputs that each layer reads.
+    reads: Option<Reads>,
 }
 
 /// The task's part of a profile check: it must be of this model.
@@ -94,6 +101,13 @@ impl Plan {
             }
             Choice::Given(map) => Found::of(wanted_labels(graph, &channels, &layers, map)?),
             Choice::Everything => Found::of(vec![true; channels.len()]),
+            Choice::Control(plan, control) => {
+                let score = control.scores(graph, &channels);
+                Found {
+                    score: score.clone(),
+                    ..Found::of(same_widths(graph, &channels, plan, &score))
+                }
+            }
         };
         for (class, &label) in class_labels.iter().enumerate() {
             found.wanted[label as usize] = classes.contains(&class);
@@ -122,17 +136,7 @@ impl Plan {
         };
         let patch = cut(graph, &channels, &keep)?;
         let masks = found.masks;
-        Ok(Self {
-            channels,
-            layers,
-            classes,
-            keep,
-            kept,
-            added,
-            masks,
-            patch,
-            unread: found.unread,
-        })
+        Ok(Self { channels, layers, classes, keep, kept, added, masks, patch, reads: found.reads })
     }
 
     /// Makes the cut and checks, on random images, that the result computes what the source computes
@@ -144,9 +148,9 @@ impl Plan {
         let graph = &*classifier.graph;
         let mut small = self.patch.apply(graph)?;
         let mut masked = mask(graph, &self.channels, &self.keep).apply(graph)?;
-        if let Some(unread) = &self.unread {
-            small = silence(&small, unread, Some(&self.kept))?;
-            masked = silence(&masked, unread, None)?;
+        if let Some(reads) = &self.reads {
+            small = silence(&small, reads, Some(&self.kept))?;
+            masked = silence(&masked, reads, None)?;
         }
         let [c, h, w] = classifier.input();
         let images = uniform([2, c, h, w], -1.0, 1.0, seed);
@@ -195,6 +199,7 @@ impl Plan {
                 rule,
                 thresholds,
                 kept: self.kept.clone(),
+                reads: self.reads.clone().unwrap_or_default(),
                 checked,
                 refit: None,
                 samples,
@@ -217,16 +222,27 @@ pub fn with_card(graph: &Graph, card: &Card) -> Result<Graph, Error> {
     Ok(patch.apply(graph)?)
 }
 
+/// The best-scored groups of every family, as many as `plan` keeps.
+fn same_widths(graph: &Graph, channels: &Channels, plan: &Plan, score: &[f32]) -> Vec<bool> {
+    let mut wanted = vec![false; channels.len()];
+    for mut family in families(graph, channels) {
+        let count = family.iter().filter(|&&group| plan.keep.has(channels, group)).count();
+        family.sort_by(|&a, &b| score[b as usize].total_cmp(&score[a as usize]));
+        family.iter().take(count).for_each(|&group| wanted[group as usize] = true);
+    }
+    wanted
+}
+
 struct Found {
     wanted: Vec<bool>,
     score: Vec<f32>,
     masks: Vec<(String, Vec<Vec<bool>>)>,
-    unread: Option<KeptMap>,
+    reads: Option<Reads>,
 }
 
 impl Found {
     fn of(wanted: Vec<bool>) -> Self {
-        Self { wanted, score: Vec::new(), masks: Vec::new(), unread: None }
+        Self { wanted, score: Vec::new(), masks: Vec::new(), reads: None }
     }
 }
 
@@ -320,13 +336,13 @@ fn union(channels: &Channels, layers: &[LayerInfo], linked: &[Relevance]) -> Fou
             (layer.name.clone(), linked.iter().map(|r| r.inputs[k].clone()).collect())
         })
         .collect();
-    Found { wanted, score, masks, unread: None }
+    Found { wanted, score, masks, reads: None }
 }
 
 /// The published cut: inputs by their masks, except the first layer's, which are all kept.
 fn union_reference(channels: &Channels, layers: &[LayerInfo], rows: &[Vec<Vec<bool>>]) -> Found {
     let mut wanted = vec![false; channels.len()];
-    let mut unread = KeptMap::new();
+    let mut reads = Reads::new();
     for (k, layer) in layers.iter().enumerate() {
         let Some(ends) = channels.layer(layer.node) else { continue };
         let read: Vec<usize> = (0..ends.inputs.len())
@@ -335,23 +351,26 @@ fn union_reference(channels: &Channels, layers: &[LayerInfo], rows: &[Vec<Vec<bo
             })
             .collect();
         read.iter().for_each(|&i| wanted[ends.inputs[i] as usize] = true);
-        unread
-            .insert(layer.name.clone(), crate::card::KeptLayer { input: read, output: Vec::new() });
+        reads.insert(layer.name.clone(), read);
     }
     let masks = layers
         .iter()
         .enumerate()
         .map(|(k, layer)| (layer.name.clone(), rows.iter().map(|masks| masks[k].clone()).collect()))
         .collect();
-    Found { wanted, score: Vec::new(), masks, unread: Some(unread) }
+    Found { wanted, score: Vec::new(), masks, reads: Some(reads) }
 }
 
 /// Zeroes the weights of every input that a layer does not read. `kept` says which of the source's
 /// inputs a cut graph still has.
-fn silence(graph: &Graph, read: &KeptMap, kept: Option<&KeptMap>) -> Result<Graph, Error> {
+pub(crate) fn silence(
+    graph: &Graph,
+    reads: &Reads,
+    kept: Option<&KeptMap>,
+) -> Result<Graph, Error> {
     let mut patch = Patch::new("silencing inputs");
     for layer in layers(graph).iter().filter(|layer| layer.weighted.groups == 1) {
-        let Some(read) = read.get(&layer.name) else { continue };
+        let Some(read) = reads.get(&layer.name) else { continue };
         let Some(stored) = &graph.value(layer.weight).constant else { continue };
         let inputs: Vec<usize> = match kept.and_then(|kept| kept.get(&layer.name)) {
             Some(kept) => kept.input.clone(),
@@ -360,7 +379,7 @@ fn silence(graph: &Graph, read: &KeptMap, kept: Option<&KeptMap>) -> Result<Grap
         let mut weights = layer.weights(graph);
         let taps = layer.weighted.taps();
         for (at, w) in weights.data_mut().iter_mut().enumerate() {
-            if read.input.binary_search(&inputs[at / taps % inputs.len()]).is_err() {
+            if read.binary_search(&inputs[at / taps % inputs.len()]).is_err() {
                 *w = 0.0;
             }
         }

@@ -3,15 +3,22 @@
 //! One verb per file. Every verb takes values and returns a value; nothing here prints, reads the
 //! clock or the environment, or draws a random number without a seed.
 
+mod assemble;
 mod batching;
+mod calibrate;
 mod card;
 mod classes;
 mod classifier;
+mod control;
+mod diff;
 mod disassemble;
 mod error;
+mod eval;
+mod inspect;
 mod kept;
 mod layers;
 mod link;
+mod padded;
 mod profile;
 mod progress;
 mod random;
@@ -20,20 +27,32 @@ mod select;
 mod source;
 mod stages;
 mod store;
+mod verify;
 
+pub use assemble::{AssembleOptions, Layout, assemble};
 pub use batching::batch_size;
-pub use card::{CalibrationNote, Card, KEY, KeptLayer, Origin, Part, RefitNote, SampleNote};
+pub use calibrate::{Method, calibrate};
+pub use card::{
+    CalibrationNote, Card, KEY, KeptLayer, OnDuplicate, Origin, Part, RefitNote, SampleNote,
+};
 pub use classes::parse as parse_classes;
 pub use classifier::{Classifier, Scorer};
+pub use control::Control;
+pub use diff::{Difference, LayerDifference, diff};
 pub use disassemble::{Choice, Plan, TOLERANCE, class_labels, with_card};
 pub use error::Error;
+pub use eval::{Accuracy, EvalOptions, Leakage, PartConfusion, Report, eval};
+pub use inspect::{GroupRow, Inspection, LayerRow, MemberRow, explain, inspect};
 pub use kept::{KeptMap, additions, kept_map, wanted_labels};
 pub use layers::{LayerInfo, layers};
 pub use link::{Relevance, Rule, Thresholds, link, reference_masks};
-pub use profile::{Header, LayerSums, Profile, ProfileOptions, profile};
+pub use profile::{
+    Header, LayerSums, Profile, ProfileOptions, ProfilingPass, profile, profiling_pass,
+};
 pub use progress::{Progress, Silent};
 pub use random::{random_weights, uniform};
 pub use refit::{RefitOptions, image_limit, refit};
 pub use select::{ClassSamples, Sample, Sampling, margin, select, top_class};
-pub use source::Source;
+pub use source::{Source, random_images};
 pub use store::{load_profile, save_masks, save_profile};
+pub use verify::{Verification, part_images, recut, verify, verify_assembled};

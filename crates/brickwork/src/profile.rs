@@ -114,14 +114,11 @@ pub fn profile(
         source.for_each_batch(job, batch_size(classifier), preprocess, |indices, images| {
             let slots: Vec<(usize, usize)> =
                 indices.iter().map(|&index| places.of(source, index)).collect();
-            let mut failed = None;
             session.run(indices.len(), &[images.data()], |tap, value| {
-                if let Err(error) = plan.observe(tap, &value, &slots, &mut sums) {
-                    failed.get_or_insert(error);
-                }
+                plan.observe(tap, &value, &slots, &mut sums);
             })?;
             progress.step(indices.len() as u64);
-            failed.map_or(Ok(()), Err)
+            Ok(())
         })?;
     }
     if plan.totals {
@@ -299,7 +296,7 @@ impl Plan {
         value: &Fetched<'_>,
         slots: &[(usize, usize)],
         sums: &mut [Vec<LayerSums>],
-    ) -> Result<(), Error> {
+    ) {
         for (place, layer) in self.layers.iter().enumerate().filter(|(_, layer)| layer.tap == tap) {
             let channel_sums = layer.channel_sums(value);
             match &layer.weights {
@@ -307,7 +304,6 @@ impl Plan {
                 weights => layer.add_up(weights.as_ref(), &channel_sums, slots, place, sums),
             }
         }
-        Ok(())
     }
 
     fn check_range(&self, samples: &[ClassSamples], sums: &[Vec<LayerSums>]) -> Result<(), Error> {
@@ -405,6 +401,51 @@ fn in_order<'a>(value: &Fetched<'a>, order: &Order) -> std::borrow::Cow<'a, [f32
         return value.data.into();
     }
     value.to_tensor().transpose(order.axes()).into_data().into()
+}
+
+/// One profiling pass over batches of images, for measuring what it costs.
+pub struct ProfilingPass {
+    session: Session,
+    plan: Plan,
+    slots: Vec<(usize, usize)>,
+    sums: Vec<Vec<LayerSums>>,
+}
+
+/// A pass over batches whose images have the given labels.
+pub fn profiling_pass(
+    classifier: &Classifier,
+    labels: &[usize],
+    sampling: Sampling,
+) -> ProfilingPass {
+    let plan = Plan::new(classifier, sampling == Sampling::All);
+    let classes = labels.iter().max().map_or(0, |last| last + 1);
+    let mut slots = Vec::new();
+    let mut samples: Vec<ClassSamples> =
+        (0..classes).map(|class| ClassSamples { class, ..ClassSamples::default() }).collect();
+    for (index, &label) in labels.iter().enumerate() {
+        slots.push((label, samples[label].taken.len()));
+        samples[label].taken.push(crate::select::Sample {
+            data: String::new(),
+            index,
+            margin: 0.0,
+        });
+    }
+    let sums = samples.iter().map(|class| plan.empty(class)).collect();
+    ProfilingPass { session: Session::new(classifier.graph.clone(), &plan.taps), plan, slots, sums }
+}
+
+impl ProfilingPass {
+    /// Runs one batch.
+    ///
+    /// # Errors
+    /// If the images do not fit.
+    pub fn run(&mut self, images: &Tensor) -> Result<(), Error> {
+        let (plan, slots, sums) = (&self.plan, &self.slots, &mut self.sums);
+        self.session.run(images.shape()[0], &[images.data()], |tap, value| {
+            plan.observe(tap, &value, slots, sums);
+        })?;
+        Ok(())
+    }
 }
 
 impl Profile {

@@ -3,6 +3,8 @@
 
 use brickwork_data::{Dataset, Preprocess};
 use brickwork_tensor::Tensor;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use crate::error::Error;
 
@@ -54,6 +56,45 @@ impl Source {
         (0..self.dataset.len()).filter(|&index| self.class(index).is_none()).collect()
     }
 
+    /// Keeps part `part` of `parts` of the samples: neighbours stay together.
+    ///
+    /// # Errors
+    /// If nothing is left.
+    pub fn keep_part(&mut self, part: usize, parts: usize) -> Result<(), Error> {
+        let count = self.dataset.len();
+        let indices: Vec<usize> = (part * count / parts..(part + 1) * count / parts).collect();
+        self.dataset = self.dataset.subset(&indices)?;
+        Ok(())
+    }
+
+    /// Keeps at most `count` samples of every class of the model, at random, and no foreign ones.
+    ///
+    /// # Errors
+    /// If nothing is left.
+    pub fn keep_some(&mut self, count: usize, seed: u64) -> Result<(), Error> {
+        let mut classes: Vec<usize> = self.class_of.iter().flatten().copied().collect();
+        classes.sort_unstable();
+        let mut indices: Vec<usize> =
+            classes.iter().flat_map(|&class| self.some_of(class, count, seed)).collect();
+        indices.sort_unstable();
+        self.dataset = self.dataset.subset(&indices)?;
+        Ok(())
+    }
+
+    /// At most `count` samples of a class, at random, in order.
+    pub fn some_of(&self, class: usize, count: usize, seed: u64) -> Vec<usize> {
+        let mut indices = self.samples_of(&[class]);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ ((class as u64) << 32));
+        let kept = count.min(indices.len());
+        for k in 0..kept {
+            let other = rng.random_range(k..indices.len());
+            indices.swap(k, other);
+        }
+        indices.truncate(kept);
+        indices.sort_unstable();
+        indices
+    }
+
     /// Goes through the samples at `indices` in batches `[n, c, h, w]`.
     ///
     /// # Errors
@@ -71,6 +112,34 @@ impl Source {
         }
         Ok(())
     }
+}
+
+/// At most `each` images of every class, at random, over all data sets: `[n, c, h, w]`.
+///
+/// # Errors
+/// If a class has no image, or one cannot be read.
+pub fn random_images(
+    sources: &[Source],
+    classes: &[usize],
+    each: usize,
+    seed: u64,
+    preprocess: &Preprocess,
+) -> Result<Tensor, Error> {
+    let mut batches = Vec::new();
+    for &class in classes {
+        let mut left = each;
+        for source in sources {
+            let indices = source.some_of(class, left, seed);
+            left -= indices.len();
+            if !indices.is_empty() {
+                batches.push(source.dataset.batch(&indices, preprocess)?);
+            }
+        }
+        if left == each {
+            return Err(Error::Options(format!("the data has no image of class {class}")));
+        }
+    }
+    Ok(Tensor::concat(&batches.iter().collect::<Vec<_>>(), 0))
 }
 
 fn first_few(names: &[String]) -> String {

@@ -110,6 +110,11 @@ impl<'a> Fuser<'a> {
                 Fusion::Pointwise(function) if absorbs.pointwise => {
                     epilogue.pointwise = Some(match epilogue.pointwise.take() {
                         None => function,
+                        // Flat, so that a long chain does not become a deep one.
+                        Some(Pointwise::Chain(mut list)) => {
+                            list.push(function);
+                            Pointwise::Chain(list)
+                        }
                         Some(before) => Pointwise::Chain(vec![before, function]),
                     });
                 }

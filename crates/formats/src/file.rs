@@ -1,11 +1,24 @@
 //! Files that are complete or untouched.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::NamedTempFile;
 
 use crate::error::WriteError;
+
+/// Temporary files being written.
+static WRITING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes the temporary files of writes under way, for a process that is about to end.
+pub fn abandon_writes() {
+    let mut writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    for path in writing.drain(..) {
+        // What cannot be removed now was renamed or removed already.
+        let _ = std::fs::remove_file(path);
+    }
+}
 
 /// Writes `bytes` to a temporary file beside `path` and renames it there.
 ///
@@ -18,11 +31,19 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
         return Err(failed(std::io::Error::other("it is a folder")));
     }
     let mut file = NamedTempFile::with_prefix_in(".brickwork-", folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    set_usual_permissions(&file).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    let temporary = file.path().to_owned();
+    let writing = || WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    writing().push(temporary.clone());
+    let done =
+        fill(&mut file, bytes).and_then(|()| file.persist(path).map_err(|error| error.error));
+    writing().retain(|other| *other != temporary);
+    done.map(|_| ()).map_err(failed)
+}
+
+fn fill(file: &mut NamedTempFile, bytes: &[u8]) -> std::io::Result<()> {
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    set_usual_permissions(file)
 }
 
 /// Temporary files are private to their owner; results are as readable as any file made here.

@@ -6,7 +6,7 @@ pub mod onnx;
 pub mod weights;
 
 pub use error::{ReadError, WriteError};
-pub use file::write_atomically;
+pub use file::{abandon_writes, write_atomically};
 
 use brickwork_graph::Graph;
 use sha2::{Digest, Sha256};

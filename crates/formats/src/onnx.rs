@@ -1,8 +1,11 @@
 //! ONNX files: opset 7 to 21 in, opset 17 out.
 
 mod literal;
+mod parts;
 mod proto;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use read::{ReadOptions, decode, load};

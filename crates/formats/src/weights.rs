@@ -25,6 +25,11 @@ pub fn swap(graph: &Graph, path: &Path) -> Result<Patch, ReadError> {
 /// # Errors
 /// As [`swap`].
 pub fn swap_bytes(graph: &Graph, bytes: &[u8]) -> Result<Patch, ReadError> {
+    if let Some(number) = absurd_number(bytes) {
+        return Err(ReadError::malformed(format!(
+            "its header speaks of {number} elements or bytes"
+        )));
+    }
     let file =
         SafeTensors::deserialize(bytes).map_err(|error| ReadError::malformed(error.to_string()))?;
     let mut patch = Patch::new("swapping weights");
@@ -56,6 +61,27 @@ pub fn swap_bytes(graph: &Graph, bytes: &[u8]) -> Result<Patch, ReadError> {
         )));
     }
     if problems.is_empty() { Ok(patch) } else { Err(Problems(problems).into()) }
+}
+
+/// Digits of a number that may still be an offset into a file.
+const MOST_DIGITS: usize = 15;
+
+/// A number in the header that is larger than any file. Offsets are checked by the safetensors
+/// crate, but (in version 0.8) their sum overflows if they are as large as that.
+fn absurd_number(bytes: &[u8]) -> Option<String> {
+    let length = usize::try_from(u64::from_le_bytes(*bytes.first_chunk()?)).unwrap_or(usize::MAX);
+    let (mut in_name, mut escaped, mut digits) = (false, false, 0);
+    for (at, &byte) in bytes.iter().enumerate().skip(8).take(length) {
+        digits = if byte.is_ascii_digit() && !in_name { digits + 1 } else { 0 };
+        if digits > MOST_DIGITS {
+            return Some(
+                String::from_utf8_lossy(&bytes[at + 1 - digits..=at]).into_owned() + "...",
+            );
+        }
+        in_name ^= byte == b'"' && !escaped;
+        escaped = byte == b'\\' && in_name && !escaped;
+    }
+    None
 }
 
 /// A float array of a safetensors file.
@@ -90,3 +116,6 @@ fn fit(new: Tensor, shape: &[usize]) -> Result<Tensor, String> {
         false => Err(format!("shape {:?}, expected {shape:?}", new.shape())),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use brickwork_tensor::{Nd, Tensor};
 
-use crate::attrs::Literal;
-use crate::check::check;
+use crate::attrs::{Attr, Literal};
+use crate::check::{check, sound_shapes};
 use crate::fold;
 use crate::graph::{Graph, Node, Value, ValueId};
-use crate::lower::operands;
+use crate::lower::{Seen, operands};
 use crate::op::{Op, OpError};
 use crate::ops;
-use crate::read::{Form, Known, Operand, Read, Reading, Source};
+use crate::read::{Form, Known, Operand, Read, Reading, Source, few_ints, within};
 use crate::shape::{Int, Shape};
 use crate::simplify;
 
@@ -65,10 +65,27 @@ pub struct Builder {
     known: HashMap<String, Operand>,
     lost: HashSet<String>,
     constants: HashMap<String, ValueId>,
-    node_names: HashSet<String>,
-    value_names: HashSet<String>,
+    node_names: Names,
+    value_names: Names,
     problems: Vec<Problem>,
+    /// Steps and bytes that constants worked out from now on may take.
+    room: u64,
 }
+
+/// Steps and bytes that any model may spend on constants it works out, however small its file.
+const ROOM: u64 = 1 << 30;
+
+/// More of them for every byte of a constant in the file.
+const ROOM_PER_BYTE: u64 = 4;
+
+/// Operands or results of one node.
+const MOST_SLOTS: usize = 1 << 12;
+
+/// Bytes in a name.
+const LONGEST_NAME: usize = 1 << 10;
+
+/// Bytes of a problem's text that are kept.
+const LONGEST_TEXT: usize = 500;
 
 impl Builder {
     /// Starts a graph whose nodes are written for operator set `opset`. `fixed_batch` is the
@@ -81,15 +98,38 @@ impl Builder {
             known: HashMap::new(),
             lost: HashSet::new(),
             constants: HashMap::new(),
-            node_names: HashSet::new(),
-            value_names: HashSet::new(),
+            node_names: Names::default(),
+            value_names: Names::default(),
             problems: Vec::new(),
+            room: ROOM,
         }
     }
 
     /// Notes a problem found outside, to be reported with the rest.
     pub fn problem(&mut self, place: &str, text: impl Into<String>) {
-        self.problems.push(Problem { place: place.to_owned(), kind: None, text: text.into() });
+        self.note(place, None, text.into());
+    }
+
+    /// Notes that the input or constant `name` cannot be read. What needs it is not reported.
+    pub fn unreadable(&mut self, name: &str, text: impl Into<String>) {
+        if self.claim(name) {
+            self.lost.insert(name.to_owned());
+        }
+        self.problem(name, text);
+    }
+
+    /// Notes that a node cannot be read. What needs its results is not reported.
+    pub fn unreadable_node(&mut self, form: &Form, text: impl Into<String>) {
+        self.node_problem(form, text.into());
+        self.lose(form);
+    }
+
+    fn note(&mut self, place: &str, kind: Option<&str>, text: String) {
+        self.problems.push(Problem {
+            place: tidied(place, LONGEST_NAME),
+            kind: kind.map(|kind| tidied(kind, LONGEST_NAME)),
+            text: tidied(&text, LONGEST_TEXT),
+        });
     }
 
     /// Free text that travels with the graph.
@@ -99,6 +139,9 @@ impl Builder {
 
     /// Adds an input.
     pub fn input(&mut self, name: &str, shape: Shape) {
+        if let Err(error) = shape.sound().and(shape.follows_batch()) {
+            return self.unreadable(name, error.0);
+        }
         if !self.claim(name) {
             return;
         }
@@ -109,31 +152,35 @@ impl Builder {
 
     /// Adds a constant.
     pub fn constant(&mut self, name: &str, literal: Literal) {
+        if let Err(error) = sound(&literal) {
+            return self.unreadable(name, error.0);
+        }
         if !self.claim(name) {
             return;
         }
-        let operand = match literal {
-            Literal::Floats(data) => {
-                let strange = data.data().iter().filter(|x| !x.is_finite()).count();
-                if strange > 0 && data.data().len() > 1 {
-                    self.problem(name, format!("constant holds {strange} NaN or infinite numbers"));
-                }
-                Operand::Floats(Arc::new(data))
-            }
-            Literal::Ints(data) => Operand::Ints(Arc::new(data.map(Int::Fixed))),
+        self.make_room(&literal);
+        self.know(
+            name,
+            match literal {
+                Literal::Floats(data) => Known::Floats(Arc::new(data)),
+                Literal::Ints(data) => Known::Ints(Arc::new(data.map(Int::Fixed))),
+            },
+        );
+    }
+
+    /// What a file brings along, it may also work with.
+    fn make_room(&mut self, literal: &Literal) {
+        let bytes = match literal {
+            Literal::Floats(data) => 4 * data.data().len() as u64,
+            Literal::Ints(data) => 8 * data.data().len() as u64,
         };
-        self.known.insert(name.to_owned(), operand);
+        self.room = self.room.saturating_add(ROOM_PER_BYTE * bytes);
     }
 
     /// Adds a node; its operands must have been added before.
     pub fn node(&mut self, form: &Form) {
-        for (k, output) in form.outputs.iter().enumerate() {
-            if form.outputs[..k].contains(output) && !output.is_empty()
-                || !output.is_empty() && self.known.contains_key(output)
-            {
-                self.node_problem(form, format!("`{output}` is made twice"));
-                return;
-            }
+        if let Err(error) = self.fits(form) {
+            return self.unreadable_node(form, error.0);
         }
         if form.inputs.iter().any(|name| self.lost.contains(name)) {
             return self.lose(form);
@@ -142,17 +189,45 @@ impl Builder {
         for name in &form.inputs {
             match self.known.get(name) {
                 _ if name.is_empty() => operands.push(Operand::Absent),
+                // Exporters write operands they leave out as empty arrays (Resize's roi).
+                Some(Operand::Floats(data)) if data.data().is_empty() => {
+                    operands.push(Operand::Absent);
+                }
                 Some(operand) => operands.push(operand.clone()),
                 None => {
-                    self.node_problem(form, format!("operand `{name}` is made by no earlier node"));
-                    return self.lose(form);
+                    let text = format!("operand `{name}` is made by no earlier node");
+                    return self.unreadable_node(form, text);
                 }
             }
         }
         if let Err(error) = self.read(form, &operands) {
-            self.node_problem(form, error.0);
-            self.lose(form);
+            self.unreadable_node(form, error.0);
         }
+    }
+
+    /// Whether the node's slots and names can be taken.
+    fn fits(&self, form: &Form) -> Result<(), OpError> {
+        let (inputs, outputs) = (form.inputs.len(), form.outputs.len());
+        if inputs.max(outputs) > MOST_SLOTS {
+            return Err(OpError::new(format!(
+                "it has {inputs} operands and {outputs} results, at most {MOST_SLOTS} may be"
+            )));
+        }
+        let mut own = HashSet::new();
+        for output in form.outputs.iter().filter(|output| !output.is_empty()) {
+            short_name(output)?;
+            if !own.insert(output) || self.is_taken(output) {
+                return Err(OpError::new(format!("`{output}` is made twice")));
+            }
+        }
+        if form.outputs.first().is_none_or(String::is_empty) {
+            return Err(OpError::new("it has no first result"));
+        }
+        short_name(&form.name)
+    }
+
+    fn is_taken(&self, name: &str) -> bool {
+        self.known.contains_key(name) || self.lost.contains(name)
     }
 
     fn read(&mut self, form: &Form, operands: &[Operand]) -> Result<(), OpError> {
@@ -161,10 +236,16 @@ impl Builder {
             let domain = if form.domain.is_empty() { "ONNX" } else { &form.domain };
             return Err(OpError::new(format!("operator of {domain} is not supported")));
         };
-        let reading = Reading::new(self.opset, self.fixed_batch, form, operands);
+        for attr in form.attrs.values() {
+            if let Attr::Literal(literal) = attr {
+                sound(literal)?;
+                self.make_room(literal);
+            }
+        }
+        let reading = Reading::new(self.opset, self.fixed_batch, form, operands, self.room);
         let result = read(&reading)?;
         let unseen = reading.unseen();
-        if !unseen.is_empty() && !matches!(result, Read::Expand(_)) {
+        if !unseen.is_empty() {
             return Err(OpError::new(format!(
                 "attribute `{}` is not supported",
                 unseen.join("`, `")
@@ -173,17 +254,15 @@ impl Builder {
         match result {
             Read::Known(results) => {
                 for (name, known) in form.outputs.iter().zip(results) {
+                    self.spend(known.cost())?;
                     self.know(name, known);
                 }
                 Ok(())
             }
             Read::Expand(forms) => {
-                let before = self.problems.len();
+                // What is wrong with any of them is noted in its own name.
                 forms.iter().for_each(|form| self.node(form));
-                match self.problems.len() - before {
-                    0 => Ok(()),
-                    _ => Err(OpError::new("it cannot be written with simpler operators")),
-                }
+                Ok(())
             }
             Read::Node(op, sources) => self.place(form, operands, op, &sources),
         }
@@ -197,6 +276,11 @@ impl Builder {
         op: Arc<dyn Op>,
         sources: &[Source],
     ) -> Result<(), OpError> {
+        let is_whole = |slot: usize| matches!(found.get(slot), Some(Operand::Ints(_)));
+        let whole = sources.iter().any(|s| matches!(s, Source::Operand(slot) if is_whole(*slot)));
+        if whole && !is_whole(0) {
+            return Err(OpError::new("an operand holds whole numbers, expected real ones"));
+        }
         let shapes: Vec<Option<(Shape, Option<Arc<Tensor>>)>> = sources
             .iter()
             .map(|source| match source {
@@ -211,32 +295,28 @@ impl Builder {
                 }),
             })
             .collect();
-        let views: Vec<Option<(&Shape, Option<&Arc<Tensor>>)>> =
+        let views: Vec<Seen<'_>> =
             shapes.iter().map(|s| s.as_ref().map(|(shape, data)| (shape, data.as_ref()))).collect();
         let facts = operands(&views);
-        let results = op.shapes(&facts)?;
-        if results.len() < form.outputs.iter().filter(|name| !name.is_empty()).count() {
+        let results = sound_shapes(op.as_ref(), &facts)?;
+        let asked = form.outputs.iter().rposition(|name| !name.is_empty()).map_or(0, |k| k + 1);
+        if results.len() < asked {
             return Err(OpError::new(format!(
-                "{} results are asked for, {} are supported",
-                form.outputs.len(),
+                "{asked} results are asked for, {} are supported",
                 results.len()
             )));
         }
         if let Some(Operand::Ints(data)) = found.first() {
+            few_ints(results[0].sample_volume())?;
             let moved = op.moves(&facts).ok_or_else(|| {
                 OpError::new("it works on whole numbers, which only shape arithmetic may")
             })?;
             let shape = results[0].extents().ok_or_else(|| OpError::new("its shape is open"))?;
             let data = moved.iter().map(|&from| data.data()[from]).collect();
-            self.know(&form.outputs[0], Known::Ints(Arc::new(Nd::new(shape, data))));
+            let known = Known::Ints(Arc::new(Nd::new(shape, data)));
+            self.spend(known.cost())?;
+            self.know(&form.outputs[0], known);
             return Ok(());
-        }
-        if found.iter().any(|operand| matches!(operand, Operand::Ints(_)))
-            && sources
-                .iter()
-                .any(|s| matches!(s, Source::Operand(k) if matches!(found[*k], Operand::Ints(_))))
-        {
-            return Err(OpError::new("an operand holds whole numbers, expected real ones"));
         }
         if facts
             .constants
@@ -244,52 +324,61 @@ impl Builder {
             .zip(&facts.shapes)
             .all(|(data, shape)| data.is_some() || shape.is_none())
         {
+            self.spend(fold::cost(op.as_ref(), &facts, &results))?;
             let folded = fold::evaluate(op.as_ref(), &facts, &results)?;
             for (name, tensor) in form.outputs.iter().zip(folded) {
                 self.know(name, Known::Floats(Arc::new(tensor)));
             }
             return Ok(());
         }
+        results.iter().try_for_each(Shape::follows_batch)?;
         let inputs = sources.iter().enumerate().map(|(slot, source)| match source {
-            Source::Absent => None,
+            Source::Absent => Ok(None),
             Source::Constant(data) => {
                 let name = format!("{}.{}.{slot}", form.outputs[0], form.kind.to_lowercase());
-                Some(self.constant_value(&name, data.clone()))
+                self.constant_value(&name, data).map(Some)
             }
             Source::Operand(k) => match &found[*k] {
-                Operand::Value(id, _) => Some(*id),
-                Operand::Floats(data) => Some(self.constant_value(&form.inputs[*k], data.clone())),
-                Operand::Absent | Operand::Ints(_) => None,
+                Operand::Value(id, _) => Ok(Some(*id)),
+                Operand::Floats(data) => self.shared_constant(&form.inputs[*k], data).map(Some),
+                Operand::Absent | Operand::Ints(_) => Ok(None),
             },
         });
-        let inputs: Vec<Option<ValueId>> = inputs.collect();
+        let inputs = inputs.collect::<Result<Vec<Option<ValueId>>, OpError>>()?;
         let mut outputs = Vec::new();
         for (k, shape) in results.into_iter().enumerate() {
-            let name = match form.outputs.get(k) {
-                Some(name) if !name.is_empty() => name.clone(),
-                _ => format!("{}.unused{k}", form.outputs[0]),
-            };
-            let id = self.add_value(&name, shape.clone(), None);
-            self.known.insert(name, Operand::Value(id, shape));
-            outputs.push(id);
+            outputs.push(match form.outputs.get(k) {
+                Some(name) if !name.is_empty() => {
+                    let id = self.add_value(name, shape.clone(), None);
+                    self.known.insert(name.clone(), Operand::Value(id, shape));
+                    id
+                }
+                _ => self.add_value(&format!("{}.unused{k}", form.outputs[0]), shape, None),
+            });
         }
         let name = if form.name.is_empty() { &form.outputs[0] } else { &form.name };
-        let name = unique(name, &mut self.node_names);
+        let name = self.node_names.unique(name);
         self.graph.nodes.push(Node { name, op, inputs, outputs });
         Ok(())
     }
 
-    fn constant_value(&mut self, name: &str, data: Arc<Tensor>) -> ValueId {
+    /// The value of a constant that has a name in the file, the same for all its readers.
+    fn shared_constant(&mut self, name: &str, data: &Arc<Tensor>) -> Result<ValueId, OpError> {
         if let Some(&id) = self.constants.get(name) {
-            return id;
+            return Ok(id);
         }
-        let id = self.add_value(name, Shape::fixed(data.shape()), Some(data));
+        let id = self.constant_value(name, data)?;
         self.constants.insert(name.to_owned(), id);
-        id
+        Ok(id)
+    }
+
+    fn constant_value(&mut self, name: &str, data: &Arc<Tensor>) -> Result<ValueId, OpError> {
+        numbers(data).map_err(|error| OpError::new(format!("`{name}`: {error}")))?;
+        Ok(self.add_value(name, Shape::fixed(data.shape()), Some(data.clone())))
     }
 
     fn add_value(&mut self, name: &str, shape: Shape, constant: Option<Arc<Tensor>>) -> ValueId {
-        let name = unique(name, &mut self.value_names);
+        let name = self.value_names.unique(name);
         self.graph.values.push(Value { name, shape, constant });
         ValueId((self.graph.values.len() - 1) as u32)
     }
@@ -304,21 +393,32 @@ impl Builder {
         }
     }
 
+    /// Takes what a constant costs out of what the model may spend.
+    fn spend(&mut self, cost: u64) -> Result<(), OpError> {
+        within(cost, self.room)?;
+        self.room -= cost;
+        Ok(())
+    }
+
     /// Whether `name` may be given to a new input or constant.
     fn claim(&mut self, name: &str) -> bool {
-        if name.is_empty() {
-            self.problem(name, "an input or constant has no name");
-            return false;
-        }
-        if self.known.contains_key(name) {
-            self.problem(name, "the name is used twice");
-            return false;
-        }
-        true
+        let problem = if name.is_empty() {
+            "an input or constant has no name".to_owned()
+        } else if self.is_taken(name) {
+            "the name is used twice".to_owned()
+        } else {
+            match short_name(name) {
+                Ok(()) => return true,
+                Err(error) => error.0,
+            }
+        };
+        self.problem(name, problem);
+        false
     }
 
     fn lose(&mut self, form: &Form) {
-        self.lost.extend(form.outputs.iter().filter(|name| !name.is_empty()).cloned());
+        let new = |name: &&String| !name.is_empty() && !self.known.contains_key(*name);
+        self.lost.extend(form.outputs.iter().filter(new).cloned());
     }
 
     fn node_problem(&mut self, form: &Form, text: String) {
@@ -326,11 +426,14 @@ impl Builder {
             "" => form.outputs.first().cloned().unwrap_or_default(),
             name => name.to_owned(),
         };
-        self.problems.push(Problem { place, kind: Some(form.kind.clone()), text });
+        self.note(&place, Some(&form.kind), text);
     }
 
     /// Declares an output.
     pub fn output(&mut self, name: &str) {
+        if self.graph.outputs.len() == MOST_SLOTS {
+            return self.problem(name, format!("a graph has at most {MOST_SLOTS} outputs"));
+        }
         match self.known.get(name) {
             Some(Operand::Value(id, _)) => self.graph.outputs.push(*id),
             Some(_) => self.problem(name, "the output does not depend on the input"),
@@ -357,17 +460,67 @@ impl Builder {
     }
 }
 
-/// `name`, or `name` with the first free number behind it.
-pub(crate) fn unique(name: &str, taken: &mut HashSet<String>) -> String {
-    if taken.insert(name.to_owned()) {
-        return name.to_owned();
+/// Refuses arrays beyond the limits. Empty ones are fine: they stand for missing operands.
+fn sound(literal: &Literal) -> Result<(), OpError> {
+    let solid = |shape: &[usize]| -> Shape {
+        Shape::fixed(&shape.iter().map(|&extent| extent.max(1)).collect::<Vec<_>>())
+    };
+    match literal {
+        Literal::Ints(data) => few_ints(data.data().len()).and(solid(data.shape()).sound()),
+        Literal::Floats(data) => numbers(data).and(solid(data.shape()).sound()),
     }
-    let mut number = 2;
-    loop {
-        let candidate = format!("{name}_{number}");
-        if taken.insert(candidate.clone()) {
-            return candidate;
+}
+
+/// Refuses arrays with NaN or infinite numbers. A single number may be infinite, as a bound is.
+fn numbers(data: &Tensor) -> Result<(), OpError> {
+    let single = data.data().len() == 1;
+    let strange = |x: &&f32| if single { x.is_nan() } else { !x.is_finite() };
+    match data.data().iter().filter(strange).count() {
+        0 => Ok(()),
+        count => Err(OpError::new(format!("it holds {count} NaN or infinite numbers"))),
+    }
+}
+
+fn short_name(name: &str) -> Result<(), OpError> {
+    if name.len() <= LONGEST_NAME {
+        return Ok(());
+    }
+    let found = name.len();
+    Err(OpError::new(format!("a name has {found} bytes, at most {LONGEST_NAME} are supported")))
+}
+
+/// At most `longest` bytes of `text`, without characters that do something to a terminal.
+fn tidied(text: &str, longest: usize) -> String {
+    let end = (0..=longest.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    let kept = &text[..end.unwrap_or(0)];
+    let shown = kept.replace(char::is_control, "\u{fffd}");
+    if kept.len() < text.len() { shown + "..." } else { shown }
+}
+
+/// Names in use, each with the number to try next behind it.
+#[derive(Default)]
+pub(crate) struct Names(HashMap<String, usize>);
+
+impl Names {
+    /// `name`, or `name` with the first free number behind it.
+    pub(crate) fn unique(&mut self, name: &str) -> String {
+        let Some(mut number) = self.0.get(name).copied() else {
+            self.0.insert(name.to_owned(), 2);
+            return name.to_owned();
+        };
+        let mut candidate = format!("{name}_{number}");
+        while self.0.contains_key(&candidate) {
+            number += 1;
+            candidate = format!("{name}_{number}");
         }
-        number += 1;
+        self.0.insert(name.to_owned(), number + 1);
+        self.0.insert(candidate.clone(), 2);
+        candidate
+    }
+}
+
+impl FromIterator<String> for Names {
+    fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
+        Self(names.into_iter().map(|name| (name, 2)).collect())
     }
 }

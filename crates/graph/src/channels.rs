@@ -177,14 +177,19 @@ impl Channels {
         let readers = graph.readers();
         let bound: HashSet<(NodeId, usize, usize)> =
             self.bindings.iter().map(|b| (b.node, b.slot, b.axis)).collect();
+        // For every axis of a constant that is cut along, a reader that does not agree.
+        let mut whole: HashMap<(ValueId, usize), Option<NodeId>> = HashMap::new();
         let mut lost = Vec::new();
-        for binding in &self.bindings {
-            for &(reader, slot) in &readers[binding.constant.index()] {
-                if !bound.contains(&(reader, slot, binding.axis)) {
-                    let name = &graph.value(binding.constant).name;
-                    let reason = format!("constant `{name}` is also read here, whole");
-                    lost.push((reader, binding.labels.clone(), reason));
-                }
+        for Binding { constant, axis, labels, .. } in &self.bindings {
+            let disagrees =
+                |&&(reader, slot): &&(NodeId, usize)| !bound.contains(&(reader, slot, *axis));
+            let reader = *whole.entry((*constant, *axis)).or_insert_with(|| {
+                readers[constant.index()].iter().find(disagrees).map(|&(reader, _)| reader)
+            });
+            if let Some(reader) = reader {
+                let name = &graph.value(*constant).name;
+                let reason = format!("constant `{name}` is also read here, whole");
+                lost.push((reader, labels.clone(), reason));
             }
         }
         for (node, labels, reason) in lost {
@@ -389,8 +394,11 @@ impl Flow<'_> {
     fn joint(&mut self, mut parts: Vec<Label>) -> Label {
         parts.sort_unstable();
         parts.dedup();
-        if let [only] = parts[..] {
-            return only;
+        match parts[..] {
+            // Only gates meet here: nothing that could be cut by itself.
+            [] => return FIXED,
+            [only] => return only,
+            _ => {}
         }
         if let Some(&known) = self.joints.get(&parts) {
             return known;
@@ -452,12 +460,11 @@ impl Flow<'_> {
             return known;
         }
         let new = self.channels.depends.len() as Label;
-        self.channels.depends.push(Vec::new());
-        self.depend(new, label);
+        let mut parents = key.clone();
+        parents.sort_unstable();
+        parents.dedup();
+        self.channels.depends.push(parents);
         self.couple(new, label);
-        for &gate in gates {
-            self.depend(new, gate);
-        }
         self.joints.insert(key, new);
         new
     }

@@ -7,12 +7,15 @@
 //! 5. A constant's shape is its data's.
 //! 6. The shapes of a node's results are what its operator derives from its operands.
 //! 7. There is at least one output, and outputs are computed.
+//! 8. No value is empty, has more than 16 axes or more than 2^28 elements per sample.
+//! 9. Every value that is no constant has one axis that grows with the batch.
 
 use std::collections::HashSet;
 
 use crate::build::{Problem, Problems};
 use crate::graph::{Graph, Node};
 use crate::lower::operands;
+use crate::op::{Op, OpError, Operands};
 use crate::shape::Shape;
 
 /// Checks every invariant of `graph`.
@@ -25,6 +28,7 @@ pub fn check(graph: &Graph) -> Result<(), Problems> {
         names_are_unique(graph, &mut problems);
         values_are_made_once_in_order(graph, &mut problems);
         constants_fit(graph, &mut problems);
+        shapes_are_sound(graph, &mut problems);
         shapes_agree(graph, &mut problems);
         outputs_are_computed(graph, &mut problems);
     }
@@ -108,6 +112,18 @@ fn constants_fit(graph: &Graph, problems: &mut Vec<Problem>) {
     }
 }
 
+fn shapes_are_sound(graph: &Graph, problems: &mut Vec<Problem>) {
+    for value in &graph.values {
+        let batch = match value.constant {
+            Some(_) => Ok(()),
+            None => value.shape.follows_batch(),
+        };
+        if let Err(error) = value.shape.sound().and(batch) {
+            problems.push(at_value(&value.name, error.0));
+        }
+    }
+}
+
 fn shapes_agree(graph: &Graph, problems: &mut Vec<Problem>) {
     for node in &graph.nodes {
         let found: Vec<&Shape> = node.outputs.iter().map(|&id| &graph.value(id).shape).collect();
@@ -136,7 +152,14 @@ pub(crate) fn derive_shapes(graph: &Graph, node: &Node) -> Result<Vec<Shape>, Pr
         .iter()
         .map(|input| input.map(|id| (&graph.value(id).shape, graph.value(id).constant.as_ref())))
         .collect();
-    node.op.shapes(&operands(&views)).map_err(|error| at_node(node, error.0))
+    sound_shapes(node.op.as_ref(), &operands(&views)).map_err(|error| at_node(node, error.0))
+}
+
+/// The shapes of an operator's results, none of them beyond the limits.
+pub(crate) fn sound_shapes(op: &dyn Op, facts: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
+    let shapes = op.shapes(facts)?;
+    shapes.iter().try_for_each(Shape::sound)?;
+    Ok(shapes)
 }
 
 fn outputs_are_computed(graph: &Graph, problems: &mut Vec<Problem>) {

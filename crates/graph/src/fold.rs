@@ -7,6 +7,13 @@ use crate::lower::{Epilogue, Feed, Lower, Step};
 use crate::op::{Op, OpError, Operands};
 use crate::shape::Shape;
 
+/// Roughly how many steps [`evaluate`] takes, and how many bytes.
+pub(crate) fn cost(op: &dyn Op, facts: &Operands<'_>, results: &[Shape]) -> u64 {
+    let inputs: Vec<Option<Shape>> = facts.shapes.iter().map(|s| s.cloned()).collect();
+    let bytes = results.iter().map(|shape| 4 * shape.sample_volume() as u64);
+    bytes.fold(op.steps(&inputs, &results[0]), u64::saturating_add)
+}
+
 /// The results of `op` on operands that are all constant.
 ///
 /// # Errors

@@ -225,15 +225,27 @@ impl Graph {
 
     /// Multiply-accumulates of one sample in weighted layers.
     pub fn macs(&self) -> u64 {
-        self.node_ids().map(|id| self.node_macs(id)).sum()
+        self.node_ids().map(|id| self.node_macs(id)).fold(0, u64::saturating_add)
+    }
+
+    /// Roughly how many elements all kernels together touch for one sample.
+    pub fn steps(&self) -> u64 {
+        let steps = |node: &Node| {
+            let (shapes, output) = self.shapes_at(node);
+            node.op.steps(&shapes, &output)
+        };
+        self.nodes.iter().map(steps).fold(0, u64::saturating_add)
     }
 
     /// Multiply-accumulates of one sample in one node.
     pub fn node_macs(&self, id: NodeId) -> u64 {
-        let node = self.node(id);
-        let shapes: Vec<Option<Shape>> =
-            node.inputs.iter().map(|input| input.map(|v| self.value(v).shape.clone())).collect();
-        let output = node.outputs.first().map(|&v| self.value(v).shape.clone()).unwrap_or_default();
-        node.op.macs(&shapes, &output)
+        let (shapes, output) = self.shapes_at(self.node(id));
+        self.node(id).op.macs(&shapes, &output)
+    }
+
+    fn shapes_at(&self, node: &Node) -> (Vec<Option<Shape>>, Shape) {
+        let shape = |id: ValueId| self.value(id).shape.clone();
+        let inputs = node.inputs.iter().map(|input| input.map(shape)).collect();
+        (inputs, node.outputs.first().copied().map(shape).unwrap_or_default())
     }
 }

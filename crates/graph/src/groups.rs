@@ -75,7 +75,8 @@ pub fn groups(graph: &Graph, channels: &Channels) -> Vec<Group> {
             }
         }
     }
-    let mut families: BTreeMap<(Vec<(ValueId, usize)>, Option<&str>), usize> = BTreeMap::new();
+    type Family<'a> = (Vec<(ValueId, usize)>, Option<&'a str>);
+    let mut families: BTreeMap<Family<'_>, usize> = BTreeMap::new();
     for (root, members) in &places {
         let reason = reasons.get(root).map(String::as_str);
         if *root != FIXED {

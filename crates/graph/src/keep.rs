@@ -59,20 +59,7 @@ impl Keep {
         step: usize,
         score: impl Fn(Label) -> f64,
     ) {
-        let mut families: BTreeMap<Vec<ValueId>, Vec<Label>> = BTreeMap::new();
-        let mut places: BTreeMap<Label, Vec<ValueId>> = BTreeMap::new();
-        for value in graph.nodes().iter().flat_map(|node| node.outputs.iter().copied()) {
-            for &label in channels.axis(value).map_or(&[][..], |(_, labels)| labels) {
-                let places = places.entry(channels.forest.root(label)).or_default();
-                if places.last() != Some(&value) {
-                    places.push(value);
-                }
-            }
-        }
-        for (root, places) in places {
-            families.entry(places).or_default().push(root);
-        }
-        for family in families.values() {
+        for family in &families(graph, channels) {
             let kept = family.iter().filter(|&&root| self.roots[root as usize]).count();
             let target = kept.next_multiple_of(step).min(family.len());
             self.add_best(channels, family, target - kept, &score);
@@ -147,6 +134,24 @@ impl Keep {
         }
         changed
     }
+}
+
+/// Groups (by their label) that run through the same values, and of which any number may be kept.
+pub fn families(graph: &Graph, channels: &Channels) -> Vec<Vec<Label>> {
+    let mut places: BTreeMap<Label, Vec<ValueId>> = BTreeMap::new();
+    for value in graph.nodes().iter().flat_map(|node| node.outputs.iter().copied()) {
+        for &label in channels.axis(value).map_or(&[][..], |(_, labels)| labels) {
+            let places = places.entry(channels.group(label)).or_default();
+            if places.last() != Some(&value) {
+                places.push(value);
+            }
+        }
+    }
+    let mut families: BTreeMap<Vec<ValueId>, Vec<Label>> = BTreeMap::new();
+    for (group, places) in places {
+        families.entry(places).or_default().push(group);
+    }
+    families.into_values().collect()
 }
 
 /// Whether groups of a layer hold more than one channel each, whose numbers must agree.

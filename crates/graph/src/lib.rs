@@ -4,6 +4,7 @@
 //! else asks them through [`Op`] and names none of them.
 
 mod attrs;
+mod beside;
 mod build;
 mod channels;
 mod check;
@@ -23,6 +24,7 @@ mod text;
 mod weighted;
 
 pub use attrs::{Attr, Attrs, Literal};
+pub use beside::{Arrangement, Beside};
 pub use build::{Builder, Problem, Problems};
 pub use channels::{Binding, Channels, FIXED, Flow, Kept, Label, Layer, Remains};
 pub use check::check;
@@ -30,7 +32,7 @@ pub use cut::{cut, mask};
 pub use fold::row_major;
 pub use graph::{Graph, Node, NodeId, Value, ValueId};
 pub use groups::{Group, Member, Step as WhyStep, groups, why};
-pub use keep::Keep;
+pub use keep::{Keep, families};
 pub use lower::{Epilogue, Feed, Kernel, Lower, Lowered, Prepared, Step};
 pub use op::{Absorbs, Fusion, Op, OpError, Operands, Spec, SpecInput};
 pub use ops::SUPPORTED;

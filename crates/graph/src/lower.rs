@@ -207,10 +207,11 @@ impl<'a> Lower<'a> {
     }
 }
 
+/// Shape and, of a constant, data of an operand.
+pub(crate) type Seen<'a> = Option<(&'a Shape, Option<&'a Arc<Tensor>>)>;
+
 /// Owned operands for one-off evaluation and shape inference.
-pub(crate) fn operands<'a>(
-    inputs: &[Option<(&'a Shape, Option<&'a Arc<Tensor>>)>],
-) -> Operands<'a> {
+pub(crate) fn operands<'a>(inputs: &[Seen<'a>]) -> Operands<'a> {
     Operands {
         shapes: inputs.iter().map(|input| input.map(|(shape, _)| shape)).collect(),
         constants: inputs.iter().map(|input| input.and_then(|(_, constant)| constant)).collect(),

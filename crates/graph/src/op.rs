@@ -1,5 +1,6 @@
 //! What an operator is: the one trait every file in [`ops`](crate::ops) implements.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use brickwork_tensor::kernels::pointwise::Pointwise;
 use thiserror::Error;
 
 use crate::attrs::{Attrs, Literal};
+use crate::beside::Beside;
 use crate::channels::{Flow, Kept};
 use crate::lower::{Lower, Lowered};
 use crate::shape::Shape;
@@ -29,7 +31,7 @@ impl OpError {
 ///
 /// Defaults are the cautious ones: an operator that says nothing about channels freezes them,
 /// one that says nothing about fusion is never fused.
-pub trait Op: fmt::Debug + Send + Sync {
+pub trait Op: Any + fmt::Debug + Send + Sync {
     /// ONNX operator type.
     fn kind(&self) -> &'static str;
 
@@ -68,6 +70,14 @@ pub trait Op: fmt::Debug + Send + Sync {
         0
     }
 
+    /// Roughly how many elements the kernel touches for one sample: what running it costs where
+    /// [`macs`](Self::macs) says nothing.
+    fn steps(&self, inputs: &[Option<Shape>], output: &Shape) -> u64 {
+        let all = inputs.iter().flatten().chain([output]);
+        let elements = all.map(|shape| shape.sample_volume() as u64).fold(0, u64::saturating_add);
+        self.macs(inputs, output).max(elements)
+    }
+
     /// Whether the constant in `slot` is a running statistic rather than a learned parameter.
     fn is_statistic(&self, slot: usize) -> bool {
         let _ = slot;
@@ -96,6 +106,16 @@ pub trait Op: fmt::Debug + Send + Sync {
     fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
         let _ = operands;
         None
+    }
+
+    /// One operator for the same node of several parts whose channels stand side by side. Weights
+    /// and other constants are put together by the caller.
+    ///
+    /// # Errors
+    /// If the operator mixes channels or the parts' attributes do not go together.
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        let _ = beside;
+        Err(OpError::new("it mixes channels, which must stay apart"))
     }
 
     /// Whether this maps scores to probabilities (softmax) and may follow the logits.

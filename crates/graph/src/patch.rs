@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use brickwork_tensor::Tensor;
 
-use crate::build::{Problem, Problems};
+use crate::build::{Names, Problem, Problems};
 use crate::check::{check, derive_shapes};
 use crate::graph::{Graph, NodeId, Value, ValueId};
 use crate::op::Op;
@@ -73,11 +73,11 @@ impl Patch {
         for (&node, op) in &self.ops {
             new.nodes[node.index()].op = op.clone();
         }
-        let mut taken = new.values.iter().map(|value| value.name.clone()).collect();
+        let mut taken: Names = new.values.iter().map(|value| value.name.clone()).collect();
         for ((node, slot), (name, data)) in &self.operands {
             let id = ValueId(new.values.len() as u32);
             new.values.push(Value {
-                name: crate::build::unique(name, &mut taken),
+                name: taken.unique(name),
                 shape: Shape::fixed(data.shape()),
                 constant: Some(data.clone()),
             });

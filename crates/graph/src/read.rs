@@ -9,7 +9,7 @@ use brickwork_tensor::{Nd, Tensor};
 use crate::attrs::{Attr, Attrs, Literal};
 use crate::graph::ValueId;
 use crate::op::{Op, OpError};
-use crate::shape::{Int, Shape};
+use crate::shape::{Dim, Int, Shape};
 
 /// An operand of a node being read.
 #[derive(Clone, Debug)]
@@ -43,6 +43,17 @@ pub(crate) enum Known {
     Floats(Arc<Tensor>),
     /// Whole numbers.
     Ints(Arc<Nd<Int>>),
+}
+
+impl Known {
+    /// Bytes that were taken for this array alone.
+    pub(crate) fn cost(&self) -> u64 {
+        let (count, size, shares) = match self {
+            Self::Floats(data) => (data.data().len(), size_of::<f32>(), Arc::strong_count(data)),
+            Self::Ints(data) => (data.data().len(), size_of::<Int>(), Arc::strong_count(data)),
+        };
+        if shares == 1 { (count * size) as u64 } else { 0 }
+    }
 }
 
 /// What a node turned out to be.
@@ -94,6 +105,8 @@ pub(crate) struct Reading<'a> {
     pub form: &'a Form,
     /// Operands.
     pub operands: &'a [Operand],
+    /// What results known while reading may still take.
+    pub room: u64,
     seen: RefCell<BTreeSet<&'static str>>,
 }
 
@@ -104,8 +117,22 @@ impl<'a> Reading<'a> {
         fixed_batch: Option<usize>,
         form: &'a Form,
         operands: &'a [Operand],
+        room: u64,
     ) -> Self {
-        Self { opset, fixed_batch, form, operands, seen: RefCell::default() }
+        Self { opset, fixed_batch, form, operands, room, seen: RefCell::default() }
+    }
+
+    /// Makes sure that a result of `extents`, known while reading, is worth its memory.
+    ///
+    /// # Errors
+    /// If the extents or what they take are beyond the limits.
+    pub(crate) fn affords(&self, extents: &[usize], whole: bool) -> Result<(), OpError> {
+        let shape = Shape::fixed(extents);
+        shape.sound()?;
+        if whole {
+            few_ints(shape.sample_volume())?;
+        }
+        within(4 * shape.sample_volume() as u64, self.room)
     }
 
     /// A node that keeps its first `count` operands.
@@ -135,7 +162,7 @@ impl<'a> Reading<'a> {
     /// The shape of the operand in `slot`, with `rank` axes, all but the first fixed.
     ///
     /// # Errors
-    /// If it is missing, has another rank, or an open extent.
+    /// If it is missing, has another rank, or an open or empty extent.
     pub(crate) fn image(&self, slot: usize, rank: usize) -> Result<Vec<usize>, OpError> {
         let shape = self.shape(slot)?;
         let open =
@@ -143,7 +170,8 @@ impl<'a> Reading<'a> {
         if shape.rank() != rank {
             return Err(open());
         }
-        shape.0[1..].iter().map(|dim| dim.fixed().ok_or_else(open)).collect()
+        let extent = |dim: &Dim| dim.fixed().filter(|&extent| extent > 0);
+        shape.0[1..].iter().map(|dim| extent(dim).ok_or_else(open)).collect()
     }
 
     fn attr(&self, name: &'static str) -> Option<&'a Attr> {
@@ -189,7 +217,7 @@ impl<'a> Reading<'a> {
     pub(crate) fn float_or(&self, name: &'static str, default: f32) -> Result<f32, OpError> {
         match self.attr(name) {
             None => Ok(default),
-            Some(Attr::Float(x)) => Ok(*x),
+            Some(Attr::Float(x)) if !x.is_nan() => Ok(*x),
             Some(other) => Err(wrong(name, "a real number", other)),
         }
     }
@@ -242,6 +270,10 @@ impl<'a> Reading<'a> {
     pub(crate) fn ints_at(&self, slot: usize, what: &str) -> Result<Option<Vec<Int>>, OpError> {
         match self.operand(slot) {
             Operand::Absent => Ok(None),
+            Operand::Ints(data) if data.data().len() > MOST_LISTED => Err(OpError::new(format!(
+                "{what} (operand {slot}) holds {} numbers, at most {MOST_LISTED} make sense",
+                data.data().len()
+            ))),
             Operand::Ints(data) => Ok(Some(data.data().to_vec())),
             Operand::Value(..) => Err(OpError::new(format!(
                 "{what} (operand {slot}) is computed at run time, expected constants"
@@ -308,6 +340,9 @@ impl<'a> Reading<'a> {
     pub(crate) fn float_at(&self, slot: usize, what: &str, default: f32) -> Result<f32, OpError> {
         match self.floats_at(slot, what)? {
             None => Ok(default),
+            Some(data) if data.data().len() == 1 && data.data()[0].is_nan() => {
+                Err(OpError::new(format!("{what} (operand {slot}) is NaN")))
+            }
             Some(data) if data.data().len() == 1 => Ok(data.data()[0]),
             Some(data) => Err(OpError::new(format!(
                 "{what} (operand {slot}) has shape {:?}, expected one number",
@@ -315,6 +350,39 @@ impl<'a> Reading<'a> {
             ))),
         }
     }
+}
+
+/// Whole numbers in one array: shapes and indices are never longer.
+const MOST_INTS: usize = 1 << 20;
+
+/// Refuses arrays of too many whole numbers.
+///
+/// # Errors
+/// If there are too many.
+pub(crate) fn few_ints(count: usize) -> Result<(), OpError> {
+    if count <= MOST_INTS {
+        return Ok(());
+    }
+    Err(OpError::new(format!(
+        "an array of {count} whole numbers, at most {MOST_INTS} are supported"
+    )))
+}
+
+/// Numbers in an operand that lists extents, axes or sizes of parts.
+const MOST_LISTED: usize = 1 << 12;
+
+/// Makes sure that working out a constant takes no more than there is `room` for.
+///
+/// # Errors
+/// If it takes more.
+pub(crate) fn within(steps: u64, room: u64) -> Result<(), OpError> {
+    if steps <= room {
+        return Ok(());
+    }
+    Err(OpError::new(format!(
+        "its constant result takes {steps} steps to work out, but a file of this size may ask for \
+         {room} more"
+    )))
 }
 
 fn wrong(name: &str, expected: &str, found: &Attr) -> OpError {

@@ -2,6 +2,14 @@
 
 use std::fmt;
 
+use crate::op::OpError;
+
+/// No value has more axes.
+const MOST_AXES: usize = 16;
+
+/// No value has more elements for one sample.
+pub(crate) const MOST_ELEMENTS: usize = 1 << 28;
+
 /// One extent of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dim {
@@ -78,6 +86,34 @@ impl Shape {
     pub fn sample_volume(&self) -> usize {
         self.0.iter().map(|dim| dim.at(1)).product()
     }
+
+    /// Refuses shapes that no value may have: empty ones, and ones beyond the limits within
+    /// which sizes can be multiplied without a second thought.
+    pub(crate) fn sound(&self) -> Result<(), OpError> {
+        if self.rank() > MOST_AXES {
+            let found = self.rank();
+            return Err(OpError::new(format!("it has {found} axes, at most {MOST_AXES} may be")));
+        }
+        let volume = self.0.iter().try_fold(1usize, |v, dim| v.checked_mul(dim.at(1)));
+        match volume {
+            Some(0) => Err(OpError::new(format!("shape {self} holds no elements"))),
+            Some(1..=MOST_ELEMENTS) => Ok(()),
+            _ => Err(OpError::new(format!(
+                "shape {self} holds more than {MOST_ELEMENTS} elements per sample"
+            ))),
+        }
+    }
+
+    /// Refuses shapes that a value computed from the input cannot have: every sample of the
+    /// batch has its part in it, along one axis.
+    pub(crate) fn follows_batch(&self) -> Result<(), OpError> {
+        match self.0.iter().filter(|dim| matches!(dim, Dim::Batch(_))).count() {
+            1 => Ok(()),
+            found => Err(OpError::new(format!(
+                "{found} axes of shape {self} grow with the batch, expected one"
+            ))),
+        }
+    }
 }
 
 impl fmt::Display for Shape {
@@ -99,6 +135,7 @@ pub enum Int {
     Batch(i64),
 }
 
+#[allow(clippy::should_implement_trait)]
 impl Int {
     /// The number, if it does not depend on the batch.
     pub fn fixed(self) -> Option<i64> {
@@ -142,9 +179,9 @@ impl Int {
     pub fn div(self, other: Self) -> Option<Self> {
         match (self, other) {
             (Self::Fixed(a), Self::Fixed(b)) => a.checked_div(b).map(Self::Fixed),
-            (Self::Batch(a), Self::Fixed(b)) if b != 0 && a % b == 0 => Some(Self::Batch(a / b)),
-            (Self::Batch(a), Self::Batch(b)) if b != 0 && a % b == 0 => Some(Self::Fixed(a / b)),
-            _ => None,
+            (Self::Batch(a), Self::Fixed(b)) => divided(a, b).map(Self::Batch),
+            (Self::Batch(a), Self::Batch(b)) => divided(a, b).map(Self::Fixed),
+            (Self::Fixed(_), Self::Batch(_)) => None,
         }
     }
 
@@ -155,6 +192,11 @@ impl Int {
             Self::Batch(x) => usize::try_from(x).ok().map(Dim::Batch),
         }
     }
+}
+
+/// `a / b` if there is no remainder.
+fn divided(a: i64, b: i64) -> Option<i64> {
+    (a.checked_rem(b)? == 0).then(|| a / b)
 }
 
 impl From<Dim> for Int {
@@ -183,5 +225,28 @@ mod tests {
         assert_eq!(n.mul(n), None);
         assert_eq!(n.add(Int::Fixed(1)), None);
         assert_eq!(Int::Fixed(1).div(Int::Fixed(0)), None);
+    }
+
+    #[test]
+    fn arithmetic_does_not_overflow() {
+        let (least, most) = (Int::Fixed(i64::MIN), Int::Fixed(i64::MAX));
+        assert_eq!(most.add(Int::Fixed(1)), None);
+        assert_eq!(Int::Fixed(0).sub(least), None);
+        assert_eq!(most.mul(Int::Fixed(2)), None);
+        assert_eq!(least.div(Int::Fixed(-1)), None);
+        assert_eq!(Int::Batch(i64::MIN).div(Int::Fixed(-1)), None);
+        assert_eq!(Int::Batch(i64::MIN).div(Int::Batch(-1)), None);
+    }
+
+    #[test]
+    fn unsound_shapes_are_named() {
+        let why = |shape: Shape| shape.sound().unwrap_err().0;
+        assert!(why(Shape::batched(&[1 << 20, 1 << 20])).contains("[n, 1048576, 1048576]"));
+        assert!(why(Shape::batched(&[usize::MAX, 3])).contains("more than 268435456 elements"));
+        assert!(why(Shape::batched(&[3, 0])).contains("[n, 3, 0] holds no elements"));
+        assert!(why(Shape::batched(&[1; 16])).contains("17 axes, at most 16"));
+        assert!(Shape::batched(&[1 << 14, 1 << 14]).sound().is_ok());
+        assert!(Shape::fixed(&[2]).follows_batch().is_err());
+        assert!(Shape(vec![Dim::Batch(2), Dim::Batch(1)]).follows_batch().is_err());
     }
 }

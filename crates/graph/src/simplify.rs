@@ -2,9 +2,12 @@
 //! moves that amount to a permutation of one axis (channel shuffle) become a single node, whose
 //! channels can be cut one by one.
 
-use crate::graph::{Graph, Node, NodeId, ValueId};
+use crate::graph::{Graph, Node, ValueId};
 use crate::lower::operands;
 use crate::ops;
+
+/// Elements that are followed through moves; moves of more are left as they are.
+const ROOM: usize = 1 << 26;
 
 pub(crate) fn simplify(graph: Graph) -> Graph {
     drop_unused(merge_moves(drop_unused(graph)))
@@ -27,10 +30,8 @@ pub(crate) fn drop_unused(graph: Graph) -> Graph {
 
 fn renumber(graph: Graph, used: &[bool], keep: &[bool]) -> Graph {
     let mut ids = vec![ValueId(u32::MAX); used.len()];
-    let mut next = 0;
-    for (index, _) in used.iter().enumerate().filter(|(_, used)| **used) {
-        ids[index] = ValueId(next);
-        next += 1;
+    for (next, (index, _)) in used.iter().enumerate().filter(|(_, used)| **used).enumerate() {
+        ids[index] = ValueId(next as u32);
     }
     let new = |id: ValueId| ids[id.index()];
     let nodes =
@@ -54,23 +55,27 @@ fn renumber(graph: Graph, used: &[bool], keep: &[bool]) -> Graph {
 fn merge_moves(mut graph: Graph) -> Graph {
     let readers = graph.readers();
     let producers = graph.producers();
+    let mut fetched = vec![false; graph.values.len()];
+    graph.outputs.iter().for_each(|id| fetched[id.index()] = true);
+    let mut moves = all_moves(&graph);
     for id in graph.node_ids() {
-        let Some(end) = moves(&graph, id) else { continue };
+        let Some(end) = moves[id.index()].take() else { continue };
         let output = graph.node(id).outputs[0];
         let goes_on = match readers[output.index()][..] {
-            [(reader, 0)] => moves(&graph, reader).is_some(),
+            [(reader, 0)] => moves[reader.index()].is_some(),
             _ => false,
         };
         if goes_on {
+            moves[id.index()] = Some(end);
             continue;
         }
         let (mut start, mut sources, mut length) = (id, end, 1);
         while let Some(before) = graph.node(start).input(0).and_then(|v| producers[v.index()]) {
             let made = graph.node(before).outputs[0];
-            let Some(earlier) = moves(&graph, before) else { break };
-            if readers[made.index()].len() != 1 || graph.outputs.contains(&made) {
+            if readers[made.index()].len() != 1 || fetched[made.index()] {
                 break;
             }
+            let Some(earlier) = moves[before.index()].take() else { break };
             sources = sources.iter().map(|&k| earlier[k]).collect();
             start = before;
             length += 1;
@@ -90,10 +95,19 @@ fn merge_moves(mut graph: Graph) -> Graph {
     graph
 }
 
-fn moves(graph: &Graph, id: NodeId) -> Option<Vec<usize>> {
-    let node = graph.node(id);
-    let input = node.input(0).filter(|&v| graph.value(v).constant.is_none())?;
-    node.op.moves(&operands(&[Some((&graph.value(input).shape, None))]))
+/// For every node that only moves elements, where they come from.
+fn all_moves(graph: &Graph) -> Vec<Option<Vec<usize>>> {
+    let mut room = ROOM;
+    let moves = |node: &Node| {
+        let input = node.input(0).filter(|&v| graph.value(v).constant.is_none())?;
+        let shape = &graph.value(input).shape;
+        let output = &graph.value(node.outputs[0]).shape;
+        let rest = room.checked_sub(shape.sample_volume() + output.sample_volume())?;
+        let moves = node.op.moves(&operands(&[Some((shape, None))]))?;
+        room = rest;
+        Some(moves)
+    };
+    graph.nodes.iter().map(moves).collect()
 }
 
 /// The axis whose indices `sources` permutes, leaving every other axis alone.

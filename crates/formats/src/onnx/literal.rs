@@ -1,5 +1,6 @@
 //! Arrays of an ONNX file, inside it or in files beside it.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
@@ -19,21 +20,15 @@ pub(super) fn literal(tensor: &Tensor, folder: Option<&Path>) -> Result<Literal,
         .dims
         .iter()
         .map(|&dim| {
-            usize::try_from(dim).map_err(|_| format!("negative extent in shape {:?}", tensor.dims))
+            usize::try_from(dim)
+                .map_err(|_| format!("shape {:?} holds a negative extent", tensor.dims))
         })
         .collect::<Result<Vec<usize>, String>>()?;
     let volume = shape
         .iter()
         .try_fold(1usize, |volume, &extent| volume.checked_mul(extent))
         .ok_or_else(|| format!("shape {shape:?} is too large"))?;
-    let external;
-    let raw = if tensor.data_location == 1 {
-        external = read_external(tensor, folder)?;
-        Some(external.as_slice())
-    } else {
-        tensor.raw_data.as_deref()
-    };
-    let found = Found { tensor, raw, volume };
+    let found = Found { tensor, folder, volume };
     match tensor.data_type {
         1 => found.floats(4, |b| f32::from_le_bytes(array(b)), |t| t.float_data.clone()),
         10 => found.floats(
@@ -78,7 +73,7 @@ fn from_uint64(tensor: &Tensor) -> Vec<i64> {
 
 struct Found<'a> {
     tensor: &'a Tensor,
-    raw: Option<&'a [u8]>,
+    folder: Option<&'a Path>,
     volume: usize,
 }
 
@@ -103,21 +98,41 @@ impl Found<'_> {
         element: impl Fn(&[u8]) -> T,
         listed: impl Fn(&Tensor) -> Vec<T>,
     ) -> Result<Vec<T>, String> {
-        let Some(raw) = self.raw else {
+        let Some(raw) = self.raw(size)? else {
             let list = listed(self.tensor);
             if list.len() == self.volume {
                 return Ok(list);
             }
-            return Err(self.misfit(list.len(), "numbers"));
+            return Err(format!(
+                "shape {:?} needs {} numbers, found {}",
+                self.tensor.dims,
+                self.volume,
+                list.len()
+            ));
         };
-        if self.volume.checked_mul(size) != Some(raw.len()) {
-            return Err(self.misfit(raw.len(), "bytes"));
-        }
+        self.fits(size, raw.len() as u64)?;
         Ok(raw.chunks_exact(size).map(element).collect())
     }
 
-    fn misfit(&self, found: usize, unit: &str) -> String {
-        format!("shape {:?} needs {} numbers, found {found} {unit}", self.tensor.dims, self.volume)
+    /// The bytes of an array whose elements take `size` each, unless they are listed as numbers.
+    fn raw(&self, size: usize) -> Result<Option<Cow<'_, [u8]>>, String> {
+        match (self.tensor.data_location, &self.tensor.raw_data) {
+            (0, Some(raw)) if !raw.is_empty() || self.volume == 0 => Ok(Some(raw.into())),
+            (0, _) => Ok(None),
+            (1, _) => self.external(size).map(|bytes| Some(bytes.into())),
+            (other, _) => Err(format!("data location {other} is not supported")),
+        }
+    }
+
+    fn fits(&self, size: usize, bytes: u64) -> Result<(), String> {
+        let expected = (self.volume as u64).checked_mul(size as u64);
+        if expected == Some(bytes) {
+            return Ok(());
+        }
+        let (shape, volume) = (&self.tensor.dims, self.volume);
+        Err(format!(
+            "shape {shape:?} needs {volume} numbers of {size} bytes each, found {bytes} bytes"
+        ))
     }
 
     fn floats(
@@ -139,36 +154,52 @@ impl Found<'_> {
     }
 }
 
-fn read_external(tensor: &Tensor, folder: Option<&Path>) -> Result<Vec<u8>, String> {
-    let entry =
-        |key: &str| tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
-    let location = entry("location").ok_or("external data without a location")?;
-    let folder = folder.ok_or("external data, but the model did not come from a file")?;
-    let plain = Path::new(location).components().all(|part| matches!(part, Component::Normal(_)));
-    if !plain || location.is_empty() {
-        return Err(format!("external data at `{location}`, which is outside the model's folder"));
+impl Found<'_> {
+    /// Reads what lies in a file beside the model, after making sure that it is what is needed.
+    fn external(&self, size: usize) -> Result<Vec<u8>, String> {
+        let location = self.entry("location").ok_or("external data without a location")?;
+        let folder = self.folder.ok_or("external data, but the model did not come from a file")?;
+        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if location.is_empty() || !Path::new(location).components().all(inside) {
+            return Err(format!(
+                "external data at `{location}`, expected a place in the model's folder"
+            ));
+        }
+        let path = folder.join(location);
+        let failed = |error: std::io::Error| format!("external data at `{location}`: {error}");
+        let about = std::fs::metadata(&path).map_err(failed)?;
+        if !about.is_file() {
+            return Err(format!("external data at `{location}`, which is no file"));
+        }
+        let total = about.len();
+        let offset = self.number("offset")?.unwrap_or(0);
+        let rest = total.checked_sub(offset).ok_or_else(|| {
+            format!("external data at offset {offset} of `{location}`, which has {total} bytes")
+        })?;
+        let length = self.number("length")?.unwrap_or(rest);
+        if length > rest {
+            return Err(format!(
+                "{length} bytes of external data at offset {offset} of `{location}`, which has \
+                 {total}"
+            ));
+        }
+        self.fits(size, length)?;
+        let mut bytes = vec![0; usize::try_from(length).map_err(|error| error.to_string())?];
+        let mut file = File::open(&path).map_err(failed)?;
+        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+        file.read_exact(&mut bytes).map_err(failed)?;
+        Ok(bytes)
     }
-    let number = |key: &str| -> Result<Option<u64>, String> {
-        let parse =
-            |text: &str| text.parse().map_err(|_| format!("external data with {key} `{text}`"));
-        entry(key).map(parse).transpose()
-    };
-    let path = folder.join(location);
-    let failed = |error: std::io::Error| format!("external data at `{location}`: {error}");
-    let mut file = File::open(&path).map_err(failed)?;
-    let size = file.metadata().map_err(failed)?.len();
-    let offset = number("offset")?.unwrap_or(0);
-    let rest = size.checked_sub(offset).ok_or_else(|| {
-        format!("external data at offset {offset} of `{location}`, which has {size} bytes")
-    })?;
-    let length = number("length")?.unwrap_or(rest);
-    if length > rest {
-        return Err(format!(
-            "{length} bytes of external data at offset {offset} of `{location}`, which has {size}"
-        ));
+
+    fn entry(&self, key: &str) -> Option<&str> {
+        self.tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str())
     }
-    let mut bytes = vec![0; usize::try_from(length).map_err(|_| "external data is too large")?];
-    file.seek(SeekFrom::Start(offset)).map_err(failed)?;
-    file.read_exact(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+
+    fn number(&self, key: &str) -> Result<Option<u64>, String> {
+        let parse = |text: &str| {
+            text.parse()
+                .map_err(|_| format!("external data with {key} `{text}`, expected a number"))
+        };
+        self.entry(key).map(parse).transpose()
+    }
 }

@@ -78,8 +78,8 @@ pub(crate) struct Attribute {
     pub(crate) i: Option<i64>,
     #[prost(bytes = "vec", optional, tag = "4")]
     pub(crate) s: Option<Vec<u8>>,
-    #[prost(message, optional, tag = "5")]
-    pub(crate) t: Option<Tensor>,
+    #[prost(message, optional, boxed, tag = "5")]
+    pub(crate) t: Option<Box<Tensor>>,
     #[prost(message, optional, tag = "6")]
     pub(crate) g: Option<Opaque>,
     #[prost(float, repeated, tag = "7")]

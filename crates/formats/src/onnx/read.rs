@@ -3,15 +3,26 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use brickwork_graph::{Attr, Attrs, Builder, Dim, Form, Graph, Literal, Shape};
+use brickwork_graph::{Attr, Attrs, Builder, Dim, Form, Graph, Shape};
 use prost::Message;
 
 use super::literal::literal;
+use super::parts::count_parts;
 use super::proto::{self, Attribute, Extent};
+use super::write::LIMIT;
 use crate::error::ReadError;
 
 /// Operator sets that can be read.
 const OPSETS: std::ops::RangeInclusive<i64> = 7..=21;
+
+/// No model has more nodes.
+const MOST_NODES: usize = 1 << 16;
+
+/// No graph has more nodes, constants, operands and attributes together.
+const MOST_PARTS: usize = 1 << 20;
+
+/// Pixels along one axis of the input.
+const MOST_PIXELS: usize = 1 << 20;
 
 /// How to read a model whose file leaves something open.
 #[derive(Clone, Debug, Default)]
@@ -28,8 +39,13 @@ pub struct ReadOptions {
 /// If the file cannot be read, is no ONNX file, or holds anything that is not supported; all such
 /// things are listed.
 pub fn load(path: &Path, options: &ReadOptions) -> Result<Graph, ReadError> {
-    let bytes =
-        std::fs::read(path).map_err(|source| ReadError::Io { path: path.into(), source })?;
+    let failed = |source| ReadError::Io { path: path.into(), source };
+    let size = std::fs::metadata(path).map_err(failed)?.len();
+    if size > LIMIT as u64 {
+        let problem = format!("it has {size} bytes, but an ONNX file ends below 2 GiB");
+        return Err(ReadError::malformed(problem).of_file(path));
+    }
+    let bytes = std::fs::read(path).map_err(failed)?;
     decode(&bytes, path.parent(), options).map_err(|error| error.of_file(path))
 }
 
@@ -42,6 +58,12 @@ pub fn decode(
     folder: Option<&Path>,
     options: &ReadOptions,
 ) -> Result<Graph, ReadError> {
+    let parts = count_parts(bytes);
+    if parts > MOST_PARTS {
+        return Err(ReadError::malformed(format!(
+            "its graph has {parts} parts, at most {MOST_PARTS} are supported"
+        )));
+    }
     let model =
         proto::Model::decode(bytes).map_err(|error| ReadError::malformed(error.to_string()))?;
     let Some(graph) = model.graph else {
@@ -57,6 +79,12 @@ pub fn decode(
             "operator set {opset} is not supported, expected {} to {}; export the model again",
             OPSETS.start(),
             OPSETS.end()
+        )));
+    }
+    if graph.node.len() > MOST_NODES {
+        return Err(ReadError::malformed(format!(
+            "it holds {} nodes, at most {MOST_NODES} are supported",
+            graph.node.len()
         )));
     }
     let metadata = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
@@ -82,28 +110,28 @@ fn build(
     for input in inputs {
         match input_shape(input, options) {
             Ok(shape) => builder.input(&input.name, shape),
-            Err(text) => {
-                builder.problem(&input.name, text);
-                builder.input(&input.name, Shape::batched(&[1, 1, 1]));
-            }
+            Err(text) => builder.unreadable(&input.name, text),
         }
     }
     for tensor in &graph.initializer {
         match literal(tensor, folder) {
             Ok(literal) => builder.constant(&tensor.name, literal),
-            Err(text) => {
-                builder.problem(&tensor.name, text);
-                builder.constant(
-                    &tensor.name,
-                    Literal::Floats(brickwork_tensor::Nd::filled([0], 0.0)),
-                );
-            }
+            Err(text) => builder.unreadable(&tensor.name, text),
         }
     }
-    for index in running_order(&graph.node).map_err(ReadError::malformed)? {
-        match form(&graph.node[index], folder) {
-            Ok(form) => builder.node(&form),
-            Err(text) => builder.problem(&graph.node[index].name, text),
+    let Order { running, cyclic } = running_order(&graph.node);
+    for &index in &cyclic {
+        let text = "it needs its own result: the nodes form a cycle";
+        builder.unreadable_node(&form(&graph.node[index]), text);
+    }
+    for &index in &running {
+        let mut form = form(&graph.node[index]);
+        match attributes(&graph.node[index], folder) {
+            Ok(attrs) => {
+                form.attrs = attrs;
+                builder.node(&form);
+            }
+            Err(text) => builder.unreadable_node(&form, text),
         }
     }
     for output in &graph.output {
@@ -136,15 +164,19 @@ fn input_shape(input: &proto::ValueInfo, options: &ReadOptions) -> Result<Shape,
     for (axis, dim) in dims.iter().enumerate().skip(1) {
         let asked =
             axis.checked_sub(2).and_then(|k| options.size.and_then(|size| size.get(k).copied()));
+        // Some exporters write 0 or -1 for an open extent.
         let stated = match &dim.value {
-            Some(Extent::Fixed(extent)) => {
-                usize::try_from(*extent).ok().filter(|&e| e > 0 && e <= 1 << 20)
-            }
+            Some(Extent::Fixed(extent)) => usize::try_from(*extent).ok().filter(|&e| e > 0),
             _ => None,
         };
         let extent = stated.or(asked).ok_or_else(|| {
             format!("the input's extent on axis {axis} is open; state height and width (--size)")
         })?;
+        if extent > MOST_PIXELS {
+            return Err(format!(
+                "the input's extent on axis {axis} is {extent}, at most {MOST_PIXELS} is supported"
+            ));
+        }
         shape.push(Dim::Fixed(extent));
     }
     if dims.is_empty() {
@@ -153,8 +185,15 @@ fn input_shape(input: &proto::ValueInfo, options: &ReadOptions) -> Result<Shape,
     Ok(Shape(shape))
 }
 
-/// Indices of nodes in an order in which they can run: the file's own where it can.
-fn running_order(nodes: &[proto::Node]) -> Result<Vec<usize>, String> {
+/// Indices of nodes.
+struct Order {
+    /// In an order in which they can run: the file's own where it can.
+    running: Vec<usize>,
+    /// Nodes that close a cycle.
+    cyclic: Vec<usize>,
+}
+
+fn running_order(nodes: &[proto::Node]) -> Order {
     let mut makers: HashMap<&str, usize> = HashMap::new();
     for (index, node) in nodes.iter().enumerate() {
         for output in node.output.iter().filter(|name| !name.is_empty()) {
@@ -168,7 +207,7 @@ fn running_order(nodes: &[proto::Node]) -> Result<Vec<usize>, String> {
         Done,
     }
     let mut marks = vec![Mark::New; nodes.len()];
-    let mut order = Vec::with_capacity(nodes.len());
+    let mut order = Order { running: Vec::with_capacity(nodes.len()), cyclic: Vec::new() };
     for start in 0..nodes.len() {
         // Depth first, without recursion: (node, next input to look at).
         let mut stack = vec![(start, 0)];
@@ -182,43 +221,40 @@ fn running_order(nodes: &[proto::Node]) -> Result<Vec<usize>, String> {
                 (marks[maker] != Mark::Done).then_some((k, maker))
             });
             match waiting {
-                None => {
-                    marks[index] = Mark::Done;
-                    order.push(index);
-                }
-                Some((_, maker)) if marks[maker] == Mark::Open => {
-                    return Err(format!(
-                        "its nodes form a cycle through `{}`",
-                        nodes[maker].output.join("`, `")
-                    ));
-                }
-                Some((k, maker)) => {
+                Some((k, maker)) if marks[maker] == Mark::New => {
                     stack.push((index, k));
                     stack.push((maker, 0));
+                    continue;
                 }
+                None => order.running.push(index),
+                Some(_) => order.cyclic.push(index),
             }
+            marks[index] = Mark::Done;
         }
     }
-    Ok(order)
+    order
 }
 
-fn form(node: &proto::Node, folder: Option<&Path>) -> Result<Form, String> {
-    if node.output.first().is_none_or(String::is_empty) {
-        return Err(format!("a {} node has no result", node.op_type));
-    }
-    let attrs = node
-        .attribute
-        .iter()
-        .map(|attr| attribute(attr, folder).map(|value| (attr.name.clone(), value)))
-        .collect::<Result<Attrs, String>>()?;
-    Ok(Form {
+/// A node without its attributes.
+fn form(node: &proto::Node) -> Form {
+    Form {
         name: node.name.clone(),
         kind: node.op_type.clone(),
         domain: node.domain.clone(),
         inputs: node.input.clone(),
         outputs: node.output.clone(),
-        attrs,
-    })
+        attrs: Attrs::new(),
+    }
+}
+
+fn attributes(node: &proto::Node, folder: Option<&Path>) -> Result<Attrs, String> {
+    let mut attrs = Attrs::new();
+    for attr in &node.attribute {
+        if attrs.insert(attr.name.clone(), attribute(attr, folder)?).is_some() {
+            return Err(format!("attribute `{}` is given twice", attr.name));
+        }
+    }
+    Ok(attrs)
 }
 
 fn attribute(attr: &Attribute, folder: Option<&Path>) -> Result<Attr, String> {

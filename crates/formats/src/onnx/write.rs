@@ -16,7 +16,7 @@ const OPSET: i64 = 17;
 const IR_VERSION: i64 = 8;
 
 /// Protobuf readers refuse messages from 2 GiB on.
-const LIMIT: usize = (1 << 31) - 1;
+pub(super) const LIMIT: usize = (1 << 31) - 1;
 
 /// Writes `graph` to the ONNX file at `path`, in one step: the file is complete or untouched.
 ///
@@ -152,7 +152,7 @@ fn attribute(name: &str, attr: &Attr) -> Attribute {
         Attr::Float(x) => (out.kind, out.f) = (1, Some(*x)),
         Attr::Int(x) => (out.kind, out.i) = (2, Some(*x)),
         Attr::Text(x) | Attr::Other(x) => (out.kind, out.s) = (3, Some(x.clone().into_bytes())),
-        Attr::Literal(x) => (out.kind, out.t) = (4, Some(tensor("", x))),
+        Attr::Literal(x) => (out.kind, out.t) = (4, Some(Box::new(tensor("", x)))),
         Attr::Floats(x) => (out.kind, out.floats) = (6, x.clone()),
         Attr::Ints(x) => (out.kind, out.ints) = (7, x.clone()),
         Attr::Texts(x) => {

@@ -7,6 +7,7 @@ use brickwork_tensor::kernels::pointwise::Pointwise;
 use brickwork_tensor::{Buffer, Level, Nd, Order, Tensor, broadcast_shape};
 
 use super::pointwise::finish;
+use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::lower::{Feed, Kernel, Lower, Lowered};
 use crate::op::{Absorbs, Fusion, Op, OpError, Operands, Spec};
@@ -29,6 +30,7 @@ pub(crate) fn read(
 ) -> Result<Read, OpError> {
     if let (Operand::Ints(a), Operand::Ints(b)) = (reading.operand(0), reading.operand(1)) {
         let shape = broadcast_shape(a.shape(), b.shape()).ok_or_else(|| clash(reading))?;
+        reading.affords(&shape, true)?;
         let (a, b) = (a.broadcast(&shape), b.broadcast(&shape));
         let data = a.data().iter().zip(b.data()).map(|(&a, &b)| whole(a, b));
         let data = data.collect::<Option<Vec<_>>>().ok_or_else(|| {
@@ -95,6 +97,10 @@ impl Op for Arithmetic {
 
     fn channels(&self, flow: &mut Flow<'_>) {
         flow.join();
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.same(self.clone())
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

@@ -1,11 +1,14 @@
 //! BatchNormalization in inference: `scale * (x - mean) / sqrt(variance + epsilon) + bias`, per channel.
 
+use std::sync::Arc;
+
 use brickwork_tensor::kernels::pointwise::Pointwise;
 use brickwork_tensor::kernels::rows::scale_rows;
 use brickwork_tensor::{Buffer, Level, Order};
 
 use super::conv::split_clamp;
 use super::pointwise::finish;
+use crate::beside::Beside;
 use crate::attrs::Attr;
 use crate::channels::Flow;
 use crate::lower::{Kernel, Lower, Lowered};
@@ -82,6 +85,10 @@ impl Op for BatchNormalization {
             }
             Err(_) => flow.freeze_all("the channels do not lie along axis 1"),
         }
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.same(self.clone())
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

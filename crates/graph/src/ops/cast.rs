@@ -20,6 +20,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         (Operand::Floats(data), true) => Ok(Read::Known(vec![Known::Floats(data.clone())])),
         (Operand::Ints(data), false) => Ok(Read::Known(vec![Known::Ints(data.clone())])),
         (Operand::Floats(data), false) => {
+            reading.affords(data.shape(), true)?;
             let ints = data.map(|x| Int::Fixed(x as i64));
             Ok(Read::Known(vec![Known::Ints(Arc::new(ints))]))
         }

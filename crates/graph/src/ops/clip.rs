@@ -14,7 +14,8 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let low = bound("min", 1, f32::NEG_INFINITY)?;
     let high = bound("max", 2, f32::INFINITY)?;
     let mut op = Unary::new("Clip", Pointwise::Clip(low, high));
-    let finite = |x: f32| x.is_finite().then_some(x);
-    op.literals = vec![("min", finite(low)), ("max", finite(high))];
+    let unless = |open: f32, x: f32| (x != open).then_some(x);
+    op.literals =
+        vec![("min", unless(f32::NEG_INFINITY, low)), ("max", unless(f32::INFINITY, high))];
     Ok(reading.node(op, 1))
 }

@@ -7,11 +7,12 @@ use brickwork_tensor::kernels::copy::scatter_strided;
 use brickwork_tensor::{Buffer, Nd, Tensor};
 
 use super::arithmetic::leading_order;
+use crate::beside::{Arrangement, Beside};
 use crate::attrs::Attr;
 use crate::channels::{Flow, Label};
 use crate::lower::{Feed, Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec};
-use crate::read::{Known, Operand, Read, Reading, axis_of};
+use crate::read::{Known, Operand, Read, Reading, axis_of, few_ints};
 use crate::shape::{Dim, Int, Shape};
 
 /// Operands: any number of values that agree on every other axis.
@@ -37,6 +38,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     if parts.iter().any(|part| part.rank() != 1) {
         return Err(OpError::new("whole numbers are joined that are no lists"));
     }
+    few_ints(parts.iter().map(|part| part.data().len()).sum())?;
     Ok(Read::Known(vec![Known::Ints(Arc::new(Nd::concat(&parts, 0)))]))
 }
 
@@ -87,6 +89,27 @@ impl Op for Concat {
             })
             .collect();
         flow.set(0, Nd::concat(&full.iter().collect::<Vec<_>>(), self.axis));
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.agree()?;
+        if self.axis != beside.axes[0] {
+            beside.pass();
+            return Ok(Arc::new(self.clone()));
+        }
+        let mut starts = vec![0; beside.parts.len()];
+        let mut places = Vec::new();
+        for arranged in &beside.inputs {
+            let arranged = arranged.as_ref().ok_or_else(|| {
+                OpError::new("it joins channels of the parts with values they share")
+            })?;
+            places.extend(arranged.places.iter().map(|&(part, c)| (part, starts[part] + c)));
+            for (part, start) in starts.iter_mut().enumerate() {
+                *start += arranged.places.iter().filter(|(p, _)| *p == part).count();
+            }
+        }
+        beside.outputs[0] = Some(Arrangement { axis: self.axis, places });
+        Ok(Arc::new(self.clone()))
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

@@ -6,7 +6,7 @@ use brickwork_tensor::Nd;
 
 use crate::attrs::{Attr, Literal};
 use crate::op::OpError;
-use crate::read::{Known, Read, Reading};
+use crate::read::{Known, Read, Reading, few_ints};
 use crate::shape::Int;
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
@@ -19,6 +19,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         Some(Attr::Floats(list)) => Known::Floats(Arc::new(Nd::vector(list.clone()))),
         Some(Attr::Int(x)) => Known::Ints(Arc::new(Nd::scalar(Int::Fixed(*x)))),
         Some(Attr::Ints(list)) => {
+            few_ints(list.len())?;
             Known::Ints(Arc::new(Nd::vector(list.iter().map(|&x| Int::Fixed(x)).collect())))
         }
         _ => return Err(OpError::new("it holds no dense array of numbers")),

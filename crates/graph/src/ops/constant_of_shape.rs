@@ -9,21 +9,16 @@ use crate::op::OpError;
 use crate::read::{Known, Read, Reading};
 use crate::shape::Int;
 
-/// Elements beyond which an array out of nothing is taken for an attack.
-const LIMIT: usize = 1 << 30;
-
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let shape = reading
         .fixed_ints_at(0, "the shape")?
         .ok_or_else(|| OpError::new("the shape (operand 0) is missing"))?;
     let extents = shape.iter().map(|&x| usize::try_from(x).ok()).collect::<Option<Vec<_>>>();
-    let volume = extents
-        .as_ref()
-        .and_then(|e| e.iter().try_fold(1usize, |volume, &extent| volume.checked_mul(extent)));
-    let (Some(extents), Some(0..=LIMIT)) = (extents, volume) else {
-        return Err(OpError::new(format!("shape {shape:?} is negative or beyond 2^30 elements")));
-    };
-    let known = match reading.literal("value")? {
+    let extents =
+        extents.ok_or_else(|| OpError::new(format!("shape {shape:?} holds a negative extent")))?;
+    let value = reading.literal("value")?;
+    reading.affords(&extents, matches!(value, Some(Literal::Ints(_))))?;
+    let known = match value {
         None => Known::Floats(Arc::new(Nd::filled(extents, 0.0))),
         Some(Literal::Floats(x)) if x.data().len() == 1 => {
             Known::Floats(Arc::new(Nd::filled(extents, x.data()[0])))

@@ -2,6 +2,7 @@
 //!
 //! `y[n, o, y, x] = b[o] + sum over i, ky, kx of w[o, i, ky, kx] * x[n, i, y*s + ky*d - p, ...]`
 
+use std::any::Any;
 use std::sync::Arc;
 
 use brickwork_tensor::kernels::depthwise::{Depthwise, Extents};
@@ -12,6 +13,7 @@ use brickwork_tensor::{Buffer, Level, Order, Tensor};
 
 use super::pointwise::finish;
 use super::windowed::{self, window_attrs};
+use crate::beside::{Arrangement, Beside};
 use crate::attrs::Attr;
 use crate::channels::{Flow, Kept};
 use crate::lower::{Epilogue, Kernel, Lower, Lowered};
@@ -40,7 +42,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let image = reading.image(0, 4)?;
     let window = windowed::read(reading, [extents[2], extents[3]], [image[1], image[2]])?;
     let groups = usize::try_from(reading.int_or("group", 1)?).unwrap_or(0);
-    if groups == 0 || image[0] != groups * extents[1] || extents[0] % groups != 0 {
+    if groups == 0 || Some(image[0]) != groups.checked_mul(extents[1]) || extents[0] % groups != 0 {
         return Err(OpError::new(format!(
             "{} input channels and weights {weights} do not fit {groups} groups",
             image[0]
@@ -70,6 +72,10 @@ impl Op for Conv {
 
     fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
         let (image, weights) = (operands.ranked(0, 4)?, operands.ranked(1, 4)?);
+        operands.must_be_constant(1, "the weights")?;
+        if operands.has(2) {
+            operands.must_be_constant(2, "the bias")?;
+        }
         let sizes = weights.sample();
         if image.0[1] != Dim::Fixed(sizes[1] * self.groups) || sizes[2..] != self.window.kernel {
             return Err(OpError::new(format!(
@@ -113,6 +119,27 @@ impl Op for Conv {
         let mut alive: Vec<usize> = kept.input(0).indices(1).iter().map(|i| i / each).collect();
         alive.dedup();
         Ok(Some(Arc::new(Self { groups: alive.len(), ..self.clone() })))
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        let groups: Option<Vec<usize>> = beside
+            .parts
+            .iter()
+            .map(|&op| (op as &dyn Any).downcast_ref::<Self>())
+            .map(|conv| conv.filter(|conv| conv.window == self.window).map(|conv| conv.groups))
+            .collect();
+        let groups = groups.ok_or_else(|| OpError::new("the parts' windows differ"))?;
+        if groups.iter().all(|&groups| groups == 1) {
+            return Ok(Arc::new(self.clone()));
+        }
+        let sizes: Vec<usize> = beside.counts.iter().zip(&groups).map(|(c, g)| c / g).collect();
+        let natural = beside.inputs[0].as_ref().is_some_and(|arranged| {
+            *arranged == Arrangement::natural(arranged.axis, &beside.counts)
+        });
+        if sizes.iter().any(|&size| size != sizes[0]) || !(natural || sizes[0] == 1) {
+            return Err(OpError::new("groups of different size cannot stand side by side"));
+        }
+        Ok(Arc::new(Self { groups: groups.iter().sum(), ..self.clone() }))
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

@@ -1,7 +1,10 @@
 //! Dropout: the value itself in inference; the ratio is kept for training.
 
+use std::sync::Arc;
+
 use brickwork_tensor::Nd;
 
+use crate::beside::Beside;
 use crate::attrs::Literal;
 use crate::channels::Flow;
 use crate::lower::{Lower, Lowered};
@@ -16,12 +19,6 @@ struct Dropout {
 }
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
-    if reading.form.outputs.len() > 1 {
-        // Exporters name the mask without reading it; whoever does read it finds it missing.
-        let mut form = reading.form.clone();
-        form.outputs.truncate(1);
-        return Ok(Read::Expand(vec![form]));
-    }
     reading.ignore(&["seed", "is_test"]);
     if let Operand::Ints(training) = reading.operand(2)
         && training.data().first().is_some_and(|flag| flag.fixed() != Some(0))
@@ -30,6 +27,12 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     }
     let ratio = reading.float_or("ratio", 0.5)?;
     let ratio = reading.float_at(1, "ratio", ratio)?;
+    if reading.form.outputs.len() > 1 {
+        // Exporters name the mask without reading it; whoever does read it finds it missing.
+        let mut form = reading.form.clone();
+        form.outputs.truncate(1);
+        return Ok(Read::Expand(vec![form]));
+    }
     Ok(reading.node(Dropout { ratio }, 1))
 }
 
@@ -50,6 +53,10 @@ impl Op for Dropout {
 
     fn channels(&self, flow: &mut Flow<'_>) {
         flow.pass();
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.same(self.clone())
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

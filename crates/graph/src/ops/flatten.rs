@@ -1,8 +1,11 @@
 //! Flatten: `[n, c, h, w]` to `[n, c * h * w]` (for `axis` 1).
 
+use std::sync::Arc;
+
 use brickwork_tensor::Order;
 
 use super::moving::{fixed_tail, sources};
+use crate::beside::Beside;
 use crate::attrs::Attr;
 use crate::channels::Flow;
 use crate::lower::{Lower, Lowered};
@@ -42,6 +45,12 @@ impl Op for Flatten {
     fn channels(&self, flow: &mut Flow<'_>) {
         let elements = flow.extents(0).iter().product();
         flow.rearrange(&(0..elements).collect::<Vec<_>>());
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.agree()?;
+        beside.spread(beside.each);
+        Ok(Arc::new(self.clone()))
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

@@ -35,9 +35,10 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         .map(|index| index.and_then(|index| axis_of(index, extent)))
         .collect::<Result<Vec<_>, _>>()?;
     if let Operand::Ints(data) = reading.operand(0) {
-        let taken = data.take(axis, &indices);
         let (before, after) = (&data.shape()[..axis], &data.shape()[axis + 1..]);
         let shape = [before, wanted.shape(), after].concat();
+        reading.affords(&shape, true)?;
+        let taken = data.take(axis, &indices);
         return Ok(Read::Known(vec![Known::Ints(Arc::new(taken.reshape(shape)))]));
     }
     if wanted.rank() != 1 {

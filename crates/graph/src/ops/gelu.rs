@@ -7,6 +7,7 @@ use crate::op::OpError;
 use crate::read::{Form, Read, Reading};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    reading.shape(0)?;
     let (input, output) = (&reading.form.inputs[0], &reading.form.outputs[0]);
     let mut forms = Vec::new();
     let mut last = 0;

@@ -6,6 +6,7 @@ use brickwork_tensor::kernels::gemm::{Gather, Packed};
 use brickwork_tensor::{Order, Tensor};
 
 use super::conv::{Product, scaled};
+use crate::beside::Beside;
 use crate::attrs::Attr;
 use crate::channels::Flow;
 use crate::lower::{Lower, Lowered};
@@ -89,6 +90,10 @@ impl Op for Gemm {
 
     fn channels(&self, flow: &mut Flow<'_>) {
         linear_channels(flow, self.transposed);
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.same(self.clone())
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

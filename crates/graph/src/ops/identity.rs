@@ -1,5 +1,8 @@
 //! Identity: the value itself.
 
+use std::sync::Arc;
+
+use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec};
@@ -33,6 +36,10 @@ impl Op for Identity {
 
     fn channels(&self, flow: &mut Flow<'_>) {
         flow.pass();
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.same(self.clone())
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

@@ -43,8 +43,10 @@ impl Op for LayerNormalization {
     fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
         let value = operands.shape(0)?;
         let normalised = Shape(value.0.get(self.axis..).unwrap_or_default().to_vec());
-        for slot in 1..3 {
-            if operands.has(slot) && operands.shape(slot)? != &normalised {
+        operands.must_be_constant(1, "the scale")?;
+        for slot in (1..3).filter(|&slot| operands.has(slot)) {
+            operands.must_be_constant(slot, "the scale or bias")?;
+            if operands.shape(slot)? != &normalised {
                 return Err(OpError::new(format!(
                     "operand {slot} has shape {}, expected {normalised}",
                     operands.shape(slot)?

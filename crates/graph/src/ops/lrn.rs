@@ -46,10 +46,15 @@ impl Op for Lrn {
 
     fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
         let shape = operands.shape(0)?;
-        if shape.rank() < 2 {
+        if shape.0.get(1).and_then(|dim| dim.fixed()).is_none() {
             return Err(OpError::new(format!("operand 0 has shape {shape}, expected [n, c, ...]")));
         }
         Ok(vec![shape.clone()])
+    }
+
+    fn steps(&self, _: &[Option<Shape>], output: &Shape) -> u64 {
+        let neighbours = output.sample().get(1).map_or(1, |&channels| self.size.min(channels));
+        (output.sample_volume() as u64).saturating_mul(neighbours as u64)
     }
 
     fn channels(&self, flow: &mut Flow<'_>) {

@@ -1,11 +1,14 @@
 //! MatMul: a linear layer over the last axis where the right operand is constant, otherwise a
 //! batched product of two computed values.
 
+use std::sync::Arc;
+
 use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
 use brickwork_tensor::{Buffer, Level, Order, volume};
 
 use super::arithmetic::broadcast;
 use super::gemm::{linear_channels, lower_linear, weighted_linear};
+use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::lower::{Feed, Kernel, Lower, Lowered};
 use crate::op::{Absorbs, Op, OpError, Operands, Spec};
@@ -36,6 +39,9 @@ impl Op for MatMul {
         if a.rank() < 2 || b.rank() < 2 || a.0[a.rank() - 1] != b.0[b.rank() - 2] {
             return Err(misfit());
         }
+        if a.0[a.rank() - 1].fixed().is_none() {
+            return Err(OpError::new(format!("the product of {a} and {b} would sum over the batch")));
+        }
         let outer = |shape: &Shape| Shape(shape.0[..shape.rank() - 2].to_vec());
         let mut dims = broadcast(&outer(a), &outer(b))?.0;
         dims.extend([a.0[a.rank() - 2], b.0[b.rank() - 1]]);
@@ -47,6 +53,10 @@ impl Op for MatMul {
             return flow.freeze_all("it multiplies computed values");
         }
         linear_channels(flow, false);
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.same(self.clone())
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

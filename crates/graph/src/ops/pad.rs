@@ -1,11 +1,13 @@
 //! Pad: constant values around a value. Padding along the channels adds channels of its own, which
 //! can be cut like others.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use brickwork_tensor::kernels::copy::scatter_strided;
 use brickwork_tensor::{Buffer, Nd};
 
+use crate::beside::{Arrangement, Beside};
 use crate::attrs::Literal;
 use crate::channels::{Flow, Kept};
 use crate::lower::{Kernel, Lower, Lowered};
@@ -40,6 +42,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let Some(sizes) = sizes.filter(|sizes| sizes.len() == 2 * axes.len()) else {
         return Err(OpError::new(format!("pads {pads:?} do not fit {shape} (negative pads are not supported)")));
     };
+    if (1..axes.len()).any(|k| axes[..k].contains(&axes[k])) {
+        return Err(OpError::new(format!("axes {axes:?} name one axis twice")));
+    }
     let (mut before, mut after) = (vec![0; rank], vec![0; rank]);
     for (k, &axis) in axes.iter().enumerate() {
         (before[axis], after[axis]) = (sizes[k], sizes[axes.len() + k]);
@@ -101,6 +106,40 @@ impl Op for Pad {
         op.before[axis] = indices.iter().filter(|&&index| index < first).count();
         op.after[axis] = indices.iter().filter(|&&index| index >= first + inner).count();
         Ok(Some(Arc::new(op)))
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        let parts: Option<Vec<&Self>> =
+            beside.parts.iter().map(|&op| (op as &dyn Any).downcast_ref::<Self>()).collect();
+        let parts = parts.ok_or_else(|| OpError::new("the parts' operators differ"))?;
+        let Some(arranged) = beside.inputs[0].clone() else { return beside.same(self.clone()) };
+        let axis = arranged.axis;
+        let elsewhere = |pads: &[usize], k: usize| if k == axis { 0 } else { pads[k] };
+        let agree = |other: &&Self| {
+            let same = |k: usize| {
+                elsewhere(&other.before, k) == elsewhere(&self.before, k)
+                    && elsewhere(&other.after, k) == elsewhere(&self.after, k)
+            };
+            other.value == self.value && (0..self.before.len()).all(same)
+        };
+        if !parts.iter().all(agree) {
+            return Err(OpError::new("the parts' pads differ"));
+        }
+        // All padding before, then the operand's own channels, then all padding after.
+        let mut places: Vec<(usize, usize)> = Vec::new();
+        for (part, op) in parts.iter().enumerate() {
+            places.extend((0..op.before[axis]).map(|c| (part, c)));
+        }
+        places.extend(arranged.places.iter().map(|&(part, c)| (part, parts[part].before[axis] + c)));
+        for (part, op) in parts.iter().enumerate() {
+            let start = op.before[axis] + beside.counts[part];
+            places.extend((0..op.after[axis]).map(|c| (part, start + c)));
+        }
+        beside.outputs[0] = Some(Arrangement { axis, places });
+        let mut op = self.clone();
+        op.before[axis] = parts.iter().map(|op| op.before[axis]).sum();
+        op.after[axis] = parts.iter().map(|op| op.after[axis]).sum();
+        Ok(Arc::new(op))
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

@@ -1,9 +1,12 @@
 //! What all functions of one element share.
 
+use std::sync::Arc;
+
 use brickwork_tensor::kernels::pointwise::Pointwise;
 use brickwork_tensor::{Buffer, Level};
 
 use crate::attrs::{Attr, Attrs, Literal};
+use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Fusion, Op, OpError, Operands, Spec, SpecInput};
@@ -48,6 +51,10 @@ impl Op for Unary {
 
     fn channels(&self, flow: &mut Flow<'_>) {
         flow.pass();
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.same(self.clone())
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

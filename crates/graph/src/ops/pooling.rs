@@ -1,5 +1,7 @@
 //! What windowed pools share.
 
+use std::sync::Arc;
+
 use brickwork_tensor::kernels::depthwise::Extents;
 use brickwork_tensor::kernels::pool::{Pool, pool};
 use brickwork_tensor::kernels::window::Window;
@@ -7,6 +9,7 @@ use brickwork_tensor::{Buffer, Level, Order};
 
 use super::windowed::{self, size, window_attrs};
 use crate::attrs::Attr;
+use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec};
@@ -62,8 +65,17 @@ impl Op for Windowed {
         windowed::shape(&self.window, image, channels, self.ceil).map(|shape| vec![shape])
     }
 
+    fn steps(&self, _: &[Option<Shape>], output: &Shape) -> u64 {
+        let taps = self.window.kernel[0] * self.window.kernel[1];
+        (output.sample_volume() as u64).saturating_mul(taps as u64)
+    }
+
     fn channels(&self, flow: &mut Flow<'_>) {
         flow.pass_unless_along(&[2, 3], "it pools along the channels");
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.same(self.clone())
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

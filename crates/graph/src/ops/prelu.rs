@@ -5,6 +5,7 @@ use std::sync::Arc;
 use brickwork_tensor::{Buffer, Order, Tensor};
 
 use super::arithmetic::broadcast;
+use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec};
@@ -41,13 +42,20 @@ impl Op for PRelu {
         flow.join();
     }
 
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.same(self.clone())
+    }
+
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let extents = lower.extents(0)?;
         let order = Order::channels_last(extents.len());
         lower.want(0, order.clone());
         // One sample's slopes, repeated over the batch.
         let mut sample = extents.clone();
-        sample[0] = 1;
+        let slope = lower.constant(1)?.shape();
+        if slope.len() < extents.len() || slope.first() == Some(&1) {
+            sample.iter_mut().take(1).for_each(|extent| *extent = 1);
+        }
         let slopes = lower.constant(1)?.broadcast(&sample).transpose(order.axes());
         Ok(Lowered::kernel(RunPRelu { slopes: Arc::new(slopes) }, order))
     }

@@ -1,8 +1,11 @@
 //! What reductions over axes share: means and maxima, global pools among them.
 
+use std::sync::Arc;
+
 use brickwork_tensor::kernels::rows::{max_middle, mean_middle};
 use brickwork_tensor::{Buffer, Order};
 
+use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec};
@@ -75,6 +78,10 @@ impl Op for Reduce {
             (0..labels.rank()).filter(|a| !axes.contains(a)).map(|a| labels.shape()[a]).collect()
         };
         flow.set(0, labels.reshape(shape));
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.same(self.clone())
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

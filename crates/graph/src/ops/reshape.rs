@@ -5,6 +5,7 @@ use std::sync::Arc;
 use brickwork_tensor::{Nd, Order};
 
 use super::moving::sources;
+use crate::beside::Beside;
 use crate::attrs::Literal;
 use crate::channels::{Flow, Kept};
 use crate::lower::{Lower, Lowered};
@@ -89,19 +90,19 @@ fn product(dims: &[Dim]) -> Result<(usize, usize), OpError> {
     Ok(result)
 }
 
+/// Elements that lie before the batch axis.
+fn before_batch(shape: &Shape) -> usize {
+    let outer = shape.0.iter().map_while(|dim| dim.fixed());
+    outer.product()
+}
+
 impl Op for Reshape {
     fn kind(&self) -> &'static str {
         "Reshape"
     }
 
     fn spec(&self) -> Spec {
-        let open = self.target.0.iter().filter(|dim| matches!(dim, Dim::Batch(_))).count();
-        let ints = self.target.0.iter().enumerate().map(|(k, dim)| match dim {
-            Dim::Fixed(extent) => *extent as i64,
-            Dim::Batch(1) if k == 0 => 0,
-            Dim::Batch(_) => -1,
-        });
-        debug_assert!(open <= 1, "at most one axis can follow the batch");
+        let ints = self.target.0.iter().map(|dim| dim.fixed().map_or(-1, |extent| extent as i64));
         let mut spec = Spec::slots(1);
         spec.inputs.push(SpecInput::Literal("shape", Literal::Ints(Nd::vector(ints.collect()))));
         spec
@@ -111,6 +112,12 @@ impl Op for Reshape {
         let input = operands.shape(0)?;
         if product(&input.0)? != product(&self.target.0)? {
             return Err(OpError::new(format!("{input} cannot be reshaped to {}", self.target)));
+        }
+        if before_batch(input) != before_batch(&self.target) {
+            return Err(OpError::new(format!(
+                "reshaping {input} to {} would mix samples of the batch",
+                self.target
+            )));
         }
         Ok(vec![self.target.clone()])
     }
@@ -130,6 +137,16 @@ impl Op for Reshape {
             Dim::Batch(_) => Dim::Batch(extent),
         });
         Ok(Some(Arc::new(Self { target: Shape(dims.collect()) })))
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        let [batch, Dim::Fixed(_)] = self.target.0[..] else {
+            return Err(OpError::new("only reshapes to [n, features] can stand side by side"));
+        };
+        let each = beside.each;
+        beside.spread(each);
+        let total = beside.outputs[0].as_ref().map_or(0, |arranged| arranged.places.len());
+        Ok(Arc::new(Self { target: Shape(vec![batch, Dim::Fixed(total)]) }))
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

@@ -1,9 +1,12 @@
 //! Resize: nearest or linear resampling of height and width.
 
+use std::sync::Arc;
+
 use brickwork_tensor::kernels::resize::{AxisTable, Coordinates, Interpolation, Rounding, axis_table, resize};
 use brickwork_tensor::{Buffer, Nd, Order};
 
 use super::windowed::size;
+use crate::beside::Beside;
 use crate::attrs::{Attr, Literal};
 use crate::channels::Flow;
 use crate::lower::{Kernel, Lower, Lowered};
@@ -21,6 +24,9 @@ pub(crate) struct Resize {
     /// Output over input.
     pub(crate) scales: [f32; 2],
 }
+
+/// Images grow by less than this.
+const MOST_SCALE: f32 = 1024.0;
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let image = reading.image(0, 4)?;
@@ -73,11 +79,10 @@ fn target(reading: &Reading<'_>, image: &[usize]) -> Result<([usize; 2], [f32; 2
         let [batch, channels, y, x] = scales[..] else {
             return Err(OpError::new(format!("scales {scales:?}, expected four")));
         };
-        if batch != 1.0 || channels != 1.0 || !(y > 0.0 && x > 0.0 && y < 1024.0 && x < 1024.0) {
+        if batch != 1.0 || channels != 1.0 || !(y > 0.0 && x > 0.0) {
             return Err(OpError::new(format!("scales {scales:?}: only height and width can be resized")));
         }
-        let output = [(image[1] as f32 * y) as usize, (image[2] as f32 * x) as usize];
-        return Ok((output, [y, x]));
+        return Ok(([scaled(image[1], y)?, scaled(image[2], x)?], [y, x]));
     }
     let sizes = reading.ints_at(3, "sizes")?.ok_or_else(|| OpError::new("scales and sizes are missing"))?;
     let dims: Vec<Option<usize>> =
@@ -85,16 +90,26 @@ fn target(reading: &Reading<'_>, image: &[usize]) -> Result<([usize; 2], [f32; 2
     let [_, channels, Some(height), Some(width)] = dims[..] else {
         return Err(OpError::new("sizes must give a fixed height and width"));
     };
-    if channels != Some(image[0]) || height.max(width) > 1 << 16 || height.min(width) == 0 {
+    if channels != Some(image[0]) {
         return Err(OpError::new(format!("sizes {sizes:?}: only height and width can be resized")));
     }
-    Ok(([height, width], [scale_to(image[1], height), scale_to(image[2], width)]))
+    Ok(([height, width], [scale_to(image[1], height)?, scale_to(image[2], width)?]))
 }
 
-/// The scale that takes `input` pixels to exactly `output`, as ONNX rounds it (down).
-fn scale_to(input: usize, output: usize) -> f32 {
+/// Pixels that remain of `input`, as ONNX rounds them (down).
+fn scaled(input: usize, scale: f32) -> Result<usize, OpError> {
+    let output = (input as f32 * scale) as usize;
+    if output == 0 || output > 1 << 16 || scale >= MOST_SCALE {
+        return Err(OpError::new(format!("{input} pixels cannot be resized by {scale}")));
+    }
+    Ok(output)
+}
+
+/// The scale that takes `input` pixels to exactly `output`.
+fn scale_to(input: usize, output: usize) -> Result<f32, OpError> {
     let scale = output as f32 / input as f32;
-    if (input as f32 * scale) as usize == output { scale } else { scale.next_up() }
+    let exact = [scale, scale.next_up()].into_iter().find(|&scale| scaled(input, scale) == Ok(output));
+    exact.ok_or_else(|| OpError::new(format!("{input} pixels cannot be resized to {output}")))
 }
 
 impl Op for Resize {
@@ -141,6 +156,10 @@ impl Op for Resize {
 
     fn channels(&self, flow: &mut Flow<'_>) {
         flow.pass_unless_along(&[2, 3], "it resamples along the channels");
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.same(self.clone())
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

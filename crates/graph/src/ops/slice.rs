@@ -5,6 +5,7 @@ use std::sync::Arc;
 use brickwork_tensor::Nd;
 
 use super::moving::{CopyOut, sources};
+use crate::beside::Beside;
 use crate::attrs::Literal;
 use crate::channels::{Flow, Kept};
 use crate::lower::{Lower, Lowered};
@@ -42,9 +43,12 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     if [ends.len(), axes.len(), steps.len()].iter().any(|&len| len != starts.len()) {
         return Err(OpError::new("starts, ends, axes and steps differ in length"));
     }
-    let mut cuts = Vec::new();
+    let mut cuts: Vec<Cut> = Vec::new();
     for k in 0..starts.len() {
         let axis = axis_of(axes[k], shape.rank())?;
+        if cuts.iter().any(|cut| cut.axis == axis) {
+            return Err(OpError::new(format!("axes {axes:?} name axis {axis} twice")));
+        }
         let Some(extent) = shape.0[axis].fixed() else {
             // A slice of the whole batch axis changes nothing.
             if starts[k] == 0 && ends[k] >= i64::from(i32::MAX) && steps[k] == 1 {
@@ -149,6 +153,14 @@ impl Op for Slice {
             cuts.push(Cut { start, step, count: places.len(), extent: before.len(), ..*cut });
         }
         Ok(Some(Arc::new(Self { cuts })))
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        let axis = beside.inputs[0].as_ref().map(|arranged| arranged.axis);
+        if self.cuts.iter().any(|cut| Some(cut.axis) == axis) {
+            return Err(OpError::new("it takes a part of the channels"));
+        }
+        beside.same(self.clone())
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

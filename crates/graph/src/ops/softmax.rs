@@ -49,7 +49,11 @@ impl Op for Softmax {
     }
 
     fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
-        Ok(vec![operands.shape(0)?.clone()])
+        let shape = operands.shape(0)?;
+        if shape.0.get(self.axis).and_then(|dim| dim.fixed()).is_none() {
+            return Err(OpError::new(format!("axis {} of {shape} is the batch", self.axis)));
+        }
+        Ok(vec![shape.clone()])
     }
 
     fn channels(&self, flow: &mut Flow<'_>) {

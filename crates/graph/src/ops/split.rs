@@ -33,7 +33,8 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         }
     };
     let sizes = sizes
-        .filter(|s| s.iter().sum::<usize>() == extent && s.iter().all(|&size| size > 0))
+        .filter(|s| s.iter().all(|&size| 0 < size && size <= extent))
+        .filter(|s| s.len() <= extent && s.iter().sum::<usize>() == extent)
         .filter(|s| s.len() == parts)
         .ok_or_else(|| OpError::new(format!("axis {axis} of {shape} does not split into {parts} parts")))?;
     Ok(reading.node(Split { axis, sizes }, 1))

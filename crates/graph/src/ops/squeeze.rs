@@ -1,6 +1,9 @@
 //! Squeeze: drops axes of extent 1.
 
+use std::sync::Arc;
+
 use super::moving::{renamed, sources};
+use crate::beside::Beside;
 use crate::attrs::Literal;
 use crate::channels::Flow;
 use crate::lower::{Lower, Lowered};
@@ -60,6 +63,10 @@ impl Op for Squeeze {
         let shape: Vec<usize> =
             self.remaining(labels.rank()).iter().map(|&axis| labels.shape()[axis]).collect();
         flow.set(0, labels.reshape(shape));
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.same(self.clone())
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

@@ -5,6 +5,7 @@ use crate::read::{Form, Read, Reading};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let (inputs, output) = (&reading.form.inputs, &reading.form.outputs[0]);
+    reading.shape(0)?;
     let name = if reading.form.name.is_empty() { output } else { &reading.form.name };
     let binary = |kind: &str, name: String, inputs: Vec<String>, output: String| Form {
         name,

@@ -1,6 +1,9 @@
 //! Transpose: axes in another order. At run time the memory stays as it is.
 
+use std::sync::Arc;
+
 use super::moving::{renamed, sources};
+use crate::beside::Beside;
 use crate::attrs::Attr;
 use crate::channels::Flow;
 use crate::lower::{Lower, Lowered};
@@ -51,6 +54,10 @@ impl Op for Transpose {
     fn channels(&self, flow: &mut Flow<'_>) {
         let labels = flow.labels(0);
         flow.set(0, labels.transpose(&self.perm));
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.same(self.clone())
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

@@ -1,6 +1,9 @@
 //! Unsqueeze: inserts axes of extent 1.
 
+use std::sync::Arc;
+
 use super::moving::{renamed, sources};
+use crate::beside::Beside;
 use crate::attrs::Literal;
 use crate::channels::Flow;
 use crate::lower::{Lower, Lowered};
@@ -66,6 +69,10 @@ impl Op for Unsqueeze {
         let shape: Vec<usize> =
             origins.iter().map(|origin| origin.map_or(1, |k| labels.shape()[k])).collect();
         flow.set(0, labels.reshape(shape));
+    }
+
+    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+        beside.same(self.clone())
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {

@@ -7,6 +7,9 @@ use crate::op::OpError;
 use crate::read::Reading;
 use crate::shape::{Dim, Shape};
 
+/// Pixels that all windows over one channel may read together.
+const MOST_TAPS: usize = 1 << 27;
+
 /// Reads `auto_pad`, `dilations`, `pads` and `strides` for a kernel over an image of `extents`.
 pub(crate) fn read(
     reading: &Reading<'_>,
@@ -96,7 +99,16 @@ pub(crate) fn shape(
         })?;
         dims.push(Dim::Fixed(outputs));
     }
-    Ok(Shape(dims))
+    let shape = Shape(dims);
+    let taps = window.kernel[0] * window.kernel[1];
+    let touched = shape.sample()[2..].iter().try_fold(taps, |all, &n| all.checked_mul(n));
+    if touched.is_none_or(|touched| touched > MOST_TAPS) {
+        return Err(OpError::new(format!(
+            "a kernel of {:?} for outputs of {shape} reads more than {MOST_TAPS} pixels per channel",
+            window.kernel
+        )));
+    }
+    Ok(shape)
 }
 
 /// Height and width of an image `[n, c, h, w]`.

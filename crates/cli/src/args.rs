@@ -1,0 +1,465 @@
+//! What the user may say.
+
+use std::path::PathBuf;
+
+use brickwork::{Layout, Method, OnDuplicate, Rule, Sampling};
+use brickwork_data::{ChannelOrder, Fit, Split};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Take trained image classifiers apart and build new ones from the pieces, without training.
+#[derive(Parser)]
+#[command(name = "brickwork", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Start with `brickwork demo`. `brickwork COMMAND --help` shows examples.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Global {
+    /// Print results as JSON on stdout
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more; repeat for still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Threads to use [default: one per core]
+    #[arg(long, global = true, value_name = "N", value_parser = parse_threads)]
+    pub(crate) threads: Option<usize>,
+    /// Seed of every random choice
+    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+fn parse_threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=1024) => Ok(count),
+        _ => Err("expected a number from 1 to 1024".to_owned()),
+    }
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Inspect(InspectArgs),
+    Profile(ProfileArgs),
+    Disassemble(Box<DisassembleArgs>),
+    Assemble(AssembleArgs),
+    Calibrate(CalibrateArgs),
+    Eval(Box<EvalArgs>),
+    Verify(VerifyArgs),
+    Masks(MasksArgs),
+    Diff(DiffArgs),
+    Annotate(AnnotateArgs),
+    Bench(BenchArgs),
+}
+
+/// Which model.
+#[derive(Args, Clone)]
+pub(crate) struct ModelArgs {
+    /// The model, an ONNX file
+    #[arg(value_name = "MODEL.onnx")]
+    pub(crate) model: PathBuf,
+    /// Take weights of matching names from this safetensors file
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub(crate) weights: Option<PathBuf>,
+}
+
+/// Which images, and how they become the model's input.
+#[derive(Args, Clone)]
+pub(crate) struct DataArgs {
+    /// Labelled images: IDX or CIFAR folder, image folder tree, .npz or .safetensors; NAME=PATH for
+    /// one part of an assembled model. Repeat for several
+    #[arg(long, value_name = "[NAME=]DATA")]
+    pub(crate) data: Vec<String>,
+    /// Part of the data to use
+    #[arg(long, value_name = "SPLIT", value_parser = parse_split)]
+    pub(crate) split: Option<Split>,
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+}
+
+/// How pixels become the model's input: `(x * scale - mean) / std`.
+#[derive(Args, Clone, Default)]
+#[command(next_help_heading = "Input (where the model does not say)")]
+pub(crate) struct InputArgs {
+    /// Height and width: 224 or 224x160. Images of another size are resized and cropped
+    #[arg(long, value_name = "H[xW]", value_parser = parse_size)]
+    pub(crate) size: Option<[usize; 2]>,
+    /// Factor of every pixel [default: 1/255 for bytes, 1 for floats]
+    #[arg(long, value_name = "X")]
+    pub(crate) scale: Option<f32>,
+    /// Mean to subtract: one number or one per channel
+    #[arg(long, value_name = "X[,X,X]", value_delimiter = ',', allow_negative_numbers = true)]
+    pub(crate) mean: Vec<f32>,
+    /// Standard deviation to divide by: one number or one per channel
+    #[arg(long, value_name = "X[,X,X]", value_delimiter = ',')]
+    pub(crate) std: Vec<f32>,
+    /// Order of colour channels [default: rgb]
+    #[arg(long, value_name = "ORDER", value_parser = parse_order)]
+    pub(crate) channel_order: Option<ChannelOrder>,
+    /// What to do with images of another size: exact refuses them, cover resizes and crops
+    #[arg(long, value_name = "FIT", value_parser = parse_fit)]
+    pub(crate) fit: Option<Fit>,
+    /// Names of the model's classes, in order: a,b,c or @FILE with one a line
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) class_names: Option<String>,
+}
+
+/// Layers, shapes, sizes, costs and channel groups of a model
+#[derive(Args)]
+#[command(after_help = "Examples:
+  brickwork inspect resnet20.onnx
+  brickwork inspect resnet20.onnx --why /layer1/layer1.0/conv2/Conv
+  brickwork inspect resnet20.onnx --json | jq '.groups[] | select(.frozen)'")]
+pub(crate) struct InspectArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Say what couples or freezes the channels of this value or node
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) why: Option<String>,
+    /// List every node, not only layers with weights
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Height and width, where the model leaves them open
+    #[arg(long, value_name = "H[xW]", value_parser = parse_size)]
+    pub(crate) size: Option<[usize; 2]>,
+}
+
+/// Measure which channels contribute to which class
+#[derive(Args)]
+#[command(after_help = "Examples:
+  brickwork profile resnet20.onnx --data cifar-10-batches-bin --mean 0.485,0.456,0.406 \\
+      --std 0.229,0.224,0.225 -o resnet20.profile.safetensors
+  brickwork profile resnet20.onnx --data photos/ --samples all --classes cat,dog -o pets.safetensors
+  brickwork profile --merge first.safetensors second.safetensors -o both.safetensors")]
+pub(crate) struct ProfileArgs {
+    /// The model, an ONNX file
+    #[arg(value_name = "MODEL.onnx", required_unless_present = "merge")]
+    pub(crate) model: Option<PathBuf>,
+    /// Take weights of matching names from this safetensors file
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub(crate) weights: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Samples per class: a count or percentage of the most confident correct ones, or all
+    #[arg(long, value_name = "50 | 1% | all", default_value = "50")]
+    pub(crate) samples: Sampling,
+    /// Classes to profile: names, indices, inclusive ranges [default: all]
+    #[arg(long, value_name = "CLASSES")]
+    pub(crate) classes: Option<String>,
+    /// Use part K of N of the data; such profiles merge to the whole
+    #[arg(long, value_name = "K/N", value_parser = parse_part)]
+    pub(crate) part: Option<(usize, usize)>,
+    /// Use exactly these samples: a JSON object from class index to places in the data
+    #[arg(long, value_name = "FILE.json", conflicts_with_all = ["samples", "part"])]
+    pub(crate) indices: Option<PathBuf>,
+    /// Merge profiles of parts of the data, or of different classes, instead
+    #[arg(long, num_args = 1.., value_name = "PROFILE", conflicts_with_all = ["model", "data"])]
+    pub(crate) merge: Vec<PathBuf>,
+    /// Where to write the profile
+    #[arg(short, long, value_name = "PROFILE.safetensors")]
+    pub(crate) output: PathBuf,
+}
+
+/// Cut a component for some classes out of a model
+#[derive(Args)]
+#[command(after_help = "Examples:
+  brickwork disassemble resnet20.onnx --profile resnet20.profile.safetensors --classes cat,dog \\
+      --data cifar-10-batches-bin -o pets.onnx
+  brickwork disassemble resnet20.onnx --profile p.safetensors --classes 0-4 --refit none -o half.onnx
+  brickwork disassemble resnet20.onnx --keep kept.json --classes 0-9 --refit none -o pruned.onnx")]
+pub(crate) struct DisassembleArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Classes of the component: names, indices, inclusive ranges
+    #[arg(long, value_name = "CLASSES")]
+    pub(crate) classes: String,
+    /// The model's profile
+    #[arg(long, value_name = "PROFILE.safetensors", required_unless_present = "keep")]
+    pub(crate) profile: Option<PathBuf>,
+    /// Where to write the component
+    #[arg(short, long, value_name = "BRICK.onnx", required_unless_present = "dry_run")]
+    pub(crate) output: Option<PathBuf>,
+    /// An input counts for an output of a convolution above this relative contribution
+    #[arg(long, value_name = "A", default_value_t = 0.3, value_parser = parse_threshold)]
+    pub(crate) alpha_conv: f32,
+    /// An input of a convolution is relevant above this relative count
+    #[arg(long, value_name = "B", default_value_t = 0.2, value_parser = parse_threshold)]
+    pub(crate) beta_conv: f32,
+    /// As --alpha-conv, for linear layers
+    #[arg(long, value_name = "A", default_value_t = 0.4, value_parser = parse_threshold)]
+    pub(crate) alpha_linear: f32,
+    /// As --beta-conv, for linear layers
+    #[arg(long, value_name = "B", default_value_t = 0.3, value_parser = parse_threshold)]
+    pub(crate) beta_linear: f32,
+    /// How relevance is linked: along the graph, or as the published code does
+    #[arg(long, value_name = "RULE", default_value = "graph", value_parser = parse_rule)]
+    pub(crate) rule: Rule,
+    /// Keep these channels instead: a JSON file with the `kept` object of --json
+    #[arg(long, value_name = "KEEP.json", conflicts_with = "profile")]
+    pub(crate) keep: Option<PathBuf>,
+    /// Which channels stay, in the numbers the profile gives; the last two are controls
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Choose::Contribution)]
+    pub(crate) choose: Choose,
+    /// Keep a multiple of this many channels in every group
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) round_to: u16,
+    /// Refit the kept weights in closed form on images of the task
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Refit::Lsq)]
+    pub(crate) refit: Refit,
+    /// Images per class to refit on, chosen at random from the training split
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) refit_samples: u32,
+    /// Show what would be cut and stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Write the relevant inputs of every layer and class
+    #[arg(long, value_name = "MASKS.safetensors")]
+    pub(crate) masks_out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Choose {
+    /// The relevant ones by the profile
+    Contribution,
+    /// Any, from the seed
+    Random,
+    /// Those with the largest weights
+    Magnitude,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Refit {
+    /// Least squares towards what the source computes
+    Lsq,
+    /// The bare cut
+    None,
+}
+
+/// Join components into one classifier
+#[derive(Args)]
+#[command(after_help = "Examples:
+  brickwork assemble digits.onnx garments.onnx -o both.onnx
+  brickwork assemble a.onnx b.onnx c.onnx --layout padded --on-duplicate max -o joined.onnx")]
+pub(crate) struct AssembleArgs {
+    /// The components, in order
+    #[arg(value_name = "PART.onnx", required = true)]
+    pub(crate) parts: Vec<PathBuf>,
+    /// Where to write the model
+    #[arg(short, long, value_name = "NEW.onnx")]
+    pub(crate) output: PathBuf,
+    /// Parallel branches (any parts), or block-diagonal layers (parts of one architecture)
+    #[arg(long, value_name = "LAYOUT", default_value = "branches", value_parser = parse_layout)]
+    pub(crate) layout: Layout,
+    /// What to do about classes of one name: refuse, max, mean, keep-both
+    #[arg(long, value_name = "HOW", default_value = "refuse", value_parser = parse_duplicate)]
+    pub(crate) on_duplicate: OnDuplicate,
+}
+
+/// Make the scores of an assembled model's parts comparable
+#[derive(Args)]
+#[command(after_help = "Examples:
+  brickwork calibrate both.onnx --data digits=mnist/ --data garments=fashion/ -o ready.onnx
+  brickwork calibrate both.onnx --data cifar-10-batches-bin --method paper -o ready.onnx")]
+pub(crate) struct CalibrateArgs {
+    /// The assembled model
+    #[arg(value_name = "NEW.onnx")]
+    pub(crate) model: PathBuf,
+    /// Where to write the calibrated model
+    #[arg(short, long, value_name = "OUT.onnx")]
+    pub(crate) output: PathBuf,
+    /// affine: temperature per part and bias per class; paper: head scaling; layerwise: equations
+    /// 12 to 14; none: undo
+    #[arg(long, value_name = "METHOD", default_value = "affine", value_parser = parse_method)]
+    pub(crate) method: Method,
+    /// Images per class, chosen at random [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) samples: Option<u32>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+/// Measure accuracy, leakage, size and speed
+#[derive(Args)]
+#[command(after_help = "Examples:
+  brickwork eval pets.onnx --data cifar-10-batches-bin --source resnet20.onnx
+  brickwork eval resnet20.onnx --data cifar-10-batches-bin --classes cat,dog --json
+  brickwork eval both.onnx --data digits=mnist/ --data garments=fashion/")]
+pub(crate) struct EvalArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Classes to measure: names, indices, inclusive ranges [default: all of the model's]
+    #[arg(long, value_name = "CLASSES")]
+    pub(crate) classes: Option<String>,
+    /// The model it was cut from, to compare with
+    #[arg(long, value_name = "SOURCE.onnx")]
+    pub(crate) source: Option<PathBuf>,
+    /// Do not measure latency
+    #[arg(long)]
+    pub(crate) no_latency: bool,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+/// Prove that a component or an assembled model computes what its sources compute
+#[derive(Args)]
+#[command(after_help = "Examples:
+  brickwork verify resnet20.onnx pets.onnx
+  brickwork verify digits.onnx garments.onnx both.onnx --data mnist/")]
+pub(crate) struct VerifyArgs {
+    /// The source, or all parts in order; the model to verify comes last
+    #[arg(value_name = "SOURCE.onnx ... MODEL.onnx", num_args = 2.., required = true)]
+    pub(crate) models: Vec<PathBuf>,
+    /// Images to compare on
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) images: u32,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+/// Show what a component keeps of each layer
+#[derive(Args)]
+#[command(after_help = "Example:\n  brickwork masks pets.onnx")]
+pub(crate) struct MasksArgs {
+    /// The component
+    #[arg(value_name = "BRICK.onnx")]
+    pub(crate) model: PathBuf,
+}
+
+/// Show what differs between two models, layer by layer
+#[derive(Args)]
+#[command(after_help = "Example:\n  brickwork diff resnet20.onnx pets.onnx")]
+pub(crate) struct DiffArgs {
+    /// The first model
+    #[arg(value_name = "A.onnx")]
+    pub(crate) a: PathBuf,
+    /// The second
+    #[arg(value_name = "B.onnx")]
+    pub(crate) b: PathBuf,
+}
+
+/// Write class names and preprocessing into a model
+#[derive(Args)]
+#[command(after_help = "Example:
+  brickwork annotate lenet.onnx --class-names 0,1,2,3,4,5,6,7,8,9 --mean 0.1307 --std 0.3081 -o lenet.onnx")]
+pub(crate) struct AnnotateArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Where to write the model
+    #[arg(short, long, value_name = "OUT.onnx")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+}
+
+/// Measure how fast a model runs, and what profiling adds
+#[derive(Args)]
+#[command(after_help = "Examples:
+  brickwork bench resnet50.onnx --batch 1,8 --threads 1
+  brickwork bench resnet50.onnx --layers")]
+pub(crate) struct BenchArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Batch sizes
+    #[arg(long, value_name = "N[,N]", value_delimiter = ',', default_value = "1")]
+    pub(crate) batch: Vec<usize>,
+    /// Runs to take the median of
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) runs: u32,
+    /// Also time a profiling pass
+    #[arg(long)]
+    pub(crate) profile: bool,
+    /// Show the time of every node
+    #[arg(long)]
+    pub(crate) layers: bool,
+}
+
+fn parse_split(text: &str) -> Result<Split, String> {
+    match text {
+        "train" => Ok(Split::Train),
+        "test" => Ok(Split::Test),
+        _ => Err("expected train or test".to_owned()),
+    }
+}
+
+fn parse_size(text: &str) -> Result<[usize; 2], String> {
+    let wrong = || "expected a size such as 224 or 224x160, up to 16384".to_owned();
+    let (height, width) = text.split_once('x').unwrap_or((text, text));
+    let side = |text: &str| text.parse::<usize>().ok().filter(|side| (1..=16_384).contains(side));
+    Ok([side(height).ok_or_else(wrong)?, side(width).ok_or_else(wrong)?])
+}
+
+fn parse_order(text: &str) -> Result<ChannelOrder, String> {
+    match text {
+        "rgb" => Ok(ChannelOrder::Rgb),
+        "bgr" => Ok(ChannelOrder::Bgr),
+        _ => Err("expected rgb or bgr".to_owned()),
+    }
+}
+
+fn parse_fit(text: &str) -> Result<Fit, String> {
+    match text {
+        "exact" => Ok(Fit::Exact),
+        "cover" => Ok(Fit::Cover),
+        _ => Err("expected exact or cover".to_owned()),
+    }
+}
+
+fn parse_rule(text: &str) -> Result<Rule, String> {
+    match text {
+        "graph" => Ok(Rule::Graph),
+        "reference" => Ok(Rule::Reference),
+        _ => Err("expected graph or reference".to_owned()),
+    }
+}
+
+fn parse_layout(text: &str) -> Result<Layout, String> {
+    match text {
+        "branches" => Ok(Layout::Branches),
+        "padded" => Ok(Layout::Padded),
+        _ => Err("expected branches or padded".to_owned()),
+    }
+}
+
+fn parse_duplicate(text: &str) -> Result<OnDuplicate, String> {
+    match text {
+        "refuse" => Ok(OnDuplicate::Refuse),
+        "max" => Ok(OnDuplicate::Max),
+        "mean" => Ok(OnDuplicate::Mean),
+        "keep-both" => Ok(OnDuplicate::KeepBoth),
+        _ => Err("expected refuse, max, mean or keep-both".to_owned()),
+    }
+}
+
+fn parse_method(text: &str) -> Result<Method, String> {
+    match text {
+        "none" => Ok(Method::None),
+        "paper" => Ok(Method::Paper),
+        "layerwise" => Ok(Method::Layerwise),
+        "affine" => Ok(Method::Affine),
+        _ => Err("expected affine, paper, layerwise or none".to_owned()),
+    }
+}
+
+fn parse_threshold(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(x) if (0.0..=1.0).contains(&x) => Ok(x),
+        _ => Err("expected a number from 0 to 1".to_owned()),
+    }
+}
+
+fn parse_part(text: &str) -> Result<(usize, usize), String> {
+    let wrong = || "expected a part such as 1/4".to_owned();
+    let (part, parts) = text.split_once('/').ok_or_else(wrong)?;
+    match (part.parse::<usize>(), parts.parse::<usize>()) {
+        (Ok(part), Ok(parts)) if part >= 1 && part <= parts => Ok((part, parts)),
+        _ => Err(wrong()),
+    }
+}

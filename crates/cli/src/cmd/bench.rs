@@ -1,0 +1,110 @@
+//! `brickwork bench`
+
+use std::time::Instant;
+
+use brickwork::{Classifier, Sampling, profiling_pass, uniform};
+use brickwork_exec::Session;
+use serde_json::json;
+
+use crate::args::BenchArgs;
+use crate::inputs;
+use crate::print::{Out, row, table};
+
+pub(crate) fn run(args: &BenchArgs, out: &Out) -> anyhow::Result<()> {
+    let model = inputs::load(&args.model, None)?;
+    if args.layers {
+        return layers(&model, args.batch[0], out);
+    }
+    let mut results = Vec::new();
+    for &batch in &args.batch {
+        let forward = forward_ms(&model, batch, args.runs)?;
+        let profile = args.profile.then(|| profile_ms(&model, batch, args.runs)).transpose()?;
+        results.push((batch, forward, profile));
+    }
+    let threads = rayon::current_num_threads();
+    let result = json!({
+        "model": model.name,
+        "threads": threads,
+        "runs": results.iter().map(|(batch, forward, profile)| json!({
+            "batch": batch,
+            "forward_ms": forward,
+            "profile_ms": profile,
+            "profile_ratio": profile.map(|p| p / forward),
+        })).collect::<Vec<_>>(),
+    });
+    out.result(&result, || {
+        let mut rows = vec![row(["batch", "forward, ms", "images/s", "profiling, ms", "ratio"])];
+        for (batch, forward, profile) in &results {
+            rows.push(vec![
+                batch.to_string(),
+                format!("{forward:.2}"),
+                format!("{:.1}", *batch as f64 / forward * 1e3),
+                profile.map_or("-".to_owned(), |p| format!("{p:.2}")),
+                profile.map_or("-".to_owned(), |p| format!("{:.2}", p / forward)),
+            ]);
+        }
+        format!(
+            "{}\n`{}` on {threads} threads, median of {} runs",
+            table(&rows),
+            model.name,
+            args.runs
+        )
+    })
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn forward_ms(model: &Classifier, batch: usize, runs: u32) -> anyhow::Result<f64> {
+    let [c, h, w] = model.input();
+    let images = uniform([batch, c, h, w], -1.0, 1.0, 0);
+    let mut session = Session::new(model.graph.clone(), model.graph.outputs());
+    let mut times = Vec::new();
+    for run in 0..runs + 2 {
+        let start = Instant::now();
+        session.run(batch, &[images.data()], |_, _| {})?;
+        if run >= 2 {
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    Ok(median(times))
+}
+
+fn profile_ms(model: &Classifier, batch: usize, runs: u32) -> anyhow::Result<f64> {
+    let [c, h, w] = model.input();
+    let images = uniform([batch, c, h, w], -1.0, 1.0, 0);
+    let labels: Vec<usize> = (0..batch).map(|k| k % 10.min(model.class_count())).collect();
+    let mut pass = profiling_pass(model, &labels, Sampling::All);
+    let mut times = Vec::new();
+    for run in 0..runs + 2 {
+        let start = Instant::now();
+        pass.run(&images)?;
+        if run >= 2 {
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    Ok(median(times))
+}
+
+fn layers(model: &Classifier, batch: usize, out: &Out) -> anyhow::Result<()> {
+    let [c, h, w] = model.input();
+    let images = uniform([batch, c, h, w], -1.0, 1.0, 0);
+    let mut session = Session::new(model.graph.clone(), model.graph.outputs());
+    let start = Instant::now();
+    let times = session.timings(batch, images.data(), || start.elapsed().as_secs_f64())?;
+    let total: f64 = times.iter().map(|(_, seconds)| seconds).sum();
+    let result = json!({
+        "batch": batch,
+        "nodes": times.iter().map(|(name, s)| json!({ "name": name, "ms": s * 1e3 })).collect::<Vec<_>>(),
+    });
+    out.result(&result, || {
+        let mut rows = vec![row(["node", "ms", "share, %"])];
+        for (name, seconds) in &times {
+            let share = seconds / total * 100.0;
+            rows.push(vec![name.clone(), format!("{:.3}", seconds * 1e3), format!("{share:.1}")]);
+        }
+        table(&rows)
+    })
+}

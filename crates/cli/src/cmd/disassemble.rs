@@ -1,0 +1,203 @@
+//! `brickwork disassemble`
+
+use std::fmt::Write;
+
+use anyhow::{Context, bail};
+use brickwork::{
+    Choice, Classifier, Control, KeptMap, Plan, Profile, RefitOptions, Thresholds, batch_size,
+    image_limit, load_profile, refit, save_masks, with_card,
+};
+use brickwork_data::{Preprocess, Split};
+use brickwork_tensor::Tensor;
+use serde_json::{Value, json};
+
+use crate::args::{Choose, DisassembleArgs, Global, Refit};
+use crate::inputs;
+use crate::print::{Out, shrunk};
+use crate::progress::Shown;
+
+pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow::Result<()> {
+    check_options(args)?;
+    let mut model = inputs::load(&args.model, Some(&args.data.input))?;
+    let profile = args.profile.as_deref().map(load_profile).transpose()?;
+    if let Some(profile) = &profile {
+        model.card.classes.clone_from(&profile.header.classes);
+    }
+    let images = RefitImages::prepare(args, global, &mut model, profile.as_ref(), out)?;
+    let classes = brickwork::parse_classes(&args.classes, &model.class_names())?;
+    let thresholds = Thresholds {
+        alpha_conv: args.alpha_conv,
+        beta_conv: args.beta_conv,
+        alpha_linear: args.alpha_linear,
+        beta_linear: args.beta_linear,
+    };
+    let choice = match (&profile, &args.keep) {
+        (Some(profile), _) => Choice::Profile(profile, args.rule, thresholds),
+        (None, Some(path)) => Choice::Given(read_keep(path)?),
+        (None, None) => bail!("pass --profile or --keep"),
+    };
+    let own = Plan::new(&model, &classes, &choice, usize::from(args.round_to))?;
+    if let Some(path) = &args.masks_out {
+        let names: Vec<String> =
+            own.classes.iter().map(|&k| model.class_names()[k].clone()).collect();
+        save_masks(&own.masks, &names, path)?;
+    }
+    let control = match args.choose {
+        Choose::Contribution => None,
+        Choose::Random => Some(Control::Random(global.seed)),
+        Choose::Magnitude => Some(Control::Magnitude),
+    };
+    let other =
+        control.map(|control| Plan::new(&model, &classes, &Choice::Control(&own, control), 1));
+    let other = other.transpose()?;
+    let plan = other.as_ref().unwrap_or(&own);
+    let (mut graph, checked) = plan.cut(&model, global.seed)?;
+    let mut card = plan.card(&model, &choice, checked);
+    if let Some(images) = images.filter(|_| !args.dry_run) {
+        let batch = images.choose(&classes, &model, args, out)?;
+        let options = RefitOptions { seed: global.seed, ..RefitOptions::default() };
+        let (source, size) = (&model.graph, batch_size(&model));
+        let progress = Shown::new(out);
+        let (better, note) = refit(source, &graph, &plan.kept, &batch, size, &options, &progress)?;
+        graph = better;
+        card.preprocess = Some(images.preprocess);
+        if let Some(origin) = &mut card.origin {
+            origin.refit = Some(note);
+        }
+    }
+    let component = Classifier::new("component", with_card(&graph, &card)?)?;
+    if let Some(path) = args.output.as_ref().filter(|_| !args.dry_run) {
+        component.save(path)?;
+    }
+    let result = describe(args, &model, &component, plan, checked);
+    out.result(&result, || words(args, &model, &component, plan, &result))
+}
+
+/// Everything that can be refused before any work.
+fn check_options(args: &DisassembleArgs) -> anyhow::Result<()> {
+    if args.refit == Refit::Lsq && args.data.data.is_empty() && !args.dry_run {
+        bail!(
+            "the refit, which is on by default, needs images: pass --data DATA (its training split is \
+             used), or --refit none for the bare cut"
+        );
+    }
+    if args.choose != Choose::Contribution && args.profile.is_none() {
+        bail!("--choose needs --profile, which gives the numbers of channels");
+    }
+    args.output.iter().chain(&args.masks_out).try_for_each(|path| inputs::check_writable(path))
+}
+
+fn read_keep(path: &std::path::Path) -> anyhow::Result<KeptMap> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let value: Value =
+        serde_json::from_str(&text).with_context(|| format!("{}: not JSON", path.display()))?;
+    // The whole output of --json will do as well.
+    let kept = value.get("kept").unwrap_or(&value).clone();
+    serde_json::from_value(kept).with_context(|| {
+        format!(
+            "{}: expected {{\"LAYER\": {{\"input\": [...], \"output\": [...]}}, ...}}",
+            path.display()
+        )
+    })
+}
+
+/// Where refit images come from.
+struct RefitImages {
+    sources: Vec<brickwork::Source>,
+    preprocess: Preprocess,
+    seed: u64,
+}
+
+impl RefitImages {
+    fn prepare(
+        args: &DisassembleArgs,
+        global: &Global,
+        model: &mut Classifier,
+        profile: Option<&Profile>,
+        out: &Out,
+    ) -> anyhow::Result<Option<Self>> {
+        if args.refit == Refit::None || args.data.data.is_empty() {
+            return Ok(None);
+        }
+        let sources = inputs::sources(model, &args.data, Split::Train, out)?;
+        let preprocess = match profile {
+            Some(profile) => profile.header.preprocess.clone(),
+            None => inputs::preprocess(model, &args.data.input)?,
+        };
+        Ok(Some(Self { sources, preprocess, seed: global.seed }))
+    }
+
+    fn choose(
+        &self,
+        classes: &[usize],
+        model: &Classifier,
+        args: &DisassembleArgs,
+        out: &Out,
+    ) -> anyhow::Result<Tensor> {
+        let limit = image_limit(&model.graph) / classes.len().max(1);
+        let each = (args.refit_samples as usize).min(limit.max(1));
+        if each < args.refit_samples as usize {
+            out.note(&format!("refitting on {each} images per class, as many as memory allows"));
+        }
+        Ok(brickwork::random_images(&self.sources, classes, each, self.seed, &self.preprocess)?)
+    }
+}
+
+fn describe(
+    args: &DisassembleArgs,
+    model: &Classifier,
+    component: &Classifier,
+    plan: &Plan,
+    checked: f32,
+) -> Value {
+    let origin = component.card.origin.as_ref();
+    json!({
+        "output": args.output.as_ref().filter(|_| !args.dry_run),
+        "dry_run": args.dry_run,
+        "source": model.name,
+        "classes": component.class_names(),
+        "kept": plan.kept,
+        "added": plan.added,
+        "params": { "before": model.graph.parameters(), "after": component.graph.parameters() },
+        "macs": { "before": model.graph.macs(), "after": component.graph.macs() },
+        "cut_equals_mask": checked,
+        "refit": origin.and_then(|origin| origin.refit.clone()),
+    })
+}
+
+fn words(
+    args: &DisassembleArgs,
+    model: &Classifier,
+    component: &Classifier,
+    plan: &Plan,
+    result: &Value,
+) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "classes     {}", component.class_names().join(", "));
+    let sizes = [model.graph.parameters() as u64, component.graph.parameters() as u64];
+    let _ = writeln!(text, "parameters  {}", shrunk(sizes[0], sizes[1]));
+    let _ = writeln!(text, "MACs        {}", shrunk(model.graph.macs(), component.graph.macs()));
+    let checked = result["cut_equals_mask"].as_f64().unwrap_or(f64::NAN);
+    let _ =
+        writeln!(text, "check       cut equals masked source, largest difference {checked:.1e}");
+    let refit = component.card.origin.as_ref().and_then(|origin| origin.refit.as_ref());
+    let _ = match refit {
+        Some(note) => writeln!(text, "refit       least squares on {} images", note.images),
+        None if args.dry_run => writeln!(text, "refit       not in a dry run"),
+        None => writeln!(text, "refit       none: this is the bare cut"),
+    };
+    if !plan.added.is_empty() {
+        let count: usize = plan.added.values().map(|k| k.input.len() + k.output.len()).sum();
+        let layers: Vec<&str> = plan.added.keys().take(8).map(String::as_str).collect();
+        let _ = writeln!(
+            text,
+            "added       {count} channels that belong to others, at {}",
+            layers.join(", ")
+        );
+    }
+    if let Some(path) = args.output.as_ref().filter(|_| !args.dry_run) {
+        let _ = writeln!(text, "written     {}", path.display());
+    }
+    text
+}

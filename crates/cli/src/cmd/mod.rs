@@ -1,0 +1,13 @@
+//! One file per command.
+
+pub(crate) mod annotate;
+pub(crate) mod assemble;
+pub(crate) mod bench;
+pub(crate) mod calibrate;
+pub(crate) mod diff;
+pub(crate) mod disassemble;
+pub(crate) mod eval;
+pub(crate) mod inspect;
+pub(crate) mod masks;
+pub(crate) mod profile;
+pub(crate) mod verify;

@@ -1,0 +1,195 @@
+//! From what the user said to models, data and preprocessing.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use brickwork::{Card, Classifier, Source};
+use brickwork_data::{ChannelOrder, DataError, Dataset, Fit, Preprocess, Split};
+use brickwork_formats::onnx::ReadOptions;
+
+use crate::args::{DataArgs, InputArgs, ModelArgs};
+use crate::print::Out;
+
+/// Loads the model, with class names where the user gives them.
+pub(crate) fn load(args: &ModelArgs, input: Option<&InputArgs>) -> anyhow::Result<Classifier> {
+    let size = input.and_then(|input| input.size);
+    let mut model = Classifier::load(&args.model, &ReadOptions { size }, args.weights.as_deref())?;
+    if let Some(text) = input.and_then(|input| input.class_names.as_deref()) {
+        model.card.classes = class_names(text, model.class_count())?;
+    }
+    Ok(model)
+}
+
+/// Loads a model by its path alone.
+pub(crate) fn load_plain(path: &Path) -> anyhow::Result<Classifier> {
+    Ok(Classifier::load(path, &ReadOptions::default(), None)?)
+}
+
+fn class_names(text: &str, count: usize) -> anyhow::Result<Vec<String>> {
+    let names: Vec<String> = match text.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read class names from {path}"))?
+            .lines()
+            .map(|line| line.trim().to_owned())
+            .filter(|line| !line.is_empty())
+            .collect(),
+        None => text.split(',').map(|name| name.trim().to_owned()).collect(),
+    };
+    if names.len() != count {
+        bail!("--class-names gives {} names, the model has {count} classes", names.len());
+    }
+    for (k, name) in names.iter().enumerate() {
+        if name.is_empty() || names[..k].contains(name) {
+            bail!("--class-names: `{name}` is empty or given twice");
+        }
+    }
+    Ok(names)
+}
+
+/// The preprocessing: the user's words first, then what the model says.
+pub(crate) fn preprocess(model: &Classifier, input: &InputArgs) -> anyhow::Result<Preprocess> {
+    let [channels, height, width] = model.input();
+    let known = model.card.preprocess.clone();
+    if known.is_none() && (input.mean.is_empty() || input.std.is_empty()) {
+        let missing: Vec<&str> = [("--mean", &input.mean), ("--std", &input.std)]
+            .iter()
+            .filter(|(_, list)| list.is_empty())
+            .map(|(name, _)| *name)
+            .collect();
+        bail!(
+            "`{}` does not say how pixels become its input; pass {} (one number or {channels}, applied after \
+             scaling bytes by 1/255), for example --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225, or \
+             --mean 0 --std 1 for plain pixels; `brickwork annotate` writes it into the model for good",
+            model.name,
+            missing.join(" and ")
+        );
+    }
+    let mut result = known.unwrap_or_else(|| Preprocess::plain([height, width], channels));
+    result.size = [height, width];
+    if let Some(size) = input.size {
+        if size != [height, width] {
+            bail!(
+                "the model takes images of {height}x{width}, --size says {}x{}",
+                size[0],
+                size[1]
+            );
+        }
+        result.fit = Fit::Cover;
+    }
+    if !input.mean.is_empty() {
+        result.mean.clone_from(&input.mean);
+    }
+    if !input.std.is_empty() {
+        result.std.clone_from(&input.std);
+    }
+    result.scale = input.scale.or(result.scale);
+    result.order = input.channel_order.unwrap_or(result.order);
+    result.fit = input.fit.unwrap_or(result.fit);
+    if channels != 3 {
+        result.order = ChannelOrder::Rgb;
+    }
+    result.validate()?;
+    Ok(result)
+}
+
+/// Opens a data set; where it has no splits and the user asked for none, all of it.
+fn open(path: &Path, asked: Option<Split>, usual: Split, out: &Out) -> anyhow::Result<Dataset> {
+    let split = asked.unwrap_or(usual);
+    match Dataset::open(path, Some(split)) {
+        Err(DataError::NoSplit { found, .. }) if asked.is_none() && found.is_empty() => {
+            out.note(&format!("{} has no splits; using all of it", path.display()));
+            Ok(Dataset::open(path, None)?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// NAME=PATH, or PATH.
+fn named(text: &str) -> (Option<&str>, PathBuf) {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !name.contains(['/', '\\']) => {
+            (Some(name), PathBuf::from(path))
+        }
+        _ => (None, PathBuf::from(text)),
+    }
+}
+
+/// The data sets as the model sees them. Takes class names from the data where the model has none.
+pub(crate) fn sources(
+    model: &mut Classifier,
+    data: &DataArgs,
+    usual: Split,
+    out: &Out,
+) -> anyhow::Result<Vec<Source>> {
+    if data.data.is_empty() {
+        bail!("no images are given; pass --data DATA");
+    }
+    let mut found = Vec::new();
+    for text in &data.data {
+        let (name, path) = named(text);
+        let dataset = open(&path, data.split, usual, out)?;
+        out.detail(&dataset.describe());
+        if model.card.classes.is_empty() && dataset.classes().len() == model.class_count() {
+            out.note(&format!(
+                "taking class names from {}, in its order: {}",
+                path.display(),
+                dataset.classes().iter().take(12).cloned().collect::<Vec<_>>().join(", ")
+            ));
+            model.card.classes = dataset.classes().to_vec();
+        }
+        let label = name.map_or_else(|| dataset.name().to_owned(), str::to_owned);
+        found.push(source(model, label, name, dataset)?);
+    }
+    Ok(found)
+}
+
+fn source(
+    model: &Classifier,
+    label: String,
+    part: Option<&str>,
+    dataset: Dataset,
+) -> anyhow::Result<Source> {
+    let names = model.class_names();
+    let Some(part) = part.filter(|_| !model.card.parts.is_empty()) else {
+        return Ok(Source::new(label, dataset, &names)?);
+    };
+    let parts = &model.card.parts;
+    let Some(note) = parts.iter().find(|note| note.name == part) else {
+        let known: Vec<&str> = parts.iter().map(|note| note.name.as_str()).collect();
+        bail!("--data {part}=...: the model has no part `{part}`, only {}", known.join(", "));
+    };
+    let mut source = Source::new(label, dataset, &note.classes)?;
+    for class in &mut source.class_of {
+        *class = class.map(|k| note.logits[k]);
+    }
+    Ok(source)
+}
+
+/// The classes the user names, or all.
+pub(crate) fn classes(text: Option<&str>, names: &[String]) -> anyhow::Result<Vec<usize>> {
+    match text {
+        Some(text) => Ok(brickwork::parse_classes(text, names)?),
+        None => Ok((0..names.len()).collect()),
+    }
+}
+
+/// The model with what the user said about it in its card.
+pub(crate) fn described(model: &Classifier, preprocess: &Preprocess) -> anyhow::Result<Classifier> {
+    let card = Card { preprocess: Some(preprocess.clone()), ..model.card.clone() };
+    Ok(model.with_card(card)?)
+}
+
+/// Refuses before any long step if `path` cannot be written.
+pub(crate) fn check_writable(path: &Path) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() {
+        bail!("cannot write {}: it is a folder", path.display());
+    }
+    if !folder.is_dir() {
+        bail!("cannot write {}: there is no folder {}", path.display(), folder.display());
+    }
+    if folder.metadata()?.permissions().readonly() {
+        bail!("cannot write {}: the folder is read-only", path.display());
+    }
+    Ok(())
+}

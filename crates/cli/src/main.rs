@@ -1,0 +1,51 @@
+//! The `brickwork` command.
+
+mod args;
+mod cmd;
+mod inputs;
+mod print;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+use crate::print::Out;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // A signal in the middle of a write must not leave a half-written file behind.
+    let _ = ctrlc::set_handler(|| {
+        brickwork_formats::abandon_writes();
+        std::process::exit(130);
+    });
+    if let Some(threads) = cli.global.threads {
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    }
+    let out = Out::new(&cli.global);
+    match run(&cli, &out) {
+        Ok(code) => code,
+        Err(error) => {
+            out.error(&error);
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
+    match &cli.command {
+        Command::Annotate(args) => cmd::annotate::run(args, out),
+        Command::Assemble(args) => cmd::assemble::run(args, &cli.global, out),
+        Command::Bench(args) => cmd::bench::run(args, out),
+        Command::Calibrate(args) => cmd::calibrate::run(args, out),
+        Command::Diff(args) => cmd::diff::run(args, out),
+        Command::Disassemble(args) => cmd::disassemble::run(args, &cli.global, out),
+        Command::Eval(args) => cmd::eval::run(args, out),
+        Command::Inspect(args) => cmd::inspect::run(args, out),
+        Command::Masks(args) => cmd::masks::run(args, out),
+        Command::Profile(args) => cmd::profile::run(args, out),
+        Command::Verify(args) => return cmd::verify::run(args, &cli.global, out),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,149 @@
+//! Results go to stdout, talk to stderr.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::args::Global;
+
+/// Where words go.
+pub(crate) struct Out {
+    json: bool,
+    quiet: bool,
+    verbose: u8,
+}
+
+impl Out {
+    pub(crate) fn new(global: &Global) -> Self {
+        Self { json: global.json, quiet: global.quiet, verbose: global.verbose }
+    }
+
+    /// Whether progress and notes are wanted.
+    pub(crate) fn talks(&self) -> bool {
+        !self.quiet
+    }
+
+    /// Prints a result: as JSON if asked for, else as text.
+    pub(crate) fn result(
+        &self,
+        value: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
+        let mut words = if self.json { serde_json::to_string_pretty(value)? } else { text() };
+        if !words.ends_with('\n') {
+            words.push('\n');
+        }
+        match io::stdout().write_all(words.as_bytes()) {
+            // Whoever reads may stop early, as head does.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    /// Says something on stderr unless told to be quiet.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+
+    /// Says something on stderr if told to be verbose.
+    pub(crate) fn detail(&self, text: &str) {
+        if self.verbose > 0 {
+            self.note(text);
+        }
+    }
+
+    /// Says what went wrong.
+    pub(crate) fn error(&self, error: &anyhow::Error) {
+        let mut words = format!("error: {error}");
+        for cause in error.chain().skip(1) {
+            // Some errors already hold their cause's words.
+            if !words.contains(&cause.to_string()) {
+                words.push_str(&format!("\n  because: {cause}"));
+            }
+        }
+        let _ = writeln!(io::stderr(), "{words}");
+    }
+}
+
+/// Whether stderr is someone's screen.
+pub(crate) fn on_screen() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Columns that line up: the first to the left, the rest to the right.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let pad = " ".repeat(widths[column] - cell.chars().count());
+            let gap = if column == 0 { "" } else { "  " };
+            match column {
+                0 => line.push_str(&format!("{cell}{pad}")),
+                _ => line.push_str(&format!("{gap}{pad}{cell}")),
+            }
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// A row of cells.
+pub(crate) fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
+/// 1234567 as 1,234,567.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (k, digit) in digits.chars().enumerate() {
+        if k > 0 && (digits.len() - k).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// 0.12345 as 12.35.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.2}", share * 100.0)
+}
+
+/// How much smaller: "269,034 -> 161,540 (60.0 %)".
+pub(crate) fn shrunk(before: u64, after: u64) -> String {
+    let share = 100.0 * after as f64 / before.max(1) as f64;
+    format!("{} -> {} ({share:.1} %)", thousands(before), thousands(after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(thousands(12), "12");
+        assert_eq!(percent(0.98765), "98.77");
+        assert_eq!(shrunk(2000, 500), "2,000 -> 500 (25.0 %)");
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [row(["layer", "in"]), row(["conv1", "3"]), row(["c", "128"])];
+        assert_eq!(table(&rows), "layer   in\nconv1    3\nc      128\n");
+    }
+}

@@ -1,0 +1,186 @@
+//! Constants and inputs that are not what they say.
+
+use super::*;
+
+/// A model that adds the constant to its input.
+fn adds(constant: Tensor) -> Model {
+    model(vec![node("Add", "x w", "y", &[])], vec![constant])
+}
+
+/// A model whose input is described otherwise.
+fn fed(input: ValueInfo) -> Model {
+    changed(model(vec![node("Relu", "x", "y", &[])], vec![]), |graph| graph.input = vec![input])
+}
+
+fn retyped(elem_type: i32) -> ValueInfo {
+    let tensor_type = Some(TensorType { elem_type, shape: None });
+    ValueInfo { name: "x".to_owned(), r#type: Some(Type { tensor_type }) }
+}
+
+#[test]
+fn a_constant_given_twice() {
+    let twice = changed(adds(halves("w", &[1])), |g| g.initializer.push(halves("w", &[4])));
+    refused(&twice, &["1 problem in", "`w`: the name is used twice"]);
+}
+
+#[test]
+fn names_that_are_missing_or_taken() {
+    let nameless = changed(adds(halves("w", &[1])), |g| g.initializer.push(halves("", &[4])));
+    refused(&nameless, &["``: an input or constant has no name"]);
+    let twice = changed(adds(halves("w", &[1])), |g| g.input.push(value("x", &[2])));
+    refused(&twice, &["`x`: the name is used twice"]);
+}
+
+#[test]
+fn a_constant_may_also_be_listed_as_input() {
+    survives(&changed(adds(halves("w", &[1])), |graph| graph.input.push(value("w", &[]))));
+}
+
+#[test]
+fn extents_that_are_negative_or_overflow() {
+    let shaped = |dims: &[i64]| adds(Tensor { dims: dims.to_vec(), ..halves("w", &[1]) });
+    refused(&shaped(&[-1]), &["`w`: shape [-1] holds a negative extent"]);
+    refused(&shaped(&[i64::MIN, 2]), &["`w`: shape [-9223372036854775808, 2] holds a negative"]);
+    refused(
+        &shaped(&[1 << 40, 1 << 40]),
+        &["`w`: shape [1099511627776, 1099511627776] is too large"],
+    );
+    refused(&shaped(&[1 << 62]), &["`w`: shape [4611686018427387904] needs 4611686018427387904"]);
+    refused(&shaped(&[i64::MAX]), &["needs 9223372036854775807 numbers of 4 bytes each, found 4"]);
+}
+
+#[test]
+fn shapes_with_a_hidden_overflow() {
+    let hidden =
+        Tensor { dims: vec![0, 1 << 40, 1 << 40], raw_data: Some(vec![]), ..halves("w", &[0]) };
+    refused(&adds(hidden), &["`w`: shape [1, 1099511627776, 1099511627776] holds more than"]);
+    let deep = Tensor { dims: vec![1; 1000], ..halves("w", &[1]) };
+    refused(&adds(deep), &["`w`: it has 1000 axes, at most 16 may be"]);
+}
+
+#[test]
+fn data_that_is_too_short_or_too_long() {
+    let raw = |len: usize| adds(Tensor { raw_data: Some(vec![0; len]), ..halves("w", &[2, 4, 4]) });
+    for len in [4, 127, 129, 1000] {
+        let found = format!("shape [2, 4, 4] needs 32 numbers of 4 bytes each, found {len} bytes");
+        refused(&raw(len), &["`w`: ", &found]);
+    }
+    refused(&raw(0), &["`w`: shape [2, 4, 4] needs 32 numbers, found 0"]);
+    let listed = Tensor { raw_data: None, float_data: vec![1.0; 3], ..halves("w", &[4]) };
+    refused(&adds(listed), &["`w`: shape [4] needs 4 numbers, found 3"]);
+}
+
+#[test]
+fn data_types_without_numbers() {
+    let typed = |data_type| adds(Tensor { data_type, ..halves("w", &[1]) });
+    for data_type in [0, 8, 14, 15, 17, 99, -1] {
+        refused(&typed(data_type), &[&format!("`w`: data type {data_type} is not supported")]);
+    }
+}
+
+#[test]
+fn whole_numbers_where_real_ones_are_needed() {
+    refused(&adds(list("w", &[1])), &["node `Add of y` (Add): an operand holds whole numbers"]);
+    let weights = Tensor { dims: vec![1, 2, 1, 1], ..list("w", &[1, 2]) };
+    refused_node("Conv", "x w", &[], &[weights], &["an operand holds whole numbers"]);
+}
+
+#[test]
+fn an_empty_image_of_whole_numbers() {
+    let nothing = Tensor { dims: vec![1, 2, 0, 4], ..list("w", &[]) };
+    let attrs = [("kernel_shape", ints(&[2, 2])), ("auto_pad", text("SAME_UPPER"))];
+    let says = ["operand 0 has shape [1, 2, 0, 4], expected 4 axes"];
+    refused_node("MaxPool", "w", &attrs, &[nothing], &says);
+}
+
+#[test]
+fn nan_and_infinite_weights() {
+    for strange in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut weights = halves("w", &[4]);
+        weights.raw_data = Some([0.5, strange, 0.5, strange].map(f32::to_le_bytes).concat());
+        refused(&adds(weights), &["`w`: it holds 2 NaN or infinite numbers"]);
+    }
+    let single = |x: f32| Tensor { raw_data: Some(x.to_le_bytes().to_vec()), ..halves("w", &[]) };
+    refused(&adds(single(f32::NAN)), &["`w`: it holds 1 NaN or infinite numbers"]);
+    survives(&adds(single(f32::INFINITY)));
+}
+
+#[test]
+fn nan_in_a_constant_node_or_out_of_folding() {
+    let nan = Tensor { raw_data: Some(f32::NAN.to_le_bytes().to_vec()), ..halves("", &[1]) };
+    let says = ["node `Constant of y` (Constant): it holds 1 NaN or infinite numbers"];
+    refused_node("Constant", "", &[("value", array(nan))], &[], &says);
+    let nodes = vec![
+        node("Sub", "w w", "zeros", &[]),
+        node("Div", "zeros zeros", "nans", &[]),
+        node("Add", "x nans", "y", &[]),
+    ];
+    let says = ["node `Add of y` (Add): `nans`: it holds 4 NaN or infinite numbers"];
+    refused(&model(nodes, vec![halves("w", &[4])]), &says);
+}
+
+#[test]
+fn inputs_of_other_types() {
+    refused(&fed(retyped(10)), &["`x`: the input has data type 10, expected 1 (float32)"]);
+    refused(&fed(retyped(7)), &["`x`: the input has data type 7, expected 1 (float32)"]);
+    let untyped = ValueInfo { name: "x".to_owned(), r#type: None };
+    refused(&fed(untyped), &["`x`: the input has data type 0, expected 1 (float32)"]);
+}
+
+#[test]
+fn inputs_of_other_shapes() {
+    refused(&fed(retyped(1)), &["1 problem in", "`x`: the input has no shape"]);
+    let mut scalar = retyped(1);
+    scalar.r#type.as_mut().and_then(|t| t.tensor_type.as_mut()).expect("a type").shape =
+        Some(TensorShape { dim: vec![] });
+    refused(&fed(scalar), &["`x`: the input is a scalar"]);
+    refused(&fed(value("x", &[2, 0, 4])), &["`x`: the input's extent on axis 2 is open"]);
+    refused(
+        &fed(value("x", &[2, -1, 4])),
+        &["`x`: the input's extent on axis 2 is open", "--size"],
+    );
+    let says = ["`x`: the input's extent on axis 1 is 4611686018427387904, at most 1048576"];
+    refused(&fed(value("x", &[1 << 62])), &says);
+    let says = ["`x`: shape [n, 1048576, 1048576] holds more than 268435456 elements per sample"];
+    refused(&fed(value("x", &[1 << 20, 1 << 20])), &says);
+    refused(&fed(value("x", &[1; 40])), &["`x`: it has 41 axes, at most 16 may be"]);
+}
+
+#[test]
+fn an_open_height_can_be_stated_but_not_absurdly() {
+    let bytes = fed(value("x", &[3, 0, 0])).encode_to_vec();
+    let sized = |size| decode(&bytes, None, &ReadOptions { size: Some(size) });
+    assert!(sized([8, 9]).expect("it loads").to_string().contains("input x [n, 3, 8, 9]"));
+    let said = sized([0, 9]).expect_err("no height").to_string();
+    assert!(said.contains("`x`: shape [n, 3, 0, 9] holds no elements"), "{said}");
+    let said = sized([usize::MAX, 9]).expect_err("too high").to_string();
+    assert!(said.contains("axis 2 is 18446744073709551615, at most 1048576"), "{said}");
+}
+
+#[test]
+fn sparse_constants() {
+    let sparse = changed(adds(halves("w", &[1])), |g| g.sparse_initializer.push(Opaque {}));
+    refused(&sparse, &["`liar`: sparse constants are not supported"]);
+}
+
+#[test]
+fn every_number_format_is_read() {
+    let formats: [(i32, &[u8]); 4] = [
+        (1, &[0, 0, 0, 0x3f]),
+        (10, &[0, 0x38]),
+        (16, &[0, 0x3f]),
+        (11, &[0, 0, 0, 0, 0, 0, 0xe0, 0x3f]),
+    ];
+    for (data_type, bytes) in formats {
+        let graph = survives(&adds(Tensor {
+            data_type,
+            raw_data: Some(bytes.repeat(4)),
+            ..halves("w", &[4])
+        }));
+        let id = graph.find_value("w").expect("it is there");
+        assert_eq!(
+            graph.value(id).constant.as_ref().map(|c| c.data().to_vec()),
+            Some(vec![0.5; 4])
+        );
+    }
+}
