@@ -27,8 +27,8 @@ pub fn kept_map(channels: &Channels, layers: &[LayerInfo], keep: &Keep) -> KeptM
         .collect()
 }
 
-/// For every label, whether `map` asks for it. Labels at no layer of the map are kept: who names
-/// one layer means to cut that one.
+/// For every label, whether `map` asks for its group. Groups at no layer of the map are kept: who
+/// names one layer means to cut that one.
 ///
 /// # Errors
 /// Every layer that does not exist and every channel out of range.
@@ -38,7 +38,6 @@ pub fn wanted_labels(
     layers: &[LayerInfo],
     map: &KeptMap,
 ) -> Result<Vec<bool>, Error> {
-    let mut wanted = vec![true; channels.len()];
     let mut problems = Vec::new();
     let mut listed: Vec<(&[Label], &[usize])> = Vec::new();
     for (name, kept) in map {
@@ -69,12 +68,15 @@ pub fn wanted_labels(
             problems.join("; ")
         )));
     }
-    for (labels, _) in &listed {
-        labels.iter().for_each(|&label| wanted[label as usize] = false);
-    }
+    let mut asked: BTreeMap<Label, bool> = BTreeMap::new();
     for (labels, indices) in &listed {
-        indices.iter().for_each(|&index| wanted[labels[index] as usize] = true);
+        for (index, &label) in labels.iter().enumerate() {
+            *asked.entry(channels.group(label)).or_default() |= indices.contains(&index);
+        }
     }
+    let wanted = (0..channels.len() as Label)
+        .map(|label| asked.get(&channels.group(label)).copied().unwrap_or(true))
+        .collect();
     Ok(wanted)
 }
 

@@ -23,6 +23,7 @@ mod profile;
 mod progress;
 mod random;
 mod refit;
+mod report;
 mod select;
 mod source;
 mod stages;
@@ -52,7 +53,8 @@ pub use profile::{
 pub use progress::{Progress, Silent};
 pub use random::{random_weights, uniform};
 pub use refit::{RefitOptions, image_limit, refit};
+pub use report::{Page, Picture, png};
 pub use select::{ClassSamples, Sample, Sampling, margin, select, top_class};
-pub use source::{Source, random_images};
+pub use source::{Numbered, Source, random_images};
 pub use store::{load_profile, save_masks, save_profile};
 pub use verify::{Verification, part_images, recut, verify, verify_assembled};

@@ -36,6 +36,11 @@ pub(crate) fn build(builder: &mut Builder, assembly: &Assembly<'_>) -> Result<Ve
     Ok(vec![flat(padder.builder, parts[0].graph, name)])
 }
 
+/// The name in the joint network of what the parts call `name`.
+fn joint_name(name: &str) -> String {
+    format!("joint/{name}")
+}
+
 fn refuse(why: &str) -> Error {
     Error::Options(format!(
         "the padded layout cannot hold these parts: {why}; use --layout branches"
@@ -176,9 +181,10 @@ impl Padder<'_, '_> {
             let joint = self.joint(id, slot, layered, &arranged[0], beside.inputs.first());
             *name = joint.map_err(|why| at(&why))?;
         }
+        let graph = self.parts[0].graph;
         let results: Vec<String> =
-            node.outputs.iter().map(|&v| self.parts[0].graph.value(v).name.clone()).collect();
-        place_node(self.builder, &node.name, op.as_ref(), &names, &results);
+            node.outputs.iter().map(|&v| joint_name(&graph.value(v).name)).collect();
+        place_node(self.builder, &joint_name(&node.name), op.as_ref(), &names, &results);
         for ((&output, name), arranged) in node.outputs.iter().zip(results).zip(arranged) {
             self.known[output.index()] = Some((name, arranged));
         }
@@ -205,7 +211,8 @@ impl Padder<'_, '_> {
             (false, _) => joint_constant(self.parts, id, slot, &constants, output)?,
         };
         let node = self.parts[0].graph.node(id);
-        let name = format!("{}.{slot}", self.parts[0].graph.value(node.outputs[0]).name);
+        let output = &self.parts[0].graph.value(node.outputs[0]).name;
+        let name = joint_name(&format!("{output}.{slot}"));
         self.builder.constant(&name, Literal::Floats(joint));
         Ok(Some(name))
     }

@@ -6,7 +6,29 @@ use brickwork_tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::card::Origin;
 use crate::error::Error;
+
+/// Class names of a model, and their numbers in the data set it was trained on.
+#[derive(Clone, Debug)]
+pub struct Numbered {
+    /// The names.
+    pub names: Vec<String>,
+    /// For every name, its number.
+    pub numbers: Vec<usize>,
+    /// How many classes are numbered.
+    pub of: usize,
+}
+
+impl Numbered {
+    /// The classes `names` of a component cut from `origin`, or of a whole model.
+    pub fn new(names: Vec<String>, origin: Option<&Origin>) -> Self {
+        match origin.filter(|origin| origin.classes.len() == names.len()) {
+            Some(origin) => Self { names, numbers: origin.classes.clone(), of: origin.of },
+            None => Self { numbers: (0..names.len()).collect(), of: names.len(), names },
+        }
+    }
+}
 
 /// A data set for a model.
 #[derive(Clone)]
@@ -20,15 +42,20 @@ pub struct Source {
 }
 
 impl Source {
-    /// Maps the classes of `dataset` to those called `names`: by name, ignoring case and
-    /// punctuation; by index if the data has no names of its own and `names` are the model's own
-    /// `whole` list rather than a part of one.
+    /// Maps the classes of `dataset` to those of a model: by name, ignoring case and punctuation; or
+    /// by number, if the data has no names of its own and as many classes as the model or its
+    /// source.
     ///
     /// # Errors
     /// If no class of the data is one of the model's.
-    pub fn new(name: impl Into<String>, dataset: Dataset, names: &[String]) -> Result<Self, Error> {
+    pub fn new(
+        name: impl Into<String>,
+        dataset: Dataset,
+        classes: &Numbered,
+    ) -> Result<Self, Error> {
         let name = name.into();
-        let class_of = match_classes(dataset.classes(), names);
+        let names = &classes.names;
+        let class_of = match_classes(dataset.classes(), classes);
         if class_of.iter().all(Option::is_none) {
             return Err(Error::Classes(format!(
                 "data `{name}` has none of the model's classes: it has {}, the model has {}; name the \
@@ -152,17 +179,18 @@ fn are_numbers(names: &[String]) -> bool {
     names.iter().enumerate().all(|(k, name)| *name == k.to_string())
 }
 
-fn match_classes(data: &[String], model: &[String]) -> Vec<Option<usize>> {
+fn match_classes(data: &[String], model: &Numbered) -> Vec<Option<usize>> {
+    let names = &model.names;
     let by_name: Vec<Option<usize>> = data
         .iter()
         .map(|name| {
-            let exact = model.iter().position(|other| other == name);
-            exact.or_else(|| model.iter().position(|other| plain(other) == plain(name)))
+            let exact = names.iter().position(|other| other == name);
+            exact.or_else(|| names.iter().position(|other| plain(other) == plain(name)))
         })
         .collect();
-    let unnamed = are_numbers(data) != are_numbers(model) && data.len() == model.len();
-    if unnamed && by_name.iter().all(Option::is_none) {
-        return (0..data.len()).map(Some).collect();
+    let unnamed = are_numbers(data) || are_numbers(names);
+    if unnamed && data.len() == model.of && by_name.iter().all(Option::is_none) {
+        return (0..data.len()).map(|k| model.numbers.iter().position(|&n| n == k)).collect();
     }
     by_name
 }
@@ -179,19 +207,25 @@ mod tests {
         list.iter().map(|&name| name.to_owned()).collect()
     }
 
-    #[test]
-    fn names_match_loosely() {
-        let data = names(&["Ankle boot", "T-shirt/top", "Bag"]);
-        let model = names(&["bag", "ankle-boot"]);
-        assert_eq!(match_classes(&data, &model), [Some(1), None, Some(0)]);
+    fn whole(list: &[&str]) -> Numbered {
+        Numbered::new(names(list), None)
     }
 
     #[test]
-    fn numbers_stand_for_named_classes_of_the_same_count() {
+    fn names_match_loosely() {
+        let data = names(&["Ankle boot", "T-shirt/top", "Bag"]);
+        assert_eq!(match_classes(&data, &whole(&["bag", "ankle-boot"])), [Some(1), None, Some(0)]);
+    }
+
+    #[test]
+    fn numbers_stand_for_named_classes() {
         let data = names(&["0", "1", "2"]);
-        assert_eq!(match_classes(&data, &names(&["a", "b", "c"])), [Some(0), Some(1), Some(2)]);
-        assert_eq!(match_classes(&data, &names(&["a", "b"])), [None, None, None]);
+        assert_eq!(match_classes(&data, &whole(&["a", "b", "c"])), [Some(0), Some(1), Some(2)]);
+        assert_eq!(match_classes(&data, &whole(&["a", "b"])), [None, None, None]);
+        let part = Numbered { names: names(&["c", "a"]), numbers: vec![2, 0], of: 3 };
+        assert_eq!(match_classes(&data, &part), [Some(1), None, Some(0)]);
         // A component for digits 1 and 2 is matched by name.
-        assert_eq!(match_classes(&data, &names(&["1", "2"])), [None, Some(0), Some(1)]);
+        let digits = Numbered { names: names(&["1", "2"]), numbers: vec![1, 2], of: 3 };
+        assert_eq!(match_classes(&data, &digits), [None, Some(0), Some(1)]);
     }
 }

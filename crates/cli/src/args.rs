@@ -45,6 +45,7 @@ fn parse_threads(text: &str) -> Result<usize, String> {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Demo(DemoArgs),
     Inspect(InspectArgs),
     Profile(ProfileArgs),
     Disassemble(Box<DisassembleArgs>),
@@ -108,6 +109,15 @@ pub(crate) struct InputArgs {
     /// Names of the model's classes, in order: a,b,c or @FILE with one a line
     #[arg(long, value_name = "NAMES")]
     pub(crate) class_names: Option<String>,
+}
+
+/// The whole job on embedded models and images: no download, under a minute
+#[derive(Args)]
+#[command(after_help = "Example:\n  brickwork demo --out my-demo")]
+pub(crate) struct DemoArgs {
+    /// Where to put models, data and the page to look at
+    #[arg(long, value_name = "DIR", default_value = "brickwork-demo")]
+    pub(crate) out: PathBuf,
 }
 
 /// Layers, shapes, sizes, costs and channel groups of a model

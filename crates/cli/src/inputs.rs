@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use brickwork::{Card, Classifier, Source};
+use brickwork::{Card, Classifier, Numbered, Source};
 use brickwork_data::{ChannelOrder, DataError, Dataset, Fit, Preprocess, Split};
 use brickwork_formats::onnx::ReadOptions;
 
@@ -149,16 +149,17 @@ fn source(
     part: Option<&str>,
     dataset: Dataset,
 ) -> anyhow::Result<Source> {
-    let names = model.class_names();
     let Some(part) = part.filter(|_| !model.card.parts.is_empty()) else {
-        return Ok(Source::new(label, dataset, &names)?);
+        let classes = Numbered::new(model.class_names(), model.card.origin.as_ref());
+        return Ok(Source::new(label, dataset, &classes)?);
     };
     let parts = &model.card.parts;
     let Some(note) = parts.iter().find(|note| note.name == part) else {
         let known: Vec<&str> = parts.iter().map(|note| note.name.as_str()).collect();
         bail!("--data {part}=...: the model has no part `{part}`, only {}", known.join(", "));
     };
-    let mut source = Source::new(label, dataset, &note.classes)?;
+    let classes = Numbered::new(note.classes.clone(), note.origin.as_ref());
+    let mut source = Source::new(label, dataset, &classes)?;
     for class in &mut source.class_of {
         *class = class.map(|k| note.logits[k]);
     }

@@ -33,12 +33,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// Runs one command.
 fn run(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Annotate(args) => cmd::annotate::run(args, out),
         Command::Assemble(args) => cmd::assemble::run(args, &cli.global, out),
         Command::Bench(args) => cmd::bench::run(args, out),
         Command::Calibrate(args) => cmd::calibrate::run(args, out),
+        Command::Demo(args) => cmd::demo::run(args, &cli.global, out),
         Command::Diff(args) => cmd::diff::run(args, out),
         Command::Disassemble(args) => cmd::disassemble::run(args, &cli.global, out),
         Command::Eval(args) => cmd::eval::run(args, out),

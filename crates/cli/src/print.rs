@@ -1,8 +1,10 @@
 //! Results go to stdout, talk to stderr.
 
+use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::args::Global;
 
@@ -11,11 +13,25 @@ pub(crate) struct Out {
     json: bool,
     quiet: bool,
     verbose: u8,
+    /// Where results are collected instead of printed.
+    collected: Option<RefCell<Vec<Value>>>,
 }
 
 impl Out {
     pub(crate) fn new(global: &Global) -> Self {
-        Self { json: global.json, quiet: global.quiet, verbose: global.verbose }
+        Self { json: global.json, quiet: global.quiet, verbose: global.verbose, collected: None }
+    }
+
+    /// The same, but results as JSON are also kept; see [`taken`](Self::taken). They are still
+    /// printed as text, unless JSON is wanted, which then is up to the caller.
+    pub(crate) fn collecting(&self) -> Self {
+        let collected = Some(RefCell::default());
+        Self { json: self.json, quiet: true, verbose: 0, collected }
+    }
+
+    /// The results kept since the last call.
+    pub(crate) fn taken(&self) -> Vec<Value> {
+        self.collected.as_ref().map(RefCell::take).unwrap_or_default()
     }
 
     /// Whether progress and notes are wanted.
@@ -29,10 +45,21 @@ impl Out {
         value: &impl Serialize,
         text: impl FnOnce() -> String,
     ) -> anyhow::Result<()> {
+        if let Some(collected) = &self.collected {
+            collected.borrow_mut().push(serde_json::to_value(value)?);
+            if self.json {
+                return Ok(());
+            }
+        }
         let mut words = if self.json { serde_json::to_string_pretty(value)? } else { text() };
         if !words.ends_with('\n') {
             words.push('\n');
         }
+        self.result_text(&words)
+    }
+
+    /// Prints to stdout.
+    pub(crate) fn result_text(&self, words: &str) -> anyhow::Result<()> {
         match io::stdout().write_all(words.as_bytes()) {
             // Whoever reads may stop early, as head does.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

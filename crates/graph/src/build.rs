@@ -12,7 +12,7 @@ use crate::check::{check, sound_shapes};
 use crate::fold;
 use crate::graph::{Graph, Node, Value, ValueId};
 use crate::lower::{Seen, operands};
-use crate::op::{Op, OpError};
+use crate::op::{Op, OpError, Operands};
 use crate::ops;
 use crate::read::{Form, Known, Operand, Read, Reading, Source, few_ints, within};
 use crate::shape::{Int, Shape};
@@ -307,23 +307,13 @@ impl Builder {
             )));
         }
         if let Some(Operand::Ints(data)) = found.first() {
-            few_ints(results[0].sample_volume())?;
-            let moved = op.moves(&facts).ok_or_else(|| {
-                OpError::new("it works on whole numbers, which only shape arithmetic may")
-            })?;
-            let shape = results[0].extents().ok_or_else(|| OpError::new("its shape is open"))?;
-            let data = moved.iter().map(|&from| data.data()[from]).collect();
-            let known = Known::Ints(Arc::new(Nd::new(shape, data)));
+            let known = Known::Ints(Arc::new(moved_ints(op.as_ref(), &facts, data, &results[0])?));
             self.spend(known.cost())?;
             self.know(&form.outputs[0], known);
             return Ok(());
         }
-        if facts
-            .constants
-            .iter()
-            .zip(&facts.shapes)
-            .all(|(data, shape)| data.is_some() || shape.is_none())
-        {
+        let mut seen = facts.constants.iter().zip(&facts.shapes);
+        if seen.all(|(data, shape)| data.is_some() || shape.is_none()) {
             self.spend(fold::cost(op.as_ref(), &facts, &results))?;
             let folded = fold::evaluate(op.as_ref(), &facts, &results)?;
             for (name, tensor) in form.outputs.iter().zip(folded) {
@@ -332,6 +322,18 @@ impl Builder {
             return Ok(());
         }
         results.iter().try_for_each(Shape::follows_batch)?;
+        self.put(form, found, op, sources, results)
+    }
+
+    /// Adds a node to the graph, with results of these shapes.
+    fn put(
+        &mut self,
+        form: &Form,
+        found: &[Operand],
+        op: Arc<dyn Op>,
+        sources: &[Source],
+        results: Vec<Shape>,
+    ) -> Result<(), OpError> {
         let inputs = sources.iter().enumerate().map(|(slot, source)| match source {
             Source::Absent => Ok(None),
             Source::Constant(data) => {
@@ -458,6 +460,21 @@ impl Builder {
         check(&graph)?;
         Ok(graph)
     }
+}
+
+/// What an operator that moves elements makes of whole numbers.
+fn moved_ints(
+    op: &dyn Op,
+    facts: &Operands<'_>,
+    data: &Nd<Int>,
+    result: &Shape,
+) -> Result<Nd<Int>, OpError> {
+    few_ints(result.sample_volume())?;
+    let moved = op.moves(facts).ok_or_else(|| {
+        OpError::new("it works on whole numbers, which only shape arithmetic may")
+    })?;
+    let shape = result.extents().ok_or_else(|| OpError::new("its shape is open"))?;
+    Ok(Nd::new(shape, moved.iter().map(|&from| data.data()[from]).collect()))
 }
 
 /// Refuses arrays beyond the limits. Empty ones are fine: they stand for missing operands.

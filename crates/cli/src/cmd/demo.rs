@@ -1,0 +1,303 @@
+//! `brickwork demo`: the commands a user would give, on embedded models and images.
+
+use std::path::Path;
+
+use anyhow::Context;
+use brickwork::{Classifier, Numbered, Page, Picture, Source, layers, png, top_class};
+use brickwork_data::{Dataset, Split};
+use brickwork_formats::write_atomically;
+use clap::Parser;
+use serde_json::{Value, json};
+
+use crate::args::{Cli, DemoArgs, Global};
+use crate::inputs;
+use crate::print::{Out, percent, thousands};
+
+macro_rules! assets {
+    ($($from:literal => $to:literal),* $(,)?) => {
+        &[$(($to, include_bytes!(concat!("../../assets/", $from)))),*]
+    };
+}
+
+/// Embedded files and where they go.
+const ASSETS: &[(&str, &[u8])] = assets! {
+    "digits.onnx" => "digits.onnx",
+    "garments.onnx" => "garments.onnx",
+    "digits-train-images-idx3-ubyte.gz" => "data/digits/train-images-idx3-ubyte.gz",
+    "digits-train-labels-idx1-ubyte.gz" => "data/digits/train-labels-idx1-ubyte.gz",
+    "digits-t10k-images-idx3-ubyte.gz" => "data/digits/t10k-images-idx3-ubyte.gz",
+    "digits-t10k-labels-idx1-ubyte.gz" => "data/digits/t10k-labels-idx1-ubyte.gz",
+    "garments-train-images-idx3-ubyte.gz" => "data/garments/train-images-idx3-ubyte.gz",
+    "garments-train-labels-idx1-ubyte.gz" => "data/garments/train-labels-idx1-ubyte.gz",
+    "garments-t10k-images-idx3-ubyte.gz" => "data/garments/t10k-images-idx3-ubyte.gz",
+    "garments-t10k-labels-idx1-ubyte.gz" => "data/garments/t10k-labels-idx1-ubyte.gz",
+    "README.md" => "data/LICENCES.md",
+};
+
+/// The components: name, source, classes.
+const BRICKS: [(&str, &str, &str); 3] = [
+    ("low", "digits", "0-4"),
+    ("shoes", "garments", "sandal,sneaker,ankle-boot"),
+    ("clothes", "garments", "trouser,dress,coat"),
+];
+
+pub(crate) fn run(args: &DemoArgs, global: &Global, out: &Out) -> anyhow::Result<()> {
+    let folder = &args.out;
+    for (name, bytes) in ASSETS {
+        let path = folder.join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)
+                .with_context(|| format!("cannot make {}", parent.display()))?;
+        }
+        write_atomically(&path, bytes)?;
+    }
+    let told = out.collecting();
+    let mut demo = Demo { folder, global, out: &told, steps: Vec::new() };
+    demo.say("Two classifiers of different architecture, trained on different data: which channels\ndecide which class?");
+    for source in ["digits", "garments"] {
+        demo.step(&[
+            "profile",
+            &format!("{source}.onnx"),
+            "--data",
+            &format!("data/{source}"),
+            "-o",
+            &format!("{source}.profile.safetensors"),
+        ])?;
+    }
+    demo.say(
+        "Cut three components out of them, each for a few classes, and refit them in closed form.",
+    );
+    for (name, source, classes) in BRICKS {
+        demo.disassemble(name, source, classes)?;
+    }
+    demo.say("Join the three into one new classifier. No training.");
+    demo.step(&["assemble", "low.onnx", "shoes.onnx", "clothes.onnx", "-o", "joined.onnx"])?;
+    let data = [
+        "--data",
+        "low=data/digits",
+        "--data",
+        "shoes=data/garments",
+        "--data",
+        "clothes=data/garments",
+    ];
+    demo.step(&[&["eval", "joined.onnx"][..], &data].concat())?;
+    demo.say("Its parts were trained apart, so their scores are not comparable yet. Calibrate on training\nimages, then measure again on test images that nothing has seen.");
+    demo.step(&[&["calibrate", "joined.onnx", "-o", "ready.onnx"][..], &data].concat())?;
+    demo.step(&[&["eval", "ready.onnx"][..], &data].concat())?;
+    demo.say("Was the function kept? Compare a component with its masked source, the joint model with its\nparts.");
+    demo.step(&["verify", "garments.onnx", "shoes.onnx"])?;
+    demo.step(&["verify", "low.onnx", "shoes.onnx", "clothes.onnx", "ready.onnx"])?;
+    let steps = demo.steps;
+    let page = folder.join("index.html");
+    write_atomically(&page, page_of(folder, &steps)?.as_bytes())?;
+    let result = json!({ "out": folder, "page": page, "steps": steps });
+    out.result(&result, || {
+        format!(
+            "Everything is in {0}/. Look at {0}/index.html, open the .onnx files in Netron, run them in\n\
+             onnxruntime. Then try:\n\n  brickwork inspect {0}/garments.onnx\n  brickwork diff {0}/garments.onnx \
+             {0}/shoes.onnx\n  brickwork disassemble {0}/digits.onnx --profile {0}/digits.profile.safetensors \\\n      \
+             --classes 7 --data {0}/data/digits -o seven.onnx\n  brickwork eval seven.onnx --data \
+             {0}/data/digits --source {0}/digits.onnx",
+            folder.display()
+        )
+    })
+}
+
+struct Demo<'a> {
+    folder: &'a Path,
+    global: &'a Global,
+    out: &'a Out,
+    steps: Vec<Value>,
+}
+
+impl Demo<'_> {
+    fn say(&self, text: &str) {
+        if !self.global.json && !self.global.quiet {
+            let _ = self.out.result_text(&format!("\n{text}\n"));
+        }
+    }
+
+    fn disassemble(&mut self, name: &str, source: &str, classes: &str) -> anyhow::Result<()> {
+        let (model, output) = (format!("{source}.onnx"), format!("{name}.onnx"));
+        let (profile, data) = (format!("{source}.profile.safetensors"), format!("data/{source}"));
+        self.step(&[
+            "disassemble",
+            &model,
+            "--profile",
+            &profile,
+            "--classes",
+            classes,
+            "--data",
+            &data,
+            "-o",
+            &output,
+        ])?;
+        self.step(&["eval", &output, "--data", &data, "--source", &model])
+    }
+
+    /// Runs one command as if it had been typed, in the demo's folder.
+    fn step(&mut self, words: &[&str]) -> anyhow::Result<()> {
+        if !self.global.json && !self.global.quiet {
+            self.out.result_text(&format!("\n$ brickwork {}\n", words.join(" ")))?;
+        }
+        let line = std::iter::once("brickwork".to_owned())
+            .chain(words.iter().map(|word| self.placed(word)));
+        let cli = Cli::try_parse_from(line)?;
+        crate::run(&cli, self.out)?;
+        for result in self.out.taken() {
+            self.steps.push(json!({ "command": words.join(" "), "result": result }));
+        }
+        Ok(())
+    }
+
+    /// Paths as seen from outside the demo's folder.
+    fn placed(&self, word: &str) -> String {
+        let here = |path: &str| self.folder.join(path).display().to_string();
+        match word.split_once('=') {
+            Some((name, path)) => format!("{name}={}", here(path)),
+            None if word.ends_with(".onnx")
+                || word.ends_with(".safetensors")
+                || word.starts_with("data/") =>
+            {
+                here(word)
+            }
+            None => word.to_owned(),
+        }
+    }
+}
+
+fn result_of<'a>(steps: &'a [Value], command: &str) -> &'a Value {
+    let found =
+        steps.iter().find(|step| step["command"].as_str().is_some_and(|c| c.starts_with(command)));
+    found.map_or(&Value::Null, |step| &step["result"])
+}
+
+fn share(value: &Value) -> String {
+    value.as_f64().map_or("-".to_owned(), percent)
+}
+
+fn page_of(folder: &Path, steps: &[Value]) -> anyhow::Result<String> {
+    let mut page = Page::new("Brickwork: a classifier made of three pieces");
+    page.text(
+        "Two trained classifiers, one of handwritten digits and one of garments, were taken apart; three pieces \
+         were joined into one new classifier. Nothing was trained: pieces were chosen by what each channel \
+         contributes to each class, refitted in closed form, and their scores made comparable on training images. \
+         All figures are from test images that none of this has seen.",
+    );
+    page.heading("The pieces");
+    page.table(&brick_rows(steps));
+    page.heading("The joint classifier");
+    page.table(&joint_rows(steps));
+    page.heading("What it says");
+    page.pictures(&pictures(folder)?);
+    for (name, source, _) in BRICKS {
+        let model = inputs::load_plain(&folder.join(format!("{source}.onnx")))?;
+        let widths: Vec<(String, usize)> = layers(&model.graph)
+            .into_iter()
+            .map(|layer| (layer.name, layer.weighted.outputs))
+            .collect();
+        let brick = inputs::load_plain(&folder.join(format!("{name}.onnx")))?;
+        page.heading(&format!("Channels kept: {name}, cut from {source}"));
+        if let Some(origin) = &brick.card.origin {
+            page.kept(&origin.kept, &widths);
+        }
+    }
+    Ok(page.to_html())
+}
+
+fn brick_rows(steps: &[Value]) -> Vec<Vec<String>> {
+    let head = [
+        "piece",
+        "classes",
+        "parameters",
+        "MACs",
+        "source, same classes, %",
+        "before refit, %",
+        "piece, %",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for (name, source, _) in BRICKS {
+        let cut = result_of(
+            steps,
+            &format!("disassemble {source}.onnx --profile {source}.profile.safetensors --classes"),
+        );
+        let cut = steps
+            .iter()
+            .map(|step| &step["result"])
+            .find(|result| {
+                result["output"]
+                    .as_str()
+                    .is_some_and(|path| path.ends_with(&format!("{name}.onnx")))
+            })
+            .unwrap_or(cut);
+        let eval = result_of(steps, &format!("eval {name}.onnx"));
+        let size = |key: &str| {
+            let number = |when: &str| cut[key][when].as_u64().unwrap_or(0);
+            format!("{} of {}", thousands(number("after")), thousands(number("before")))
+        };
+        let classes: Vec<&str> =
+            cut["classes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        rows.push(vec![
+            name.to_owned(),
+            classes.join(", "),
+            size("params"),
+            size("macs"),
+            share(&eval["base_restricted"]["per_image"]),
+            share(&eval["before_refit"]["per_image"]),
+            share(&eval["accuracy_per_image"]),
+        ]);
+    }
+    rows
+}
+
+fn joint_rows(steps: &[Value]) -> Vec<Vec<String>> {
+    let mut rows =
+        vec![["joint classifier", "per image, %", "per class, %"].map(str::to_owned).to_vec()];
+    for (label, command) in
+        [("joined, as they come", "eval joined.onnx"), ("calibrated", "eval ready.onnx")]
+    {
+        let eval = result_of(steps, command);
+        rows.push(vec![
+            label.to_owned(),
+            share(&eval["accuracy_per_image"]),
+            share(&eval["mean_class_accuracy"]),
+        ]);
+    }
+    let bound = &result_of(steps, "eval ready.onnx")["parts"]["perfect_routing"];
+    rows.push(vec![
+        "bound: every image to its own piece".to_owned(),
+        share(&bound["per_image"]),
+        share(&bound["per_class"]),
+    ]);
+    rows
+}
+
+/// Test images of every class with the joint model's answers.
+fn pictures(folder: &Path) -> anyhow::Result<Vec<Picture>> {
+    let model: Classifier = inputs::load_plain(&folder.join("ready.onnx"))?;
+    let preprocess = inputs::preprocess(&model, &Default::default())?;
+    let names = model.class_names();
+    let mut scorer = model.scorer();
+    let mut pictures = Vec::new();
+    for part in &model.card.parts {
+        let data = if part.name == "low" { "data/digits" } else { "data/garments" };
+        let dataset = Dataset::open(folder.join(data), Some(Split::Test))?;
+        let classes = Numbered::new(part.classes.clone(), part.origin.as_ref());
+        let source = Source::new(part.name.clone(), dataset, &classes)?;
+        for class in 0..part.classes.len() {
+            let chosen: Vec<usize> = source.samples_of(&[class]).into_iter().take(2).collect();
+            let logits = scorer.logits(&source.dataset.batch(&chosen, &preprocess)?)?;
+            for (&index, row) in chosen.iter().zip(logits.data().chunks(names.len())) {
+                let (said, truth) = (top_class(row), part.logits[class]);
+                let caption = if said == truth {
+                    names[said].clone()
+                } else {
+                    format!("{}, is {}", names[said], names[truth])
+                };
+                let png = png(&source.dataset.image(index)?);
+                pictures.push(Picture { png, caption, right: said == truth });
+            }
+        }
+    }
+    Ok(pictures)
+}
