@@ -57,6 +57,7 @@ pub(crate) struct Request<'a> {
     pub(crate) batch: usize,
     pub(crate) fuse: bool,
     pub(crate) level: Level,
+    pub(crate) typical_batch: usize,
 }
 
 struct Planner<'a, 'b> {
@@ -163,6 +164,7 @@ impl Planner<'_, '_> {
         }
         let outputs: Vec<Vec<usize>> = node.outputs.iter().map(|&out| self.extents(out)).collect();
         let mut lower = Lower::new(feeds, outputs, chain.epilogue.clone(), self.request.level)
+            .for_batches_of(self.request.typical_batch)
             .keeping(&mut self.prepared[chain.host.index()]);
         let lowered = node.op.lower(&mut lower).map_err(failed)?;
         let wanted = lower.wanted().to_vec();

@@ -17,6 +17,7 @@ pub struct Session {
     fetches: Vec<ValueId>,
     fuse: bool,
     level: Level,
+    typical_batch: usize,
     prepared: Vec<Prepared>,
     plans: BTreeMap<usize, Plan>,
     buffers: Vec<Buffer>,
@@ -58,6 +59,7 @@ impl Session {
             fetches: fetches.to_vec(),
             fuse: true,
             level: Level::best(),
+            typical_batch: 1,
             prepared,
             plans: BTreeMap::new(),
             buffers: Vec::new(),
@@ -72,15 +74,24 @@ impl Session {
         self
     }
 
-    /// Runs every node by itself.
+    /// Runs every node by itself and by its definition, for proofs: slower, and equal sums are
+    /// rounded equally whatever else a graph holds.
     pub fn unfused(mut self) -> Self {
         self.fuse = false;
+        self.typical_batch = 0;
         self
     }
 
     /// Uses the given instruction set instead of the best.
     pub fn at_level(mut self, level: Level) -> Self {
         self.level = level;
+        self
+    }
+
+    /// Says how many samples will usually run at a time: the quickest kernels for that are chosen,
+    /// and used for every batch.
+    pub fn for_batches_of(mut self, samples: usize) -> Self {
+        self.typical_batch = samples;
         self
     }
 
@@ -110,6 +121,7 @@ impl Session {
                 batch,
                 fuse: self.fuse,
                 level: self.level,
+                typical_batch: self.typical_batch,
             };
             let plan = Plan::new(&request, &mut self.prepared)?;
             self.plans.insert(batch, plan);

@@ -59,6 +59,7 @@ pub struct Lower<'a> {
     wanted: Vec<Option<Order>>,
     epilogue: Epilogue,
     level: Level,
+    typical_batch: usize,
     prepared: Option<&'a mut Prepared>,
 }
 
@@ -103,7 +104,13 @@ impl<'a> Lower<'a> {
         level: Level,
     ) -> Self {
         let wanted = vec![None; feeds.len()];
-        Self { feeds, outputs, wanted, epilogue, level, prepared: None }
+        Self { feeds, outputs, wanted, epilogue, level, typical_batch: 1, prepared: None }
+    }
+
+    /// Says how many samples usually run at a time.
+    pub fn for_batches_of(mut self, samples: usize) -> Self {
+        self.typical_batch = samples;
+        self
     }
 
     /// Keeps what the operator prepares in `prepared`, for the next batch size.
@@ -130,6 +137,12 @@ impl<'a> Lower<'a> {
     /// The instruction set to use.
     pub fn level(&self) -> Level {
         self.level
+    }
+
+    /// How many samples usually run at a time. What an operator chooses by this holds for every
+    /// batch, so that results do not depend on the batch at hand.
+    pub fn typical_batch(&self) -> usize {
+        self.typical_batch
     }
 
     /// Number of slots.

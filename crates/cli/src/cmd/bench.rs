@@ -60,7 +60,8 @@ fn median(mut times: Vec<f64>) -> f64 {
 fn forward_ms(model: &Classifier, batch: usize, runs: u32) -> anyhow::Result<f64> {
     let [c, h, w] = model.input();
     let images = uniform([batch, c, h, w], -1.0, 1.0, 0);
-    let mut session = Session::new(model.graph.clone(), model.graph.outputs());
+    let mut session =
+        Session::new(model.graph.clone(), model.graph.outputs()).for_batches_of(batch);
     let mut times = Vec::new();
     for run in 0..runs + 2 {
         let start = Instant::now();
@@ -91,7 +92,8 @@ fn profile_ms(model: &Classifier, batch: usize, runs: u32) -> anyhow::Result<f64
 fn layers(model: &Classifier, batch: usize, out: &Out) -> anyhow::Result<()> {
     let [c, h, w] = model.input();
     let images = uniform([batch, c, h, w], -1.0, 1.0, 0);
-    let mut session = Session::new(model.graph.clone(), model.graph.outputs());
+    let mut session =
+        Session::new(model.graph.clone(), model.graph.outputs()).for_batches_of(batch);
     let start = Instant::now();
     let times = session.timings(batch, images.data(), || start.elapsed().as_secs_f64())?;
     let total: f64 = times.iter().map(|(_, seconds)| seconds).sum();

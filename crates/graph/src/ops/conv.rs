@@ -5,6 +5,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use brickwork_tensor::kernels::convolution::{Convolution, Shapes};
 use brickwork_tensor::kernels::depthwise::{Depthwise, Extents};
 use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
 use brickwork_tensor::kernels::pointwise::Pointwise;
@@ -165,14 +166,22 @@ impl Op for Conv {
             let (clamp, then) = split_clamp(epilogue.pointwise);
             return Ok(Lowered::kernel(RunDepthwise { weights, extents, clamp, then, level }, order));
         }
-        let packed = lower.once(|| {
+        let images = lower.typical_batch();
+        let weights = lower.once(|| {
             let (w, b) = scaled(&weights, bias.as_deref(), &epilogue);
-            let taps = self.window.kernel[0] * self.window.kernel[1];
-            Packed::new(level, &w, Some(&b), out[1], image[1], taps, self.groups)
+            let shapes = Shapes {
+                window: self.window.clone(),
+                channels: [image[1], out[1]],
+                groups: self.groups,
+                sizes: [extents.input, extents.output],
+                images,
+            };
+            Convolution::new(level, &shapes, &w, &b)
         });
-        let gather = self.window.gather(extents.input, image[1], extents.output);
-        let rows = out[0] * out[2] * out[3];
-        Ok(Lowered::kernel(Product::new(packed, gather, rows, &epilogue, level), order))
+        let (clamp, then) = split_clamp(epilogue.pointwise);
+        let residual = epilogue.residual;
+        let kernel = RunConvolution { weights, images: image[0], clamp, residual, then, level };
+        Ok(Lowered::kernel(kernel, order))
     }
 
     fn macs(&self, inputs: &[Option<Shape>], output: &Shape) -> u64 {
@@ -251,6 +260,24 @@ impl Kernel for Product {
         let residual = self.residual.then(|| inputs[inputs.len() - 1]);
         let finish_sum = Finish { residual, low: self.clamp.0, high: self.clamp.1 };
         self.packed.run(&self.gather, inputs[0], self.rows, finish_sum, outputs[0]);
+        finish(self.then.as_ref(), outputs[0], self.level);
+    }
+}
+
+struct RunConvolution {
+    weights: Arc<Convolution>,
+    images: usize,
+    clamp: (f32, f32),
+    residual: bool,
+    then: Option<Pointwise>,
+    level: Level,
+}
+
+impl Kernel for RunConvolution {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], scratch: &mut Buffer) {
+        let residual = self.residual.then(|| inputs[inputs.len() - 1]);
+        let finish_sum = Finish { residual, low: self.clamp.0, high: self.clamp.1 };
+        self.weights.run(self.images, inputs[0], finish_sum, outputs[0], scratch);
         finish(self.then.as_ref(), outputs[0], self.level);
     }
 }

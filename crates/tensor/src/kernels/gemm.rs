@@ -66,6 +66,8 @@ pub struct Packed {
     panels: Vec<Panel>,
     weights: Buffer,
     bias: Buffer,
+    /// What taps on padding read: one row of zeros.
+    zeros: Buffer,
 }
 
 /// Columns `first..first + cols` of the output.
@@ -153,6 +155,7 @@ impl Packed {
             panels,
             weights: Buffer::zeroed(weights_len),
             bias: Buffer::zeroed(bias_len),
+            zeros: Buffer::zeroed(channels),
         };
         packed.fill(weights, bias, group_outputs, group_channels, merged);
         packed
@@ -209,32 +212,37 @@ impl Packed {
             return;
         }
         self.check(gather, input, rows, &finish, out);
-        let zeros = vec![0.0; self.channels];
         let (tile_rows, _, _) = self.level.tile();
-        let block_rows = block_rows(self.channels, self.taps, tile_rows);
-        let row_tasks = rows.div_ceil(block_rows);
-        let wanted = 2 * rayon::current_num_threads();
-        let panel_tasks = wanted.div_ceil(row_tasks).min(self.panels.len());
-        let panels_each = self.panels.len().div_ceil(panel_tasks);
+        let row_tasks = rows.div_ceil(most_rows(self.channels, self.taps));
+        let each = rows.div_ceil(row_tasks).next_multiple_of(tile_rows);
+        let row_tasks = rows.div_ceil(each);
+        let panel_tasks = match rayon::current_num_threads() {
+            1 => 1,
+            threads => (TASKS_PER_THREAD * threads).div_ceil(row_tasks).min(self.panels.len()),
+        };
         let to = Shared(out.as_mut_ptr());
         let task = |index: usize| {
-            let first = index / panel_tasks * block_rows;
-            let from = index % panel_tasks * panels_each;
-            let until = (from + panels_each).min(self.panels.len());
-            if from >= until {
-                return;
-            }
-            let count = block_rows.min(rows - first);
-            let pointers = self.pointers(gather, input, &zeros, first, count);
-            for panel in &self.panels[from..until] {
-                let job = Job { packed: self, panel, pointers: &pointers, first, count, finish };
+            let (first, part) = (index / panel_tasks * each, index % panel_tasks);
+            let panels = [part, part + 1].map(|k| k * self.panels.len() / panel_tasks);
+            let count = each.min(rows - first);
+            let pointers = self.pointers(gather, input, first, count);
+            for panel in &self.panels[panels[0]..panels[1]] {
+                let job = Job {
+                    packed: self,
+                    panel,
+                    pointers: &pointers,
+                    shift: 0,
+                    first,
+                    count,
+                    finish,
+                };
                 // SAFETY: `check` vouches for the lengths; tasks write disjoint rows or columns.
                 dispatch!(self.level, run_panel(job: &Job<'_> = &job, out: Shared = to));
             }
         };
         match row_tasks * panel_tasks {
             1 => task(0),
-            tasks => (0..tasks).into_par_iter().for_each(task),
+            tasks => (0..tasks).into_par_iter().with_max_len(1).for_each(task),
         }
     }
 
@@ -252,18 +260,22 @@ impl Packed {
         );
     }
 
-    /// The runs each tile reads: `[tile, tap, row in tile]`. Rows past the end repeat the last one.
+    /// The runs each tile reads: `[tile, tap, row in tile]`. Rows past the end read zeros.
     fn pointers(
         &self,
         gather: &Gather,
         input: &[f32],
-        zeros: &[f32],
         first: usize,
         count: usize,
     ) -> Vec<*const f32> {
         let (tile_rows, _, _) = self.level.tile();
         let tiles = count.div_ceil(tile_rows);
-        let mut pointers = vec![zeros.as_ptr(); tiles * self.taps * tile_rows];
+        let mut pointers = vec![self.zeros.as_ptr(); tiles * self.taps * tile_rows];
+        if gather.positions == 1 && gather.offsets == [Some(0)] {
+            let rows = input[first * gather.image..].chunks(gather.image);
+            pointers.iter_mut().zip(rows).take(count).for_each(|(to, row)| *to = row.as_ptr());
+            return pointers;
+        }
         for (index, row) in (first..first + count).enumerate() {
             let (image, position) = (row / gather.positions, row % gather.positions);
             let base = &input[image * gather.image..];
@@ -276,6 +288,40 @@ impl Packed {
             }
         }
         pointers
+    }
+
+    /// Multiplies several stacks of rows by as many weights, on this thread: stack `k` of `rows` rows
+    /// lies at `k * rows * channels` in `input`, is multiplied by `weights[k]`, and its result is
+    /// stored at `k * rows * outputs` in `out`. All weights have one tap and one shape.
+    ///
+    /// # Panics
+    /// If the lengths do not fit.
+    pub(crate) fn multiply_stacks(weights: &[Self], input: &[f32], rows: usize, out: &mut [f32]) {
+        let Some(first) = weights.first() else { return };
+        let (channels, outputs) = (first.channels, first.outputs);
+        assert!(input.len() >= weights.len() * rows * channels, "input too short");
+        assert!(out.len() >= weights.len() * rows * outputs, "output too short");
+        let pointers = first.pointers(&Gather::rows(channels), input, 0, rows);
+        for (k, packed) in weights.iter().enumerate() {
+            assert!(
+                (packed.channels, packed.outputs, packed.taps) == (channels, outputs, 1),
+                "shape"
+            );
+            let to = Shared(out[k * rows * outputs..].as_mut_ptr());
+            for panel in &packed.panels {
+                let job = Job {
+                    packed,
+                    panel,
+                    pointers: &pointers,
+                    shift: k * rows * channels,
+                    first: 0,
+                    count: rows,
+                    finish: Finish::PLAIN,
+                };
+                // SAFETY: lengths were checked above; the stacks' rows are `shift` apart.
+                dispatch!(packed.level, run_panel(job: &Job<'_> = &job, out: Shared = to));
+            }
+        }
     }
 }
 
@@ -314,10 +360,12 @@ fn blocks(taps: usize, channels: usize) -> Vec<Block> {
     blocks
 }
 
-/// Rows a task handles at a time: their inputs fit the second-level cache.
-fn block_rows(channels: usize, taps: usize, tile_rows: usize) -> usize {
-    let rows = (65_536 / channels).clamp(64, 1024).min((9_216 / taps).max(64));
-    rows.next_multiple_of(tile_rows)
+/// Tasks to make for every thread, so that all are done at about the same time.
+const TASKS_PER_THREAD: usize = 8;
+
+/// Most rows a task handles at a time: their inputs fit the second-level cache.
+fn most_rows(channels: usize, taps: usize) -> usize {
+    (65_536 / channels).clamp(64, 1024).min((9_216 / taps).max(64))
 }
 
 #[derive(Clone, Copy)]
@@ -330,6 +378,8 @@ struct Job<'a> {
     packed: &'a Packed,
     panel: &'a Panel,
     pointers: &'a [*const f32],
+    /// Added to every pointer.
+    shift: usize,
     first: usize,
     count: usize,
     finish: Finish<'a>,
@@ -401,7 +451,7 @@ unsafe fn run_tile<S: Simd, const R: usize, const V: usize>(
         for segment in &block.segments {
             let runs: [*const f32; R] = std::array::from_fn(|r| {
                 (*job.pointers.as_ptr().add(tile.pointers + segment.tap * S::ROWS + r))
-                    .add(panel.channel + segment.channel)
+                    .add(job.shift + panel.channel + segment.channel)
             });
             acc = multiply::<S, R, V>(acc, runs, weights, segment.len);
             weights = weights.add(segment.len * V * S::LANES);

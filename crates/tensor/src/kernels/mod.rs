@@ -1,6 +1,7 @@
 //! The numeric loops, each over plain slices.
 
 pub mod contribution;
+pub mod convolution;
 pub mod copy;
 pub mod depthwise;
 pub mod elementwise;
@@ -11,3 +12,4 @@ pub mod pool;
 pub mod resize;
 pub mod rows;
 pub mod window;
+pub mod winograd;

@@ -1,0 +1,381 @@
+//! 3x3 convolution with stride 1 by fewer multiplications (Winograd; Lavin and Gray 2016).
+//!
+//! The image is cut into overlapping tiles. Input tiles and kernels are transformed so that the
+//! convolution becomes one matrix product per transformed pixel; transforming back gives an output
+//! tile. Tiles of 4x4 outputs need 36 products where the definition needs 144, tiles of 2x2 need
+//! 16 for 36. Channels are innermost, so every transform works on whole vectors.
+#![allow(unsafe_code)]
+
+use rayon::prelude::*;
+
+use super::depthwise::Extents;
+use super::gemm::{Finish, Packed};
+use crate::buffer::Buffer;
+use crate::simd::{Level, Simd, dispatch};
+
+/// A convolution in transformed form.
+#[derive(Debug)]
+pub struct Winograd {
+    level: Level,
+    /// Outputs of a tile along each side: 4 or 2.
+    side: usize,
+    /// One product for every transformed pixel.
+    products: Vec<Packed>,
+    bias: Buffer,
+    channels: usize,
+    outputs: usize,
+    /// Padding before (top, left).
+    before: [usize; 2],
+}
+
+/// Bytes of transformed tiles a task works on at a time.
+const BLOCK_BYTES: usize = 512 << 10;
+
+impl Winograd {
+    /// `weights` is `[outputs, channels, 3, 3]`; `side` is 4 or 2.
+    ///
+    /// # Panics
+    /// If the lengths do not fit or `side` is another number.
+    pub fn new(
+        level: Level,
+        side: usize,
+        weights: &[f32],
+        bias: &[f32],
+        channels: usize,
+        before: [usize; 2],
+    ) -> Self {
+        let outputs = bias.len();
+        assert_eq!(weights.len(), outputs * channels * 9, "weight count");
+        let kernel: &[[f64; 3]] = match side {
+            4 => &KERNEL_4,
+            2 => &KERNEL_2,
+            _ => panic!("tiles of {side} outputs"),
+        };
+        let points = kernel.len();
+        let mut transformed = vec![vec![0.0f32; outputs * channels]; points * points];
+        for (at, w) in weights.chunks_exact(9).enumerate() {
+            for (row, a) in kernel.iter().enumerate() {
+                for (column, b) in kernel.iter().enumerate() {
+                    let mut sum = 0.0;
+                    for (k, &w) in w.iter().enumerate() {
+                        sum += a[k / 3] * b[k % 3] * f64::from(w);
+                    }
+                    transformed[row * points + column][at] = sum as f32;
+                }
+            }
+        }
+        let products = transformed
+            .iter()
+            .map(|w| Packed::new(level, w, None, outputs, channels, 1, 1))
+            .collect();
+        Self { level, side, products, bias: Buffer::copy_of(bias), channels, outputs, before }
+    }
+
+    /// Convolves `input` `[n, h, w, channels]` into `out` `[n, oh, ow, outputs]`.
+    ///
+    /// # Panics
+    /// If the lengths do not fit the extents.
+    pub fn run(&self, input: &[f32], extents: Extents, finish: Finish<'_>, out: &mut [f32]) {
+        let Extents { images, input: [h, w], output: [oh, ow] } = extents;
+        assert_eq!(input.len(), images * h * w * self.channels, "input length");
+        assert_eq!(out.len(), images * oh * ow * self.outputs, "output length");
+        assert!(finish.residual.is_none_or(|r| r.len() >= out.len()), "residual length");
+        let grid = [oh.div_ceil(self.side), ow.div_ceil(self.side)];
+        let tiles = images * grid[0] * grid[1];
+        let per_tile = self.products.len() * (self.channels + self.outputs) * size_of::<f32>();
+        let most = (BLOCK_BYTES / per_tile).clamp(8, 64);
+        let threads = rayon::current_num_threads();
+        let tasks = tiles.div_ceil(most).next_multiple_of(threads);
+        let block = tiles.div_ceil(tasks).next_multiple_of(8);
+        let to = Shared(out.as_mut_ptr());
+        (0..tiles.div_ceil(block)).into_par_iter().with_max_len(1).for_each_init(
+            || (Buffer::default(), Buffer::default()),
+            |(spread, summed), index| {
+                let first = index * block;
+                let count = block.min(tiles - first);
+                let spread = spread.ensure(self.products.len() * block * self.channels);
+                let summed = summed.ensure(self.products.len() * block * self.outputs);
+                let job = Job { of: self, input, extents, grid, finish, first, count };
+                let to = to;
+                // SAFETY: lengths were checked above; tiles write disjoint outputs.
+                dispatch!(self.level, spread_tiles(job: &Job<'_> = &job, to: &mut [f32] = spread));
+                Packed::multiply_stacks(&self.products, spread, count, summed);
+                dispatch!(self.level, gather_tiles(
+                    job: &Job<'_> = &job,
+                    from: &[f32] = summed,
+                    out: Shared = to,
+                ));
+            },
+        );
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Shared(*mut f32);
+// SAFETY: tasks write disjoint elements.
+unsafe impl Send for Shared {}
+unsafe impl Sync for Shared {}
+
+struct Job<'a> {
+    of: &'a Winograd,
+    input: &'a [f32],
+    extents: Extents,
+    grid: [usize; 2],
+    finish: Finish<'a>,
+    first: usize,
+    count: usize,
+}
+
+impl Job<'_> {
+    /// Image, and first output row and column, of a tile.
+    fn place(&self, tile: usize) -> (usize, usize, usize) {
+        let [rows, columns] = self.grid;
+        let (image, inside) = (tile / (rows * columns), tile % (rows * columns));
+        (image, inside / columns * self.of.side, inside % columns * self.of.side)
+    }
+}
+
+/// Transformed kernels: `G` of the two tile sizes.
+const KERNEL_4: [[f64; 3]; 6] = [
+    [1.0 / 4.0, 0.0, 0.0],
+    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
+    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
+    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
+    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
+    [0.0, 0.0, 1.0],
+];
+const KERNEL_2: [[f64; 3]; 4] =
+    [[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]];
+
+#[inline(always)]
+unsafe fn spread_tiles<S: Simd>(job: &Job<'_>, to: &mut [f32]) {
+    match job.of.side {
+        4 => unsafe { spread_all::<S, 6>(job, to) },
+        _ => unsafe { spread_all::<S, 4>(job, to) },
+    }
+}
+
+/// Input tiles to `[point, tile, channel]`.
+#[inline(always)]
+unsafe fn spread_all<S: Simd, const N: usize>(job: &Job<'_>, to: &mut [f32]) {
+    let c = job.of.channels;
+    let [h, w] = job.extents.input;
+    for tile in 0..job.count {
+        let (image, y, x) = job.place(job.first + tile);
+        let base = &job.input[image * h * w * c..(image + 1) * h * w * c];
+        let pixel = |axis: usize, start: usize, k: usize| {
+            (start + k).checked_sub(job.of.before[axis]).filter(|&p| p < job.extents.input[axis])
+        };
+        let pixels: [[Option<usize>; N]; N] = std::array::from_fn(|i| {
+            std::array::from_fn(|j| {
+                pixel(0, y, i).zip(pixel(1, x, j)).map(|(row, column)| (row * w + column) * c)
+            })
+        });
+        let mut channel = 0;
+        while channel < c {
+            let count = S::LANES.min(c - channel);
+            unsafe {
+                let mut rows = [[S::splat(0.0); N]; N];
+                for j in 0..N {
+                    let mut column = [S::splat(0.0); N];
+                    for i in 0..N {
+                        if let Some(at) = pixels[i][j] {
+                            column[i] = read::<S>(base.as_ptr().add(at + channel), count);
+                        }
+                    }
+                    let moved = spread_line::<S, N>(column);
+                    for i in 0..N {
+                        rows[i][j] = moved[i];
+                    }
+                }
+                for i in 0..N {
+                    let points = spread_line::<S, N>(rows[i]);
+                    for j in 0..N {
+                        let at = ((i * N + j) * job.count + tile) * c + channel;
+                        write::<S>(to.as_mut_ptr().add(at), count, points[j]);
+                    }
+                }
+            }
+            channel += S::LANES;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn read<S: Simd>(from: *const f32, count: usize) -> S::V {
+    unsafe { if count == S::LANES { S::load(from) } else { S::load_partial(from, count) } }
+}
+
+#[inline(always)]
+unsafe fn write<S: Simd>(to: *mut f32, count: usize, v: S::V) {
+    unsafe { if count == S::LANES { S::store(to, v) } else { S::store_partial(to, count, v) } }
+}
+
+/// `B' d` for one line of an input tile.
+#[inline(always)]
+unsafe fn spread_line<S: Simd, const N: usize>(d: [S::V; N]) -> [S::V; N] {
+    let mut out = d;
+    unsafe {
+        if N == 6 {
+            let (two, four, five) = (S::splat(2.0), S::splat(4.0), S::splat(-5.0));
+            let minus_four = S::splat(-4.0);
+            out[0] = S::fma(four, d[0], S::fma(five, d[2], d[4]));
+            let (even, odd) = (S::fma(minus_four, d[2], d[4]), S::fma(minus_four, d[1], d[3]));
+            out[1] = S::add(even, odd);
+            out[2] = S::sub(even, odd);
+            let (even, odd) = (S::sub(d[4], d[2]), S::mul(two, S::sub(d[3], d[1])));
+            out[3] = S::add(even, odd);
+            out[4] = S::sub(even, odd);
+            out[5] = S::fma(four, d[1], S::fma(five, d[3], d[5]));
+        } else {
+            out[0] = S::sub(d[0], d[2]);
+            out[1] = S::add(d[1], d[2]);
+            out[2] = S::sub(d[2], d[1]);
+            out[3] = S::sub(d[1], d[3]);
+        }
+    }
+    out
+}
+
+/// `A' m` for one line of summed points.
+#[inline(always)]
+unsafe fn gather_line<S: Simd, const N: usize, const M: usize>(m: [S::V; N]) -> [S::V; M] {
+    unsafe {
+        let mut out = [S::splat(0.0); M];
+        let (sum, difference) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
+        if N == 6 {
+            let (outer_sum, outer_difference) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
+            out[0] = S::add(S::add(m[0], sum), outer_sum);
+            out[1] = S::fma(S::splat(2.0), outer_difference, difference);
+            out[2] = S::fma(S::splat(4.0), outer_sum, sum);
+            out[3] = S::add(S::fma(S::splat(8.0), outer_difference, difference), m[5]);
+        } else {
+            out[0] = S::add(m[0], sum);
+            out[1] = S::sub(difference, m[3]);
+        }
+        out
+    }
+}
+
+#[inline(always)]
+unsafe fn gather_tiles<S: Simd>(job: &Job<'_>, from: &[f32], out: Shared) {
+    match job.of.side {
+        4 => unsafe { gather_all::<S, 6, 4>(job, from, out) },
+        _ => unsafe { gather_all::<S, 4, 2>(job, from, out) },
+    }
+}
+
+/// Summed points `[point, tile, output]` to output tiles.
+#[inline(always)]
+unsafe fn gather_all<S: Simd, const N: usize, const M: usize>(
+    job: &Job<'_>,
+    from: &[f32],
+    out: Shared,
+) {
+    let outputs = job.of.outputs;
+    let [height, width] = job.extents.output;
+    unsafe {
+        let (low, high) = (S::splat(job.finish.low), S::splat(job.finish.high));
+        for tile in 0..job.count {
+            let (image, y, x) = job.place(job.first + tile);
+            let (rows, columns) = (M.min(height - y), M.min(width - x));
+            let mut channel = 0;
+            while channel < outputs {
+                let count = S::LANES.min(outputs - channel);
+                let bias = read::<S>(job.of.bias.as_ptr().add(channel), count);
+                let mut halves = [[S::splat(0.0); N]; M];
+                for j in 0..N {
+                    let column: [S::V; N] = std::array::from_fn(|i| {
+                        let at = ((i * N + j) * job.count + tile) * outputs + channel;
+                        read::<S>(from.as_ptr().add(at), count)
+                    });
+                    let moved = gather_line::<S, N, M>(column);
+                    for i in 0..M {
+                        halves[i][j] = moved[i];
+                    }
+                }
+                for i in 0..rows {
+                    let line = gather_line::<S, N, M>(halves[i]);
+                    for (j, &sum) in line.iter().enumerate().take(columns) {
+                        let at = ((image * height + y + i) * width + x + j) * outputs + channel;
+                        let mut sum = S::add(sum, bias);
+                        if let Some(residual) = job.finish.residual {
+                            sum = S::add(sum, read::<S>(residual.as_ptr().add(at), count));
+                        }
+                        write::<S>(out.0.add(at), count, S::min(high, S::max(low, sum)));
+                    }
+                }
+                channel += S::LANES;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::window::Window;
+    use super::*;
+
+    fn noise(len: usize, seed: usize) -> Vec<f32> {
+        (0..len).map(|k| ((k * 7919 + seed * 104_729) % 2003) as f32 / 1001.0 - 1.0).collect()
+    }
+
+    #[test]
+    fn equals_the_plain_product() {
+        for (size, channels, outputs, pad) in [
+            ([9, 7], 5, 19, 1),
+            ([4, 4], 16, 3, 1),
+            ([13, 6], 33, 17, 0),
+            ([2, 2], 8, 8, 1),
+            ([5, 5], 3, 40, 2),
+        ] {
+            let images = 3;
+            let window = Window { before: [pad; 2], after: [pad; 2], ..Window::plain([3, 3]) };
+            let output = [0, 1].map(|axis| window.outputs(axis, size[axis], false).unwrap());
+            let extents = Extents { images, input: size, output };
+            let x = noise(images * size[0] * size[1] * channels, 1);
+            let (w, b) = (noise(outputs * channels * 9, 2), noise(outputs, 3));
+            let rows = images * output[0] * output[1];
+            let residual = noise(rows * outputs, 4);
+            let finish = Finish { residual: Some(&residual), low: -2.0, high: 5.0 };
+            for level in Level::available() {
+                let plain = Packed::new(level, &w, Some(&b), outputs, channels, 9, 1);
+                let mut expected = vec![0.0; rows * outputs];
+                plain.run(&window.gather(size, channels, output), &x, rows, finish, &mut expected);
+                for side in [2, 4] {
+                    let quick = Winograd::new(level, side, &w, &b, channels, [pad; 2]);
+                    let mut found = vec![f32::NAN; rows * outputs];
+                    quick.run(&x, extents, finish, &mut found);
+                    for (a, b) in found.iter().zip(&expected) {
+                        assert!((a - b).abs() < 2e-4, "{level:?} {side} {size:?}: {a} {b}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_image_does_not_depend_on_its_neighbours() {
+        let (channels, outputs, size) = (20, 21, [6, 6]);
+        let x = noise(4 * 36 * channels, 5);
+        let quick = Winograd::new(
+            Level::best(),
+            4,
+            &noise(outputs * channels * 9, 6),
+            &noise(outputs, 7),
+            channels,
+            [1; 2],
+        );
+        let run = |x: &[f32], images: usize| {
+            let extents = Extents { images, input: size, output: size };
+            let mut out = vec![0.0; images * 36 * outputs];
+            quick.run(x, extents, Finish::PLAIN, &mut out);
+            out
+        };
+        let all = run(&x, 4);
+        for image in 0..4 {
+            let one = run(&x[image * 36 * channels..(image + 1) * 36 * channels], 1);
+            assert_eq!(one, all[image * 36 * outputs..(image + 1) * 36 * outputs]);
+        }
+    }
+}
