@@ -93,6 +93,14 @@ pub fn calibrate(
 }
 
 fn check(model: &Classifier) -> Result<(), Error> {
+    let name = Method::Layerwise.name();
+    if model.card.calibration.as_ref().is_some_and(|note| note.method == name) {
+        return Err(Error::Model(format!(
+            "`{}` was calibrated by the method {name}, which changes the weights for good; calibrate the \
+             model as it was assembled",
+            model.name
+        )));
+    }
     let known = |name: &str| {
         model.graph.find_value(name).is_some_and(|id| model.graph.value(id).constant.is_some())
     };
@@ -139,7 +147,7 @@ fn collect(
     }
     progress.begin("scoring calibration images", count as u64);
     let raw = raw_logits(model)?;
-    let mut session = brickwork_exec::Session::new(model.graph.clone(), &[raw]);
+    let mut session = model.session(&[raw]);
     let (mut logits, mut truth) = (Vec::new(), Vec::new());
     for (source, job) in sources.iter().zip(&jobs) {
         source.for_each_batch(job, batch_size(model), preprocess, |indices, images| {
@@ -188,7 +196,7 @@ fn paper(scores: &Scores) -> (Vec<f32>, Vec<f32>, Vec<String>) {
     }
     let factor = |k: usize| {
         let mean = sums[k] / counts[k] as f64;
-        (counts[k] > 0 && mean > 0.0).then(|| (1.0 / mean) as f32)
+        (counts[k] > 0 && mean > 0.0).then(|| (1.0 / mean) as f32).filter(|f| f.is_finite())
     };
     let mut notes = Vec::new();
     let scale = (0..count)
@@ -222,8 +230,11 @@ fn paper(scores: &Scores) -> (Vec<f32>, Vec<f32>, Vec<String>) {
 /// Weight of the penalties that keep temperatures near 1 and biases near 0, per image.
 const PENALTY: f64 = 1e-4;
 
+/// The least temperature: a negative one would turn a part's ranking around.
+const LEAST: f64 = 1e-3;
+
 /// Minimises the mean cross-entropy of `softmax(t[part] * z + b)` by damped Newton steps; the
-/// problem is convex in temperatures and biases.
+/// problem is convex in temperatures and biases. Temperatures stop at [`LEAST`].
 fn affine(scores: &Scores) -> (Vec<f32>, Vec<f32>, Vec<String>) {
     let count = scores.part.len();
     let parts = scores.part.iter().max().map_or(0, |last| last + 1);
@@ -232,15 +243,21 @@ fn affine(scores: &Scores) -> (Vec<f32>, Vec<f32>, Vec<String>) {
     solution[..parts].fill(1.0);
     let mut loss = cross_entropy(scores, &solution, parts);
     for _ in 0..50 {
-        let (gradient, hessian) = derivatives(scores, &solution, parts);
+        let (mut gradient, mut hessian) = derivatives(scores, &solution, parts);
+        for k in (0..parts).filter(|&k| solution[k] <= LEAST) {
+            if gradient[k] > 0.0 {
+                hold(k, &mut gradient, &mut hessian);
+            }
+        }
         let matrix = Mat::from_fn(unknowns, unknowns, |r, c| hessian[r * unknowns + c]);
         let right = Mat::from_fn(unknowns, 1, |r, _| gradient[r]);
         let Ok(factor) = matrix.llt(Side::Lower) else { break };
         let step = factor.solve(&right);
         let mut length = 1.0;
         let next = loop {
-            let trial: Vec<f64> =
-                (0..unknowns).map(|k| solution[k] - length * step[(k, 0)]).collect();
+            let moved = |k: usize| solution[k] - length * step[(k, 0)];
+            let least = |k: usize| if k < parts { LEAST } else { f64::NEG_INFINITY };
+            let trial: Vec<f64> = (0..unknowns).map(|k| moved(k).max(least(k))).collect();
             let trial_loss = cross_entropy(scores, &trial, parts);
             if trial_loss < loss || length < 1e-6 {
                 break (trial, trial_loss);
@@ -266,17 +283,27 @@ fn affine(scores: &Scores) -> (Vec<f32>, Vec<f32>, Vec<String>) {
             )
         })
         .collect();
-    // A negative temperature would turn a part's ranking around.
-    let scale = scores.part.iter().map(|&part| solution[part].max(1e-3) as f32).collect();
+    let scale = scores.part.iter().map(|&part| solution[part] as f32).collect();
     (scale, solution[parts..].iter().map(|&b| b as f32).collect(), notes)
 }
 
+/// Takes an unknown out of a Newton step.
+fn hold(k: usize, gradient: &mut [f64], hessian: &mut [f64]) {
+    let unknowns = gradient.len();
+    gradient[k] = 0.0;
+    for other in 0..unknowns {
+        let same = f64::from(u8::from(other == k));
+        (hessian[k * unknowns + other], hessian[other * unknowns + k]) = (same, same);
+    }
+}
+
+/// Logarithms of the calibrated probabilities.
 fn calibrated(scores: &Scores, row: &[f32], solution: &[f64], parts: usize) -> Vec<f64> {
     let logit = |k: usize| solution[scores.part[k]] * f64::from(row[k]) + solution[parts + k];
     let logits: Vec<f64> = (0..row.len()).map(logit).collect();
     let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let total: f64 = logits.iter().map(|z| (z - top).exp()).sum();
-    logits.into_iter().map(|z| (z - top).exp() / total).collect()
+    logits.into_iter().map(|z| z - top - total.ln()).collect()
 }
 
 fn penalty(solution: &[f64], parts: usize) -> f64 {
@@ -288,9 +315,7 @@ fn penalty(solution: &[f64], parts: usize) -> f64 {
 fn cross_entropy(scores: &Scores, solution: &[f64], parts: usize) -> f64 {
     let count = scores.part.len();
     let rows = scores.logits.data().chunks(count).zip(&scores.truth);
-    let sum: f64 = rows
-        .map(|(row, &truth)| -calibrated(scores, row, solution, parts)[truth].max(1e-300).ln())
-        .sum();
+    let sum: f64 = rows.map(|(row, &truth)| -calibrated(scores, row, solution, parts)[truth]).sum();
     sum / scores.truth.len() as f64 + penalty(solution, parts)
 }
 
@@ -300,7 +325,8 @@ fn derivatives(scores: &Scores, solution: &[f64], parts: usize) -> (Vec<f64>, Ve
     let (mut gradient, mut hessian) = (vec![0.0; unknowns], vec![0.0; unknowns * unknowns]);
     let weight = 1.0 / scores.truth.len() as f64;
     for (row, &truth) in scores.logits.data().chunks(count).zip(&scores.truth) {
-        let p = calibrated(scores, row, solution, parts);
+        let p: Vec<f64> =
+            calibrated(scores, row, solution, parts).into_iter().map(f64::exp).collect();
         // Derivative of logit k by temperature of its part is z_k, by its bias 1.
         let mut mean = vec![0.0; unknowns];
         for k in 0..count {
@@ -373,10 +399,10 @@ fn layerwise(
             let factors: Vec<f32> = sums
                 .iter()
                 .map(|&e| {
-                    let factor = mean / e;
+                    let factor = (mean / e) as f32;
                     let usable = e > 0.0 && mean > 0.0 && factor.is_finite();
                     unscaled += usize::from(!usable);
-                    if usable { factor as f32 } else { 1.0 }
+                    if usable { factor } else { 1.0 }
                 })
                 .collect();
             scale_outputs(&current, layer, &factors, &mut patch);
@@ -413,7 +439,7 @@ fn activation_sums(
     let mut images = 0;
     for (part, layer) in model.card.parts.iter().zip(matched) {
         let mut sums = vec![0.0f64; layer.weighted.outputs];
-        let mut session = brickwork_exec::Session::new(model.graph.clone(), &[layer.output]);
+        let mut session = model.session(&[layer.output]);
         let mut seen = 0;
         for source in sources {
             let job = source.samples_of(&part.logits);

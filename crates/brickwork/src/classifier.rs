@@ -9,6 +9,7 @@ use brickwork_formats::{fingerprint, weights};
 use brickwork_graph::{Graph, Patch, ValueId};
 use brickwork_tensor::Tensor;
 
+use crate::batching::batch_size;
 use crate::card::{Card, KEY};
 use crate::error::Error;
 
@@ -126,9 +127,20 @@ impl Classifier {
         Ok(onnx::save(&self.graph, path)?)
     }
 
-    /// Something that computes logits.
+    /// Something that computes logits of batches of [`batch_size`] images.
     pub fn scorer(&self) -> Scorer {
-        Scorer { session: Session::new(self.graph.clone(), &[self.graph.logits()]) }
+        Scorer { session: self.session(&[self.graph.logits()]) }
+    }
+
+    /// Something that computes logits of one image at a time.
+    pub fn single_scorer(&self) -> Scorer {
+        let session = Session::new(self.graph.clone(), &[self.graph.logits()]);
+        Scorer { session: session.for_batches_of(1) }
+    }
+
+    /// From images to `fetches`, for batches of [`batch_size`] images.
+    pub(crate) fn session(&self, fetches: &[ValueId]) -> Session {
+        Session::new(self.graph.clone(), fetches).for_batches_of(batch_size(self))
     }
 }
 

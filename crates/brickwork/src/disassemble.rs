@@ -56,19 +56,24 @@ pub struct Plan {
     reads: Option<Reads>,
 }
 
-/// The task's part of a profile check: it must be of this model.
-fn check_profile(classifier: &Classifier, profile: &Profile) -> Result<(), Error> {
-    let found = classifier.fingerprint();
-    if profile.header.fingerprint == found {
-        return Ok(());
+impl Profile {
+    /// Refuses another model than the one that was profiled.
+    ///
+    /// # Errors
+    /// If the fingerprints differ.
+    pub fn check_model(&self, classifier: &Classifier) -> Result<(), Error> {
+        let found = classifier.fingerprint();
+        if self.header.fingerprint == found {
+            return Ok(());
+        }
+        Err(Error::Profile(format!(
+            "the profile is of `{}` (fingerprint {}), not of `{}` (fingerprint {}); profile this model",
+            self.header.model,
+            short(&self.header.fingerprint),
+            classifier.name,
+            short(&found)
+        )))
     }
-    Err(Error::Profile(format!(
-        "the profile is of `{}` (fingerprint {}), not of `{}` (fingerprint {}); profile this model",
-        profile.header.model,
-        short(&profile.header.fingerprint),
-        classifier.name,
-        short(&found)
-    )))
 }
 
 fn short(fingerprint: &str) -> &str {
@@ -96,7 +101,7 @@ impl Plan {
         let class_labels = class_labels(graph, &channels)?;
         let mut found = match choice {
             Choice::Profile(profile, rule, thresholds) => {
-                check_profile(classifier, profile)?;
+                profile.check_model(classifier)?;
                 from_profile(graph, &channels, &layers, &classes, profile, *rule, thresholds)?
             }
             Choice::Given(map) => Found::of(wanted_labels(graph, &channels, &layers, map)?),
@@ -392,7 +397,7 @@ pub(crate) fn silence(
 pub(crate) fn scores(graph: Graph, images: &Tensor) -> Result<Tensor, Error> {
     let batch = images.shape()[0];
     let logits = graph.logits();
-    let out = Session::new(Arc::new(graph), &[logits]).outputs(batch, images.data())?.remove(0);
+    let out = Session::new(Arc::new(graph), &[logits]).for_batches_of(batch).outputs(batch, images.data())?.remove(0);
     let classes = out.data().len() / batch;
     Ok(out.reshape([batch, classes]))
 }
@@ -405,7 +410,7 @@ pub(crate) fn relative_difference(a: &Nd<f32>, b: &Nd<f32>) -> f32 {
     let top = b.data().iter().fold(f32::MIN_POSITIVE, |top, x| top.max(x.abs()));
     let worst = a.data().iter().zip(b.data()).fold(0f32, |worst, (x, y)| {
         let difference = (x - y).abs();
-        if difference.is_nan() { f32::NAN } else { worst.max(difference) }
+        if worst.is_nan() || difference.is_nan() { f32::NAN } else { worst.max(difference) }
     });
     worst / top
 }

@@ -64,7 +64,7 @@ pub fn wanted_labels(
     if !problems.is_empty() {
         problems.truncate(20);
         return Err(Error::Options(format!(
-            "the kept channels do not fit the model: {}",
+            "the kept channels do not fit the model: {}; `brickwork inspect` lists the layers",
             problems.join("; ")
         )));
     }

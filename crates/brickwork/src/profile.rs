@@ -22,7 +22,7 @@ use crate::classifier::Classifier;
 use crate::error::Error;
 use crate::layers::{LayerInfo, layers};
 use crate::progress::Progress;
-use crate::select::{ClassSamples, Sampling, most_confident_first, select};
+use crate::select::{ClassSamples, Sample, Sampling, most_confident_first, select};
 use crate::source::Source;
 
 /// What a profile is of.
@@ -96,10 +96,11 @@ pub fn profile(
     options: &ProfileOptions,
     progress: &dyn Progress,
 ) -> Result<Profile, Error> {
+    refuse_twins(sources)?;
     let mut classes = options.classes.clone();
     classes.sort_unstable();
     classes.dedup();
-    let mut samples = match (&options.given, options.sampling) {
+    let samples = match (&options.given, options.sampling) {
         (Some(given), _) => given_samples(sources, &classes, given)?,
         (None, Sampling::All) => labelled_samples(classifier, sources, &classes)?,
         (None, sampling) => select(classifier, preprocess, sources, &classes, sampling, progress)?,
@@ -108,7 +109,7 @@ pub fn profile(
     let mut sums: Vec<Vec<LayerSums>> = samples.iter().map(|class| plan.empty(class)).collect();
     let jobs = jobs(sources, &samples, plan.totals);
     progress.begin("profiling", jobs.iter().map(|job| job.len() as u64).sum());
-    let mut session = Session::new(classifier.graph.clone(), &plan.taps);
+    let mut session = classifier.session(&plan.taps);
     for (source, job) in sources.iter().zip(&jobs) {
         let places = Places::new(source, &samples, plan.totals);
         source.for_each_batch(job, batch_size(classifier), preprocess, |indices, images| {
@@ -122,9 +123,6 @@ pub fn profile(
         })?;
     }
     if plan.totals {
-        for class in &mut samples {
-            class.taken.clear();
-        }
         plan.check_range(&samples, &sums)?;
     }
     let header = Header {
@@ -141,6 +139,19 @@ pub fn profile(
     Ok(Profile { header, sums })
 }
 
+/// Samples are known by data set and place, so data sets must be told apart.
+fn refuse_twins(sources: &[Source]) -> Result<(), Error> {
+    for (k, source) in sources.iter().enumerate() {
+        if sources[..k].iter().any(|other| other.name == source.name) {
+            return Err(Error::Options(format!(
+                "two data sets are called `{}`; name them apart (--data NAME=PATH)",
+                source.name
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// The samples the caller names, in the caller's order.
 fn given_samples(
     sources: &[Source],
@@ -154,16 +165,20 @@ fn given_samples(
         let indices = indices
             .ok_or_else(|| Error::Profile(format!("no samples are given for class {class}")))?;
         let mut taken = Vec::new();
-        for &index in indices {
-            if index >= source.dataset.len() || source.class(index) != Some(class) {
-                return Err(Error::Profile(format!(
-                    "sample {index} of `{}` is given for class {class} but is not labelled so",
-                    source.name
-                )));
+        for (k, &index) in indices.iter().enumerate() {
+            let refuse = |why: &str| {
+                Err(Error::Profile(format!("sample {index} of `{}` is given {why}", source.name)))
+            };
+            if source.find(index).and_then(|sample| source.class(sample)) != Some(class) {
+                return refuse(&format!("for class {class} but is not labelled so"));
             }
-            taken.push(crate::select::Sample { data: source.name.clone(), index, margin: 0.0 });
+            if indices[..k].contains(&index) {
+                return refuse("twice");
+            }
+            taken.push(Sample { data: source.name.clone(), index, margin: 0.0 });
         }
-        found.push(ClassSamples { class, seen: taken.len(), correct: taken.len(), taken });
+        let count = taken.len();
+        found.push(ClassSamples { class, seen: count, correct: count, taken, ..Default::default() });
     }
     Ok(found)
 }
@@ -178,16 +193,29 @@ fn labelled_samples(
     let mut lost = Vec::new();
     let mut found = Vec::new();
     for &class in classes {
-        let seen = sources.iter().map(|source| source.samples_of(&[class]).len()).sum();
+        let all: BTreeMap<String, Vec<usize>> = sources
+            .iter()
+            .map(|source| {
+                let mut places: Vec<usize> = source.samples_of(&[class]);
+                places.iter_mut().for_each(|index| *index = source.dataset.origin(*index));
+                places.sort_unstable();
+                (source.name.clone(), places)
+            })
+            .filter(|(_, places)| !places.is_empty())
+            .collect();
+        let seen = all.values().map(Vec::len).sum();
         if seen == 0 {
             lost.push(names[class].as_str());
         }
-        found.push(ClassSamples { class, seen, ..ClassSamples::default() });
+        found.push(ClassSamples { class, seen, all, ..ClassSamples::default() });
     }
     if lost.is_empty() {
         return Ok(found);
     }
-    Err(Error::Profile(format!("the data has no sample of: {}", lost.join(", "))))
+    Err(Error::Profile(format!(
+        "the data has no sample of: {}; leave these classes out (--classes) or give more data",
+        lost.join(", ")
+    )))
 }
 
 /// The samples to run of each source, in order of their place.
@@ -199,11 +227,11 @@ fn jobs(sources: &[Source], samples: &[ClassSamples], totals: bool) -> Vec<Vec<u
             if totals {
                 return source.samples_of(&classes);
             }
-            let taken = samples.iter().flat_map(|class| &class.taken);
-            let mut job: Vec<usize> =
-                taken.filter(|s| s.data == source.name).map(|s| s.index).collect();
-            job.sort_unstable();
-            job
+            let places = Places::new(source, samples, totals);
+            let chosen = |index: &usize| {
+                places.chosen.contains_key(&source.dataset.origin(*index))
+            };
+            (0..source.dataset.len()).filter(chosen).collect()
         })
         .collect()
 }
@@ -229,7 +257,7 @@ impl Places {
     }
 
     fn of(&self, source: &Source, index: usize) -> (usize, usize) {
-        if let Some(&place) = self.chosen.get(&index) {
+        if let Some(&place) = self.chosen.get(&source.dataset.origin(index)) {
             return place;
         }
         let class = source.class(index).and_then(|class| self.classes.get(&class));
@@ -424,14 +452,11 @@ pub fn profiling_pass(
         (0..classes).map(|class| ClassSamples { class, ..ClassSamples::default() }).collect();
     for (index, &label) in labels.iter().enumerate() {
         slots.push((label, samples[label].taken.len()));
-        samples[label].taken.push(crate::select::Sample {
-            data: String::new(),
-            index,
-            margin: 0.0,
-        });
+        samples[label].taken.push(Sample { data: String::new(), index, margin: 0.0 });
     }
     let sums = samples.iter().map(|class| plan.empty(class)).collect();
-    ProfilingPass { session: Session::new(classifier.graph.clone(), &plan.taps), plan, slots, sums }
+    let session = Session::new(classifier.graph.clone(), &plan.taps).for_batches_of(labels.len());
+    ProfilingPass { session, plan, slots, sums }
 }
 
 impl ProfilingPass {
@@ -568,14 +593,10 @@ impl Profile {
         let (data, sampling) = (self.header.data.clone(), self.header.sampling);
         let entry = &mut self.header.samples[place];
         let name = &self.header.classes[entry.class];
-        if let Some(twice) = other
-            .taken
-            .iter()
-            .find(|s| entry.taken.iter().any(|t| (&t.data, t.index) == (&s.data, s.index)))
-        {
+        if let Some((data, index)) = shared_sample(entry, &other) {
             return Err(Error::Profile(format!(
-                "sample {} of `{}` (class {name}) is in both profiles",
-                twice.index, twice.data
+                "sample {index} of `{data}` (class {name}) is in both profiles; profile different \
+                 parts of the data (--part 1/2, --part 2/2)"
             )));
         }
         if let Sampling::Percent(_) = sampling {
@@ -585,9 +606,9 @@ impl Profile {
             )));
         }
         // Where each sample's sums stand now: in this profile or, behind them, in the other.
-        let mut order: Vec<(crate::select::Sample, usize)> =
+        let mut order: Vec<(Sample, usize)> =
             entry.taken.drain(..).chain(other.taken).enumerate().map(|(k, s)| (s, k)).collect();
-        let mut sorted: Vec<crate::select::Sample> = order.iter().map(|(s, _)| s.clone()).collect();
+        let mut sorted: Vec<Sample> = order.iter().map(|(s, _)| s.clone()).collect();
         most_confident_first(&mut sorted, &data);
         order.sort_by_key(|(s, _)| {
             sorted.iter().position(|t| (&t.data, t.index) == (&s.data, s.index))
@@ -599,6 +620,11 @@ impl Profile {
         entry.taken = order.into_iter().map(|(sample, _)| sample).collect();
         entry.seen += other.seen;
         entry.correct += other.correct;
+        for (data, places) in other.all {
+            let own = entry.all.entry(data).or_default();
+            own.extend(places);
+            own.sort_unstable();
+        }
         for (own, theirs) in self.sums[place].iter_mut().zip(sums) {
             match (own, theirs) {
                 (LayerSums::Samples(a), LayerSums::Samples(b)) => {
@@ -612,4 +638,19 @@ impl Profile {
         }
         Ok(())
     }
+}
+
+/// A sample that two profiles of a class are both made of: its data set and place.
+fn shared_sample<'a>(a: &'a ClassSamples, b: &'a ClassSamples) -> Option<(&'a str, usize)> {
+    let chosen = a.taken.iter().find(|s| {
+        b.taken.iter().any(|t| (&t.data, t.index) == (&s.data, s.index))
+    });
+    let of_all = || {
+        a.all.iter().find_map(|(data, places)| {
+            let others = b.all.get(data)?;
+            let twice = places.iter().find(|place| others.binary_search(place).is_ok())?;
+            Some((data.as_str(), *twice))
+        })
+    };
+    chosen.map(|sample| (sample.data.as_str(), sample.index)).or_else(of_all)
 }

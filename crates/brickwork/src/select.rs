@@ -1,5 +1,7 @@
 //! Which samples a profile is made of: per class, the most confident correctly classified ones.
 
+use std::collections::BTreeMap;
+
 use brickwork_data::Preprocess;
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +48,7 @@ impl std::str::FromStr for Sampling {
 pub struct Sample {
     /// Which data set it is from.
     pub data: String,
-    /// Its place there.
+    /// Its place there, in the data set as it was opened.
     pub index: usize,
     /// `z_y - log sum exp(z_other)`, which unlike a softmax never saturates.
     pub margin: f32,
@@ -63,6 +65,9 @@ pub struct ClassSamples {
     pub correct: usize,
     /// Those taken, most confident first; empty where all were.
     pub taken: Vec<Sample>,
+    /// Where all were taken: their places, by data set.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub all: BTreeMap<String, Vec<usize>>,
 }
 
 /// The margin of class `y` among logits: `z_y - log sum exp(z_other)`; infinite for a single class.
@@ -124,6 +129,7 @@ pub fn select(
                 if top_class(row) == class {
                     entry.correct += 1;
                     let (data, margin) = (source.name.clone(), margin(row, class));
+                    let index = source.dataset.origin(index);
                     entry.taken.push(Sample { data, index, margin });
                 }
             }

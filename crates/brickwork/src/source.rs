@@ -72,6 +72,14 @@ impl Source {
         self.class_of[self.dataset.label(index)]
     }
 
+    /// The sample that stands at `place` in the data set as it was opened.
+    pub fn find(&self, place: usize) -> Option<usize> {
+        // Where nothing was left out, samples stand at their own places.
+        let stays = place < self.dataset.len() && self.dataset.origin(place) == place;
+        let search = || (0..self.dataset.len()).find(|&index| self.dataset.origin(index) == place);
+        if stays { Some(place) } else { search() }
+    }
+
     /// The samples whose class is in `classes`, in order.
     pub fn samples_of(&self, classes: &[usize]) -> Vec<usize> {
         let wanted = |index: &usize| self.class(*index).is_some_and(|c| classes.contains(&c));
@@ -90,6 +98,13 @@ impl Source {
     pub fn keep_part(&mut self, part: usize, parts: usize) -> Result<(), Error> {
         let count = self.dataset.len();
         let indices: Vec<usize> = (part * count / parts..(part + 1) * count / parts).collect();
+        if indices.is_empty() {
+            return Err(Error::Options(format!(
+                "part {} of {parts} of `{}` is empty: it has {count} images; use fewer parts",
+                part + 1,
+                self.name
+            )));
+        }
         self.dataset = self.dataset.subset(&indices)?;
         Ok(())
     }

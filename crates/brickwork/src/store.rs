@@ -8,12 +8,16 @@ use brickwork_tensor::kernels::exact::ExactSums;
 use brickwork_tensor::{Tensor, volume};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::profile::{FORMAT, Header, LayerSums, Profile};
 
 /// The metadata key of a profile's header.
 const KEY: &str = "brickwork.profile";
+
+/// The array that holds a profile's digest.
+const DIGEST: &str = "digest";
 
 struct Array {
     name: String,
@@ -35,7 +39,19 @@ fn write(path: &Path, arrays: &[Array], metadata: HashMap<String, String>) -> Re
     Ok(write_atomically(path, &bytes)?)
 }
 
-/// Writes a profile: one array per class and layer, `class/layer`, and a JSON header.
+/// SHA-256 over a profile's header and its arrays, so that a damaged file is noticed.
+fn digest<'a>(header: &str, arrays: impl Iterator<Item = (String, TensorView<'a>)>) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update(header);
+    for (name, view) in arrays {
+        hash.update(format!("{name} {:?} {:?}", view.dtype(), view.shape()));
+        hash.update(view.data());
+    }
+    hash.finalize().to_vec()
+}
+
+/// Writes a profile: one array per class and layer, `class/layer`, a JSON header, and a digest of
+/// both.
 ///
 /// # Errors
 /// If the file cannot be written; it is then as it was.
@@ -62,6 +78,12 @@ pub fn save_profile(profile: &Profile, path: &Path) -> Result<(), Error> {
     let header = serde_json::to_string(&profile.header).map_err(|error| {
         Error::Profile(format!("the profile's header cannot be written: {error}"))
     })?;
+    let views = arrays.iter().filter_map(|array| {
+        let view = TensorView::new(array.dtype, array.shape.clone(), &array.bytes).ok()?;
+        Some((array.name.clone(), view))
+    });
+    let bytes = digest(&header, views);
+    arrays.push(Array { name: DIGEST.to_owned(), dtype: Dtype::U8, shape: vec![bytes.len()], bytes });
     write(path, &arrays, HashMap::from([(KEY.to_owned(), header)]))
 }
 
@@ -79,11 +101,11 @@ fn decode_profile(bytes: &[u8]) -> Result<Profile, String> {
     let not_one = |why: String| format!("not a profile: {why}");
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| not_one(e.to_string()))?;
     let file = SafeTensors::deserialize(bytes).map_err(|e| not_one(e.to_string()))?;
-    let header =
+    let text =
         metadata.metadata().as_ref().and_then(|entries| entries.get(KEY)).ok_or_else(|| {
             not_one(format!("its metadata has no `{KEY}`; make one with `brickwork profile`"))
         })?;
-    let header: Header = serde_json::from_str(header).map_err(|e| not_one(e.to_string()))?;
+    let header: Header = serde_json::from_str(text).map_err(|e| not_one(e.to_string()))?;
     if header.format != FORMAT {
         return Err(format!("format {}, expected {FORMAT}; make it again", header.format));
     }
@@ -91,6 +113,7 @@ fn decode_profile(bytes: &[u8]) -> Result<Profile, String> {
         return Err(not_one(format!("class {} of {}", entry.class, header.classes.len())));
     }
     let mut sums = Vec::new();
+    let mut views = Vec::new();
     for entry in &header.samples {
         let mut row = Vec::new();
         for layer in &header.layers {
@@ -101,10 +124,15 @@ fn decode_profile(bytes: &[u8]) -> Result<Profile, String> {
                 layer_sums(&view, entry.taken.len())
                     .map_err(|why| not_one(format!("array `{name}`: {why}")))?,
             );
+            views.push((name, view));
         }
         sums.push(row);
     }
-    Ok(Profile { header, sums })
+    let found = digest(text, views.into_iter());
+    match file.tensor(DIGEST) {
+        Ok(view) if view.data() == found => Ok(Profile { header, sums }),
+        _ => Err("its digest does not match; the file is damaged, make it again".to_owned()),
+    }
 }
 
 fn layer_sums(view: &TensorView<'_>, samples: usize) -> Result<LayerSums, String> {

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use brickwork::{Layout, Method, OnDuplicate, Rule, Sampling};
 use brickwork_data::{ChannelOrder, Fit, Split};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Take trained image classifiers apart and build new ones from the pieces, without training.
 #[derive(Parser)]
 #[command(name = "brickwork", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
 #[command(after_help = "Start with `brickwork demo`. `brickwork COMMAND --help` shows examples.")]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -17,7 +19,9 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// What every command takes.
 #[derive(Args, Clone)]
+#[command(next_help_heading = "General")]
 pub(crate) struct Global {
     /// Print results as JSON on stdout
     #[arg(long, global = true)]
@@ -34,6 +38,47 @@ pub(crate) struct Global {
     /// Seed of every random choice
     #[arg(long, global = true, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Print help
+    #[arg(id = "help", short, long = "help", global = true, action = clap::ArgAction::Help)]
+    _help: Option<bool>,
+    /// Print version
+    #[arg(id = "version", short = 'V', long = "version", action = clap::ArgAction::Version)]
+    _version: Option<bool>,
+}
+
+/// Names of choices, and what they stand for.
+type Choices<T> = &'static [(&'static str, T)];
+
+const SPLITS: Choices<Split> = &[("train", Split::Train), ("test", Split::Test)];
+const ORDERS: Choices<ChannelOrder> = &[("rgb", ChannelOrder::Rgb), ("bgr", ChannelOrder::Bgr)];
+const FITS: Choices<Fit> = &[("exact", Fit::Exact), ("cover", Fit::Cover)];
+const RULES: Choices<Rule> = &[("graph", Rule::Graph), ("reference", Rule::Reference)];
+const LAYOUTS: Choices<Layout> = &[("branches", Layout::Branches), ("padded", Layout::Padded)];
+const DUPLICATES: Choices<OnDuplicate> = &[
+    ("refuse", OnDuplicate::Refuse),
+    ("max", OnDuplicate::Max),
+    ("mean", OnDuplicate::Mean),
+    ("keep-both", OnDuplicate::KeepBoth),
+];
+const METHODS: Choices<Method> = &[
+    ("affine", Method::Affine),
+    ("paper", Method::Paper),
+    ("layerwise", Method::Layerwise),
+    ("none", Method::None),
+];
+
+fn one_of<T: Copy + Send + Sync>(choices: Choices<T>) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(choices.iter().map(|(name, _)| *name)).map(move |text| {
+        let chosen = choices.iter().find(|(name, _)| *name == text);
+        chosen.expect("the parser lets through these names only").1
+    })
+}
+
+fn parse_batch(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=4096) => Ok(count),
+        _ => Err("expected a number from 1 to 4096".to_owned()),
+    }
 }
 
 fn parse_threads(text: &str) -> Result<usize, String> {
@@ -77,8 +122,8 @@ pub(crate) struct DataArgs {
     /// one part of an assembled model. Repeat for several
     #[arg(long, value_name = "[NAME=]DATA")]
     pub(crate) data: Vec<String>,
-    /// Part of the data to use
-    #[arg(long, value_name = "SPLIT", value_parser = parse_split)]
+    /// Part of the data to use [default: train to profile, refit and calibrate, test to measure]
+    #[arg(long, value_name = "SPLIT", value_parser = one_of(SPLITS))]
     pub(crate) split: Option<Split>,
     #[command(flatten)]
     pub(crate) input: InputArgs,
@@ -101,10 +146,10 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "X[,X,X]", value_delimiter = ',')]
     pub(crate) std: Vec<f32>,
     /// Order of colour channels [default: rgb]
-    #[arg(long, value_name = "ORDER", value_parser = parse_order)]
+    #[arg(long, value_name = "ORDER", value_parser = one_of(ORDERS))]
     pub(crate) channel_order: Option<ChannelOrder>,
     /// What to do with images of another size: exact refuses them, cover resizes and crops
-    #[arg(long, value_name = "FIT", value_parser = parse_fit)]
+    #[arg(long, value_name = "FIT", value_parser = one_of(FITS))]
     pub(crate) fit: Option<Fit>,
     /// Names of the model's classes, in order: a,b,c or @FILE with one a line
     #[arg(long, value_name = "NAMES")]
@@ -127,8 +172,6 @@ pub(crate) struct DemoArgs {
   brickwork inspect resnet20.onnx --why /layer1/layer1.0/conv2/Conv
   brickwork inspect resnet20.onnx --json | jq '.groups[] | select(.frozen)'")]
 pub(crate) struct InspectArgs {
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
     /// Say what couples or freezes the channels of this value or node
     #[arg(long, value_name = "VALUE")]
     pub(crate) why: Option<String>,
@@ -138,6 +181,8 @@ pub(crate) struct InspectArgs {
     /// Height and width, where the model leaves them open
     #[arg(long, value_name = "H[xW]", value_parser = parse_size)]
     pub(crate) size: Option<[usize; 2]>,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
 }
 
 /// Measure which channels contribute to which class
@@ -151,11 +196,11 @@ pub(crate) struct ProfileArgs {
     /// The model, an ONNX file
     #[arg(value_name = "MODEL.onnx", required_unless_present = "merge")]
     pub(crate) model: Option<PathBuf>,
-    /// Take weights of matching names from this safetensors file
-    #[arg(long, value_name = "FILE.safetensors")]
-    pub(crate) weights: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
+    /// Where to write the profile
+    #[arg(short, long, value_name = "PROFILE.safetensors")]
+    pub(crate) output: PathBuf,
     /// Samples per class: a count or percentage of the most confident correct ones, or all
     #[arg(long, value_name = "50 | 1% | all", default_value = "50")]
     pub(crate) samples: Sampling,
@@ -171,9 +216,9 @@ pub(crate) struct ProfileArgs {
     /// Merge profiles of parts of the data, or of different classes, instead
     #[arg(long, num_args = 1.., value_name = "PROFILE", conflicts_with_all = ["model", "data"])]
     pub(crate) merge: Vec<PathBuf>,
-    /// Where to write the profile
-    #[arg(short, long, value_name = "PROFILE.safetensors")]
-    pub(crate) output: PathBuf,
+    /// Take weights of matching names from this safetensors file
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub(crate) weights: Option<PathBuf>,
 }
 
 /// Cut a component for some classes out of a model
@@ -184,17 +229,29 @@ pub(crate) struct ProfileArgs {
   brickwork disassemble resnet20.onnx --profile p.safetensors --classes 0-4 --refit none -o half.onnx
   brickwork disassemble resnet20.onnx --keep kept.json --classes 0-9 --refit none -o pruned.onnx")]
 pub(crate) struct DisassembleArgs {
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
     /// Classes of the component: names, indices, inclusive ranges
     #[arg(long, value_name = "CLASSES")]
     pub(crate) classes: String,
     /// The model's profile
     #[arg(long, value_name = "PROFILE.safetensors", required_unless_present = "keep")]
     pub(crate) profile: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
     /// Where to write the component
     #[arg(short, long, value_name = "BRICK.onnx", required_unless_present = "dry_run")]
     pub(crate) output: Option<PathBuf>,
+    /// Show what would be cut and stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Refit the kept weights in closed form on images of the task
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Refit::Lsq)]
+    pub(crate) refit: Refit,
+    /// Images per class to refit on, chosen at random from the training split
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) refit_samples: u32,
+    /// Keep a multiple of this many channels in every group
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) round_to: u16,
     /// An input counts for an output of a convolution above this relative contribution
     #[arg(long, value_name = "A", default_value_t = 0.3, value_parser = parse_threshold)]
     pub(crate) alpha_conv: f32,
@@ -208,31 +265,19 @@ pub(crate) struct DisassembleArgs {
     #[arg(long, value_name = "B", default_value_t = 0.3, value_parser = parse_threshold)]
     pub(crate) beta_linear: f32,
     /// How relevance is linked: along the graph, or as the published code does
-    #[arg(long, value_name = "RULE", default_value = "graph", value_parser = parse_rule)]
+    #[arg(long, value_name = "RULE", default_value = "graph", value_parser = one_of(RULES))]
     pub(crate) rule: Rule,
-    /// Keep these channels instead: a JSON file with the `kept` object of --json
-    #[arg(long, value_name = "KEEP.json", conflicts_with = "profile")]
-    pub(crate) keep: Option<PathBuf>,
     /// Which channels stay, in the numbers the profile gives; the last two are controls
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Choose::Contribution)]
     pub(crate) choose: Choose,
-    /// Keep a multiple of this many channels in every group
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) round_to: u16,
-    /// Refit the kept weights in closed form on images of the task
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = Refit::Lsq)]
-    pub(crate) refit: Refit,
-    /// Images per class to refit on, chosen at random from the training split
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) refit_samples: u32,
-    /// Show what would be cut and stop
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    /// Keep these channels instead: a JSON file with the `kept` object of --json
+    #[arg(long, value_name = "KEEP.json", conflicts_with = "profile")]
+    pub(crate) keep: Option<PathBuf>,
     /// Write the relevant inputs of every layer and class
     #[arg(long, value_name = "MASKS.safetensors")]
     pub(crate) masks_out: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) data: DataArgs,
+    pub(crate) model: ModelArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -266,10 +311,10 @@ pub(crate) struct AssembleArgs {
     #[arg(short, long, value_name = "NEW.onnx")]
     pub(crate) output: PathBuf,
     /// Parallel branches (any parts), or block-diagonal layers (parts of one architecture)
-    #[arg(long, value_name = "LAYOUT", default_value = "branches", value_parser = parse_layout)]
+    #[arg(long, value_name = "LAYOUT", default_value = "branches", value_parser = one_of(LAYOUTS))]
     pub(crate) layout: Layout,
-    /// What to do about classes of one name: refuse, max, mean, keep-both
-    #[arg(long, value_name = "HOW", default_value = "refuse", value_parser = parse_duplicate)]
+    /// What to do about classes of one name: join their scores, or keep both apart
+    #[arg(long, value_name = "HOW", default_value = "refuse", value_parser = one_of(DUPLICATES))]
     pub(crate) on_duplicate: OnDuplicate,
 }
 
@@ -282,18 +327,18 @@ pub(crate) struct CalibrateArgs {
     /// The assembled model
     #[arg(value_name = "NEW.onnx")]
     pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
     /// Where to write the calibrated model
     #[arg(short, long, value_name = "OUT.onnx")]
     pub(crate) output: PathBuf,
     /// affine: temperature per part and bias per class; paper: head scaling; layerwise: equations
     /// 12 to 14; none: undo
-    #[arg(long, value_name = "METHOD", default_value = "affine", value_parser = parse_method)]
+    #[arg(long, value_name = "METHOD", default_value = "affine", value_parser = one_of(METHODS))]
     pub(crate) method: Method,
     /// Images per class, chosen at random [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) samples: Option<u32>,
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
 }
 
 /// Measure accuracy, leakage, size and speed
@@ -304,7 +349,7 @@ pub(crate) struct CalibrateArgs {
   brickwork eval both.onnx --data digits=mnist/ --data garments=fashion/")]
 pub(crate) struct EvalArgs {
     #[command(flatten)]
-    pub(crate) model: ModelArgs,
+    pub(crate) data: DataArgs,
     /// Classes to measure: names, indices, inclusive ranges [default: all of the model's]
     #[arg(long, value_name = "CLASSES")]
     pub(crate) classes: Option<String>,
@@ -315,7 +360,7 @@ pub(crate) struct EvalArgs {
     #[arg(long)]
     pub(crate) no_latency: bool,
     #[command(flatten)]
-    pub(crate) data: DataArgs,
+    pub(crate) model: ModelArgs,
 }
 
 /// Prove that a component or an assembled model computes what its sources compute
@@ -327,11 +372,11 @@ pub(crate) struct VerifyArgs {
     /// The source, or all parts in order; the model to verify comes last
     #[arg(value_name = "SOURCE.onnx ... MODEL.onnx", num_args = 2.., required = true)]
     pub(crate) models: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
     /// Images to compare on
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) images: u32,
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
 }
 
 /// Show what a component keeps of each layer
@@ -360,11 +405,11 @@ pub(crate) struct DiffArgs {
 #[command(after_help = "Example:
   brickwork annotate lenet.onnx --class-names 0,1,2,3,4,5,6,7,8,9 --mean 0.1307 --std 0.3081 -o lenet.onnx")]
 pub(crate) struct AnnotateArgs {
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
     /// Where to write the model
     #[arg(short, long, value_name = "OUT.onnx")]
     pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
     #[command(flatten)]
     pub(crate) input: InputArgs,
 }
@@ -375,10 +420,8 @@ pub(crate) struct AnnotateArgs {
   brickwork bench resnet50.onnx --batch 1,8 --threads 1
   brickwork bench resnet50.onnx --layers")]
 pub(crate) struct BenchArgs {
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
     /// Batch sizes
-    #[arg(long, value_name = "N[,N]", value_delimiter = ',', default_value = "1")]
+    #[arg(long, value_name = "N[,N]", value_delimiter = ',', default_value = "1", value_parser = parse_batch)]
     pub(crate) batch: Vec<usize>,
     /// Runs to take the median of
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -389,14 +432,8 @@ pub(crate) struct BenchArgs {
     /// Show the time of every node
     #[arg(long)]
     pub(crate) layers: bool,
-}
-
-fn parse_split(text: &str) -> Result<Split, String> {
-    match text {
-        "train" => Ok(Split::Train),
-        "test" => Ok(Split::Test),
-        _ => Err("expected train or test".to_owned()),
-    }
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
 }
 
 fn parse_size(text: &str) -> Result<[usize; 2], String> {
@@ -404,58 +441,6 @@ fn parse_size(text: &str) -> Result<[usize; 2], String> {
     let (height, width) = text.split_once('x').unwrap_or((text, text));
     let side = |text: &str| text.parse::<usize>().ok().filter(|side| (1..=16_384).contains(side));
     Ok([side(height).ok_or_else(wrong)?, side(width).ok_or_else(wrong)?])
-}
-
-fn parse_order(text: &str) -> Result<ChannelOrder, String> {
-    match text {
-        "rgb" => Ok(ChannelOrder::Rgb),
-        "bgr" => Ok(ChannelOrder::Bgr),
-        _ => Err("expected rgb or bgr".to_owned()),
-    }
-}
-
-fn parse_fit(text: &str) -> Result<Fit, String> {
-    match text {
-        "exact" => Ok(Fit::Exact),
-        "cover" => Ok(Fit::Cover),
-        _ => Err("expected exact or cover".to_owned()),
-    }
-}
-
-fn parse_rule(text: &str) -> Result<Rule, String> {
-    match text {
-        "graph" => Ok(Rule::Graph),
-        "reference" => Ok(Rule::Reference),
-        _ => Err("expected graph or reference".to_owned()),
-    }
-}
-
-fn parse_layout(text: &str) -> Result<Layout, String> {
-    match text {
-        "branches" => Ok(Layout::Branches),
-        "padded" => Ok(Layout::Padded),
-        _ => Err("expected branches or padded".to_owned()),
-    }
-}
-
-fn parse_duplicate(text: &str) -> Result<OnDuplicate, String> {
-    match text {
-        "refuse" => Ok(OnDuplicate::Refuse),
-        "max" => Ok(OnDuplicate::Max),
-        "mean" => Ok(OnDuplicate::Mean),
-        "keep-both" => Ok(OnDuplicate::KeepBoth),
-        _ => Err("expected refuse, max, mean or keep-both".to_owned()),
-    }
-}
-
-fn parse_method(text: &str) -> Result<Method, String> {
-    match text {
-        "none" => Ok(Method::None),
-        "paper" => Ok(Method::Paper),
-        "layerwise" => Ok(Method::Layerwise),
-        "affine" => Ok(Method::Affine),
-        _ => Err("expected affine, paper, layerwise or none".to_owned()),
-    }
 }
 
 fn parse_threshold(text: &str) -> Result<f32, String> {
@@ -469,7 +454,9 @@ fn parse_part(text: &str) -> Result<(usize, usize), String> {
     let wrong = || "expected a part such as 1/4".to_owned();
     let (part, parts) = text.split_once('/').ok_or_else(wrong)?;
     match (part.parse::<usize>(), parts.parse::<usize>()) {
-        (Ok(part), Ok(parts)) if part >= 1 && part <= parts => Ok((part, parts)),
+        (Ok(part), Ok(parts)) if part >= 1 && part <= parts && parts <= 1_000_000 => {
+            Ok((part, parts))
+        }
         _ => Err(wrong()),
     }
 }

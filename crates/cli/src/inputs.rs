@@ -56,10 +56,14 @@ pub(crate) fn preprocess(model: &Classifier, input: &InputArgs) -> anyhow::Resul
             .filter(|(_, list)| list.is_empty())
             .map(|(name, _)| *name)
             .collect();
+        let (each, example) = match channels {
+            1 => ("one number", "--mean 0.1307 --std 0.3081"),
+            _ => ("one number or 3", "--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225"),
+        };
         bail!(
-            "`{}` does not say how pixels become its input; pass {} (one number or {channels}, applied after \
-             scaling bytes by 1/255), for example --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225, or \
-             --mean 0 --std 1 for plain pixels; `brickwork annotate` writes it into the model for good",
+            "`{}` does not say how pixels become its input; pass {} ({each}, applied after scaling bytes by \
+             1/255), for example {example}, or --mean 0 --std 1 for plain pixels; `brickwork annotate` \
+             writes it into the model for good",
             model.name,
             missing.join(" and ")
         );
@@ -69,7 +73,8 @@ pub(crate) fn preprocess(model: &Classifier, input: &InputArgs) -> anyhow::Resul
     if let Some(size) = input.size {
         if size != [height, width] {
             bail!(
-                "the model takes images of {height}x{width}, --size says {}x{}",
+                "the model takes images of {height}x{width}, --size says {}x{}; leave --size out, or \
+                 say --fit cover to resize the images",
                 size[0],
                 size[1]
             );
@@ -122,10 +127,13 @@ pub(crate) fn sources(
     out: &Out,
 ) -> anyhow::Result<Vec<Source>> {
     if data.data.is_empty() {
-        bail!("no images are given; pass --data DATA");
+        bail!("no images are given; pass --data DATA (`--help` lists the kinds of data)");
     }
-    let mut found = Vec::new();
-    for text in &data.data {
+    let mut found: Vec<Source> = Vec::new();
+    for (k, text) in data.data.iter().enumerate() {
+        if data.data[..k].contains(text) {
+            bail!("--data {text} is given twice; its images would count twice");
+        }
         let (name, path) = named(text);
         let dataset = open(&path, data.split, usual, out)?;
         out.detail(&dataset.describe());
@@ -137,7 +145,11 @@ pub(crate) fn sources(
             ));
             model.card.classes = dataset.classes().to_vec();
         }
-        let label = name.map_or_else(|| dataset.name().to_owned(), str::to_owned);
+        let mut label = name.map_or_else(|| dataset.name().to_owned(), str::to_owned);
+        // Samples are known by the name of their data set.
+        if found.iter().any(|other| other.name == label) {
+            label.clone_from(text);
+        }
         found.push(source(model, label, name, dataset)?);
     }
     Ok(found)
@@ -186,8 +198,16 @@ pub(crate) fn check_writable(path: &Path) -> anyhow::Result<()> {
     if path.is_dir() {
         bail!("cannot write {}: it is a folder", path.display());
     }
+    // Results replace what is there, which must not happen to a device or a pipe.
+    if path.exists() && !path.is_file() {
+        bail!("cannot write {}: it is no regular file", path.display());
+    }
     if !folder.is_dir() {
-        bail!("cannot write {}: there is no folder {}", path.display(), folder.display());
+        bail!(
+            "cannot write {}: there is no folder {}; make it first",
+            path.display(),
+            folder.display()
+        );
     }
     if folder.metadata()?.permissions().readonly() {
         bail!("cannot write {}: the folder is read-only", path.display());

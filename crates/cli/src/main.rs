@@ -2,10 +2,12 @@
 
 mod args;
 mod cmd;
+mod hints;
 mod inputs;
 mod print;
 mod progress;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
     // A signal in the middle of a write must not leave a half-written file behind.
     let _ = ctrlc::set_handler(|| {
         brickwork_formats::abandon_writes();
+        let _ = writeln!(std::io::stderr(), "\ninterrupted");
         std::process::exit(130);
     });
     if let Some(threads) = cli.global.threads {
@@ -39,7 +42,7 @@ fn run(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Annotate(args) => cmd::annotate::run(args, out),
         Command::Assemble(args) => cmd::assemble::run(args, &cli.global, out),
         Command::Bench(args) => cmd::bench::run(args, out),
-        Command::Calibrate(args) => cmd::calibrate::run(args, out),
+        Command::Calibrate(args) => cmd::calibrate::run(args, &cli.global, out),
         Command::Demo(args) => cmd::demo::run(args, &cli.global, out),
         Command::Diff(args) => cmd::diff::run(args, out),
         Command::Disassemble(args) => cmd::disassemble::run(args, &cli.global, out),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::Global;
+use crate::hints::hint;
 
 /// Where words go.
 pub(crate) struct Out {
@@ -89,6 +90,9 @@ impl Out {
             if !words.contains(&cause.to_string()) {
                 words.push_str(&format!("\n  because: {cause}"));
             }
+        }
+        if let Some(hint) = hint(error) {
+            words.push_str(&format!("\n\nhint: {hint}"));
         }
         let _ = writeln!(io::stderr(), "{words}");
     }

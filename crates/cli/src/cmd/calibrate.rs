@@ -4,12 +4,12 @@ use brickwork::calibrate;
 use brickwork_data::Split;
 use serde_json::json;
 
-use crate::args::{CalibrateArgs, ModelArgs};
+use crate::args::{CalibrateArgs, Global, ModelArgs};
 use crate::inputs;
 use crate::print::{Out, row, table};
 use crate::progress::Shown;
 
-pub(crate) fn run(args: &CalibrateArgs, out: &Out) -> anyhow::Result<()> {
+pub(crate) fn run(args: &CalibrateArgs, global: &Global, out: &Out) -> anyhow::Result<()> {
     inputs::check_writable(&args.output)?;
     let model = ModelArgs { model: args.model.clone(), weights: None };
     let mut model = inputs::load(&model, Some(&args.data.input))?;
@@ -17,7 +17,7 @@ pub(crate) fn run(args: &CalibrateArgs, out: &Out) -> anyhow::Result<()> {
     let mut sources = inputs::sources(&mut model, &args.data, Split::Train, out)?;
     if let Some(count) = args.samples {
         for source in &mut sources {
-            source.keep_some(count as usize, 0)?;
+            source.keep_some(count as usize, global.seed)?;
         }
     }
     let ready = calibrate(&model, &preprocess, &sources, args.method, &Shown::new(out))?;

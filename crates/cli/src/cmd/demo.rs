@@ -1,8 +1,9 @@
 //! `brickwork demo`: the commands a user would give, on embedded models and images.
 
 use std::path::Path;
+use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use brickwork::{Classifier, Numbered, Page, Picture, Source, layers, png, top_class};
 use brickwork_data::{Dataset, Split};
 use brickwork_formats::write_atomically;
@@ -142,8 +143,10 @@ impl Demo<'_> {
         }
         let line = std::iter::once("brickwork".to_owned())
             .chain(words.iter().map(|word| self.placed(word)));
-        let cli = Cli::try_parse_from(line)?;
-        crate::run(&cli, self.out)?;
+        let cli = Cli { global: self.global.clone(), ..Cli::try_parse_from(line)? };
+        if crate::run(&cli, self.out)? != ExitCode::SUCCESS {
+            bail!("`brickwork {}` failed", words.join(" "));
+        }
         for result in self.out.taken() {
             self.steps.push(json!({ "command": words.join(" "), "result": result }));
         }

@@ -21,6 +21,7 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
     let mut model = inputs::load(&args.model, Some(&args.data.input))?;
     let profile = args.profile.as_deref().map(load_profile).transpose()?;
     if let Some(profile) = &profile {
+        profile.check_model(&model)?;
         model.card.classes.clone_from(&profile.header.classes);
     }
     let images = RefitImages::prepare(args, global, &mut model, profile.as_ref(), out)?;
@@ -37,11 +38,6 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
         (None, None) => bail!("pass --profile or --keep"),
     };
     let own = Plan::new(&model, &classes, &choice, usize::from(args.round_to))?;
-    if let Some(path) = &args.masks_out {
-        let names: Vec<String> =
-            own.classes.iter().map(|&k| model.class_names()[k].clone()).collect();
-        save_masks(&own.masks, &names, path)?;
-    }
     let control = match args.choose {
         Choose::Contribution => None,
         Choose::Random => Some(Control::Random(global.seed)),
@@ -66,6 +62,9 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
         }
     }
     let component = Classifier::new("component", with_card(&graph, &card)?)?;
+    if let Some(path) = &args.masks_out {
+        save_masks(&own.masks, &component.class_names(), path)?;
+    }
     if let Some(path) = args.output.as_ref().filter(|_| !args.dry_run) {
         component.save(path)?;
     }
@@ -84,23 +83,24 @@ fn check_options(args: &DisassembleArgs) -> anyhow::Result<()> {
     if args.choose != Choose::Contribution && args.profile.is_none() {
         bail!("--choose needs --profile, which gives the numbers of channels");
     }
+    if args.masks_out.is_some() && args.profile.is_none() {
+        bail!("--masks-out needs --profile, from which the masks are made");
+    }
     args.output.iter().chain(&args.masks_out).try_for_each(|path| inputs::check_writable(path))
 }
 
 fn read_keep(path: &std::path::Path) -> anyhow::Result<KeptMap> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let value: Value =
-        serde_json::from_str(&text).with_context(|| format!("{}: not JSON", path.display()))?;
+    let value: Value = serde_json::from_str(&text)
+        .with_context(|| format!("{}: not JSON; expected {KEEP_FORM}", path.display()))?;
     // The whole output of --json will do as well.
     let kept = value.get("kept").unwrap_or(&value).clone();
-    serde_json::from_value(kept).with_context(|| {
-        format!(
-            "{}: expected {{\"LAYER\": {{\"input\": [...], \"output\": [...]}}, ...}}",
-            path.display()
-        )
-    })
+    serde_json::from_value(kept)
+        .with_context(|| format!("{}: expected {KEEP_FORM}", path.display()))
 }
+
+const KEEP_FORM: &str = r#"{"LAYER": {"input": [...], "output": [...]}, ...}, as --json prints"#;
 
 /// Where refit images come from.
 struct RefitImages {

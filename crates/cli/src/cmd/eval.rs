@@ -48,7 +48,7 @@ pub(crate) fn run(args: &EvalArgs, out: &Out) -> anyhow::Result<()> {
     if let (Value::Object(result), Value::Object(extra)) = (&mut result, extra) {
         result.extend(extra);
     }
-    out.result(&result, || words(&model, &report, &result))
+    out.result(&result, || words(args, &model, &report, &result))
 }
 
 /// The source's index of every class of the model.
@@ -91,7 +91,7 @@ fn file_bytes(path: &Path) -> u64 {
 fn latency_ms(model: &Classifier) -> anyhow::Result<f64> {
     let [c, h, w] = model.input();
     let image = uniform([1, c, h, w], -1.0, 1.0, 0);
-    let mut scorer = model.scorer();
+    let mut scorer = model.single_scorer();
     let mut times = Vec::new();
     for run in 0..25 {
         let start = Instant::now();
@@ -105,17 +105,23 @@ fn latency_ms(model: &Classifier) -> anyhow::Result<f64> {
     Ok(times[times.len() / 2])
 }
 
-fn words(model: &Classifier, report: &Report, result: &Value) -> String {
+fn words(args: &EvalArgs, model: &Classifier, report: &Report, result: &Value) -> String {
     let mut text = String::new();
     let mut rows = vec![row(["accuracy, %", "per image", "per class"])];
     let mut line = |name: &str, image: f64, class: f64| {
         rows.push(vec![name.to_owned(), percent(image), percent(class)]);
     };
-    if let Some(base) = &report.base {
+    // Without a source these are about the model itself.
+    let with_source = args.source.is_some();
+    if let Some(base) = report.base.as_ref().filter(|_| with_source) {
         line("source, all its classes", base.per_image, base.per_class);
     }
     if let Some(base) = &report.base_restricted {
-        line("source, restricted to these classes", base.per_image, base.per_class);
+        if with_source {
+            line("source, restricted to these classes", base.per_image, base.per_class);
+        } else if args.classes.is_some() {
+            line("this model, restricted to these classes", base.per_image, base.per_class);
+        }
     }
     if let Some(bare) = &report.before_refit {
         line("the cut before its refit", bare.per_image, bare.per_class);

@@ -11,7 +11,7 @@ pub(crate) fn run(args: &MasksArgs, out: &Out) -> anyhow::Result<()> {
     let model = inputs::load_plain(&args.model)?;
     let Some(origin) = &model.card.origin else {
         bail!(
-            "`{}` does not say what it was cut from; only components made by brickwork do",
+            "`{}` does not say what it was cut from; give a component made by `brickwork disassemble`",
             model.name
         );
     };

@@ -45,12 +45,14 @@ fn images(
 fn words(subject: &Classifier, found: &Verification, images: usize) -> String {
     let parts = !subject.card.parts.is_empty();
     let verdict = if found.holds { "holds" } else { "DOES NOT HOLD" };
+    let verb = if found.holds { "computes" } else { "does not compute" };
+    let name = &subject.name;
     let what = if parts {
-        format!("`{}` computes what its {} parts compute", subject.name, found.layers)
+        format!("`{name}` {verb} what its {} parts compute", found.layers)
     } else if found.refitted {
-        format!("the cut behind `{}` computes what the masked source computes", subject.name)
+        format!("the cut behind `{name}` {verb} what the masked source computes")
     } else {
-        format!("`{}` computes what the masked source computes", subject.name)
+        format!("`{name}` {verb} what the masked source computes")
     };
     let place = if parts { "part" } else { "layer" };
     let mut text = format!(
