@@ -60,6 +60,9 @@ pub fn assemble(parts: &[Classifier], options: &AssembleOptions) -> Result<Class
     Classifier::new("assembled", builder.finish()?)
 }
 
+/// How much each of the calibrated logits behind one score counts.
+type Weighing<'a> = &'a dyn Fn(&[usize]) -> Vec<(usize, f32)>;
+
 /// One part, ready to be placed.
 pub(crate) struct Placed<'a> {
     pub(crate) name: String,
@@ -202,7 +205,7 @@ impl<'a> Assembly<'a> {
             })
             .collect();
         let rounds = sources.iter().map(Vec::len).max().unwrap_or(1);
-        let matrix = |weight: &dyn Fn(&[usize]) -> Vec<(usize, f32)>| {
+        let matrix = |weight: Weighing<'_>| {
             let mut data = vec![0.0; count * self.names.len()];
             for (score, sources) in sources.iter().enumerate() {
                 for (raw, w) in weight(sources) {

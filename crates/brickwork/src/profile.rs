@@ -69,7 +69,7 @@ pub struct Profile {
 }
 
 /// The format version written.
-pub const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// What to profile.
 #[derive(Clone, Debug)]
@@ -398,14 +398,14 @@ impl PlannedLayer {
         sums: &mut [Vec<LayerSums>],
     ) {
         let each = self.info.weighted.taps() * self.info.weighted.inputs;
-        for class in 0..sums.len() {
+        for (class, sums) in sums.iter_mut().enumerate() {
             let own: Vec<f32> = channel_sums
                 .chunks(each)
                 .zip(slots)
                 .filter(|(_, slot)| slot.0 == class)
                 .flat_map(|(sample, _)| sample.iter().copied())
                 .collect();
-            if let LayerSums::Totals(totals) = &mut sums[class][place] {
+            if let LayerSums::Totals(totals) = &mut sums[place] {
                 add_samples(weights, &own, self.info.weighted.inputs, totals);
             }
         }
