@@ -23,7 +23,9 @@ pub fn parse(text: &str, names: &[String]) -> Result<Vec<usize>, Error> {
     let mut seen = vec![false; names.len()];
     found.retain(|&index: &usize| !std::mem::replace(&mut seen[index], true));
     if found.is_empty() {
-        return Err(Error::Classes("no classes are selected; name at least one, as in cat,dog or 0-4".to_owned()));
+        return Err(Error::Classes(
+            "no classes are selected; name at least one, as in cat,dog or 0-4".to_owned(),
+        ));
     }
     Ok(found)
 }

@@ -397,7 +397,10 @@ pub(crate) fn silence(
 pub(crate) fn scores(graph: Graph, images: &Tensor) -> Result<Tensor, Error> {
     let batch = images.shape()[0];
     let logits = graph.logits();
-    let out = Session::new(Arc::new(graph), &[logits]).for_batches_of(batch).outputs(batch, images.data())?.remove(0);
+    let out = Session::new(Arc::new(graph), &[logits])
+        .for_batches_of(batch)
+        .outputs(batch, images.data())?
+        .remove(0);
     let classes = out.data().len() / batch;
     Ok(out.reshape([batch, classes]))
 }

@@ -83,7 +83,8 @@ impl Stages {
         made: &mut [Held],
     ) -> Result<(), Error> {
         let feeds: Vec<ValueId> = known.iter().map(|(id, _)| *id).collect();
-        let mut session = Session::between(graph.clone(), &feeds, missing).for_batches_of(self.batch);
+        let mut session =
+            Session::between(graph.clone(), &feeds, missing).for_batches_of(self.batch);
         for (k, (_, held)) in known.iter().enumerate() {
             session = session.feed_order(k, self.held[*held].order.clone());
         }

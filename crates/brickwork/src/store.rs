@@ -83,7 +83,12 @@ pub fn save_profile(profile: &Profile, path: &Path) -> Result<(), Error> {
         Some((array.name.clone(), view))
     });
     let bytes = digest(&header, views);
-    arrays.push(Array { name: DIGEST.to_owned(), dtype: Dtype::U8, shape: vec![bytes.len()], bytes });
+    arrays.push(Array {
+        name: DIGEST.to_owned(),
+        dtype: Dtype::U8,
+        shape: vec![bytes.len()],
+        bytes,
+    });
     write(path, &arrays, HashMap::from([(KEY.to_owned(), header)]))
 }
 
