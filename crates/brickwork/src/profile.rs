@@ -225,7 +225,8 @@ fn jobs(sources: &[Source], samples: &[ClassSamples], totals: bool) -> Vec<Vec<u
         .iter()
         .map(|source| {
             if totals {
-                return source.samples_of(&classes);
+                // Class by class: a batch then adds to the totals of one class.
+                return classes.iter().flat_map(|&class| source.samples_of(&[class])).collect();
             }
             let places = Places::new(source, samples, totals);
             let chosen = |index: &usize| {
@@ -415,10 +416,7 @@ impl PlannedLayer {
 /// Adds samples of one class to its totals.
 fn add_samples(weights: Option<&TapWeights>, sums: &[f32], inputs: usize, totals: &mut ExactSums) {
     match weights {
-        Some(weights) => {
-            let count = sums.len() / (weights.taps * inputs);
-            add_positive(weights, sums, &vec![0; count], 1, totals, Level::best());
-        }
+        Some(weights) => add_positive(weights, sums, totals, Level::best()),
         None => add_signed(sums, &vec![0; sums.len() / inputs], inputs, totals, Level::best()),
     }
 }

@@ -99,6 +99,32 @@ pub(crate) trait Simd: Copy {
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`, rounded once.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// The first `count` elements, which may be all.
+    #[inline(always)]
+    unsafe fn load_up_to(from: *const f32, count: usize) -> Self::V {
+        unsafe {
+            if count == Self::LANES { Self::load(from) } else { Self::load_partial(from, count) }
+        }
+    }
+    /// Writes the first `count` lanes, which may be all.
+    #[inline(always)]
+    unsafe fn store_up_to(to: *mut f32, count: usize, v: Self::V) {
+        unsafe {
+            if count == Self::LANES {
+                Self::store(to, v)
+            } else {
+                Self::store_partial(to, count, v)
+            }
+        }
+    }
+    /// As many `f64` as there are lanes.
+    type Wide: Copy;
+    unsafe fn splat_wide(x: f64) -> Self::Wide;
+    unsafe fn load_wide(from: *const f64) -> Self::Wide;
+    unsafe fn store_wide(to: *mut f64, v: Self::Wide);
+    unsafe fn widen(v: Self::V) -> Self::Wide;
+    unsafe fn add_wide(a: Self::Wide, b: Self::Wide) -> Self::Wide;
+    unsafe fn sub_wide(a: Self::Wide, b: Self::Wide) -> Self::Wide;
 }
 
 macro_rules! simd_by_array {
@@ -154,6 +180,31 @@ macro_rules! simd_by_array {
             unsafe fn fma($a: Self::V, $b: Self::V, $c: Self::V) -> Self::V {
                 $fma
             }
+            type Wide = [f64; $lanes];
+            #[inline(always)]
+            unsafe fn splat_wide(x: f64) -> Self::Wide {
+                [x; $lanes]
+            }
+            #[inline(always)]
+            unsafe fn load_wide(from: *const f64) -> Self::Wide {
+                unsafe { from.cast::<Self::Wide>().read_unaligned() }
+            }
+            #[inline(always)]
+            unsafe fn store_wide(to: *mut f64, v: Self::Wide) {
+                unsafe { to.cast::<Self::Wide>().write_unaligned(v) }
+            }
+            #[inline(always)]
+            unsafe fn widen(v: Self::V) -> Self::Wide {
+                v.map(f64::from)
+            }
+            #[inline(always)]
+            unsafe fn add_wide(a: Self::Wide, b: Self::Wide) -> Self::Wide {
+                std::array::from_fn(|k| a[k] + b[k])
+            }
+            #[inline(always)]
+            unsafe fn sub_wide(a: Self::Wide, b: Self::Wide) -> Self::Wide {
+                std::array::from_fn(|k| a[k] - b[k])
+            }
         }
     };
 }
@@ -204,7 +255,53 @@ mod x86 {
         };
     }
 
+    /// The `f64` operations on two registers each.
+    macro_rules! wide {
+        ($half:ty, $each:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident) => {
+            type Wide = [$half; 2];
+            #[inline(always)]
+            unsafe fn splat_wide(x: f64) -> Self::Wide {
+                unsafe { [$splat(x); 2] }
+            }
+            #[inline(always)]
+            unsafe fn load_wide(from: *const f64) -> Self::Wide {
+                unsafe { [$load(from), $load(from.add($each))] }
+            }
+            #[inline(always)]
+            unsafe fn store_wide(to: *mut f64, v: Self::Wide) {
+                unsafe {
+                    $store(to, v[0]);
+                    $store(to.add($each), v[1]);
+                }
+            }
+            #[inline(always)]
+            unsafe fn add_wide(a: Self::Wide, b: Self::Wide) -> Self::Wide {
+                unsafe { [$add(a[0], b[0]), $add(a[1], b[1])] }
+            }
+            #[inline(always)]
+            unsafe fn sub_wide(a: Self::Wide, b: Self::Wide) -> Self::Wide {
+                unsafe { [$sub(a[0], b[0]), $sub(a[1], b[1])] }
+            }
+        };
+    }
+
     impl Simd for Avx2 {
+        wide!(
+            __m256d,
+            4,
+            _mm256_set1_pd,
+            _mm256_loadu_pd,
+            _mm256_storeu_pd,
+            _mm256_add_pd,
+            _mm256_sub_pd
+        );
+        #[inline(always)]
+        unsafe fn widen(v: __m256) -> Self::Wide {
+            unsafe {
+                let high = _mm256_extractf128_ps::<1>(v);
+                [_mm256_cvtps_pd(_mm256_castps256_ps128(v)), _mm256_cvtps_pd(high)]
+            }
+        }
         type V = __m256;
         const LANES: usize = 8;
         const ROWS: usize = 6;
@@ -236,6 +333,22 @@ mod x86 {
     }
 
     impl Simd for Avx512 {
+        wide!(
+            __m512d,
+            8,
+            _mm512_set1_pd,
+            _mm512_loadu_pd,
+            _mm512_storeu_pd,
+            _mm512_add_pd,
+            _mm512_sub_pd
+        );
+        #[inline(always)]
+        unsafe fn widen(v: __m512) -> Self::Wide {
+            unsafe {
+                let high = _mm512_extractf32x8_ps::<1>(v);
+                [_mm512_cvtps_pd(_mm512_castps512_ps256(v)), _mm512_cvtps_pd(high)]
+            }
+        }
         type V = __m512;
         const LANES: usize = 16;
         const ROWS: usize = 8;

@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use super::depthwise::Extents;
-use super::exact::{ExactSums, add_terms};
+use super::exact::{ExactSums, HIGH, LOW, add_terms};
 use super::window::Window;
 use crate::simd::{Level, Simd, dispatch};
 
@@ -139,66 +139,152 @@ pub struct TapWeights {
     pub groups: usize,
 }
 
-/// Adds `max(s[o, i], 0)` of every sample to `totals` `[outputs, slots, inputs of a group]`, in the
-/// slot of the sample. `sums` is `[n, taps, channels]`.
+/// Adds `max(s[o, i], 0)` of every sample to `totals` `[outputs, inputs of a group]`. `sums` is
+/// `[n, taps, channels]`.
 ///
 /// # Panics
 /// If the lengths do not fit.
-pub fn add_positive(
-    weights: &TapWeights,
-    sums: &[f32],
-    slots: &[usize],
-    slot_count: usize,
-    totals: &mut ExactSums,
-    level: Level,
-) {
-    let inputs = weights.inputs;
-    let per_sample = weights.taps * inputs * weights.groups;
-    assert_eq!(sums.len(), slots.len() * per_sample, "sums");
-    assert_eq!(totals.len(), weights.outputs * slot_count * inputs, "totals");
+pub fn add_positive(weights: &TapWeights, sums: &[f32], totals: &mut ExactSums, level: Level) {
+    let TapWeights { inputs, taps, groups, outputs, .. } = *weights;
+    let samples = sums.len() / (taps * inputs * groups).max(1);
+    assert_eq!(sums.len(), samples * taps * inputs * groups, "sums");
+    assert_eq!(totals.len(), outputs * inputs, "totals");
     let (high, low) = totals.parts_mut();
-    let each = slot_count * inputs;
+    let each = OUTPUTS_AT_A_TIME * inputs;
     high.par_chunks_mut(each).zip(low.par_chunks_mut(each)).enumerate().for_each(
-        |(output, (high, low))| {
-            let row = &weights.data[output * weights.taps * inputs..][..weights.taps * inputs];
-            let group = output / (weights.outputs / weights.groups);
-            let mut terms = vec![0.0; inputs];
-            for (sample, &slot) in slots.iter().enumerate() {
-                let sums = &sums[sample * per_sample + group * inputs..];
-                positive(row, sums, inputs * weights.groups, &mut terms, level);
-                let at = slot * inputs..(slot + 1) * inputs;
-                add_terms(&mut high[at.clone()], &mut low[at], &terms, level);
+        |(block, (high, low))| {
+            let job = Positive { weights, sums, samples, first: block * OUTPUTS_AT_A_TIME };
+            // SAFETY: lengths were checked above.
+            #[allow(unsafe_code)]
+            {
+                dispatch!(level, add_positive_rows(
+                    job: &Positive<'_> = &job,
+                    high: &mut [f64] = high,
+                    low: &mut [f64] = low,
+                ));
             }
         },
     );
 }
 
-/// `max(sum over taps of row[k, i] * sums[k * stride + i], 0)` for every i.
-fn positive(row: &[f32], sums: &[f32], stride: usize, out: &mut [f32], level: Level) {
-    // SAFETY: `positive_here` indexes with bounds checks.
-    #[allow(unsafe_code)]
-    {
-        dispatch!(level, positive_here(
-            row: &[f32] = row,
-            sums: &[f32] = sums,
-            stride: usize = stride,
-            out: &mut [f32] = out,
-        ));
-    }
+/// Outputs of a task: they share what they read of the samples while it is in cache.
+const OUTPUTS_AT_A_TIME: usize = 16;
+
+struct Positive<'a> {
+    weights: &'a TapWeights,
+    sums: &'a [f32],
+    samples: usize,
+    /// First output of the task.
+    first: usize,
 }
 
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn positive_here<S: Simd>(row: &[f32], sums: &[f32], stride: usize, out: &mut [f32]) {
-    let inputs = out.len();
-    out.fill(0.0);
-    for (tap, weights) in row.chunks_exact(inputs).enumerate() {
-        let sums = &sums[tap * stride..][..inputs];
-        for ((y, w), u) in out.iter_mut().zip(weights).zip(sums) {
-            *y += w * u;
+unsafe fn add_positive_rows<S: Simd>(job: &Positive<'_>, high: &mut [f64], low: &mut [f64]) {
+    let TapWeights { inputs, outputs, groups, .. } = *job.weights;
+    for channel in (0..inputs).step_by(S::LANES) {
+        let count = S::LANES.min(inputs - channel);
+        for row in 0..high.len() / inputs {
+            let output = job.first + row;
+            let group = output / (outputs / groups);
+            let place = Place { output, channel, read: group * inputs + channel, count };
+            let at = row * inputs + channel;
+            let (high, low) = (&mut high[at..at + count], &mut low[at..at + count]);
+            unsafe {
+                if count == S::LANES {
+                    add_positive_here::<S>(job, &place, high.as_mut_ptr(), low.as_mut_ptr());
+                } else {
+                    let (mut h, mut l) = ([0.0; MOST_LANES], [0.0; MOST_LANES]);
+                    h[..count].copy_from_slice(high);
+                    l[..count].copy_from_slice(low);
+                    add_positive_here::<S>(job, &place, h.as_mut_ptr(), l.as_mut_ptr());
+                    high.copy_from_slice(&h[..count]);
+                    low.copy_from_slice(&l[..count]);
+                }
+            }
         }
     }
-    out.iter_mut().for_each(|y| *y = if *y > 0.0 { *y } else { 0.0 });
+}
+
+/// Lanes of the widest vector.
+const MOST_LANES: usize = 16;
+
+/// A vector of the weights of one output.
+struct Place {
+    output: usize,
+    channel: usize,
+    /// The first channel it multiplies.
+    read: usize,
+    count: usize,
+}
+
+/// As [`add_terms`](super::exact::add_terms), for one vector and all samples, in registers.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn add_positive_here<S: Simd>(
+    job: &Positive<'_>,
+    place: &Place,
+    high: *mut f64,
+    low: *mut f64,
+) {
+    unsafe {
+        let mut totals = [S::load_wide(high), S::load_wide(low)];
+        let mut sample = 0;
+        while sample + 4 <= job.samples {
+            let terms = contributions::<S, 4>(job, place, sample);
+            for k in 0..4 {
+                totals = add_term::<S>(totals, terms[k]);
+            }
+            sample += 4;
+        }
+        for sample in sample..job.samples {
+            let [term] = contributions::<S, 1>(job, place, sample);
+            totals = add_term::<S>(totals, term);
+        }
+        S::store_wide(high, totals[0]);
+        S::store_wide(low, totals[1]);
+    }
+}
+
+/// Adds `max(term, 0)` to the multiples of the coarse and of the fine grid.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn add_term<S: Simd>([coarse_sum, fine_sum]: [S::Wide; 2], term: S::V) -> [S::Wide; 2] {
+    unsafe {
+        let (coarse_grid, fine_grid) = (S::splat_wide(HIGH), S::splat_wide(LOW));
+        let term = S::widen(S::max(term, S::splat(0.0)));
+        let coarse = S::sub_wide(S::add_wide(term, coarse_grid), coarse_grid);
+        let rest = S::sub_wide(term, coarse);
+        let fine = S::sub_wide(S::add_wide(rest, fine_grid), fine_grid);
+        [S::add_wide(coarse_sum, coarse), S::add_wide(fine_sum, fine)]
+    }
+}
+
+/// `s` of `N` samples, which share what is read of the weights.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn contributions<S: Simd, const N: usize>(
+    job: &Positive<'_>,
+    place: &Place,
+    sample: usize,
+) -> [S::V; N] {
+    let TapWeights { inputs, taps, groups, .. } = *job.weights;
+    let channels = inputs * groups;
+    unsafe {
+        let mut w = job.weights.data.as_ptr().add(place.output * taps * inputs + place.channel);
+        let mut u = job.sums.as_ptr().add(sample * taps * channels + place.read);
+        let mut sums = [S::splat(0.0); N];
+        for _ in 0..taps {
+            let weights = S::load_up_to(w, place.count);
+            for k in 0..N {
+                let read = S::load_up_to(u.add(k * taps * channels), place.count);
+                sums[k] = S::fma(weights, read, sums[k]);
+            }
+            w = w.add(inputs);
+            u = u.add(channels);
+        }
+        sums
+    }
 }
 
 /// For layers with one tap: adds the positive and the negative parts of `sums` `[n, channels]` to
@@ -267,7 +353,7 @@ mod tests {
 
     #[test]
     fn closed_form_equals_partial_convolutions() {
-        let (c, outputs) = (5, 4);
+        let (c, outputs) = (21, 18);
         for (kernel, stride, dilation, pad) in [
             ([3, 3], 1, 1, 1),
             ([3, 3], 2, 1, 1),
@@ -284,25 +370,27 @@ mod tests {
             };
             let input = [11, 13];
             let output = [0, 1].map(|axis| window.outputs(axis, input[axis], false).unwrap());
-            let extents = Extents { images: 2, input, output };
+            let extents = Extents { images: 6, input, output };
             let taps = kernel[0] * kernel[1];
-            let (x, w) = (noise(2 * 11 * 13 * c, 1), noise(outputs * c * taps, 2));
+            let (x, w) = (noise(6 * 11 * 13 * c, 1), noise(outputs * c * taps, 2));
             let by_tap = (0..outputs * taps * c)
                 .map(|k| w[(k / (taps * c) * c + k % c) * taps + k / c % taps])
                 .collect();
             let weights = TapWeights { data: by_tap, outputs, inputs: c, taps, groups: 1 };
-            let mut sums = vec![0.0; 2 * taps * c];
-            window_sums(&window, &x, extents, c, &mut sums, Level::best());
-            let mut totals = ExactSums::zeros(outputs * c);
-            add_positive(&weights, &sums, &[0, 0], 1, &mut totals, Level::best());
             let one = Extents { images: 1, ..extents };
             let samples: Vec<Vec<f64>> = x
                 .chunks(11 * 13 * c)
                 .map(|image| naive(&window, &w, image, one, c, outputs))
                 .collect();
-            for (k, total) in totals.values().enumerate() {
-                let want: f64 = samples.iter().map(|s| s[k].max(0.0)).sum();
-                assert!((total - want).abs() < 1e-3, "{kernel:?}/{stride}: {total} {want}");
+            for level in Level::available() {
+                let mut sums = vec![0.0; 6 * taps * c];
+                window_sums(&window, &x, extents, c, &mut sums, level);
+                let mut totals = ExactSums::zeros(outputs * c);
+                add_positive(&weights, &sums, &mut totals, level);
+                for (k, total) in totals.values().enumerate() {
+                    let want: f64 = samples.iter().map(|s| s[k].max(0.0)).sum();
+                    assert!((total - want).abs() < 1e-3, "{kernel:?}/{stride}: {total} {want}");
+                }
             }
         }
     }
@@ -317,7 +405,7 @@ mod tests {
             groups: 2,
         };
         let mut totals = ExactSums::zeros(4);
-        add_positive(&weights, &[1.0, 2.0, 3.0, 4.0], &[0], 1, &mut totals, Level::best());
+        add_positive(&weights, &[1.0, 2.0, 3.0, 4.0], &mut totals, Level::best());
         assert_eq!(totals.values().collect::<Vec<_>>(), [1.0, 4.0, 0.0, 4.0]);
     }
 

@@ -8,9 +8,9 @@
 use crate::simd::{Level, Simd, dispatch};
 
 /// `1.5 * 2^38`: adding and subtracting it rounds to a multiple of 2^-14.
-const HIGH: f64 = 412_316_860_416.0;
+pub(super) const HIGH: f64 = 412_316_860_416.0;
 /// `1.5 * 2^6`: adding and subtracting it rounds to a multiple of 2^-46.
-const LOW: f64 = 96.0;
+pub(super) const LOW: f64 = 96.0;
 /// Totals up to here are exact.
 const RANGE: f64 = 137_438_953_472.0;
 /// Terms up to here may be added.

@@ -180,7 +180,7 @@ unsafe fn spread_all<S: Simd, const N: usize>(job: &Job<'_>, to: &mut [f32]) {
                     let mut column = [S::splat(0.0); N];
                     for i in 0..N {
                         if let Some(at) = pixels[i][j] {
-                            column[i] = read::<S>(base.as_ptr().add(at + channel), count);
+                            column[i] = S::load_up_to(base.as_ptr().add(at + channel), count);
                         }
                     }
                     let moved = spread_line::<S, N>(column);
@@ -192,23 +192,13 @@ unsafe fn spread_all<S: Simd, const N: usize>(job: &Job<'_>, to: &mut [f32]) {
                     let points = spread_line::<S, N>(rows[i]);
                     for j in 0..N {
                         let at = ((i * N + j) * job.count + tile) * c + channel;
-                        write::<S>(to.as_mut_ptr().add(at), count, points[j]);
+                        S::store_up_to(to.as_mut_ptr().add(at), count, points[j]);
                     }
                 }
             }
             channel += S::LANES;
         }
     }
-}
-
-#[inline(always)]
-unsafe fn read<S: Simd>(from: *const f32, count: usize) -> S::V {
-    unsafe { if count == S::LANES { S::load(from) } else { S::load_partial(from, count) } }
-}
-
-#[inline(always)]
-unsafe fn write<S: Simd>(to: *mut f32, count: usize, v: S::V) {
-    unsafe { if count == S::LANES { S::store(to, v) } else { S::store_partial(to, count, v) } }
 }
 
 /// `B' d` for one line of an input tile.
@@ -282,12 +272,12 @@ unsafe fn gather_all<S: Simd, const N: usize, const M: usize>(
             let mut channel = 0;
             while channel < outputs {
                 let count = S::LANES.min(outputs - channel);
-                let bias = read::<S>(job.of.bias.as_ptr().add(channel), count);
+                let bias = S::load_up_to(job.of.bias.as_ptr().add(channel), count);
                 let mut halves = [[S::splat(0.0); N]; M];
                 for j in 0..N {
                     let column: [S::V; N] = std::array::from_fn(|i| {
                         let at = ((i * N + j) * job.count + tile) * outputs + channel;
-                        read::<S>(from.as_ptr().add(at), count)
+                        S::load_up_to(from.as_ptr().add(at), count)
                     });
                     let moved = gather_line::<S, N, M>(column);
                     for i in 0..M {
@@ -300,9 +290,9 @@ unsafe fn gather_all<S: Simd, const N: usize, const M: usize>(
                         let at = ((image * height + y + i) * width + x + j) * outputs + channel;
                         let mut sum = S::add(sum, bias);
                         if let Some(residual) = job.finish.residual {
-                            sum = S::add(sum, read::<S>(residual.as_ptr().add(at), count));
+                            sum = S::add(sum, S::load_up_to(residual.as_ptr().add(at), count));
                         }
-                        write::<S>(out.0.add(at), count, S::min(high, S::max(low, sum)));
+                        S::store_up_to(out.0.add(at), count, S::min(high, S::max(low, sum)));
                     }
                 }
                 channel += S::LANES;
