@@ -1,0 +1,98 @@
+//! Makes and runs models for comparison with other programs.
+//!
+//! ```text
+//! material fill MODEL.onnx FILLED.onnx SEED            random weights, scores of order 10
+//! material cut MODEL.onnx CUT.onnx MASKED.onnx SEED    a random half of the channels removed, and
+//!                                                      the same channels masked; prints the classes left
+//! material run MODEL.onnx INPUT SCORES BATCH           runs it; arrays are raw little-endian floats
+//! ```
+#![allow(clippy::print_stdout)]
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+use brickwork::{class_labels, layers, random_weights, uniform};
+use brickwork_exec::Session;
+use brickwork_formats::onnx;
+use brickwork_graph::{Channels, Graph, Keep, Label, Patch, cut, mask};
+use brickwork_tensor::Tensor;
+
+/// The largest score of a filled model on a random image.
+const LARGEST_SCORE: f32 = 10.0;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["fill", model, filled, seed] => {
+            onnx::save(&fill(&load(model)?, seed.parse()?)?, Path::new(filled))?;
+        }
+        ["cut", model, small, masked, seed] => {
+            let halves = halve(&load(model)?, seed.parse()?)?;
+            onnx::save(&halves.small, Path::new(small))?;
+            onnx::save(&halves.masked, Path::new(masked))?;
+            println!("{}", serde_json::to_string(&halves.classes)?);
+        }
+        ["run", model, input, scores, batch] => {
+            let feed = floats(&std::fs::read(input)?);
+            let result = run(load(model)?, batch.parse()?, &feed)?;
+            std::fs::write(scores, bytes(result.data()))?;
+        }
+        _ => return Err("expected fill, cut or run; see the head of this example".into()),
+    }
+    Ok(())
+}
+
+fn load(path: &str) -> Result<Graph, Box<dyn Error>> {
+    Ok(onnx::load(Path::new(path), &Default::default())?)
+}
+
+fn run(graph: Graph, batch: usize, feed: &[f32]) -> Result<Tensor, Box<dyn Error>> {
+    let output = graph.outputs()[0];
+    let results = Session::new(Arc::new(graph), &[output]).outputs(batch, feed)?;
+    results.into_iter().next().ok_or_else(|| "the model has no output".into())
+}
+
+/// Random weights, with the last layer scaled so that scores are neither tiny nor huge.
+fn fill(graph: &Graph, seed: u64) -> Result<Graph, Box<dyn Error>> {
+    let filled = random_weights(graph, seed).apply(graph)?;
+    let shape = filled.value(filled.inputs()[0]).shape.at(1);
+    let scores = run(filled.clone(), 1, uniform(shape, -1.0, 1.0, seed).data())?;
+    let largest = scores.data().iter().fold(0f32, |top, x| top.max(x.abs()));
+    let head = layers(&filled).pop().ok_or("the model has no layer with weights")?;
+    let mut patch = Patch::new("scaling scores");
+    for value in filled.node(head.node).inputs[1..].iter().flatten() {
+        if let Some(data) = &filled.value(*value).constant {
+            patch.constant(*value, Arc::new((**data).clone().map(|x| x * LARGEST_SCORE / largest)));
+        }
+    }
+    Ok(patch.apply(&filled)?)
+}
+
+struct Halves {
+    small: Graph,
+    masked: Graph,
+    classes: Vec<usize>,
+}
+
+/// Removes a random half of the channel groups, once in earnest and once by masking them.
+fn halve(graph: &Graph, seed: u64) -> Result<Halves, Box<dyn Error>> {
+    let channels = Channels::of(graph);
+    let drawn = uniform([channels.len()], 0.0, 1.0, seed);
+    let wanted = |label: Label| drawn.data()[channels.group(label) as usize] < 0.5;
+    let keep = Keep::closed(graph, &channels, wanted, |_| 0.0);
+    Ok(Halves {
+        small: cut(graph, &channels, &keep)?.apply(graph)?,
+        masked: mask(graph, &channels, &keep).apply(graph)?,
+        classes: keep.indices(&channels, &class_labels(graph, &channels)?),
+    })
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}
+
+fn bytes(floats: &[f32]) -> Vec<u8> {
+    floats.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
