@@ -27,7 +27,8 @@ pub(crate) fn build(builder: &mut Builder, assembly: &Assembly<'_>) -> Result<Ve
     let logits = parts[0].graph.logits();
     let (name, arranged) =
         padder.known[logits.index()].clone().ok_or_else(|| refuse("no logits"))?;
-    let counts: Vec<usize> = parts.iter().map(|part| part.channels_of(logits, 1)).collect();
+    let counts: Vec<usize> =
+        parts.iter().map(|part| part.channels_of(part.graph.logits(), 1)).collect();
     let natural = Arrangement::natural(arranged.as_ref().map_or(1, |a| a.axis), &counts);
     let name = match arranged {
         Some(arranged) => padder.aligned(&name, &arranged, &natural)?,
