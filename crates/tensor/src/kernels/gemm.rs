@@ -9,7 +9,8 @@
 //!
 //! Every output is summed in the same order whatever the batch, the position in it and the
 //! number of threads, so a sample's result never depends on its neighbours.
-#![allow(unsafe_code)]
+// Register arrays are walked by index: iterator adapters keep them out of registers.
+#![allow(unsafe_code, clippy::needless_range_loop)]
 
 use rayon::prelude::*;
 

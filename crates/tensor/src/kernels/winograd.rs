@@ -4,7 +4,8 @@
 //! convolution becomes one matrix product per transformed pixel; transforming back gives an output
 //! tile. Tiles of 4x4 outputs need 36 products where the definition needs 144, tiles of 2x2 need
 //! 16 for 36. Channels are innermost, so every transform works on whole vectors.
-#![allow(unsafe_code)]
+// Register arrays are walked by index: iterator adapters keep them out of registers.
+#![allow(unsafe_code, clippy::needless_range_loop)]
 
 use rayon::prelude::*;
 
@@ -96,7 +97,6 @@ impl Winograd {
                 let spread = spread.ensure(self.products.len() * block * self.channels);
                 let summed = summed.ensure(self.products.len() * block * self.outputs);
                 let job = Job { of: self, input, extents, grid, finish, first, count };
-                let to = to;
                 // SAFETY: lengths were checked above; tiles write disjoint outputs.
                 dispatch!(self.level, spread_tiles(job: &Job<'_> = &job, to: &mut [f32] = spread));
                 Packed::multiply_stacks(&self.products, spread, count, summed);
