@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use brickwork::{Layout, Method, OnDuplicate, Rule, Sampling};
 use brickwork_data::{ChannelOrder, Fit, Split};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 /// Take trained image classifiers apart and build new ones from the pieces, without training.
 #[derive(Parser)]
@@ -129,30 +129,32 @@ pub(crate) struct DataArgs {
     pub(crate) input: InputArgs,
 }
 
+/// Heading of what a model should say itself.
+const INPUT: &str = "Input (where the model does not say)";
+
 /// How pixels become the model's input: `(x * scale - mean) / std`.
 #[derive(Args, Clone, Default)]
-#[command(next_help_heading = "Input (where the model does not say)")]
 pub(crate) struct InputArgs {
     /// Height and width: 224 or 224x160. Images of another size are resized and cropped
-    #[arg(long, value_name = "H[xW]", value_parser = parse_size)]
+    #[arg(long, help_heading = INPUT, value_name = "H[xW]", value_parser = parse_size)]
     pub(crate) size: Option<[usize; 2]>,
     /// Factor of every pixel [default: 1/255 for bytes, 1 for floats]
-    #[arg(long, value_name = "X")]
+    #[arg(long, help_heading = INPUT, value_name = "X")]
     pub(crate) scale: Option<f32>,
     /// Mean to subtract: one number or one per channel
-    #[arg(long, value_name = "X[,X,X]", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, help_heading = INPUT, value_name = "X[,X,X]", value_delimiter = ',', allow_negative_numbers = true)]
     pub(crate) mean: Vec<f32>,
     /// Standard deviation to divide by: one number or one per channel
-    #[arg(long, value_name = "X[,X,X]", value_delimiter = ',')]
+    #[arg(long, help_heading = INPUT, value_name = "X[,X,X]", value_delimiter = ',')]
     pub(crate) std: Vec<f32>,
     /// Order of colour channels [default: rgb]
-    #[arg(long, value_name = "ORDER", value_parser = one_of(ORDERS))]
+    #[arg(long, help_heading = INPUT, value_name = "ORDER", value_parser = one_of(ORDERS))]
     pub(crate) channel_order: Option<ChannelOrder>,
     /// What to do with images of another size: exact refuses them, cover resizes and crops
-    #[arg(long, value_name = "FIT", value_parser = one_of(FITS))]
+    #[arg(long, help_heading = INPUT, value_name = "FIT", value_parser = one_of(FITS))]
     pub(crate) fit: Option<Fit>,
     /// Names of the model's classes, in order: a,b,c or @FILE with one a line
-    #[arg(long, value_name = "NAMES")]
+    #[arg(long, help_heading = INPUT, value_name = "NAMES")]
     pub(crate) class_names: Option<String>,
 }
 
@@ -168,9 +170,9 @@ pub(crate) struct DemoArgs {
 /// Layers, shapes, sizes, costs and channel groups of a model
 #[derive(Args)]
 #[command(after_help = "Examples:
-  brickwork inspect resnet20.onnx
-  brickwork inspect resnet20.onnx --why /layer1/layer1.0/conv2/Conv
-  brickwork inspect resnet20.onnx --json | jq '.groups[] | select(.frozen)'")]
+  brickwork inspect net.onnx
+  brickwork inspect net.onnx --why /layer1/layer1.0/conv2/Conv
+  brickwork inspect net.onnx --json | jq '.groups[] | select(.frozen)'")]
 pub(crate) struct InspectArgs {
     /// Say what couples or freezes the channels of this value or node
     #[arg(long, value_name = "VALUE")]
@@ -188,9 +190,9 @@ pub(crate) struct InspectArgs {
 /// Measure which channels contribute to which class
 #[derive(Args)]
 #[command(after_help = "Examples:
-  brickwork profile resnet20.onnx --data cifar-10-batches-bin --mean 0.485,0.456,0.406 \\
-      --std 0.229,0.224,0.225 -o resnet20.profile.safetensors
-  brickwork profile resnet20.onnx --data photos/ --samples all --classes cat,dog -o pets.safetensors
+  brickwork profile net.onnx --data cifar-10-batches-bin -o net.profile.safetensors
+  brickwork profile net.onnx --data photos/ --samples all --classes cat,dog \\
+      --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 -o pets.safetensors
   brickwork profile --merge first.safetensors second.safetensors -o both.safetensors")]
 pub(crate) struct ProfileArgs {
     /// The model, an ONNX file
@@ -224,16 +226,19 @@ pub(crate) struct ProfileArgs {
 /// Cut a component for some classes out of a model
 #[derive(Args)]
 #[command(after_help = "Examples:
-  brickwork disassemble resnet20.onnx --profile resnet20.profile.safetensors --classes cat,dog \\
-      --data cifar-10-batches-bin -o pets.onnx
-  brickwork disassemble resnet20.onnx --profile p.safetensors --classes 0-4 --refit none -o half.onnx
-  brickwork disassemble resnet20.onnx --keep kept.json --classes 0-9 --refit none -o pruned.onnx")]
+  brickwork disassemble net.onnx --profile net.profile.safetensors \\
+      --classes cat,dog --data cifar-10-batches-bin -o pets.onnx
+  brickwork disassemble net.onnx --profile net.profile.safetensors \\
+      --classes 0-4 --refit none -o half.onnx
+  brickwork disassemble net.onnx --keep kept.json --classes 0-9 --refit none \\
+      -o pruned.onnx")]
+#[command(group = ArgGroup::new("channels").required(true).args(["profile", "keep"]))]
 pub(crate) struct DisassembleArgs {
     /// Classes of the component: names, indices, inclusive ranges
     #[arg(long, value_name = "CLASSES")]
     pub(crate) classes: String,
     /// The model's profile
-    #[arg(long, value_name = "PROFILE.safetensors", required_unless_present = "keep")]
+    #[arg(long, value_name = "PROFILE.safetensors")]
     pub(crate) profile: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
@@ -271,7 +276,7 @@ pub(crate) struct DisassembleArgs {
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Choose::Contribution)]
     pub(crate) choose: Choose,
     /// Keep these channels instead: a JSON file with the `kept` object of --json
-    #[arg(long, value_name = "KEEP.json", conflicts_with = "profile")]
+    #[arg(long, value_name = "KEEP.json")]
     pub(crate) keep: Option<PathBuf>,
     /// Write the relevant inputs of every layer and class
     #[arg(long, value_name = "MASKS.safetensors")]
@@ -344,8 +349,8 @@ pub(crate) struct CalibrateArgs {
 /// Measure accuracy, leakage, size and speed
 #[derive(Args)]
 #[command(after_help = "Examples:
-  brickwork eval pets.onnx --data cifar-10-batches-bin --source resnet20.onnx
-  brickwork eval resnet20.onnx --data cifar-10-batches-bin --classes cat,dog --json
+  brickwork eval pets.onnx --data cifar-10-batches-bin --source net.onnx
+  brickwork eval net.onnx --data cifar-10-batches-bin --classes cat,dog --json
   brickwork eval both.onnx --data digits=mnist/ --data garments=fashion/")]
 pub(crate) struct EvalArgs {
     #[command(flatten)]
@@ -366,7 +371,7 @@ pub(crate) struct EvalArgs {
 /// Prove that a component or an assembled model computes what its sources compute
 #[derive(Args)]
 #[command(after_help = "Examples:
-  brickwork verify resnet20.onnx pets.onnx
+  brickwork verify net.onnx pets.onnx
   brickwork verify digits.onnx garments.onnx both.onnx --data mnist/")]
 pub(crate) struct VerifyArgs {
     /// The source, or all parts in order; the model to verify comes last
@@ -390,7 +395,7 @@ pub(crate) struct MasksArgs {
 
 /// Show what differs between two models, layer by layer
 #[derive(Args)]
-#[command(after_help = "Example:\n  brickwork diff resnet20.onnx pets.onnx")]
+#[command(after_help = "Example:\n  brickwork diff net.onnx pets.onnx")]
 pub(crate) struct DiffArgs {
     /// The first model
     #[arg(value_name = "A.onnx")]
@@ -403,7 +408,7 @@ pub(crate) struct DiffArgs {
 /// Write class names and preprocessing into a model
 #[derive(Args)]
 #[command(after_help = "Example:
-  brickwork annotate lenet.onnx --class-names 0,1,2,3,4,5,6,7,8,9 --mean 0.1307 --std 0.3081 -o lenet.onnx")]
+  brickwork annotate net.onnx --class-names cat,dog,bird --mean 0.5 --std 0.25 -o net.onnx")]
 pub(crate) struct AnnotateArgs {
     /// Where to write the model
     #[arg(short, long, value_name = "OUT.onnx")]

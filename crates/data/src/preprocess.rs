@@ -91,7 +91,8 @@ impl Preprocess {
         for (name, values) in [("mean", mean), ("std", std)] {
             if ![1, *channels].contains(&values.len()) {
                 let count = values.len();
-                return Some(format!("{count} values of `{name}`, expected 1 or {channels}"));
+                let expected = if *channels == 1 { "1" } else { "1 or 3" };
+                return Some(format!("{count} values of `{name}`, expected {expected}"));
             }
         }
         if mean.iter().any(|mean| !mean.is_finite()) {

@@ -1,7 +1,7 @@
 //! `brickwork masks`
 
 use anyhow::bail;
-use brickwork::KeptLayer;
+use brickwork::{KeptLayer, layers};
 
 use crate::args::MasksArgs;
 use crate::inputs;
@@ -17,9 +17,10 @@ pub(crate) fn run(args: &MasksArgs, out: &Out) -> anyhow::Result<()> {
     };
     out.result(&origin, || {
         let mut rows = vec![row(["layer", "inputs", "outputs", "kept outputs"])];
-        for (name, kept) in &origin.kept {
+        for layer in layers(&model.graph) {
+            let Some(kept) = origin.kept.get(&layer.name) else { continue };
             rows.push(vec![
-                name.clone(),
+                layer.name,
                 kept.input.len().to_string(),
                 kept.output.len().to_string(),
                 picture(kept),
