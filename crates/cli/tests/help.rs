@@ -1,0 +1,80 @@
+//! What the command says about itself.
+
+mod common;
+
+use common::Own;
+
+const COMMANDS: [&str; 12] = [
+    "demo",
+    "inspect",
+    "profile",
+    "disassemble",
+    "assemble",
+    "calibrate",
+    "eval",
+    "verify",
+    "masks",
+    "diff",
+    "annotate",
+    "bench",
+];
+
+#[test]
+fn overview() {
+    insta::assert_snapshot!("brickwork", Own::new().succeeds("--help"));
+}
+
+#[test]
+fn every_command() {
+    for command in COMMANDS {
+        insta::assert_snapshot!(command, Own::new().succeeds(&format!("{command} --help")));
+    }
+}
+
+#[test]
+fn short_help_has_the_same_options_in_the_same_order() {
+    let own = Own::new();
+    let options = |line: &str| -> Vec<String> {
+        let help = own.succeeds(line);
+        let (options, _examples) = help.split_once("\nExample").unwrap();
+        let words = options.lines().flat_map(|line| line.split_whitespace().take(2));
+        words.filter(|word| word.starts_with("--")).map(str::to_owned).collect()
+    };
+    for command in COMMANDS {
+        let found = options(&format!("{command} -h"));
+        assert_eq!(found, options(&format!("{command} --help")), "{command}");
+        assert_eq!(found.last().map(String::as_str), Some("--help"), "{command}");
+    }
+}
+
+#[test]
+fn the_overview_names_every_command() {
+    let help = Own::new().succeeds("-h");
+    for command in COMMANDS {
+        assert!(help.contains(&format!("\n  {command} ")), "{command}");
+    }
+}
+
+#[test]
+fn version_and_misuse() {
+    let own = Own::new();
+    assert_eq!(own.succeeds("-V"), format!("brickwork {}\n", env!("CARGO_PKG_VERSION")));
+    own.misused("", &["Usage: brickwork", "demo"]);
+    own.misused("dissasemble", &["unrecognized subcommand", "disassemble"]);
+    own.misused("inspect", &["<MODEL.onnx>"]);
+    own.misused("inspect digits.onnx --quiet --verbose", &["cannot be used with"]);
+    own.misused("inspect digits.onnx --threads 0", &["from 1 to 1024"]);
+    own.misused("profile digits.onnx --data data/digits", &["--output"]);
+    own.misused("profile digits.onnx --part 3/2 -o OUT/x", &["a part such as 1/4"]);
+    own.misused("profile digits.onnx --samples none -o OUT/x", &["50", "1%", "all"]);
+    own.misused("eval digits.onnx --split validation", &["train, test"]);
+    own.misused("disassemble digits.onnx --classes 0 -o OUT/x", &["--profile", "--keep"]);
+    own.misused("disassemble digits.onnx --classes 0 --profile p", &["--output"]);
+    own.misused(
+        "disassemble digits.onnx --classes 0 --profile p --alpha-conv 2 -o OUT/x",
+        &["from 0 to 1"],
+    );
+    own.misused("assemble -o OUT/x", &["<PART.onnx>"]);
+    own.misused("verify digits.onnx", &["MODEL.onnx"]);
+    own.misused("bench digits.onnx --batch 0", &["from 1 to 4096"]);
+}

@@ -1,0 +1,61 @@
+//! An interrupted command ends at once, says so and leaves nothing behind.
+#![cfg(unix)]
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+
+use common::{Own, shared};
+
+/// Starts a command on many copies of the data, interrupts it at work and gives what it said.
+fn interrupted(own: &Own, line: &str, signal: &str) -> (Option<i32>, String) {
+    let mut line = line.to_owned();
+    for copy in 0..40 {
+        let link = format!("copy{copy}");
+        if !own.path(&link).exists() {
+            symlink(shared().join("data/digits"), own.path(&link)).unwrap();
+        }
+        line.push_str(&format!(" --data OUT/{link}"));
+    }
+    let mut command = own.command(&line);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    // The first words on standard error announce the work.
+    errors.read_line(&mut said).unwrap();
+    let sent = Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+    errors.read_to_string(&mut said).unwrap();
+    let done = child.wait_with_output().unwrap();
+    assert!(done.stdout.is_empty(), "{}", String::from_utf8_lossy(&done.stdout));
+    (done.status.code(), said)
+}
+
+fn check(line: &str, signal: &str) {
+    let own = Own::new();
+    own.write("x", "here before");
+    let (code, said) = interrupted(&own, line, signal);
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.ends_with("\ninterrupted\n") && !said.contains("panicked"), "{said}");
+    let files: Vec<String> =
+        own.files().into_keys().filter(|name| !name.starts_with("copy")).collect();
+    assert_eq!(files, ["x"]);
+    assert_eq!(own.read("x"), b"here before");
+}
+
+#[test]
+fn profile() {
+    check("profile digits.onnx --samples all -o OUT/x", "INT");
+}
+
+#[test]
+fn eval() {
+    check("eval digits.onnx --json", "INT");
+}
+
+#[test]
+fn termination_is_the_same() {
+    check("profile digits.onnx -o OUT/x", "TERM");
+}
