@@ -152,6 +152,7 @@ pub fn add_positive(weights: &TapWeights, sums: &[f32], totals: &mut ExactSums, 
     let samples = sums.len() / (taps * inputs * groups).max(1);
     assert_eq!(sums.len(), samples * taps * inputs * groups, "sums");
     assert_eq!(totals.len(), outputs * inputs, "totals");
+    assert_eq!(weights.data.len(), outputs * taps * inputs, "weights");
     let (high, low) = totals.parts_mut();
     let each = OUTPUTS_AT_A_TIME * inputs;
     high.par_chunks_mut(each).zip(low.par_chunks_mut(each)).enumerate().for_each(
@@ -185,34 +186,28 @@ struct Positive<'a> {
 #[allow(unsafe_code)]
 unsafe fn add_positive_rows<S: Simd>(job: &Positive<'_>, high: &mut [f64], low: &mut [f64]) {
     let TapWeights { inputs, outputs, groups, .. } = *job.weights;
+    let (rows, each) = (high.len() / inputs, outputs / groups);
     for channel in (0..inputs).step_by(S::LANES) {
         let count = S::LANES.min(inputs - channel);
-        for row in 0..high.len() / inputs {
+        let mut row = 0;
+        while row < rows {
             let output = job.first + row;
-            let group = output / (outputs / groups);
-            let place = Place { output, channel, read: group * inputs + channel, count };
+            let place = Place { output, channel, read: output / each * inputs + channel, count };
             let at = row * inputs + channel;
-            let (high, low) = (&mut high[at..at + count], &mut low[at..at + count]);
+            let pair = row + 1 < rows && (output + 1) / each == output / each;
             unsafe {
-                if count == S::LANES {
-                    add_positive_here::<S>(job, &place, high.as_mut_ptr(), low.as_mut_ptr());
+                if pair {
+                    add_positive_here::<S, 2>(job, &place, &mut high[at..], &mut low[at..]);
                 } else {
-                    let (mut h, mut l) = ([0.0; MOST_LANES], [0.0; MOST_LANES]);
-                    h[..count].copy_from_slice(high);
-                    l[..count].copy_from_slice(low);
-                    add_positive_here::<S>(job, &place, h.as_mut_ptr(), l.as_mut_ptr());
-                    high.copy_from_slice(&h[..count]);
-                    low.copy_from_slice(&l[..count]);
+                    add_positive_here::<S, 1>(job, &place, &mut high[at..], &mut low[at..]);
                 }
             }
+            row += 1 + usize::from(pair);
         }
     }
 }
 
-/// Lanes of the widest vector.
-const MOST_LANES: usize = 16;
-
-/// A vector of the weights of one output.
+/// A vector of the weights of some neighbouring outputs.
 struct Place {
     output: usize,
     channel: usize,
@@ -221,31 +216,73 @@ struct Place {
     count: usize,
 }
 
-/// As [`add_terms`](super::exact::add_terms), for one vector and all samples, in registers.
+/// As [`add_terms`](super::exact::add_terms), for one vector of `O` outputs and all samples, in
+/// registers.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn add_positive_here<S: Simd>(
+unsafe fn add_positive_here<S: Simd, const O: usize>(
     job: &Positive<'_>,
     place: &Place,
-    high: *mut f64,
-    low: *mut f64,
+    high: &mut [f64],
+    low: &mut [f64],
 ) {
+    let inputs = job.weights.inputs;
     unsafe {
-        let mut totals = [S::load_wide(high), S::load_wide(low)];
+        let mut totals = [[S::splat_wide(0.0); 2]; O];
+        for o in 0..O {
+            let at = o * inputs..o * inputs + place.count;
+            totals[o] = [load_wide::<S>(&high[at.clone()]), load_wide::<S>(&low[at])];
+        }
         let mut sample = 0;
         while sample + 4 <= job.samples {
-            let terms = contributions::<S, 4>(job, place, sample);
-            for k in 0..4 {
-                totals = add_term::<S>(totals, terms[k]);
+            let terms = contributions::<S, O, 4>(job, place, sample);
+            for o in 0..O {
+                for k in 0..4 {
+                    totals[o] = add_term::<S>(totals[o], terms[o][k]);
+                }
             }
             sample += 4;
         }
         for sample in sample..job.samples {
-            let [term] = contributions::<S, 1>(job, place, sample);
-            totals = add_term::<S>(totals, term);
+            let terms = contributions::<S, O, 1>(job, place, sample);
+            for o in 0..O {
+                totals[o] = add_term::<S>(totals[o], terms[o][0]);
+            }
         }
-        S::store_wide(high, totals[0]);
-        S::store_wide(low, totals[1]);
+        for o in 0..O {
+            let at = o * inputs..o * inputs + place.count;
+            store_wide::<S>(&mut high[at.clone()], totals[o][0]);
+            store_wide::<S>(&mut low[at], totals[o][1]);
+        }
+    }
+}
+
+/// Lanes of the widest vector.
+const MOST_LANES: usize = 16;
+
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn load_wide<S: Simd>(from: &[f64]) -> S::Wide {
+    let mut some = [0.0; MOST_LANES];
+    unsafe {
+        if from.len() == S::LANES {
+            return S::load_wide(from.as_ptr());
+        }
+        some[..from.len()].copy_from_slice(from);
+        S::load_wide(some.as_ptr())
+    }
+}
+
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn store_wide<S: Simd>(to: &mut [f64], v: S::Wide) {
+    let mut some = [0.0; MOST_LANES];
+    unsafe {
+        if to.len() == S::LANES {
+            return S::store_wide(to.as_mut_ptr(), v);
+        }
+        S::store_wide(some.as_mut_ptr(), v);
+        to.copy_from_slice(&some[..to.len()]);
     }
 }
 
@@ -263,25 +300,30 @@ unsafe fn add_term<S: Simd>([coarse_sum, fine_sum]: [S::Wide; 2], term: S::V) ->
     }
 }
 
-/// `s` of `N` samples, which share what is read of the weights.
+/// `s` of `O` outputs and `N` samples, which share what is read.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn contributions<S: Simd, const N: usize>(
+unsafe fn contributions<S: Simd, const O: usize, const N: usize>(
     job: &Positive<'_>,
     place: &Place,
     sample: usize,
-) -> [S::V; N] {
+) -> [[S::V; N]; O] {
     let TapWeights { inputs, taps, groups, .. } = *job.weights;
     let channels = inputs * groups;
     unsafe {
         let mut w = job.weights.data.as_ptr().add(place.output * taps * inputs + place.channel);
         let mut u = job.sums.as_ptr().add(sample * taps * channels + place.read);
-        let mut sums = [S::splat(0.0); N];
+        let mut sums = [[S::splat(0.0); N]; O];
         for _ in 0..taps {
-            let weights = S::load_up_to(w, place.count);
+            let mut weights = [S::splat(0.0); O];
+            for o in 0..O {
+                weights[o] = S::load_up_to(w.add(o * taps * inputs), place.count);
+            }
             for k in 0..N {
                 let read = S::load_up_to(u.add(k * taps * channels), place.count);
-                sums[k] = S::fma(weights, read, sums[k]);
+                for o in 0..O {
+                    sums[o][k] = S::fma(weights[o], read, sums[o][k]);
+                }
             }
             w = w.add(inputs);
             u = u.add(channels);

@@ -105,7 +105,7 @@ impl Convolution {
             }
             Way::Tiles(weights) => {
                 let extents = Extents { images, input: self.input, output: self.output };
-                weights.run(input, extents, finish, out);
+                weights.run(input, extents, finish, out, scratch);
             }
         }
     }

@@ -7,6 +7,8 @@
 // Register arrays are walked by index: iterator adapters keep them out of registers.
 #![allow(unsafe_code, clippy::needless_range_loop)]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rayon::prelude::*;
 
 use super::depthwise::Extents;
@@ -72,39 +74,56 @@ impl Winograd {
         Self { level, side, products, bias: Buffer::copy_of(bias), channels, outputs, before }
     }
 
-    /// Convolves `input` `[n, h, w, channels]` into `out` `[n, oh, ow, outputs]`.
+    /// Convolves `input` `[n, h, w, channels]` into `out` `[n, oh, ow, outputs]`. `scratch` is for
+    /// transformed tiles.
     ///
     /// # Panics
     /// If the lengths do not fit the extents.
-    pub fn run(&self, input: &[f32], extents: Extents, finish: Finish<'_>, out: &mut [f32]) {
+    pub fn run(
+        &self,
+        input: &[f32],
+        extents: Extents,
+        finish: Finish<'_>,
+        out: &mut [f32],
+        scratch: &mut Buffer,
+    ) {
         let Extents { images, input: [h, w], output: [oh, ow] } = extents;
         assert_eq!(input.len(), images * h * w * self.channels, "input length");
         assert_eq!(out.len(), images * oh * ow * self.outputs, "output length");
         assert!(finish.residual.is_none_or(|r| r.len() >= out.len()), "residual length");
         let grid = [oh.div_ceil(self.side), ow.div_ceil(self.side)];
         let tiles = images * grid[0] * grid[1];
-        let per_tile = self.products.len() * (self.channels + self.outputs) * size_of::<f32>();
-        let most = (BLOCK_BYTES / per_tile).clamp(8, 64);
+        let each = [self.channels, self.outputs].map(|c| self.products.len() * c);
+        let most = (BLOCK_BYTES / size_of::<f32>() / (each[0] + each[1])).clamp(8, 64);
         let threads = rayon::current_num_threads();
-        let tasks = tiles.div_ceil(most).next_multiple_of(threads);
-        let block = tiles.div_ceil(tasks).next_multiple_of(8);
+        let blocks = tiles.div_ceil(most).next_multiple_of(threads);
+        let block = tiles.div_ceil(blocks).next_multiple_of(8);
         let to = Shared(out.as_mut_ptr());
-        (0..tiles.div_ceil(block)).into_par_iter().with_max_len(1).for_each_init(
-            || (Buffer::default(), Buffer::default()),
-            |(spread, summed), index| {
-                let first = index * block;
-                let count = block.min(tiles - first);
-                let spread = spread.ensure(self.products.len() * block * self.channels);
-                let summed = summed.ensure(self.products.len() * block * self.outputs);
-                let job = Job { of: self, input, extents, grid, finish, first, count };
-                // SAFETY: lengths were checked above; tiles write disjoint outputs.
-                dispatch!(self.level, spread_tiles(job: &Job<'_> = &job, to: &mut [f32] = spread));
-                Packed::multiply_stacks(&self.products, spread, count, summed);
-                dispatch!(self.level, gather_tiles(
-                    job: &Job<'_> = &job,
-                    from: &[f32] = summed,
-                    out: Shared = to,
-                ));
+        let next = AtomicUsize::new(0);
+        // Every thread has its share of the scratch and takes the next block until none is left.
+        let share = block * (each[0] + each[1]);
+        scratch.ensure(threads * share)[..threads * share].par_chunks_mut(share.max(1)).for_each(
+            |scratch| {
+                let (spread, summed) = scratch.split_at_mut(block * each[0]);
+                loop {
+                    let first = next.fetch_add(block, Ordering::Relaxed);
+                    if first >= tiles {
+                        break;
+                    }
+                    let count = block.min(tiles - first);
+                    let job = Job { of: self, input, extents, grid, finish, first, count };
+                    // SAFETY: lengths were checked above; tiles write disjoint outputs.
+                    dispatch!(self.level, spread_tiles(
+                        job: &Job<'_> = &job,
+                        to: &mut [f32] = &mut *spread,
+                    ));
+                    Packed::multiply_stacks(&self.products, spread, count, summed);
+                    dispatch!(self.level, gather_tiles(
+                        job: &Job<'_> = &job,
+                        from: &[f32] = &*summed,
+                        out: Shared = to,
+                    ));
+                }
             },
         );
     }
@@ -335,7 +354,7 @@ mod tests {
                 for side in [2, 4] {
                     let quick = Winograd::new(level, side, &w, &b, channels, [pad; 2]);
                     let mut found = vec![f32::NAN; rows * outputs];
-                    quick.run(&x, extents, finish, &mut found);
+                    quick.run(&x, extents, finish, &mut found, &mut Buffer::default());
                     for (a, b) in found.iter().zip(&expected) {
                         assert!((a - b).abs() < 2e-4, "{level:?} {side} {size:?}: {a} {b}");
                     }
@@ -359,7 +378,7 @@ mod tests {
         let run = |x: &[f32], images: usize| {
             let extents = Extents { images, input: size, output: size };
             let mut out = vec![0.0; images * 36 * outputs];
-            quick.run(x, extents, Finish::PLAIN, &mut out);
+            quick.run(x, extents, Finish::PLAIN, &mut out, &mut Buffer::default());
             out
         };
         let all = run(&x, 4);
