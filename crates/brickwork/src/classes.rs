@@ -41,9 +41,10 @@ fn select(item: &str, names: &[String]) -> Option<Vec<usize>> {
     // A dash may also be part of a name, so every place to split is tried.
     item.match_indices('-').find_map(|(at, _)| {
         let (first, last) = (&item[..at], &item[at + 1..]);
-        let bound =
-            |text: &str| names.iter().position(|name| name == text.trim()).or_else(|| number(text));
-        let (first, last) = (bound(first)?, bound(last)?);
+        let named = |text: &str| names.iter().position(|name| name == text.trim());
+        // Both ends are names, or both are indices.
+        let by_name = named(first).zip(named(last));
+        let (first, last) = by_name.or_else(|| number(first).zip(number(last)))?;
         (first <= last).then(|| (first..=last).collect())
     })
 }

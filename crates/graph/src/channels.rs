@@ -103,6 +103,7 @@ impl Channels {
             graph.node(node).op.channels(&mut flow);
         }
         channels.freeze_spread_values(graph);
+        channels.freeze_only_channels(graph);
         channels.freeze_half_bound_constants(graph);
         channels.forest = Forest::of(channels.depends.len(), &channels.couplings);
         channels
@@ -168,6 +169,20 @@ impl Channels {
                     let labels = labels.data().to_vec();
                     self.freeze(node, &labels, reason);
                 }
+            }
+        }
+    }
+
+    /// A value of a single channel (one part of a split) would be empty without it.
+    fn freeze_only_channels(&mut self, graph: &Graph) {
+        for node in graph.node_ids() {
+            for &value in &graph.node(node).outputs {
+                let only = match *self.labels[value.index()].data() {
+                    [only] if only != FIXED && !self.frozen.contains_key(&only) => only,
+                    _ => continue,
+                };
+                let reason = format!("it is the only channel of `{}`", graph.value(value).name);
+                self.freeze(node, &[only], reason);
             }
         }
     }
