@@ -1,0 +1,144 @@
+"""Driving the `brickwork` command, remembering its answers, and writing results down."""
+import argparse
+import datetime
+import hashlib
+import json
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+
+
+class Driver:
+    """Runs `brickwork` once for every command line; later runs read the answers it gave then.
+
+    `places` are the folders of this machine with the names that results call them by.
+    """
+
+    def __init__(self, binary, work, seed, threads, places):
+        self.binary, self.work, self.seed = pathlib.Path(binary), pathlib.Path(work), seed
+        self.threads, self.places = threads, {**places, "WORK": self.work}
+        self.commands = []
+        self.work.mkdir(parents=True, exist_ok=True)
+        self.digest = hashlib.sha256(self.binary.read_bytes()).hexdigest()
+        self.version = subprocess.check_output([self.binary, "--version"], text=True).strip()
+
+    def __call__(self, *words, seed=None):
+        """The answer of one command."""
+        words = [str(word) for word in words] + ["--seed", str(self.seed if seed is None else seed)]
+        self.commands.append(self.shown(words))
+        key = hashlib.sha256(json.dumps([self.digest, words]).encode()).hexdigest()
+        answer = self.work / "answers" / f"{key}.json"
+        if not answer.exists() or not self.complete(words):
+            print("$ brickwork", self.shown(words), flush=True)
+            line = [self.binary, *words, "--json", "--quiet", "--threads", str(self.threads)]
+            text = subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True).stdout
+            answer.parent.mkdir(exist_ok=True)
+            answer.write_text(text)
+        return json.loads(answer.read_text())
+
+    def complete(self, words):
+        """Whether what the command writes is there."""
+        written = [path for option, path in zip(words, words[1:]) if option in ("-o", "--out")]
+        return all(pathlib.Path(path).exists() for path in written)
+
+    def file(self, name):
+        """Where a file of this run goes; another build of the command writes others."""
+        folder = self.work / self.digest[:12]
+        folder.mkdir(exist_ok=True)
+        return folder / name
+
+    def shown(self, words):
+        text = " ".join(words).replace(self.digest[:12] + "/", "")
+        for name, place in sorted(self.places.items(), key=lambda item: -len(str(item[1]))):
+            text = text.replace(str(place), name)
+        return text
+
+    def source(self, model, meta):
+        """A copy of a model that knows its classes and preprocessing, from its `meta.json`."""
+        facts = json.loads(pathlib.Path(meta).read_text())
+        numbers = {key: ",".join(map(str, facts[key])) for key in ("mean", "std")}
+        annotated = self.file(pathlib.Path(model).name)
+        self("annotate", model, "--class-names", ",".join(facts["classes"]), "--mean", numbers["mean"],
+             "--std", numbers["std"], "-o", annotated)
+        return annotated
+
+    def profile(self, model, data):
+        profile = self.file(f"{pathlib.Path(model).stem}.profile.safetensors")
+        self("profile", model, "--data", data, "-o", profile)
+        return profile
+
+    def cut(self, model, data, profile, classes, name, *options, refit=True, seed=None):
+        """A component's file and what `disassemble` says of it."""
+        brick = self.file(f"{pathlib.Path(model).stem}.{name}.onnx")
+        how = ["--data", data] if refit else ["--refit", "none"]
+        answer = self("disassemble", model, "--profile", profile, "--classes", classes, *how, *options,
+                      "-o", brick, seed=seed)
+        return brick, answer
+
+    def eval(self, model, *options):
+        return self("eval", model, "--no-latency", *options)
+
+    def latency(self, model):
+        """Median time of one image on this machine, in milliseconds."""
+        return self("bench", model, "--batch", 1, "--runs", 50)["runs"][0]["forward_ms"]
+
+
+def arguments(description, name):
+    """The options that every experiment takes."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--models", required=True, type=pathlib.Path, help="folder of models")
+    parser.add_argument("--data", required=True, type=pathlib.Path, help="folder of data sets")
+    parser.add_argument("--bin", default=ROOT / "target/release/brickwork", type=pathlib.Path)
+    parser.add_argument("--work", default=ROOT / "target/experiments", type=pathlib.Path,
+                        help="folder for models and answers; a second run goes on from there")
+    parser.add_argument("--out", default=HERE / "results", type=pathlib.Path)
+    parser.add_argument("--name", default=name, help="name of the two result files")
+    parser.add_argument("--seed", default=0, type=int)
+    parser.add_argument("--threads", default=2, type=int)
+    return parser
+
+
+def driver(options):
+    places = {"MODELS": options.models, "DATA": options.data}
+    return Driver(options.bin, options.work, options.seed, options.threads, places)
+
+
+def table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def percent(share):
+    return "–" if share is None else f"{100 * share:.2f}"
+
+
+def thousands(number):
+    return f"{number:,.0f}"
+
+
+def command():
+    """The command line without what only says where things are."""
+    words = iter(sys.argv[1:])
+    kept = [f"python3 experiments/{pathlib.Path(sys.argv[0]).name}", "--models MODELS", "--data DATA"]
+    for word in words:
+        if word in ("--models", "--data", "--bin", "--work", "--out"):
+            next(words)
+        else:
+            kept.append(word)
+    return " ".join(kept)
+
+
+def save(options, run, title, text, figures):
+    """Writes `NAME.json` and `NAME.md`."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    facts = {"version": run.version, "date": datetime.date.today().isoformat(), "seed": run.seed}
+    record = {"command": command(), **facts, "commands": run.commands, "figures": figures}
+    path = options.out / f"{options.name}.json"
+    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    page = (f"# {title}\n\n    {record['command']}\n\n{run.version}, {facts['date']}, seed {run.seed}; every command "
+            f"is in `{path.name}`.\n\n{text}\n")
+    path.with_suffix(".md").write_text(page)
+    print(page)
