@@ -37,7 +37,8 @@ fn short_help_has_the_same_options_in_the_same_order() {
     let options = |line: &str| -> Vec<String> {
         let help = own.succeeds(line);
         let (options, _examples) = help.split_once("\nExample").unwrap();
-        let words = options.lines().flat_map(|line| line.split_whitespace().take(2));
+        let options = options.lines().filter(|line| line.trim_start().starts_with('-'));
+        let words = options.flat_map(|line| line.split_whitespace().take(2));
         words.filter(|word| word.starts_with("--")).map(str::to_owned).collect()
     };
     for command in COMMANDS {
