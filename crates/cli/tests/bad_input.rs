@@ -1,5 +1,7 @@
 //! What is wrong is refused with a message that names it and says what to do, and nothing is written.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! Every command on real models and images: what it prints, and what it prints for machines.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{JOINED_DATA, Own, has_keys, prepared, steady};

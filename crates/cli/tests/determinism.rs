@@ -1,5 +1,7 @@
 //! The same work gives the same files, byte for byte, whatever the number of threads.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{JOINED_DATA, Own, prepared};

@@ -1,5 +1,6 @@
 //! An interrupted command ends at once, says so and leaves nothing behind.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,7 +1,7 @@
 //! Runs the command on the demo's models and images.
 
 // Not every test program needs everything.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::fs;
