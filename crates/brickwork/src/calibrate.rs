@@ -145,6 +145,7 @@ fn collect(
     if count == 0 {
         return Err(Error::Options("the data has no image of the model's classes".to_owned()));
     }
+    refuse_unseen_parts(model, sources, &jobs)?;
     progress.begin("scoring calibration images", count as u64);
     let raw = raw_logits(model)?;
     let mut session = model.session(&[raw]);
@@ -166,6 +167,32 @@ fn collect(
     let names = parts.iter().flat_map(|part| part.classes.iter().cloned()).collect();
     let logits = Tensor::new([count, part.len()], logits);
     Ok(Scores { logits, truth, part, names })
+}
+
+/// Scores of a part can only be compared with the others' if there are images of its classes.
+fn refuse_unseen_parts(
+    model: &Classifier,
+    sources: &[Source],
+    jobs: &[Vec<usize>],
+) -> Result<(), Error> {
+    let mut seen = vec![false; model.class_count()];
+    for (source, job) in sources.iter().zip(jobs) {
+        job.iter().filter_map(|&index| source.class(index)).for_each(|class| seen[class] = true);
+    }
+    let lost: Vec<String> = model
+        .card
+        .parts
+        .iter()
+        .filter(|part| !part.logits.iter().any(|&class| seen[class]))
+        .map(|part| format!("`{}` (classes {})", part.name, part.classes.join(", ")))
+        .collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Options(format!(
+        "the data has no image of part {}; give images of every part (--data NAME=PATH for each)",
+        lost.join(", ")
+    )))
 }
 
 /// The value that holds the parts' logits before calibration.

@@ -178,7 +178,13 @@ fn given_samples(
             taken.push(Sample { data: source.name.clone(), index, margin: 0.0 });
         }
         let count = taken.len();
-        found.push(ClassSamples { class, seen: count, correct: count, taken, ..Default::default() });
+        found.push(ClassSamples {
+            class,
+            seen: count,
+            correct: count,
+            taken,
+            ..Default::default()
+        });
     }
     Ok(found)
 }
@@ -229,9 +235,7 @@ fn jobs(sources: &[Source], samples: &[ClassSamples], totals: bool) -> Vec<Vec<u
                 return classes.iter().flat_map(|&class| source.samples_of(&[class])).collect();
             }
             let places = Places::new(source, samples, totals);
-            let chosen = |index: &usize| {
-                places.chosen.contains_key(&source.dataset.origin(*index))
-            };
+            let chosen = |index: &usize| places.chosen.contains_key(&source.dataset.origin(*index));
             (0..source.dataset.len()).filter(chosen).collect()
         })
         .collect()
@@ -640,9 +644,8 @@ impl Profile {
 
 /// A sample that two profiles of a class are both made of: its data set and place.
 fn shared_sample<'a>(a: &'a ClassSamples, b: &'a ClassSamples) -> Option<(&'a str, usize)> {
-    let chosen = a.taken.iter().find(|s| {
-        b.taken.iter().any(|t| (&t.data, t.index) == (&s.data, s.index))
-    });
+    let chosen =
+        a.taken.iter().find(|s| b.taken.iter().any(|t| (&t.data, t.index) == (&s.data, s.index)));
     let of_all = || {
         a.all.iter().find_map(|(data, places)| {
             let others = b.all.get(data)?;

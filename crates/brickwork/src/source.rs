@@ -1,7 +1,7 @@
 //! Labelled images as a model sees them: every data class mapped to one of the model's classes, or
 //! to none (foreign).
 
-use brickwork_data::{Dataset, Preprocess};
+use brickwork_data::{DataError, Dataset, Preprocess};
 use brickwork_tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -149,10 +149,18 @@ impl Source {
         mut visit: impl FnMut(&[usize], &Tensor) -> Result<(), Error>,
     ) -> Result<(), Error> {
         for item in self.dataset.batches(indices, batch, preprocess)? {
-            let (indices, images) = item?;
+            let (indices, images) = item.map_err(|error| self.all_unreadable(indices, error))?;
             visit(indices, &images)?;
         }
         Ok(())
+    }
+
+    /// All images of a job that cannot be decoded, once one could not.
+    fn all_unreadable(&self, indices: &[usize], first: DataError) -> DataError {
+        match self.dataset.subset(indices).map(|job| job.check()) {
+            Ok(problems) if problems.len() > 1 => DataError::SeveralUnreadable { problems },
+            _ => first,
+        }
     }
 }
 

@@ -58,7 +58,7 @@ impl Progress for Shown<'_> {
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         if bar.is_none() {
-            self.out.note(&format!("{phase}: {total}"));
+            self.out.note(&format!("{phase}: 0/{total}"));
         }
         let (name, start) = (phase.to_owned(), Instant::now());
         self.phase.replace(Some(Phase { name, total, done: 0, bar, start, told: 0 }));

@@ -205,6 +205,8 @@ fn one_unreadable_image_among_many() {
         "profile digits.onnx --data OUT/tree --samples 1 -o OUT/x",
         &["OUT/tree/3/3-1.png"],
     );
+    own.write("tree/7/7-0.png", "no picture either");
+    own.refused(line, &["2 images cannot be decoded", "OUT/tree/3/3-1.png", "OUT/tree/7/7-0.png"]);
 }
 
 #[test]
@@ -387,6 +389,10 @@ fn models_that_are_no_components() {
     own.refused(
         "calibrate joined.onnx --data other=data/digits -o OUT/x.onnx",
         &["no part `other`", "low, pieces"],
+    );
+    own.refused(
+        "calibrate joined.onnx --data low=data/digits -o OUT/x.onnx",
+        &["no image of part `pieces` (classes ", "--data NAME=PATH"],
     );
 }
 

@@ -125,6 +125,12 @@ pub enum DataError {
         /// The decoder's reason.
         problem: String,
     },
+    /// Several image files do not decode.
+    #[error("{} images cannot be decoded; replace or remove the files:{}", problems.len(), listed(problems))]
+    SeveralUnreadable {
+        /// Why each does not.
+        problems: Vec<DataError>,
+    },
     /// A sample index beyond the end.
     #[error("there is no sample {index} in {name}, which has {count}")]
     Index {
@@ -196,6 +202,26 @@ fn parts(found: &[Split]) -> String {
             format!("only the {} part", names.join(" and "))
         }
     }
+}
+
+/// At most this many problems are written out.
+const LISTED: usize = 20;
+
+fn listed(problems: &[DataError]) -> String {
+    let mut text = String::new();
+    for problem in problems.iter().take(LISTED) {
+        text.push_str("\n  ");
+        match problem {
+            DataError::Unreadable { path, problem } => {
+                text.push_str(&format!("{}: {problem}", path.display()));
+            }
+            other => text.push_str(&other.to_string()),
+        }
+    }
+    if problems.len() > LISTED {
+        text.push_str(&format!("\n  and {} more", problems.len() - LISTED));
+    }
+    text
 }
 
 fn instead(found: &[Split]) -> &'static str {
