@@ -1,5 +1,7 @@
 //! An assembled model computes what its parts compute one by one, in either layout.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use brickwork::{

@@ -1,6 +1,8 @@
 //! For every architecture of the zoo, on random weights: a cut graph computes what its source
 //! computes with the removed channels zeroed where they are read.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use brickwork::random_weights;
@@ -79,10 +81,12 @@ zoo_tests! {
     regnet_x_400mf: 0.9,
     regnet_y_400mf: 0.9,
     resnet18: 0.95,
+    resnet20_cifar: 0.95,
     resnet50: 0.95,
     resnext50_32x4d: 0.95,
     shufflenet_v2_x1_0: 0.75,
     squeezenet1_1: 0.5,
     vgg16: 0.75,
     vgg16_bn: 0.75,
+    vgg16_cifar: 0.75,
 }

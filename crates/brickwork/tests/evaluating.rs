@@ -1,5 +1,7 @@
 //! Measurements against numbers counted by hand, on classifiers whose scores are the pixels.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use brickwork::{

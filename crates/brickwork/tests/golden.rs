@@ -1,5 +1,7 @@
 //! The published algorithm's own numbers: contributions, and masks bit for bit.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Which channels a class needs, on networks small enough to work it out by hand.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,10 @@
 //! A profile does not depend on how it was made: in parts, batches or threads.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
+
+use std::slice::from_ref;
 
 use brickwork::{
     Classifier, Error, Profile, ProfileOptions, Sampling, Silent, Source, layers, load_profile,
@@ -83,7 +87,7 @@ fn parts_of_a_data_set_make_the_whole() {
     let model = model();
     let whole = data(&model, "set", 90, 1);
     for sampling in [Sampling::Count(7), Sampling::Count(1000), Sampling::All] {
-        let expected = made(&model, std::slice::from_ref(&whole), &[0, 1, 2], sampling);
+        let expected = made(&model, from_ref(&whole), &[0, 1, 2], sampling);
         let parts: Vec<Profile> =
             (0..3).map(|k| made(&model, &[part(&whole, k, 3)], &[0, 1, 2], sampling)).collect();
         for order in [[0, 1, 2], [2, 0, 1], [1, 2, 0]] {
@@ -105,7 +109,7 @@ fn several_data_sets_and_classes_make_the_whole() {
     for sampling in [Sampling::Count(9), Sampling::All] {
         let expected = made(&model, &sets, &[0, 1, 2], sampling);
         let by_set: Vec<Profile> =
-            sets.iter().map(|set| made(&model, &[set.clone()], &[0, 1, 2], sampling)).collect();
+            sets.iter().map(|set| made(&model, from_ref(set), &[0, 1, 2], sampling)).collect();
         assert_eq!(Profile::merge(by_set).unwrap(), expected);
         let by_class =
             [[1, 2].as_slice(), &[0]].map(|classes| made(&model, &sets, classes, sampling));
@@ -136,7 +140,7 @@ fn batches_do_not_matter() {
     let model = model();
     let whole = data(&model, "set", 150, 1);
     for sampling in [Sampling::Count(1000), Sampling::All] {
-        let expected = made(&model, std::slice::from_ref(&whole), &[0], sampling);
+        let expected = made(&model, from_ref(&whole), &[0], sampling);
         let one_by_one = (0..150).map(|k| part(&whole, k, 150)).filter_map(|source| {
             // A part may hold nothing that counts.
             try_made(&model, &[source], &[0], sampling).ok()
@@ -156,7 +160,7 @@ fn what_does_not_belong_together_is_not_merged() {
         assert!(error.contains(why), "{error}");
     };
     for sampling in [Sampling::Count(5), Sampling::All] {
-        let own = made(&model, std::slice::from_ref(&whole), &[0, 1], sampling);
+        let own = made(&model, from_ref(&whole), &[0, 1], sampling);
         refused(own.clone(), own.clone(), "in both profiles");
         let half = made(&model, &[part(&whole, 0, 2)], &[0, 1], sampling);
         refused(half, own.clone(), "in both profiles");
@@ -164,8 +168,8 @@ fn what_does_not_belong_together_is_not_merged() {
         let theirs = made(&other, &[data(&other, "theirs", 30, 2)], &[0, 1], Sampling::All);
         refused(own, theirs, "are of different models or preprocessing");
     }
-    let count = made(&model, std::slice::from_ref(&whole), &[0], Sampling::Count(5));
-    let all = made(&model, std::slice::from_ref(&whole), &[1], Sampling::All);
+    let count = made(&model, from_ref(&whole), &[0], Sampling::Count(5));
+    let all = made(&model, from_ref(&whole), &[1], Sampling::All);
     refused(count.clone(), all, "sampled differently");
     let percent = |k| made(&model, &[part(&whole, k, 2)], &[0], Sampling::Percent(10.0));
     refused(percent(0), percent(1), "a percentage of two parts is not that of the whole");
@@ -302,7 +306,7 @@ fn given_samples_are_checked() {
             given: Some([(0, list.to_vec())].into()),
         };
         let plain = Preprocess::plain([1, 4], 1);
-        profile(&model, &plain, std::slice::from_ref(&source), &options, &Silent)
+        profile(&model, &plain, from_ref(&source), &options, &Silent)
     };
     let made = try_given(&[4, 0]).unwrap();
     assert_eq!(contributions(&model, &made)[0].data()[0], 4.0);

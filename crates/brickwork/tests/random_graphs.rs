@@ -1,5 +1,7 @@
 //! What must hold for any network: networks grown at random, cut at random.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::cell::Cell;

@@ -1,5 +1,7 @@
 //! Verification holds for what the verbs make, and for nothing else.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::sync::Arc;

@@ -120,7 +120,7 @@ impl Grower {
     }
 
     fn pool(&mut self, x: Value, kind: &str) -> Value {
-        if x.side % 2 != 0 {
+        if !x.side.is_multiple_of(2) {
             return x;
         }
         let name = self.name("pool");
