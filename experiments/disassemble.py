@@ -74,11 +74,11 @@ def merged(rows):
 
 
 def spread(values, show):
-    """One value, or the mean of several with the lowest and highest."""
+    """One value, or the mean of different ones with the lowest and highest."""
     if None in values:
         return "–"
     mean = show(statistics.fmean(values))
-    return mean if len(values) == 1 else f"{mean} ({show(min(values))} to {show(max(values))})"
+    return mean if len(set(values)) == 1 else f"{mean} ({show(min(values))} to {show(max(values))})"
 
 
 def lines(task, rows, latency):
