@@ -60,11 +60,18 @@ impl Profile {
     /// Refuses another model than the one that was profiled.
     ///
     /// # Errors
-    /// If the fingerprints differ.
+    /// If the fingerprints differ, or the sums cannot be this model's.
     pub fn check_model(&self, classifier: &Classifier) -> Result<(), Error> {
         let found = classifier.fingerprint();
-        if self.header.fingerprint == found {
+        if self.header.fingerprint == found && self.fits(classifier) {
             return Ok(());
+        }
+        if self.header.fingerprint == found {
+            return Err(Error::Profile(format!(
+                "the profile's arrays do not have the shapes of the layers of `{}`; it was changed after \
+                 it was made, profile the model again",
+                classifier.name
+            )));
         }
         Err(Error::Profile(format!(
             "the profile is of `{}` (fingerprint {}), not of `{}` (fingerprint {}); profile this model",

@@ -71,6 +71,24 @@ pub struct Profile {
 /// The format version written.
 pub(crate) const FORMAT: u32 = 1;
 
+/// What the sums of a layer hold, whatever the samples.
+#[derive(Clone, Copy, PartialEq)]
+enum Shape {
+    /// Taps and inputs.
+    Samples([usize; 2]),
+    /// Numbers.
+    Totals(usize),
+}
+
+impl LayerSums {
+    fn shape(&self) -> Shape {
+        match self {
+            Self::Samples(sums) => Shape::Samples([sums.shape()[1], sums.shape()[2]]),
+            Self::Totals(totals) => Shape::Totals(totals.len()),
+        }
+    }
+}
+
 /// What to profile.
 #[derive(Clone, Debug)]
 pub struct ProfileOptions {
@@ -307,18 +325,11 @@ impl Plan {
     }
 
     fn empty(&self, class: &ClassSamples) -> Vec<LayerSums> {
-        let empty = |layer: &PlannedLayer| {
-            let weighted = &layer.info.weighted;
-            match (self.totals, &layer.weights) {
-                (false, _) => LayerSums::Samples(Tensor::filled(
-                    [class.taken.len(), weighted.taps(), weighted.inputs],
-                    0.0,
-                )),
-                (true, None) => LayerSums::Totals(ExactSums::zeros(2 * weighted.inputs)),
-                (true, Some(weights)) => {
-                    LayerSums::Totals(ExactSums::zeros(weights.outputs * weights.inputs))
-                }
+        let empty = |layer: &PlannedLayer| match layer.shape(self.totals) {
+            Shape::Samples(each) => {
+                LayerSums::Samples(Tensor::filled([class.taken.len(), each[0], each[1]], 0.0))
             }
+            Shape::Totals(len) => LayerSums::Totals(ExactSums::zeros(len)),
         };
         self.layers.iter().map(empty).collect()
     }
@@ -358,6 +369,15 @@ impl Plan {
 }
 
 impl PlannedLayer {
+    fn shape(&self, totals: bool) -> Shape {
+        let weighted = &self.info.weighted;
+        match (totals, weighted.taps()) {
+            (false, taps) => Shape::Samples([taps, weighted.inputs]),
+            (true, 1) => Shape::Totals(2 * weighted.inputs),
+            (true, _) => Shape::Totals(weighted.outputs * weighted.inputs / weighted.groups),
+        }
+    }
+
     /// Sums of the layer's input over its output grid: `[n, taps, inputs]`.
     fn channel_sums(&self, value: &Fetched<'_>) -> Vec<f32> {
         let weighted = &self.info.weighted;
@@ -556,6 +576,17 @@ impl Profile {
         Ok(Self { header: Header { samples, ..header }, sums })
     }
 
+    /// Whether the sums have the shapes they have for this model.
+    pub(crate) fn fits(&self, classifier: &Classifier) -> bool {
+        self.sums.iter().all(|sums| {
+            let totals = sums.iter().any(|layer| matches!(layer, LayerSums::Totals(_)));
+            let plan = Plan::new(classifier, totals);
+            let expected = plan.layers.iter().map(|layer| layer.shape(totals));
+            let names = plan.layers.iter().map(|layer| &layer.info.name);
+            names.eq(&self.header.layers) && expected.eq(sums.iter().map(LayerSums::shape))
+        })
+    }
+
     fn join(&mut self, other: Self) -> Result<(), Error> {
         let same = |a: &Header, b: &Header| {
             (&a.fingerprint, &a.preprocess, &a.layers) == (&b.fingerprint, &b.preprocess, &b.layers)
@@ -568,6 +599,15 @@ impl Profile {
         }
         if self.header.sampling != other.header.sampling {
             return Err(Error::Profile("the profiles were sampled differently".to_owned()));
+        }
+        let shapes = |sums: &[LayerSums]| sums.iter().map(LayerSums::shape).collect::<Vec<_>>();
+        if let (Some(own), Some(others)) = (self.sums.first(), other.sums.first())
+            && shapes(own) != shapes(others)
+        {
+            return Err(Error::Profile(
+                "the profiles' arrays differ in shape; one was changed after it was made"
+                    .to_owned(),
+            ));
         }
         for name in other.header.data {
             if !self.header.data.contains(&name) {

@@ -234,6 +234,22 @@ fn profiles_of_other_models_are_refused() {
     assert!(error.contains("fingerprint 000000000000"), "{error}");
 }
 
+#[test]
+fn forged_shapes_are_refused() {
+    let model = model();
+    let source = data(&model, "images", 60, 1);
+    for sampling in [Sampling::Count(4), Sampling::All] {
+        let honest = made(&model, from_ref(&source), &[0, 1], sampling);
+        honest.check_model(&model).unwrap();
+        let mut forged = honest.clone();
+        forged.sums.iter_mut().for_each(|sums| sums.swap(0, 2));
+        let refused = forged.check_model(&model).unwrap_err().to_string();
+        assert!(refused.contains("shapes of the layers of `model`"), "{refused}");
+        let refused = Profile::merge(vec![honest, forged]).unwrap_err().to_string();
+        assert!(refused.contains("differ in shape"), "{refused}");
+    }
+}
+
 /// Six rows of class a by falling margin: places 1, 4, then 0 and 3 (equal), 2 (wrong), 5 (least).
 fn six() -> (Classifier, Source) {
     let model = pixel_reader("pixels", &[(0, 1.0), (1, 1.0), (2, 1.0)], 4, &CLASSES);

@@ -149,7 +149,8 @@ impl Op for Conv {
         let image = lower.extents(0)?;
         let out = lower.output(0).to_vec();
         let epilogue = lower.epilogue().clone();
-        let depthwise = self.is_depthwise(image[1]);
+        // With several outputs per channel it is a grouped product like any other.
+        let depthwise = self.is_depthwise(image[1]) && image[1] == out[1];
         let weights = lower.constant(1)?.clone();
         let bias = lower.optional_constant(2).cloned();
         let level = lower.level();
@@ -160,9 +161,6 @@ impl Op for Conv {
                 let (w, b) = scaled(&weights, bias.as_deref(), &epilogue);
                 Depthwise::new(self.window.clone(), &w, Some(&b), out[1])
             });
-            if image[1] != out[1] {
-                return Err(OpError::new("depthwise convolution with several outputs per channel"));
-            }
             let (clamp, then) = split_clamp(epilogue.pointwise);
             return Ok(Lowered::kernel(RunDepthwise { weights, extents, clamp, then, level }, order));
         }
