@@ -15,11 +15,12 @@ use std::sync::Arc;
 use brickwork::{class_labels, layers, random_weights, uniform};
 use brickwork_exec::Session;
 use brickwork_formats::onnx;
-use brickwork_graph::{Channels, Graph, Keep, Label, Patch, cut, mask};
+use brickwork_graph::{Channels, Graph, Keep, Label, NodeId, Patch, ValueId, cut, mask};
 use brickwork_tensor::Tensor;
 
-/// The largest score of a filled model on a random image.
+/// The largest score of a filled model on random images, and how many of them.
 const LARGEST_SCORE: f32 = 10.0;
+const IMAGES: usize = 2;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -36,7 +37,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         ["run", model, input, scores, batch] => {
             let feed = floats(&std::fs::read(input)?);
-            let result = run(load(model)?, batch.parse()?, &feed)?;
+            let graph = load(model)?;
+            let output = graph.outputs()[0];
+            let result = run(graph, output, batch.parse()?, &feed)?;
             std::fs::write(scores, bytes(result.data()))?;
         }
         _ => return Err("expected fill, cut or run; see the head of this example".into()),
@@ -48,26 +51,65 @@ fn load(path: &str) -> Result<Graph, Box<dyn Error>> {
     Ok(onnx::load(Path::new(path), &Default::default())?)
 }
 
-fn run(graph: Graph, batch: usize, feed: &[f32]) -> Result<Tensor, Box<dyn Error>> {
-    let output = graph.outputs()[0];
-    let results = Session::new(Arc::new(graph), &[output]).outputs(batch, feed)?;
-    results.into_iter().next().ok_or_else(|| "the model has no output".into())
+fn run(
+    graph: Graph,
+    wanted: ValueId,
+    batch: usize,
+    feed: &[f32],
+) -> Result<Tensor, Box<dyn Error>> {
+    Ok(Session::new(Arc::new(graph), &[wanted]).outputs(batch, feed)?.remove(0))
 }
 
-/// Random weights, with the last layer scaled so that scores are neither tiny nor huge.
+/// Random weights, settled, with the last layer scaled so that scores are neither tiny nor huge.
 fn fill(graph: &Graph, seed: u64) -> Result<Graph, Box<dyn Error>> {
-    let filled = random_weights(graph, seed).apply(graph)?;
-    let shape = filled.value(filled.inputs()[0]).shape.at(1);
-    let scores = run(filled.clone(), 1, uniform(shape, -1.0, 1.0, seed).data())?;
+    let shape = graph.value(graph.inputs()[0]).shape.at(IMAGES);
+    let images = uniform(shape, -1.0, 1.0, seed);
+    let settled = settle(random_weights(graph, seed).apply(graph)?, images.data())?;
+    let logits = settled.logits();
+    let scores = run(settled.clone(), logits, IMAGES, images.data())?;
     let largest = scores.data().iter().fold(0f32, |top, x| top.max(x.abs()));
-    let head = layers(&filled).pop().ok_or("the model has no layer with weights")?;
+    let head = layers(&settled).pop().ok_or("the model has no layer with weights")?;
     let mut patch = Patch::new("scaling scores");
-    for value in filled.node(head.node).inputs[1..].iter().flatten() {
-        if let Some(data) = &filled.value(*value).constant {
+    for value in settled.node(head.node).inputs[1..].iter().flatten() {
+        if let Some(data) = &settled.value(*value).constant {
             patch.constant(*value, Arc::new((**data).clone().map(|x| x * LARGEST_SCORE / largest)));
         }
     }
-    Ok(patch.apply(&filled)?)
+    Ok(patch.apply(&settled)?)
+}
+
+/// Gives every batch normalisation the statistics of its input on `images`, front to back, as
+/// training would. With statistics that do not fit, gates saturate and deep networks amplify
+/// rounding until no two programs agree.
+fn settle(mut graph: Graph, images: &[f32]) -> Result<Graph, Box<dyn Error>> {
+    let settles = |id: &NodeId| graph.node(*id).op.kind() == "BatchNormalization";
+    let nodes: Vec<NodeId> = graph.node_ids().filter(settles).collect();
+    for id in nodes {
+        let [Some(input), _, _, Some(mean), Some(variance)] = graph.node(id).inputs[..] else {
+            return Err("a batch normalisation has five inputs".into());
+        };
+        let (means, variances) = moments(&run(graph.clone(), input, IMAGES, images)?);
+        let mut patch = Patch::new("settling");
+        patch.constant(mean, Arc::new(means));
+        patch.constant(variance, Arc::new(variances));
+        graph = patch.apply(&graph)?;
+    }
+    Ok(graph)
+}
+
+/// Mean and variance of every channel of `[n, c, ...]`.
+fn moments(values: &Tensor) -> (Tensor, Tensor) {
+    let (images, channels) = (values.shape()[0], values.shape()[1]);
+    let each = values.data().len() / images / channels;
+    let of = |channel: usize| {
+        let places = move |image: usize| (image * channels + channel) * each;
+        (0..images).flat_map(move |image| &values.data()[places(image)..places(image) + each])
+    };
+    let count = (images * each) as f32;
+    let means: Vec<f32> = (0..channels).map(|c| of(c).sum::<f32>() / count).collect();
+    let variance = |c: usize| of(c).map(|x| (x - means[c]).powi(2)).sum::<f32>() / count;
+    let variances = (0..channels).map(variance).collect();
+    (Tensor::new([channels], means.clone()), Tensor::new([channels], variances))
 }
 
 struct Halves {
