@@ -154,15 +154,30 @@ impl Job<'_> {
     }
 }
 
+/// Tiles of 4x4 are evaluated at 0, plus and minus `NEAR`, plus and minus `FAR`, and infinity. These
+/// points, which oneDNN uses too, keep rounding near that of the plain product; 1 and 2, which make
+/// simpler transforms, triple it.
+const NEAR: f64 = 0.625;
+const FAR: f64 = 1.5;
+const NEAR_2: f64 = NEAR * NEAR;
+const FAR_2: f64 = FAR * FAR;
+
 /// Transformed kernels: `G` of the two tile sizes.
 const KERNEL_4: [[f64; 3]; 6] = [
-    [1.0 / 4.0, 0.0, 0.0],
-    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
-    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
-    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
-    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
+    [1.0 / (NEAR_2 * FAR_2), 0.0, 0.0],
+    at_point(NEAR, FAR_2),
+    at_point(-NEAR, FAR_2),
+    at_point(FAR, NEAR_2),
+    at_point(-FAR, NEAR_2),
     [0.0, 0.0, 1.0],
 ];
+
+/// The kernel polynomial at `x`, over the product of the distances to the other finite points.
+const fn at_point(x: f64, other_2: f64) -> [f64; 3] {
+    let distances = 2.0 * x * x * (x * x - other_2);
+    [1.0 / distances, x / distances, x * x / distances]
+}
+
 const KERNEL_2: [[f64; 3]; 4] =
     [[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]];
 
@@ -226,16 +241,20 @@ unsafe fn spread_line<S: Simd, const N: usize>(d: [S::V; N]) -> [S::V; N] {
     let mut out = d;
     unsafe {
         if N == 6 {
-            let (two, four, five) = (S::splat(2.0), S::splat(4.0), S::splat(-5.0));
-            let minus_four = S::splat(-4.0);
-            out[0] = S::fma(four, d[0], S::fma(five, d[2], d[4]));
-            let (even, odd) = (S::fma(minus_four, d[2], d[4]), S::fma(minus_four, d[1], d[3]));
+            let (near, far) = (S::splat(NEAR as f32), S::splat(FAR as f32));
+            let (near_2, far_2) = (S::splat(-NEAR_2 as f32), S::splat(-FAR_2 as f32));
+            let product = S::splat((NEAR_2 * FAR_2) as f32);
+            let sum = S::splat(-(NEAR_2 + FAR_2) as f32);
+            out[0] = S::fma(product, d[0], S::fma(sum, d[2], d[4]));
+            let even = S::fma(far_2, d[2], d[4]);
+            let odd = S::mul(near, S::fma(far_2, d[1], d[3]));
             out[1] = S::add(even, odd);
             out[2] = S::sub(even, odd);
-            let (even, odd) = (S::sub(d[4], d[2]), S::mul(two, S::sub(d[3], d[1])));
+            let even = S::fma(near_2, d[2], d[4]);
+            let odd = S::mul(far, S::fma(near_2, d[1], d[3]));
             out[3] = S::add(even, odd);
             out[4] = S::sub(even, odd);
-            out[5] = S::fma(four, d[1], S::fma(five, d[3], d[5]));
+            out[5] = S::fma(product, d[1], S::fma(sum, d[3], d[5]));
         } else {
             out[0] = S::sub(d[0], d[2]);
             out[1] = S::add(d[1], d[2]);
@@ -254,10 +273,14 @@ unsafe fn gather_line<S: Simd, const N: usize, const M: usize>(m: [S::V; N]) -> 
         let (sum, difference) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
         if N == 6 {
             let (outer_sum, outer_difference) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
+            let (near, far) = (S::splat(NEAR as f32), S::splat(FAR as f32));
+            let (near_2, far_2) = (S::splat(NEAR_2 as f32), S::splat(FAR_2 as f32));
+            let near_3 = S::splat((NEAR_2 * NEAR) as f32);
+            let far_3 = S::splat((FAR_2 * FAR) as f32);
             out[0] = S::add(S::add(m[0], sum), outer_sum);
-            out[1] = S::fma(S::splat(2.0), outer_difference, difference);
-            out[2] = S::fma(S::splat(4.0), outer_sum, sum);
-            out[3] = S::add(S::fma(S::splat(8.0), outer_difference, difference), m[5]);
+            out[1] = S::fma(near, difference, S::mul(far, outer_difference));
+            out[2] = S::fma(near_2, sum, S::mul(far_2, outer_sum));
+            out[3] = S::fma(near_3, difference, S::fma(far_3, outer_difference, m[5]));
         } else {
             out[0] = S::add(m[0], sum);
             out[1] = S::sub(difference, m[3]);
@@ -356,7 +379,7 @@ mod tests {
                     let mut found = vec![f32::NAN; rows * outputs];
                     quick.run(&x, extents, finish, &mut found, &mut Buffer::default());
                     for (a, b) in found.iter().zip(&expected) {
-                        assert!((a - b).abs() < 2e-4, "{level:?} {side} {size:?}: {a} {b}");
+                        assert!((a - b).abs() < 5e-5, "{level:?} {side} {size:?}: {a} {b}");
                     }
                 }
             }
