@@ -23,9 +23,9 @@ fn main() -> ExitCode {
         let _ = writeln!(std::io::stderr(), "\ninterrupted");
         std::process::exit(130);
     });
-    if let Some(threads) = cli.global.threads {
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    }
+    // This thread is one of the pool, so that short work need not wake another.
+    let pool = rayon::ThreadPoolBuilder::new().use_current_thread();
+    let _ = pool.num_threads(cli.global.threads.unwrap_or(0)).build_global();
     let out = Out::new(&cli.global);
     match run(&cli, &out) {
         Ok(code) => code,

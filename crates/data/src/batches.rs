@@ -2,8 +2,9 @@
 
 use std::panic;
 use std::slice::Chunks;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use brickwork_tensor::Tensor;
 
@@ -61,9 +62,9 @@ impl<'a> Iterator for Batches<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let indices = self.indices.next()?;
-        match self.ready.recv() {
-            Ok(batch) => Some(batch.map(|tensor| (indices, tensor))),
-            Err(_) => self.give_up(),
+        match self.wait() {
+            Some(batch) => Some(batch.map(|tensor| (indices, tensor))),
+            None => self.give_up(),
         }
     }
 
@@ -74,7 +75,30 @@ impl<'a> Iterator for Batches<'a> {
 
 impl ExactSizeIterator for Batches<'_> {}
 
+/// How long to sleep when there is neither a batch nor work.
+const PAUSE: Duration = Duration::from_micros(200);
+
 impl Batches<'_> {
+    /// The next batch, or nothing if the worker is gone. A thread of the pool helps decoding
+    /// meanwhile: if it only slept, a pool of one would never get there.
+    fn wait(&self) -> Option<Result<Tensor, DataError>> {
+        loop {
+            match self.ready.try_recv() {
+                Ok(batch) => return Some(batch),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => match rayon::yield_now() {
+                    Some(rayon::Yield::Executed) => {}
+                    Some(rayon::Yield::Idle) => match self.ready.recv_timeout(PAUSE) {
+                        Ok(batch) => return Some(batch),
+                        Err(RecvTimeoutError::Timeout) => {}
+                        Err(RecvTimeoutError::Disconnected) => return None,
+                    },
+                    None => return self.ready.recv().ok(),
+                },
+            }
+        }
+    }
+
     /// The worker ends early only by a panic, which becomes the caller's.
     fn give_up<T>(&mut self) -> Option<T> {
         if let Some(Err(cause)) = self.worker.take().map(JoinHandle::join) {
