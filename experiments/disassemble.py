@@ -106,7 +106,7 @@ def main():
     model = run.source(folder / f"{options.model}.onnx", folder / "meta.json")
     profile = run.profile(model, data)
     figures = {task: measure(run, model, data, task, profile, options.latency) for task in options.tasks}
-    head = HEAD + ["one image, ms"] * options.latency
+    head = HEAD + ["one image, one thread, ms"] * options.latency
     text = table(head, [line for task, rows in figures.items() for line in lines(task, rows, options.latency)])
     notes = f"""
 Accuracy is over the test images of the task's classes. AUROC and acceptance compare the top score on these

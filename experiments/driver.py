@@ -25,15 +25,17 @@ class Driver:
         self.digest = hashlib.sha256(self.binary.read_bytes()).hexdigest()
         self.version = subprocess.check_output([self.binary, "--version"], text=True).strip()
 
-    def __call__(self, *words, seed=None):
+    def __call__(self, *words, seed=None, threads=None):
         """The answer of one command."""
         words = [str(word) for word in words] + ["--seed", str(self.seed if seed is None else seed)]
+        words += [] if threads is None else ["--threads", str(threads)]
         self.commands.append(self.shown(words))
         key = hashlib.sha256(json.dumps([self.digest, words]).encode()).hexdigest()
         answer = self.work / "answers" / f"{key}.json"
         if not answer.exists() or not self.complete(words):
             print("$ brickwork", self.shown(words), flush=True)
-            line = [self.binary, *words, "--json", "--quiet", "--threads", str(self.threads)]
+            line = [self.binary, *words, "--json", "--quiet"]
+            line += ["--threads", str(self.threads)] if threads is None else []
             text = subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True).stdout
             answer.parent.mkdir(exist_ok=True)
             answer.write_text(text)
@@ -82,8 +84,8 @@ class Driver:
         return self("eval", model, "--no-latency", *options)
 
     def latency(self, model):
-        """Median time of one image on this machine, in milliseconds."""
-        return self("bench", model, "--batch", 1, "--runs", 50)["runs"][0]["forward_ms"]
+        """Median time of one image on one thread of this machine, in milliseconds."""
+        return self("bench", model, "--batch", 1, "--runs", 500, threads=1)["runs"][0]["forward_ms"]
 
 
 def arguments(description, name):
