@@ -113,6 +113,9 @@ Accuracy is over the test images of the task's classes. AUROC and acceptance com
 with that on the images of all other classes. A model of one class is always right about its own images, so
 only the acceptance columns judge it. Random: mean of {len(SEEDS)} seeds (lowest to highest). All cuts of a task keep
 the same numbers of channels; the refit uses 200 training images per class, chosen from the seed."""
+    if options.latency:
+        notes += """ Cuts of
+equal shape, bare and refitted, take equal time: what their times differ by is the machine's noise."""
     save(options, run, f"Components of {options.model}", text + "\n" + notes, figures)
 
 
