@@ -158,38 +158,19 @@ impl<'a> Assembly<'a> {
     /// Concatenates the parts' logits, scales and shifts them, and joins shared classes.
     fn head(&self, builder: &mut Builder, logits: &[String]) {
         let count: usize = self.scores.iter().map(Vec::len).sum();
-        let mut node = |kind: &str, inputs: &[&str], output: &str, attrs: &[(&str, Attr)]| {
-            builder.node(&Form {
-                name: output.to_owned(),
-                kind: kind.to_owned(),
-                inputs: inputs.iter().map(|&name| name.to_owned()).collect(),
-                outputs: vec![output.to_owned()],
-                attrs: attrs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
-                ..Form::default()
-            });
-        };
         let parts: Vec<&str> = logits.iter().map(String::as_str).collect();
         let raw = if let [only] = parts[..] {
             only
         } else {
-            node("Concat", &parts, "parts", &[("axis", Attr::Int(1))]);
+            operation(builder, "Concat", &parts, "parts", &[("axis", Attr::Int(1))]);
             "parts"
         };
         let joins = self.names.len() < count;
         let last = if joins { "calibrated" } else { "logits" };
         builder.constant(SCALE, Literal::Floats(Nd::filled([1, count], 1.0)));
         builder.constant(SHIFT, Literal::Floats(Nd::filled([1, count], 0.0)));
-        let mut node = |kind: &str, inputs: &[&str], output: &str| {
-            builder.node(&Form {
-                name: output.to_owned(),
-                kind: kind.to_owned(),
-                inputs: inputs.iter().map(|&name| name.to_owned()).collect(),
-                outputs: vec![output.to_owned()],
-                ..Form::default()
-            });
-        };
-        node("Mul", &[raw, SCALE], "scaled");
-        node("Add", &["scaled", SHIFT], last);
+        operation(builder, "Mul", &[raw, SCALE], "scaled", &[]);
+        operation(builder, "Add", &["scaled", SHIFT], last, &[]);
         if joins {
             self.join_duplicates(builder, count);
         }
@@ -214,38 +195,29 @@ impl<'a> Assembly<'a> {
             }
             Literal::Floats(Nd::new([count, self.names.len()], data))
         };
-        let node = |builder: &mut Builder, kind: &str, inputs: &[&str], output: &str| {
-            builder.node(&Form {
-                name: output.to_owned(),
-                kind: kind.to_owned(),
-                inputs: inputs.iter().map(|&name| name.to_owned()).collect(),
-                outputs: vec![output.to_owned()],
-                ..Form::default()
-            });
-        };
         if self.on_duplicate == OnDuplicate::Mean {
             let mean = |sources: &[usize]| {
                 sources.iter().map(|&raw| (raw, 1.0 / sources.len() as f32)).collect()
             };
             builder.constant("joined.mean", matrix(&mean));
-            return node(builder, "MatMul", &["calibrated", "joined.mean"], "logits");
+            return operation(builder, "MatMul", &["calibrated", "joined.mean"], "logits", &[]);
         }
         let pick = |round: usize| {
             move |sources: &[usize]| vec![(sources[round.min(sources.len() - 1)], 1.0f32)]
         };
         builder.constant("joined.0", matrix(&pick(0)));
         let mut best = "best.0".to_owned();
-        node(builder, "MatMul", &["calibrated", "joined.0"], &best);
+        operation(builder, "MatMul", &["calibrated", "joined.0"], &best, &[]);
         for round in 1..rounds {
             let [matrix_name, other, gain, rise] =
                 ["joined", "other", "gain", "rise"].map(|stem| format!("{stem}.{round}"));
             let next =
                 if round + 1 == rounds { "logits".to_owned() } else { format!("best.{round}") };
             builder.constant(&matrix_name, matrix(&pick(round)));
-            node(builder, "MatMul", &["calibrated", &matrix_name], &other);
-            node(builder, "Sub", &[&other, &best], &gain);
-            node(builder, "Relu", &[&gain], &rise);
-            node(builder, "Add", &[&best, &rise], &next);
+            operation(builder, "MatMul", &["calibrated", &matrix_name], &other, &[]);
+            operation(builder, "Sub", &[&other, &best], &gain, &[]);
+            operation(builder, "Relu", &[&gain], &rise, &[]);
+            operation(builder, "Add", &[&best, &rise], &next, &[]);
             best = next;
         }
     }
@@ -355,14 +327,26 @@ pub(crate) fn flat(builder: &mut Builder, graph: &Graph, logits: String) -> Stri
         return logits;
     }
     let name = format!("{logits}.flat");
+    operation(builder, "Flatten", &[&logits], &name, &[]);
+    name
+}
+
+/// Adds the node `output = kind(inputs)`, which is called as its result is.
+pub(crate) fn operation(
+    builder: &mut Builder,
+    kind: &str,
+    inputs: &[&str],
+    output: &str,
+    attrs: &[(&str, Attr)],
+) {
     builder.node(&Form {
-        name: name.clone(),
-        kind: "Flatten".to_owned(),
-        inputs: vec![logits],
-        outputs: vec![name.clone()],
+        name: output.to_owned(),
+        kind: kind.to_owned(),
+        inputs: inputs.iter().map(|&name| name.to_owned()).collect(),
+        outputs: vec![output.to_owned()],
+        attrs: attrs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
         ..Form::default()
     });
-    name
 }
 
 /// Adds a node in the form its operator writes itself.
@@ -422,14 +406,8 @@ impl Adapter<'_> {
             }
             inputs.push(name);
         }
-        self.builder.node(&Form {
-            name: output.clone(),
-            kind: kind.to_owned(),
-            inputs,
-            outputs: vec![output.clone()],
-            attrs: attrs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
-            ..Form::default()
-        });
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        operation(self.builder, kind, &inputs, &output, attrs);
         self.last = output;
     }
 

@@ -11,7 +11,7 @@ use faer::{Mat, Side};
 
 use crate::assemble::{SCALE, SHIFT};
 use crate::batching::batch_size;
-use crate::card::{CalibrationNote, Card, KEY};
+use crate::card::{CalibrationNote, Card, KEY, Part};
 use crate::classifier::Classifier;
 use crate::error::Error;
 use crate::layers::{LayerInfo, layers};
@@ -145,7 +145,7 @@ fn collect(
     if count == 0 {
         return Err(Error::Options("the data has no image of the model's classes".to_owned()));
     }
-    refuse_unseen_parts(model, sources, &jobs)?;
+    refuse_unseen_parts(parts, sources)?;
     progress.begin("scoring calibration images", count as u64);
     let raw = raw_logits(model)?;
     let mut session = model.session(&[raw]);
@@ -169,21 +169,13 @@ fn collect(
     Ok(Scores { logits, truth, part, names })
 }
 
-/// Scores of a part can only be compared with the others' if there are images of its classes.
-fn refuse_unseen_parts(
-    model: &Classifier,
-    sources: &[Source],
-    jobs: &[Vec<usize>],
-) -> Result<(), Error> {
-    let mut seen = vec![false; model.class_count()];
-    for (source, job) in sources.iter().zip(jobs) {
-        job.iter().filter_map(|&index| source.class(index)).for_each(|class| seen[class] = true);
-    }
-    let lost: Vec<String> = model
-        .card
-        .parts
+/// Parts can only be made comparable if there are images of each.
+fn refuse_unseen_parts(parts: &[Part], sources: &[Source]) -> Result<(), Error> {
+    let unseen =
+        |part: &&Part| sources.iter().all(|source| source.samples_of(&part.logits).is_empty());
+    let lost: Vec<String> = parts
         .iter()
-        .filter(|part| !part.logits.iter().any(|&class| seen[class]))
+        .filter(unseen)
         .map(|part| format!("`{}` (classes {})", part.name, part.classes.join(", ")))
         .collect();
     if lost.is_empty() {
@@ -409,6 +401,7 @@ fn layerwise(
                 .to_owned(),
         ));
     }
+    refuse_unseen_parts(parts, sources)?;
     let depth = by_part.iter().map(Vec::len).min().unwrap_or(0);
     let mut current = model.clone();
     let mut unscaled = 0;
@@ -480,9 +473,6 @@ fn activation_sums(
                 }
                 Ok(())
             })?;
-        }
-        if seen == 0 {
-            return Err(Error::Options(format!("the data has no image of part `{}`", part.name)));
         }
         images += seen;
         all.push(sums.into_iter().map(|sum| sum / seen as f64).collect());

@@ -6,11 +6,11 @@
 //! right (appendix D of the paper asks for as much).
 
 use brickwork_graph::{
-    Arrangement, Attr, Beside, Builder, Channels, Form, Graph, Literal, Node, NodeId, Op, ValueId,
+    Arrangement, Attr, Beside, Builder, Channels, Graph, Literal, Node, NodeId, Op, ValueId,
 };
 use brickwork_tensor::{Nd, Tensor};
 
-use crate::assemble::{Assembly, Placed, flat, place_node};
+use crate::assemble::{Assembly, Placed, flat, operation, place_node};
 use crate::error::Error;
 use crate::layers::{LayerInfo, layers};
 
@@ -142,14 +142,8 @@ impl Padder<'_, '_> {
             assembly.parts.iter().map(|part| assembly.adapted_input(self.builder, part)).collect();
         let counts: Vec<usize> =
             assembly.parts.iter().map(|part| part.preprocess.channels).collect();
-        self.builder.node(&Form {
-            name: "images".to_owned(),
-            kind: "Concat".to_owned(),
-            inputs: copies,
-            outputs: vec!["images".to_owned()],
-            attrs: [("axis".to_owned(), Attr::Int(1))].into(),
-            ..Form::default()
-        });
+        let copies: Vec<&str> = copies.iter().map(String::as_str).collect();
+        operation(self.builder, "Concat", &copies, "images", &[("axis", Attr::Int(1))]);
         let arranged = Some(Arrangement::natural(1, &counts));
         self.known[input.index()] = Some(("images".to_owned(), arranged));
     }
@@ -264,15 +258,10 @@ impl Padder<'_, '_> {
             own.places_of(wanted).ok_or_else(|| refuse("channels that are added do not match"))?;
         let output = format!("{name}.aligned");
         let literal = Literal::Ints(Nd::vector(indices.iter().map(|&k| k as i64).collect()));
-        self.builder.constant(&format!("{output}.indices"), literal);
-        self.builder.node(&Form {
-            name: output.clone(),
-            kind: "Gather".to_owned(),
-            inputs: vec![name.to_owned(), format!("{output}.indices")],
-            outputs: vec![output.clone()],
-            attrs: [("axis".to_owned(), Attr::Int(own.axis as i64))].into(),
-            ..Form::default()
-        });
+        let places = format!("{output}.indices");
+        self.builder.constant(&places, literal);
+        let axis = Attr::Int(own.axis as i64);
+        operation(self.builder, "Gather", &[name, &places], &output, &[("axis", axis)]);
         Ok(output)
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use brickwork_data::Preprocess;
 use brickwork_exec::{Fetched, Session};
-use brickwork_graph::ValueId;
+use brickwork_graph::{Graph, ValueId};
 use brickwork_tensor::kernels::contribution::{
     TapWeights, add_positive, add_signed, position_sums, window_sums,
 };
@@ -78,6 +78,23 @@ enum Shape {
     Samples([usize; 2]),
     /// Numbers.
     Totals(usize),
+}
+
+impl Shape {
+    /// Of a layer, when totals are kept or when samples are.
+    fn of(layer: &LayerInfo, totals: bool) -> Self {
+        let weighted = &layer.weighted;
+        match (totals, weighted.taps()) {
+            (false, taps) => Self::Samples([taps, weighted.inputs]),
+            (true, 1) => Self::Totals(2 * weighted.inputs),
+            (true, _) => Self::Totals(weighted.outputs * weighted.inputs / weighted.groups),
+        }
+    }
+}
+
+/// The layers that are profiled. A depthwise layer's channels contribute to themselves alone.
+fn profiled(graph: &Graph) -> impl Iterator<Item = LayerInfo> {
+    layers(graph).into_iter().filter(|layer| !layer.weighted.is_depthwise())
 }
 
 impl LayerSums {
@@ -308,7 +325,7 @@ impl Plan {
         let graph = &classifier.graph;
         let mut taps: Vec<ValueId> = Vec::new();
         let mut planned = Vec::new();
-        for info in layers(graph).into_iter().filter(|layer| !layer.weighted.is_depthwise()) {
+        for info in profiled(graph) {
             let tap = taps.iter().position(|&value| value == info.input).unwrap_or_else(|| {
                 taps.push(info.input);
                 taps.len() - 1
@@ -325,7 +342,7 @@ impl Plan {
     }
 
     fn empty(&self, class: &ClassSamples) -> Vec<LayerSums> {
-        let empty = |layer: &PlannedLayer| match layer.shape(self.totals) {
+        let empty = |layer: &PlannedLayer| match Shape::of(&layer.info, self.totals) {
             Shape::Samples(each) => {
                 LayerSums::Samples(Tensor::filled([class.taken.len(), each[0], each[1]], 0.0))
             }
@@ -369,15 +386,6 @@ impl Plan {
 }
 
 impl PlannedLayer {
-    fn shape(&self, totals: bool) -> Shape {
-        let weighted = &self.info.weighted;
-        match (totals, weighted.taps()) {
-            (false, taps) => Shape::Samples([taps, weighted.inputs]),
-            (true, 1) => Shape::Totals(2 * weighted.inputs),
-            (true, _) => Shape::Totals(weighted.outputs * weighted.inputs / weighted.groups),
-        }
-    }
-
     /// Sums of the layer's input over its output grid: `[n, taps, inputs]`.
     fn channel_sums(&self, value: &Fetched<'_>) -> Vec<f32> {
         let weighted = &self.info.weighted;
@@ -578,13 +586,13 @@ impl Profile {
 
     /// Whether the sums have the shapes they have for this model.
     pub(crate) fn fits(&self, classifier: &Classifier) -> bool {
-        self.sums.iter().all(|sums| {
+        let layers: Vec<LayerInfo> = profiled(&classifier.graph).collect();
+        let fits = |sums: &Vec<LayerSums>| {
             let totals = sums.iter().any(|layer| matches!(layer, LayerSums::Totals(_)));
-            let plan = Plan::new(classifier, totals);
-            let expected = plan.layers.iter().map(|layer| layer.shape(totals));
-            let names = plan.layers.iter().map(|layer| &layer.info.name);
-            names.eq(&self.header.layers) && expected.eq(sums.iter().map(LayerSums::shape))
-        })
+            let expected = layers.iter().map(|layer| Shape::of(layer, totals));
+            expected.eq(sums.iter().map(LayerSums::shape))
+        };
+        layers.iter().map(|layer| &layer.name).eq(&self.header.layers) && self.sums.iter().all(fits)
     }
 
     fn join(&mut self, other: Self) -> Result<(), Error> {

@@ -37,6 +37,35 @@ pub struct Verification {
     pub tolerance: f32,
 }
 
+impl Verification {
+    /// Before anything was compared.
+    fn of(layers: usize) -> Self {
+        Self {
+            holds: true,
+            worst: 0.0,
+            worst_layer: String::new(),
+            layers,
+            scores: 0.0,
+            refitted: false,
+            refit_moved: None,
+            tolerance: TOLERANCE,
+        }
+    }
+
+    /// Takes in the difference at one layer or part.
+    fn note(&mut self, place: &str, difference: f32) {
+        if self.worst_layer.is_empty() || difference > self.worst || difference.is_nan() {
+            (self.worst, self.worst_layer) = (difference, place.to_owned());
+        }
+    }
+
+    /// With the verdict, once all differences are known.
+    fn judged(mut self) -> Self {
+        self.holds = self.worst <= TOLERANCE && self.scores <= TOLERANCE;
+        self
+    }
+}
+
 /// Checks that `component` is a cut of `source` that kept the function: cut again by the kept
 /// channels in its card, the source gives a graph of the same nodes and shapes, whose every layer
 /// computes on `images` `[n, c, h, w]` what the source computes with the removed channels masked;
@@ -49,15 +78,9 @@ pub fn verify(
     component: &Classifier,
     images: &Tensor,
 ) -> Result<Verification, Error> {
-    let origin = component.card.origin.as_ref().ok_or_else(|| {
-        Error::Model(format!("`{}` does not say which model it was cut from", component.name))
-    })?;
-    check_origin(source, component, origin)?;
+    let Again { origin, channels, layers: all, keep, graph: mut again } =
+        cut_again(source, component)?;
     let graph = &*source.graph;
-    let channels = Channels::of(graph);
-    let all = layers(graph);
-    let keep = keep_of(source, &channels, &all, origin)?;
-    let mut again = cut(graph, &channels, &keep)?.apply(graph)?;
     same_structure(&again, &component.graph, &component.name)?;
     let mut masked = mask(graph, &channels, &keep).apply(graph)?;
     if !origin.reads.is_empty() {
@@ -70,10 +93,10 @@ pub fn verify(
     let mut found = compare(&Arc::new(masked), &judged, &all, &channels, &keep, images)?;
     found.refitted = refitted;
     if refitted {
-        let logits =
-            |graph: &Arc<Graph>| run(graph, &[graph.logits()], images).map(|mut v| v.remove(0));
-        found.refit_moved =
-            Some(relative_difference(&logits(&component.graph)?, &logits(&judged)?));
+        found.refit_moved = Some(relative_difference(
+            &logits(&component.graph, images)?,
+            &logits(&judged, images)?,
+        ));
     }
     Ok(found)
 }
@@ -165,31 +188,41 @@ fn compare(
     };
     let ours = run(small, &fetches(small)?, images)?;
     let theirs = run(masked, &fetches(masked)?, images)?;
-    let mut found = Verification {
-        holds: true,
-        worst: 0.0,
-        worst_layer: String::new(),
-        layers: names.len(),
-        scores: 0.0,
-        refitted: false,
-        refit_moved: None,
-        tolerance: TOLERANCE,
-    };
+    let mut found = Verification::of(names.len());
     for ((layer, a), b) in names.iter().zip(&ours).zip(&theirs) {
         let Some(ends) = channels.layer(layer.node) else { continue };
         let axis = layer.weighted.channel_axis(b.rank());
         let difference =
             relative_difference(a, &b.take(axis, &keep.indices(channels, &ends.outputs)));
-        if found.worst_layer.is_empty() || difference > found.worst || difference.is_nan() {
-            (found.worst, found.worst_layer) = (difference, layer.name.clone());
-        }
+        found.note(&layer.name, difference);
     }
-    let logits =
-        |graph: &Arc<Graph>| run(graph, &[graph.logits()], images).map(|mut v| v.remove(0));
     let classes = keep.indices(channels, &class_labels(masked, channels)?);
-    found.scores = relative_difference(&logits(small)?, &logits(masked)?.take(1, &classes));
-    found.holds = found.worst <= TOLERANCE && found.scores <= TOLERANCE;
-    Ok(found)
+    let (ours, theirs) = (logits(small, images)?, logits(masked, images)?);
+    found.scores = relative_difference(&ours, &theirs.take(1, &classes));
+    Ok(found.judged())
+}
+
+/// A component's source, cut once more.
+struct Again<'a> {
+    origin: &'a Origin,
+    channels: Channels,
+    layers: Vec<LayerInfo>,
+    keep: Keep,
+    graph: Graph,
+}
+
+/// Cuts the source by the kept channels in the component's card.
+fn cut_again<'a>(source: &Classifier, component: &'a Classifier) -> Result<Again<'a>, Error> {
+    let origin = component.card.origin.as_ref().ok_or_else(|| {
+        Error::Model(format!("`{}` does not say which model it was cut from", component.name))
+    })?;
+    check_origin(source, component, origin)?;
+    let graph = &*source.graph;
+    let channels = Channels::of(graph);
+    let layers = layers(graph);
+    let keep = keep_of(source, &channels, &layers, origin)?;
+    let graph = cut(graph, &channels, &keep)?.apply(graph)?;
+    Ok(Again { origin, channels, layers, keep, graph })
 }
 
 /// The bare cut behind a component: its source cut again by the kept channels in its card, with the
@@ -198,14 +231,7 @@ fn compare(
 /// # Errors
 /// If the component does not come from `source`.
 pub fn recut(source: &Classifier, component: &Classifier) -> Result<Classifier, Error> {
-    let origin = component.card.origin.as_ref().ok_or_else(|| {
-        Error::Model(format!("`{}` does not say which model it was cut from", component.name))
-    })?;
-    check_origin(source, component, origin)?;
-    let graph = &*source.graph;
-    let channels = Channels::of(graph);
-    let keep = keep_of(source, &channels, &layers(graph), origin)?;
-    let mut again = cut(graph, &channels, &keep)?.apply(graph)?;
+    let Again { origin, graph: mut again, .. } = cut_again(source, component)?;
     if !origin.reads.is_empty() {
         again = silence(&again, &origin.reads, Some(&origin.kept))?;
     }
@@ -257,31 +283,20 @@ pub fn verify_assembled(
             )));
         }
     }
-    let scores = logits(whole, images)?;
+    let scores = logits(&whole.graph, images)?;
     let expected = expected_scores(card, parts, own, scores.shape()[1])?;
-    let mut found = Verification {
-        holds: true,
-        worst: 0.0,
-        worst_layer: String::new(),
-        layers: parts.len(),
-        scores: relative_difference(&scores, &expected),
-        refitted: false,
-        refit_moved: None,
-        tolerance: TOLERANCE,
-    };
+    let mut found = Verification::of(parts.len());
+    found.scores = relative_difference(&scores, &expected);
     for note in &card.parts {
         let difference =
             relative_difference(&scores.take(1, &note.logits), &expected.take(1, &note.logits));
-        if found.worst_layer.is_empty() || difference > found.worst || difference.is_nan() {
-            (found.worst, found.worst_layer) = (difference, note.name.clone());
-        }
+        found.note(&note.name, difference);
     }
-    found.holds = found.worst <= TOLERANCE && found.scores <= TOLERANCE;
-    Ok(found)
+    Ok(found.judged())
 }
 
-fn logits(model: &Classifier, images: &Tensor) -> Result<Tensor, Error> {
-    Ok(run(&model.graph, &[model.graph.logits()], images)?.remove(0))
+fn logits(graph: &Arc<Graph>, images: &Tensor) -> Result<Tensor, Error> {
+    Ok(run(graph, &[graph.logits()], images)?.remove(0))
 }
 
 /// The scores an assembled model should give, from its parts run one by one.
@@ -295,7 +310,7 @@ fn expected_scores(
     let mut columns: Vec<Vec<Vec<f32>>> = vec![Vec::new(); classes];
     let mut raw = 0;
     for ((note, part), images) in card.parts.iter().zip(parts).zip(own) {
-        let logits = logits(part, images)?;
+        let logits = logits(&part.graph, images)?;
         for (k, &place) in note.logits.iter().enumerate() {
             let (scale, shift) = match &card.calibration {
                 Some(note) => (note.scale[raw + k], note.shift[raw + k]),

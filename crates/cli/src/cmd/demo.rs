@@ -219,20 +219,12 @@ fn brick_rows(steps: &[Value]) -> Vec<Vec<String>> {
         "piece, %",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for (name, source, _) in BRICKS {
-        let cut = result_of(
-            steps,
-            &format!("disassemble {source}.onnx --profile {source}.profile.safetensors --classes"),
-        );
-        let cut = steps
-            .iter()
-            .map(|step| &step["result"])
-            .find(|result| {
-                result["output"]
-                    .as_str()
-                    .is_some_and(|path| path.ends_with(&format!("{name}.onnx")))
-            })
-            .unwrap_or(cut);
+    for (name, _, _) in BRICKS {
+        let written = format!("{name}.onnx");
+        let is_cut = |result: &&Value| {
+            result["output"].as_str().is_some_and(|path| path.ends_with(&written))
+        };
+        let cut = steps.iter().map(|step| &step["result"]).find(is_cut).unwrap_or(&Value::Null);
         let eval = result_of(steps, &format!("eval {name}.onnx"));
         let size = |key: &str| {
             let number = |when: &str| cut[key][when].as_u64().unwrap_or(0);

@@ -184,7 +184,7 @@ impl Shapes {
 
     fn lines(&self, level: Level, weights: &[f32], bias: &[f32]) -> Way {
         let [c, o] = self.channels;
-        let Window { kernel: [kh, kw], stride, dilation, before, after } = &self.window;
+        let Window { kernel: [kh, kw], before, after, .. } = &self.window;
         let [input, output] = self.sizes;
         let [height, width] = [0, 1].map(|axis| input[axis] + before[axis] + after[axis]);
         let mut turned = Vec::with_capacity(weights.len());
@@ -194,19 +194,11 @@ impl Shapes {
                 turned.extend((0..*kh).map(|ky| w[(channel * kh + ky) * kw + kx]));
             }
         }
-        let offset = |y: usize, x: usize, ky: usize| {
-            Some((((y * stride[0] + ky * dilation[0]) * width + x * stride[1]) * c) as u32)
-        };
-        let lines = (0..output[0]).flat_map(|y| (0..output[1]).map(move |x| (y, x)));
-        let gather = Gather {
-            positions: output[0] * output[1],
-            taps: *kh,
-            offsets: lines.flat_map(|(y, x)| (0..*kh).map(move |ky| offset(y, x, ky))).collect(),
-            image: height * width * c,
-        };
+        let line =
+            Window { kernel: [*kh, 1], before: [0; 2], after: [0; 2], ..self.window.clone() };
         Way::Lines {
             weights: Packed::new(level, &turned, Some(bias), o, kw * c, *kh, 1),
-            gather,
+            gather: line.gather([height, width], c, output),
             padded: Padded {
                 inner: [input[0], input[1] * c],
                 outer: [height, width * c],
@@ -218,12 +210,9 @@ impl Shapes {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::noise;
     use super::*;
     use proptest::prelude::*;
-
-    fn noise(len: usize, seed: usize) -> Vec<f32> {
-        (0..len).map(|k| ((k * 7919 + seed * 104_729) % 2003) as f32 / 1001.0 - 1.0).collect()
-    }
 
     /// The definition, in f64, channels last.
     fn naive(shapes: &Shapes, images: usize, x: &[f32], w: &[f32], b: &[f32]) -> Vec<f64> {

@@ -121,26 +121,23 @@ unsafe fn run_pixels<S: Simd, const P: usize>(
     let mut channel = 0;
     while channel < c {
         let count = S::LANES.min(c - channel);
-        let read = |from: *const f32| unsafe {
-            if count == S::LANES { S::load(from) } else { S::load_partial(from, count) }
-        };
         unsafe {
-            let mut acc = [read(conv.bias.as_ptr().add(channel)); P];
+            let mut acc = [S::load_up_to(conv.bias.as_ptr().add(channel), count); P];
             for &(tap, row) in rows {
                 for kx in 0..kw {
                     let Some(column) = conv.window.pixel(1, x, kx, width) else { continue };
-                    let w = read(conv.weights.as_ptr().add((tap + kx) * c + channel));
+                    let w = conv.weights.as_ptr().add((tap + kx) * c + channel);
+                    let w = S::load_up_to(w, count);
                     let from = job.image.as_ptr().add((row * width + column) * c + channel);
                     for (p, acc) in acc.iter_mut().enumerate() {
-                        *acc = S::fma(read(from.add(p * step)), w, *acc);
+                        *acc = S::fma(S::load_up_to(from.add(p * step), count), w, *acc);
                     }
                 }
             }
             let (low, high) = (S::splat(job.clamp.0), S::splat(job.clamp.1));
             for (p, acc) in acc.into_iter().enumerate() {
                 let y = S::min(high, S::max(low, acc));
-                let to = out.add(p * c + channel);
-                if count == S::LANES { S::store(to, y) } else { S::store_partial(to, count, y) }
+                S::store_up_to(out.add(p * c + channel), count, y);
             }
         }
         channel += S::LANES;

@@ -369,8 +369,9 @@ fn most_rows(channels: usize, taps: usize) -> usize {
     (65_536 / channels).clamp(64, 1024).min((9_216 / taps).max(64))
 }
 
+/// An output that tasks share.
 #[derive(Clone, Copy)]
-struct Shared(*mut f32);
+pub(super) struct Shared(pub(super) *mut f32);
 // SAFETY: tasks write disjoint elements.
 unsafe impl Send for Shared {}
 unsafe impl Sync for Shared {}
@@ -437,6 +438,7 @@ unsafe fn run_tile<S: Simd, const R: usize, const V: usize>(
     let at = |r: usize, v: usize| (tile.row + r) * packed.outputs + panel.first + v * S::LANES;
     // All vectors of a panel are whole but perhaps the last.
     let tail = panel.cols - (V - 1) * S::LANES;
+    let count = |v: usize| if v + 1 == V { tail } else { S::LANES };
     unsafe {
         let mut acc = [[S::splat(0.0); V]; R];
         for r in 0..R {
@@ -444,7 +446,7 @@ unsafe fn run_tile<S: Simd, const R: usize, const V: usize>(
                 acc[r][v] = if tile.begins {
                     S::load(packed.bias.as_ptr().add(panel.bias + v * S::LANES))
                 } else {
-                    read::<S>(out.add(at(r, v)), v + 1 == V, tail)
+                    S::load_up_to(out.add(at(r, v)), count(v))
                 };
             }
         }
@@ -460,20 +462,16 @@ unsafe fn run_tile<S: Simd, const R: usize, const V: usize>(
         let (low, high) = (S::splat(job.finish.low), S::splat(job.finish.high));
         for r in 0..R {
             for v in 0..V {
-                let last = v + 1 == V;
                 let mut sum = acc[r][v];
                 if tile.ends {
                     if let Some(residual) = job.finish.residual {
-                        sum = S::add(sum, read::<S>(residual.as_ptr().add(at(r, v)), last, tail));
+                        let more = S::load_up_to(residual.as_ptr().add(at(r, v)), count(v));
+                        sum = S::add(sum, more);
                     }
                     // The sum goes second, so that a NaN survives the clamp.
                     sum = S::min(high, S::max(low, sum));
                 }
-                if last && tail < S::LANES {
-                    S::store_partial(out.add(at(r, v)), tail, sum);
-                } else {
-                    S::store(out.add(at(r, v)), sum);
-                }
+                S::store_up_to(out.add(at(r, v)), count(v), sum);
             }
         }
     }
@@ -501,11 +499,6 @@ unsafe fn multiply<S: Simd, const R: usize, const V: usize>(
         }
         acc
     }
-}
-
-#[inline(always)]
-unsafe fn read<S: Simd>(from: *const f32, last: bool, tail: usize) -> S::V {
-    unsafe { if last && tail < S::LANES { S::load_partial(from, tail) } else { S::load(from) } }
 }
 
 #[cfg(test)]

@@ -13,3 +13,11 @@ pub mod resize;
 pub mod rows;
 pub mod window;
 pub mod winograd;
+
+#[cfg(test)]
+mod testing {
+    /// Numbers from -1 to 1 without a pattern.
+    pub(super) fn noise(len: usize, seed: usize) -> Vec<f32> {
+        (0..len).map(|k| ((k * 7919 + seed * 104_729) % 2003) as f32 / 1001.0 - 1.0).collect()
+    }
+}

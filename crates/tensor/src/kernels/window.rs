@@ -59,7 +59,7 @@ impl Window {
     /// Where the taps of every output lie in a channels-last image of `extents` (h, w) and
     /// `channels`, for `outputs` (h, w).
     pub fn gather(&self, extents: [usize; 2], channels: usize, outputs: [usize; 2]) -> Gather {
-        if self.is_pixelwise() {
+        if self.is_pixelwise() && outputs == extents {
             return Gather::rows(channels);
         }
         let mut offsets =

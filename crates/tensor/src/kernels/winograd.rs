@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::depthwise::Extents;
-use super::gemm::{Finish, Packed};
+use super::gemm::{Finish, Packed, Shared};
 use crate::buffer::Buffer;
 use crate::simd::{Level, Simd, dispatch};
 
@@ -128,12 +128,6 @@ impl Winograd {
         );
     }
 }
-
-#[derive(Clone, Copy)]
-struct Shared(*mut f32);
-// SAFETY: tasks write disjoint elements.
-unsafe impl Send for Shared {}
-unsafe impl Sync for Shared {}
 
 struct Job<'a> {
     of: &'a Winograd,
@@ -345,12 +339,9 @@ unsafe fn gather_all<S: Simd, const N: usize, const M: usize>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::noise;
     use super::super::window::Window;
     use super::*;
-
-    fn noise(len: usize, seed: usize) -> Vec<f32> {
-        (0..len).map(|k| ((k * 7919 + seed * 104_729) % 2003) as f32 / 1001.0 - 1.0).collect()
-    }
 
     #[test]
     fn equals_the_plain_product() {
