@@ -83,6 +83,27 @@ impl Convolution {
         Self { input, output, way }
     }
 
+    /// The convolution that takes the gradient of the output, `[images, oh, ow, o]`, to that of the
+    /// input, `[images, h, w, c]`: every input pixel sums what the outputs that read it pass back.
+    ///
+    /// # Panics
+    /// If the lengths do not fit the shapes.
+    pub fn backward(level: Level, shapes: &Shapes, weights: &[f32]) -> Self {
+        let [channels, outputs] = shapes.channels;
+        let [input, output] = shapes.sizes;
+        let back = shapes.backward();
+        let turned = shapes.turned(weights, back.is_some());
+        if let Some(back) = back {
+            return Self::new(level, &back, &turned, &vec![0.0; channels]);
+        }
+        let taps = shapes.window.kernel[0] * shapes.window.kernel[1];
+        let way = Way::Product {
+            weights: Packed::new(level, &turned, None, channels, outputs, taps, shapes.groups),
+            gather: shapes.window.scatter(input, outputs, output),
+        };
+        Self { input: output, output: input, way }
+    }
+
     /// Convolves `input` `[images, h, w, c]` into `out` `[images, oh, ow, o]`. `scratch` is for
     /// the convolution to use.
     ///
@@ -148,6 +169,49 @@ const WEIGHT_COST: usize = 16;
 const TRANSFORM_COST: usize = 12;
 
 impl Shapes {
+    /// The shapes of the gradient's way back, where that is a plain convolution with the kernel
+    /// turned by half a circle: without strides, and with no more padding than the kernel spans.
+    fn backward(&self) -> Option<Self> {
+        let Window { dilation, before, after, kernel, stride } = &self.window;
+        let most = [0, 1].map(|axis| self.window.span(axis) - 1);
+        let rest = |pads: &[usize; 2]| {
+            Some([most[0].checked_sub(pads[0])?, most[1].checked_sub(pads[1])?])
+        };
+        let window = Window {
+            before: rest(before)?,
+            after: rest(after)?,
+            dilation: *dilation,
+            ..Window::plain(*kernel)
+        };
+        (*stride == [1, 1]).then(|| Self {
+            window,
+            channels: [self.channels[1], self.channels[0]],
+            groups: self.groups,
+            sizes: [self.sizes[1], self.sizes[0]],
+            images: self.images,
+        })
+    }
+
+    /// Weights `[o, c / groups, taps]` as `[c, o / groups, taps]`, the taps in reverse if asked.
+    fn turned(&self, weights: &[f32], reverse: bool) -> Vec<f32> {
+        let [channels, outputs] = self.channels;
+        let taps = self.window.kernel[0] * self.window.kernel[1];
+        let (each, columns) = (channels / self.groups, outputs / self.groups);
+        assert_eq!(weights.len(), outputs * each * taps, "weight count");
+        let mut turned = vec![0.0; weights.len()];
+        turned.par_chunks_mut((columns * taps).max(1)).enumerate().for_each(|(c, rows)| {
+            let (group, i) = (c / each, c % each);
+            for (column, row) in rows.chunks_mut(taps).enumerate() {
+                let from = ((group * columns + column) * each + i) * taps;
+                row.copy_from_slice(&weights[from..from + taps]);
+                if reverse {
+                    row.reverse();
+                }
+            }
+        });
+        turned
+    }
+
     /// Outputs per side of the tiles to work by, if that is quicker than the plain product.
     fn tile(&self) -> Option<usize> {
         let plain = Window {
@@ -265,6 +329,38 @@ mod tests {
                 for (a, b) in out.iter().zip(&expected) {
                     prop_assert!((f64::from(*a) - b).abs() < 1e-4, "{level:?} {:?}: {a} {b}", conv.way);
                 }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(80))]
+        /// `<conv(x), dy> = <x, backward(dy)>`: the way back is the transpose.
+        #[test]
+        fn the_way_back_is_the_transpose(
+            kernel in [1usize..5, 1usize..5], stride in [1usize..4, 1usize..4],
+            dilation in [1usize..3, 1usize..3], before in [0usize..4, 0usize..4],
+            after in [0usize..4, 0usize..4], input in [1usize..12, 1usize..12],
+            gc in 1usize..9, go in 1usize..20, groups in 1usize..3, images in 1usize..4,
+        ) {
+            let window = Window { kernel, stride, dilation, before, after };
+            let output = [0, 1].map(|axis| window.outputs(axis, input[axis], false));
+            let (Some(oh), Some(ow)) = (output[0], output[1]) else { return Ok(()) };
+            let channels = [gc * groups, go * groups];
+            let shapes = Shapes { window, channels, groups, sizes: [input, [oh, ow]], images };
+            let x = noise(images * input[0] * input[1] * channels[0], 1);
+            let w = noise(channels[1] * gc * kernel[0] * kernel[1], 2);
+            let dy = noise(images * oh * ow * channels[1], 3);
+            let y = naive(&shapes, images, &x, &w, &vec![0.0; channels[1]]);
+            let forth: f64 = y.iter().zip(&dy).map(|(a, b)| a * f64::from(*b)).sum();
+            for level in Level::available() {
+                let back = Convolution::backward(level, &shapes, &w);
+                let mut dx = vec![f32::NAN; x.len()];
+                back.run(images, &dy, Finish::PLAIN, &mut dx, &mut Buffer::default());
+                let round: f64 =
+                    dx.iter().zip(&x).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+                let scale = 1.0 + (y.len() as f64).sqrt();
+                prop_assert!((forth - round).abs() < 1e-4 * scale, "{:?}: {forth} {round}", back.way);
             }
         }
     }

@@ -1,8 +1,10 @@
 //! The numeric loops, each over plain slices.
 
+pub mod batch_norm;
 pub mod contribution;
 pub mod convolution;
 pub mod copy;
+pub mod correlate;
 pub mod depthwise;
 pub mod elementwise;
 pub mod exact;

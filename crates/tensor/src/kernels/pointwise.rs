@@ -60,6 +60,67 @@ impl Pointwise {
         values.par_chunks_mut(CHUNK).for_each(|chunk| self.apply_here(chunk, level));
     }
 
+    /// Whether the derivative can be told from the result, so that the argument need not be kept.
+    pub fn derives_from_result(&self) -> bool {
+        use Pointwise as P;
+        match self {
+            P::LeakyRelu(slope) => *slope > 0.0,
+            P::Elu(alpha) => *alpha > 0.0,
+            P::HardSigmoid(..) | P::Clip(..) | P::Sigmoid | P::Tanh | P::Exp => true,
+            P::Sqrt | P::Reciprocal | P::Neg | P::Affine(..) => true,
+            _ => false,
+        }
+    }
+
+    /// Multiplies `gradient` by the derivative, element by element. `known` holds the results if
+    /// [`derives_from_result`](Self::derives_from_result), the arguments otherwise. Where a function
+    /// has a bend, the derivative is that of the flat side (0), as in PyTorch.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn differentiate(&self, known: &[f32], gradient: &mut [f32], level: Level) {
+        assert_eq!(known.len(), gradient.len(), "gradient length");
+        let chunks = gradient.par_chunks_mut(CHUNK).zip(known.par_chunks(CHUNK));
+        chunks.for_each(|(gradient, known)| self.differentiate_here(known, gradient, level));
+    }
+
+    #[allow(unsafe_code)]
+    fn differentiate_here(&self, known: &[f32], gradient: &mut [f32], level: Level) {
+        match self {
+            Self::Gated(gate) => {
+                // (x g(x))' = g(x) + x g'(x)
+                let mut open = known.to_vec();
+                gate.apply_here(&mut open, level);
+                let mut slope = known.to_vec();
+                let from = if gate.derives_from_result() { &open } else { known };
+                gate.differentiate_here(from, &mut slope, level);
+                for (dy, (open, slope)) in gradient.iter_mut().zip(open.iter().zip(&slope)) {
+                    *dy *= open + slope;
+                }
+            }
+            Self::Chain(functions) => {
+                let mut passed = vec![known.to_vec()];
+                for function in functions {
+                    let mut next = passed[passed.len() - 1].clone();
+                    function.apply_here(&mut next, level);
+                    passed.push(next);
+                }
+                for (k, function) in functions.iter().enumerate().rev() {
+                    let from = &passed[k + usize::from(function.derives_from_result())];
+                    function.differentiate_here(from, gradient, level);
+                }
+            }
+            simple => {
+                // SAFETY: `differentiate_simple` only touches the slices.
+                dispatch!(level, differentiate_simple(
+                    f: &Pointwise = simple,
+                    known: &[f32] = known,
+                    gradient: &mut [f32] = gradient,
+                ));
+            }
+        }
+    }
+
     #[allow(unsafe_code)]
     fn apply_here(&self, values: &mut [f32], level: Level) {
         match self {
@@ -109,6 +170,48 @@ unsafe fn apply_simple<S: Simd>(function: &Pointwise, values: &mut [f32]) {
         P::Power(p) => map(values, |x| x.powf(p)),
         P::Gated(_) | P::Chain(_) => unreachable!("handled by the caller"),
     }
+}
+
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn differentiate_simple<S: Simd>(function: &Pointwise, known: &[f32], gradient: &mut [f32]) {
+    use Pointwise as P;
+    let by = gradient;
+    match *function {
+        // Of the result.
+        P::Clip(low, high) => slopes(known, by, |y| f32::from(low < y && y < high)),
+        P::LeakyRelu(slope) => slopes(known, by, |x| if x > 0.0 { 1.0 } else { slope }),
+        P::Sigmoid => slopes(known, by, |y| y * (1.0 - y)),
+        P::HardSigmoid(slope, _) => slopes(known, by, |y| slope * f32::from(0.0 < y && y < 1.0)),
+        P::Tanh => slopes(known, by, |y| 1.0 - y * y),
+        P::Elu(alpha) if alpha > 0.0 => {
+            slopes(known, by, |y| if y > 0.0 { 1.0 } else { y + alpha });
+        }
+        P::Exp => slopes(known, by, |y| y),
+        P::Sqrt => slopes(known, by, |y| 0.5 / y),
+        P::Reciprocal => slopes(known, by, |y| -y * y),
+        P::Neg => slopes(known, by, |_| -1.0),
+        P::Affine(scale, _) => slopes(known, by, |_| scale),
+        // Of the argument.
+        P::Elu(alpha) => slopes(known, by, |x| if x > 0.0 { 1.0 } else { alpha * exp(x) }),
+        P::HardSwish => slopes(known, by, |x| {
+            let inside = x * (1.0 / 3.0) + 0.5;
+            if x < -3.0 { 0.0 } else if x > 3.0 { 1.0 } else { inside }
+        }),
+        P::Erf => {
+            slopes(known, by, |x| std::f32::consts::FRAC_2_SQRT_PI * exp(-x * x));
+        }
+        P::Log => slopes(known, by, |x| 1.0 / x),
+        P::Abs => slopes(known, by, |x| if x == 0.0 { 0.0 } else { 1.0f32.copysign(x) }),
+        P::Power(2.0) => slopes(known, by, |x| 2.0 * x),
+        P::Power(p) => slopes(known, by, |x| p * x.powf(p - 1.0)),
+        P::Gated(_) | P::Chain(_) => unreachable!("handled by the caller"),
+    }
+}
+
+#[inline(always)]
+fn slopes(known: &[f32], gradient: &mut [f32], f: impl Fn(f32) -> f32) {
+    gradient.iter_mut().zip(known).for_each(|(dy, &x)| *dy *= f(x));
 }
 
 #[inline(always)]
@@ -192,6 +295,57 @@ mod tests {
         check(Pointwise::Chain(vec![Pointwise::Neg, Pointwise::RELU]), 0.0 + 1e-9, |x| {
             (-x).max(0.0)
         });
+    }
+
+    #[test]
+    fn derivatives_agree_with_finite_differences() {
+        use Pointwise as P;
+        let functions = [
+            (P::RELU, -2.0..2.0),
+            (P::Clip(-1.0, 1.0), -2.0..2.0),
+            (P::LeakyRelu(0.1), -2.0..2.0),
+            (P::LeakyRelu(-0.5), -2.0..2.0),
+            (P::Sigmoid, -4.0..4.0),
+            (P::HardSigmoid(0.2, 0.5), -4.0..4.0),
+            (P::HardSwish, -4.0..4.0),
+            (P::Tanh, -3.0..3.0),
+            (P::Elu(0.7), -3.0..3.0),
+            (P::Elu(-0.7), -3.0..3.0),
+            (P::Erf, -2.0..2.0),
+            (P::Exp, -2.0..2.0),
+            (P::Log, 0.5..4.0),
+            (P::Sqrt, 0.5..4.0),
+            (P::Reciprocal, 0.5..4.0),
+            (P::Neg, -2.0..2.0),
+            (P::Abs, -2.0..2.0),
+            (P::Affine(3.0, 1.0), -2.0..2.0),
+            (P::Power(2.0), -2.0..2.0),
+            (P::Power(2.5), 0.5..3.0),
+            (P::Gated(Box::new(P::Sigmoid)), -4.0..4.0),
+            (P::Gated(Box::new(P::HardSwish)), -4.0..4.0),
+            (P::Chain(vec![P::Affine(0.5, 1.0), P::Tanh, P::Power(2.0)]), -2.0..2.0),
+        ];
+        for (function, range) in functions {
+            for level in Level::available() {
+                // Off the round numbers, where some have a bend.
+                let at = |k: usize| range.start + (range.end - range.start) * (k as f32 + 0.37) / 89.0;
+                let xs: Vec<f32> = (0..89).map(at).collect();
+                let moved = |by: f32| {
+                    let mut ys: Vec<f32> = xs.iter().map(|x| x + by).collect();
+                    function.apply(&mut ys, level);
+                    ys
+                };
+                let (above, below, ys) = (moved(5e-3), moved(-5e-3), moved(0.0));
+                let known = if function.derives_from_result() { &ys } else { &xs };
+                let mut slopes = vec![1.0; xs.len()];
+                function.differentiate(known, &mut slopes, level);
+                for k in 0..xs.len() {
+                    let want = (above[k] - below[k]) / 0.01;
+                    let error = (slopes[k] - want).abs() / want.abs().max(1.0);
+                    assert!(error < 2e-3, "{function:?} at {}: {} {want}", xs[k], slopes[k]);
+                }
+            }
+        }
     }
 
     #[test]

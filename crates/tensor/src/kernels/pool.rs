@@ -44,6 +44,49 @@ pub fn pool(
     });
 }
 
+/// The gradient of a pool's input, `[n, h, w, c]`, from that of its output: a maximum passes it to
+/// the first pixel that reaches it, a mean to all its pixels alike.
+///
+/// # Panics
+/// If the lengths do not fit the extents.
+pub fn pool_backward(
+    pool: Pool,
+    window: &Window,
+    input: &[f32],
+    gradient: &[f32],
+    extents: Extents,
+    channels: usize,
+    out: &mut [f32],
+) {
+    let Extents { images, input: [h, w], output: [oh, ow] } = extents;
+    assert_eq!(input.len(), images * h * w * channels, "input length");
+    assert_eq!(out.len(), input.len(), "input length");
+    assert_eq!(gradient.len(), images * oh * ow * channels, "output length");
+    let images = out.par_chunks_mut(h * w * channels).zip(input.par_chunks(h * w * channels));
+    images.zip(gradient.par_chunks(oh * ow * channels)).for_each(|((out, image), gradient)| {
+        out.fill(0.0);
+        let (mut pixels, mut best) = (Vec::new(), vec![(0.0, 0); channels]);
+        for (y, gradient) in gradient.chunks(ow * channels).enumerate() {
+            let line = Line { pool, window, image, y, size: [h, w], channels };
+            for (x, dy) in gradient.chunks(channels).enumerate() {
+                let places = line.pixels(x, &mut pixels);
+                match pool {
+                    Pool::Max => line.pass_to_best(&pixels, &mut best, dy, out),
+                    Pool::Average => pass_to_all(&pixels, pixels.len(), dy, out),
+                    Pool::AveragePadded => pass_to_all(&pixels, places, dy, out),
+                }
+            }
+        }
+    });
+}
+
+fn pass_to_all(pixels: &[usize], count: usize, gradient: &[f32], out: &mut [f32]) {
+    let scale = 1.0 / count as f32;
+    for &at in pixels {
+        out[at..][..gradient.len()].iter_mut().zip(gradient).for_each(|(x, dy)| *x += dy * scale);
+    }
+}
+
 struct Line<'a> {
     pool: Pool,
     window: &'a Window,
@@ -54,6 +97,25 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// `best` is room for the largest pixel of every channel and its place.
+    fn pass_to_best(
+        &self,
+        pixels: &[usize],
+        best: &mut [(f32, usize)],
+        gradient: &[f32],
+        out: &mut [f32],
+    ) {
+        for (k, &at) in pixels.iter().enumerate() {
+            let pixel = &self.image[at..][..best.len()];
+            for (c, (best, &x)) in best.iter_mut().zip(pixel).enumerate() {
+                if k == 0 || x > best.0 {
+                    *best = (x, at + c);
+                }
+            }
+        }
+        best.iter().zip(gradient).for_each(|(&(_, at), dy)| out[at] += dy);
+    }
+
     /// Pixels under the window at output column `x`, and how many places it covers on the padded image.
     fn pixels(&self, x: usize, into: &mut Vec<usize>) -> usize {
         into.clear();
@@ -126,6 +188,25 @@ mod tests {
         assert_eq!(run(Pool::Average, &window, &ones, 3), [1.0; 4]);
         let padded = run(Pool::AveragePadded, &window, &ones, 3);
         assert!(padded.iter().all(|y| (y - 4.0 / 9.0).abs() < 1e-6));
+    }
+
+    #[test]
+    fn gradients_go_where_the_outputs_came_from() {
+        let window =
+            Window { stride: [2, 2], before: [1, 1], after: [1, 1], ..Window::plain([3, 3]) };
+        let input = [3.0, 1.0, 2.0, 0.0, 7.0, 5.0, 4.0, 6.0, 7.0];
+        let extents = Extents { images: 1, input: [3; 2], output: [2; 2] };
+        let back = |kind| {
+            let mut dx = [0.0; 9];
+            pool_backward(kind, &window, &input, &[1.0, 2.0, 4.0, 8.0], extents, 1, &mut dx);
+            dx
+        };
+        // All four windows hold the centre; the last also its equal, which comes later.
+        assert_eq!(back(Pool::Max), [0.0, 0.0, 0.0, 0.0, 15.0, 0.0, 0.0, 0.0, 0.0]);
+        let quarters = [1.0, 3.0, 2.0, 5.0, 15.0, 10.0, 4.0, 12.0, 8.0];
+        assert_eq!(back(Pool::Average), quarters.map(|x| x / 4.0));
+        let ninths = back(Pool::AveragePadded);
+        assert!(ninths.iter().zip(quarters).all(|(x, y)| (x - y / 9.0).abs() < 1e-6));
     }
 
     #[test]

@@ -83,6 +83,31 @@ impl Window {
             image: extents[0] * extents[1] * channels,
         }
     }
+
+    /// The inverse of [`gather`](Self::gather): for every input pixel of `extents` (h, w) and every
+    /// tap, where the output that reads the pixel through this tap lies in a channels-last image of
+    /// `outputs` (h, w) and `channels`.
+    pub fn scatter(&self, extents: [usize; 2], channels: usize, outputs: [usize; 2]) -> Gather {
+        let output = |axis: usize, pixel: usize, tap: usize| {
+            let start = (pixel + self.before[axis]).checked_sub(tap * self.dilation[axis])?;
+            let output = start / self.stride[axis];
+            (start % self.stride[axis] == 0 && output < outputs[axis]).then_some(output)
+        };
+        let taps = self.kernel[0] * self.kernel[1];
+        let mut offsets = Vec::with_capacity(extents[0] * extents[1] * taps);
+        for (y, x) in (0..extents[0] * extents[1]).map(|k| (k / extents[1], k % extents[1])) {
+            for (ky, kx) in (0..taps).map(|k| (k / self.kernel[1], k % self.kernel[1])) {
+                let place = output(0, y, ky).zip(output(1, x, kx));
+                offsets.push(place.map(|(y, x)| ((y * outputs[1] + x) * channels) as u32));
+            }
+        }
+        Gather {
+            positions: extents[0] * extents[1],
+            taps,
+            offsets,
+            image: outputs[0] * outputs[1] * channels,
+        }
+    }
 }
 
 #[cfg(test)]
