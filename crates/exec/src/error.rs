@@ -1,5 +1,6 @@
 //! What can go wrong while planning and running.
 
+use brickwork_graph::{Node, OpError};
 use thiserror::Error;
 
 /// Why a graph cannot run.
@@ -33,4 +34,11 @@ pub enum ExecError {
         /// Samples.
         batch: usize,
     },
+}
+
+impl ExecError {
+    pub(crate) fn of(node: &Node, error: &OpError) -> Self {
+        let kind = node.op.kind().to_owned();
+        Self::Node { node: node.name.clone(), kind, problem: error.0.clone() }
+    }
 }

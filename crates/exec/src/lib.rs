@@ -5,9 +5,20 @@
 //! buffers that are reused as soon as they are free, and lends any value to an observer.
 
 mod error;
+#[cfg(test)]
+mod fixture;
 mod fuse;
+mod loss;
+mod memory;
+mod optimiser;
 mod plan;
+mod schedule;
 mod session;
+mod training;
 
 pub use error::ExecError;
+pub use loss::{LossError, correct, cross_entropy, distillation, squared_error};
+pub use optimiser::{Optimiser, OptimiserError, OptimiserKind, OptimiserState};
+pub use schedule::{Curve, Schedule, ScheduleError};
 pub use session::{Fetched, Session};
+pub use training::{Learned, Parameter, Role, Target, Training};

@@ -1,11 +1,14 @@
 //! A plan: for one batch size, the steps in order and the buffer of every value.
 
-use brickwork_graph::{Feed, Graph, Kernel, Lower, NodeId, Prepared, Step as LoweredStep, ValueId};
+use brickwork_graph::{
+    Feed, Graph, Kernel, Lower, NodeId, OpError, Prepared, Step as LoweredStep, ValueId,
+};
 use brickwork_tensor::kernels::copy::gather_strided;
 use brickwork_tensor::{Buffer, Level, Order, volume};
 
 use crate::error::ExecError;
 use crate::fuse::{Chain, Fuser};
+use crate::memory::{Layout, Step};
 
 /// Where a value lies.
 #[derive(Clone, Debug)]
@@ -15,38 +18,13 @@ pub(crate) struct Place {
     pub(crate) storage: usize,
 }
 
-/// What owns the memory of one or more values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Memory {
-    /// The caller's data for this feed.
-    Feed(usize),
-    /// A buffer of the session.
-    Buffer(usize),
-}
-
-/// One thing to do.
-pub(crate) struct Step {
-    pub(crate) kernel: Box<dyn Kernel>,
-    pub(crate) inputs: Vec<usize>,
-    pub(crate) outputs: Vec<usize>,
-    /// Output 0 overwrites input 0.
-    pub(crate) in_place: bool,
-    /// Fetches that are ready after this step.
-    pub(crate) ready: Vec<usize>,
-    pub(crate) node: NodeId,
-}
-
 /// The steps for one batch size.
 pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     /// Fetches that are feeds or views of feeds.
     pub(crate) ready_at_once: Vec<usize>,
     pub(crate) fetches: Vec<Place>,
-    pub(crate) memory: Vec<Memory>,
-    /// Elements of each storage.
-    pub(crate) lengths: Vec<usize>,
-    /// Elements each buffer needs.
-    pub(crate) buffers: Vec<usize>,
+    pub(crate) layout: Layout,
 }
 
 /// What the plan is made for.
@@ -94,7 +72,7 @@ impl Plan {
 }
 
 /// Nodes between the feeds and the fetches.
-fn needed_nodes(
+pub(crate) fn needed_nodes(
     graph: &Graph,
     feeds: &[ValueId],
     fetches: &[ValueId],
@@ -144,11 +122,7 @@ impl Planner<'_, '_> {
     fn chain(&mut self, chain: &Chain) -> Result<(), ExecError> {
         let graph = self.request.graph;
         let node = graph.node(chain.host);
-        let failed = |error: brickwork_graph::OpError| ExecError::Node {
-            node: node.name.clone(),
-            kind: node.op.kind().to_owned(),
-            problem: error.0,
-        };
+        let failed = |error: OpError| ExecError::of(node, &error);
         let mut feeds = Vec::new();
         for input in &node.inputs {
             feeds.push(match input {
@@ -221,11 +195,7 @@ impl Planner<'_, '_> {
         else {
             return Ok(place.storage);
         };
-        let strides = place.order.strides(&place.extents);
-        let kernel = Relay {
-            extents: order.physical(&place.extents),
-            strides: order.axes().iter().map(|&axis| strides[axis] as isize).collect(),
-        };
+        let kernel = Relay::new(&place, order);
         let storage = self.new_storage(&place.extents);
         self.push(Box::new(kernel), vec![place.storage], vec![storage], node);
         self.places[value.index()] =
@@ -244,82 +214,26 @@ impl Planner<'_, '_> {
             }
             fetches.push(place);
         }
-        let (memory, buffers) = assign(&mut self.steps, &self.lengths, self.request.feeds.len());
-        Ok(Plan {
-            steps: self.steps,
-            ready_at_once,
-            fetches,
-            memory,
-            lengths: self.lengths,
-            buffers,
-        })
-    }
-}
-
-/// Gives every storage a buffer. A buffer is free again after the last step that uses it.
-fn assign(steps: &mut [Step], lengths: &[usize], feeds: usize) -> (Vec<Memory>, Vec<usize>) {
-    let mut last = vec![0; lengths.len()];
-    for (index, step) in steps.iter().enumerate() {
-        step.inputs.iter().chain(&step.outputs).for_each(|&storage| last[storage] = index);
-    }
-    let mut memory: Vec<Memory> = (0..lengths.len()).map(Memory::Feed).collect();
-    let mut buffers: Vec<usize> = Vec::new();
-    let mut free: Vec<usize> = Vec::new();
-    for (index, step) in steps.iter_mut().enumerate() {
-        for (k, &output) in step.outputs.iter().enumerate() {
-            let reused = step.inputs.first().copied().filter(|&first| {
-                k == 0
-                    && step.kernel.works_in_place()
-                    && first >= feeds
-                    && last[first] == index
-                    && lengths[first] == lengths[output]
-                    && step.inputs.iter().filter(|&&input| input == first).count() == 1
-            });
-            if let Some(first) = reused {
-                memory[output] = memory[first];
-                step.in_place = true;
-                continue;
-            }
-            let buffer = take_buffer(&mut free, &mut buffers, lengths[output]);
-            memory[output] = Memory::Buffer(buffer);
-        }
-        let mut done: Vec<usize> = step.inputs.iter().chain(&step.outputs).copied().collect();
-        done.sort_unstable();
-        done.dedup();
-        for storage in done.into_iter().filter(|&storage| last[storage] == index) {
-            let passed_on = step.in_place && storage == step.inputs[0];
-            if let Memory::Buffer(buffer) = memory[storage]
-                && !passed_on
-            {
-                free.push(buffer);
-            }
-        }
-    }
-    (memory, buffers)
-}
-
-/// The smallest free buffer that is large enough, else the largest free one grown, else a new one.
-fn take_buffer(free: &mut Vec<usize>, buffers: &mut Vec<usize>, length: usize) -> usize {
-    let fits = |&buffer: &usize| buffers[buffer] >= length;
-    let best = free.iter().copied().filter(fits).min_by_key(|&buffer| (buffers[buffer], buffer));
-    let best = best.or_else(|| free.iter().copied().max_by_key(|&b| (buffers[b], b)));
-    match best {
-        Some(buffer) => {
-            free.retain(|&other| other != buffer);
-            buffers[buffer] = buffers[buffer].max(length);
-            buffer
-        }
-        None => {
-            buffers.push(length);
-            buffers.len() - 1
-        }
+        let layout = Layout::assign(&mut self.steps, self.lengths, self.request.feeds.len());
+        Ok(Plan { steps: self.steps, ready_at_once, fetches, layout })
     }
 }
 
 /// Copies a value into another order.
-struct Relay {
+pub(crate) struct Relay {
     extents: Vec<usize>,
     strides: Vec<isize>,
+}
+
+impl Relay {
+    /// From the order of `place` to `order`.
+    pub(crate) fn new(place: &Place, order: &Order) -> Self {
+        let strides = place.order.strides(&place.extents);
+        Self {
+            extents: order.physical(&place.extents),
+            strides: order.axes().iter().map(|&axis| strides[axis] as isize).collect(),
+        }
+    }
 }
 
 impl Kernel for Relay {

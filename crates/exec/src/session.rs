@@ -7,7 +7,8 @@ use brickwork_graph::{Graph, Prepared, ValueId, row_major};
 use brickwork_tensor::{Buffer, Level, Order, Tensor};
 
 use crate::error::ExecError;
-use crate::plan::{Memory, Place, Plan, Request};
+use crate::memory::Arena;
+use crate::plan::{Place, Plan, Request};
 
 /// A graph ready to run from given values (the feeds) to given values (the fetches), of which any
 /// may lie inside. Memory and packed weights are kept from batch to batch.
@@ -20,8 +21,7 @@ pub struct Session {
     typical_batch: usize,
     prepared: Vec<Prepared>,
     plans: BTreeMap<usize, Plan>,
-    buffers: Vec<Buffer>,
-    scratch: Buffer,
+    arena: Arena,
 }
 
 /// A computed value: lent, in the order in which it lies in memory.
@@ -62,8 +62,7 @@ impl Session {
             typical_batch: 1,
             prepared,
             plans: BTreeMap::new(),
-            buffers: Vec::new(),
-            scratch: Buffer::default(),
+            arena: Arena::default(),
             graph,
         }
     }
@@ -127,39 +126,14 @@ impl Session {
             self.plans.insert(batch, plan);
         }
         let Some(plan) = self.plans.get(&batch) else { return Ok(()) };
-        self.buffers.resize_with(self.buffers.len().max(plan.buffers.len()), Buffer::default);
-        for (buffer, &length) in self.buffers.iter_mut().zip(&plan.buffers) {
-            buffer.ensure(length);
-        }
+        self.arena.fit(&plan.layout);
         for &index in &plan.ready_at_once {
-            observe(index, fetched(plan, index, &self.buffers, feeds));
+            observe(index, fetched(plan, index, &self.arena, feeds));
         }
         for step in &plan.steps {
-            let taken: Vec<usize> =
-                step.outputs.iter().filter_map(|&s| plan.buffer_of(s)).collect();
-            let mut outputs: Vec<Buffer> =
-                taken.iter().map(|&buffer| std::mem::take(&mut self.buffers[buffer])).collect();
-            let inputs: Vec<&[f32]> = step
-                .inputs
-                .iter()
-                .skip(usize::from(step.in_place))
-                .map(|&storage| read(plan, storage, &self.buffers, feeds))
-                .collect();
-            let mut slices: Vec<&mut [f32]> = outputs
-                .iter_mut()
-                .zip(&step.outputs)
-                .map(|(buffer, &storage)| &mut buffer[..plan.lengths[storage]])
-                .collect();
-            if step.in_place {
-                step.kernel.update(slices[0], &inputs);
-            } else {
-                step.kernel.run(&inputs, &mut slices, &mut self.scratch);
-            }
-            for (buffer, output) in taken.into_iter().zip(outputs) {
-                self.buffers[buffer] = output;
-            }
+            self.arena.run(&plan.layout, step, feeds);
             for &index in &step.ready {
-                observe(index, fetched(plan, index, &self.buffers, feeds));
+                observe(index, fetched(plan, index, &self.arena, feeds));
             }
         }
         Ok(())
@@ -203,47 +177,23 @@ impl Session {
         let plan = &self.plans[&batch];
         let mut times = Vec::new();
         for step in &plan.steps {
-            let inputs: Vec<Vec<f32>> = step
-                .inputs
-                .iter()
-                .map(|&s| read(plan, s, &self.buffers, &[feed]).to_vec())
-                .collect();
-            let mut outputs: Vec<Vec<f32>> =
-                step.outputs.iter().map(|&s| vec![0.0; plan.lengths[s]]).collect();
+            let read = |&storage| self.arena.read(&plan.layout, storage, &[feed]).to_vec();
+            let inputs: Vec<Vec<f32>> = step.inputs.iter().map(read).collect();
             let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+            let mut outputs: Vec<Vec<f32>> =
+                step.outputs.iter().map(|&s| vec![0.0; plan.layout.lengths[s]]).collect();
             let mut slices: Vec<&mut [f32]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
-            step.kernel.run(&inputs, &mut slices, &mut self.scratch);
+            let mut scratch = Buffer::default();
+            step.kernel.run(&inputs, &mut slices, &mut scratch);
             let start = clock();
-            step.kernel.run(&inputs, &mut slices, &mut self.scratch);
+            step.kernel.run(&inputs, &mut slices, &mut scratch);
             times.push((self.graph.node(step.node).name.clone(), clock() - start));
         }
         Ok(times)
     }
 }
 
-impl Plan {
-    fn buffer_of(&self, storage: usize) -> Option<usize> {
-        match self.memory[storage] {
-            Memory::Buffer(buffer) => Some(buffer),
-            Memory::Feed(_) => None,
-        }
-    }
-}
-
-fn read<'a>(plan: &Plan, storage: usize, buffers: &'a [Buffer], feeds: &[&'a [f32]]) -> &'a [f32] {
-    let data: &[f32] = match plan.memory[storage] {
-        Memory::Buffer(buffer) => &buffers[buffer],
-        Memory::Feed(index) => feeds[index],
-    };
-    &data[..plan.lengths[storage]]
-}
-
-fn fetched<'a>(
-    plan: &'a Plan,
-    index: usize,
-    buffers: &'a [Buffer],
-    feeds: &[&'a [f32]],
-) -> Fetched<'a> {
+fn fetched<'a>(plan: &'a Plan, index: usize, arena: &'a Arena, feeds: &[&'a [f32]]) -> Fetched<'a> {
     let Place { extents, order, storage } = &plan.fetches[index];
-    Fetched { extents, order, data: read(plan, *storage, buffers, feeds) }
+    Fetched { extents, order, data: arena.read(&plan.layout, *storage, feeds) }
 }

@@ -21,6 +21,7 @@ mod read;
 mod shape;
 mod simplify;
 mod text;
+mod training;
 mod weighted;
 
 pub use attrs::{Attr, Attrs, Literal};
@@ -39,4 +40,5 @@ pub use ops::SUPPORTED;
 pub use patch::Patch;
 pub use read::Form;
 pub use shape::{Dim, Int, Shape};
+pub use training::{Backward, DRAW_LEN, Follows, Reads, Trained, draw, drawn};
 pub use weighted::{WeightLayout, Weighted};

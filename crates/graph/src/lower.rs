@@ -61,6 +61,9 @@ pub struct Lower<'a> {
     level: Level,
     typical_batch: usize,
     prepared: Option<&'a mut Prepared>,
+    /// In training, whether each slot's gradient is needed, and a number of the node's own.
+    needed: Vec<bool>,
+    salt: u64,
 }
 
 /// What a node prepared once and uses for every batch size: packed weights.
@@ -104,7 +107,39 @@ impl<'a> Lower<'a> {
         level: Level,
     ) -> Self {
         let wanted = vec![None; feeds.len()];
-        Self { feeds, outputs, wanted, epilogue, level, typical_batch: 1, prepared: None }
+        Self {
+            feeds,
+            outputs,
+            wanted,
+            epilogue,
+            level,
+            typical_batch: 1,
+            prepared: None,
+            needed: Vec::new(),
+            salt: 0,
+        }
+    }
+
+    /// Lowers for training: says whether each slot's gradient is needed, and gives the node a number
+    /// of its own to draw random numbers by.
+    pub fn for_training(mut self, needed: Vec<bool>, salt: u64) -> Self {
+        (self.needed, self.salt) = (needed, salt);
+        self
+    }
+
+    /// Whether the gradient of the operand in `slot` is needed.
+    pub fn needs(&self, slot: usize) -> bool {
+        self.needed.get(slot).copied().unwrap_or(false)
+    }
+
+    /// Those of `slots` whose gradient is needed.
+    pub fn needed(&self, slots: impl IntoIterator<Item = usize>) -> Vec<usize> {
+        slots.into_iter().filter(|&slot| self.needs(slot)).collect()
+    }
+
+    /// A number that no other node of the graph has.
+    pub fn salt(&self) -> u64 {
+        self.salt
     }
 
     /// Says how many samples usually run at a time.

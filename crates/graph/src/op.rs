@@ -13,6 +13,7 @@ use crate::beside::Beside;
 use crate::channels::{Flow, Kept};
 use crate::lower::{Lower, Lowered};
 use crate::shape::Shape;
+use crate::training::Trained;
 use crate::weighted::Weighted;
 
 /// Why an operator refuses its attributes or operands; the caller adds the node.
@@ -63,6 +64,16 @@ pub trait Op: Any + fmt::Debug + Send + Sync {
     /// # Errors
     /// If the operator cannot run on these operands.
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError>;
+
+    /// The kernels of training for known shapes, forward and backward. All operands are computed,
+    /// weights among them, and nothing is absorbed.
+    ///
+    /// # Errors
+    /// If the operator cannot run on these operands or has no backward pass.
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let refused = || OpError::new(format!("{} has no backward pass", self.kind()));
+        self.lower(lower).and_then(|lowered| Trained::view(lowered).ok_or_else(refused))
+    }
 
     /// Multiply-accumulates for one sample. Zero for everything but weighted layers, as is usual.
     fn macs(&self, inputs: &[Option<Shape>], output: &Shape) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use brickwork_tensor::kernels::elementwise::{Binary, Walk};
+use brickwork_tensor::kernels::elementwise::{Binary, Side, Walk};
 use brickwork_tensor::kernels::pointwise::Pointwise;
 use brickwork_tensor::{Buffer, Level, Nd, Order, Tensor, broadcast_shape};
 
@@ -13,6 +13,7 @@ use crate::lower::{Feed, Kernel, Lower, Lowered};
 use crate::op::{Absorbs, Fusion, Op, OpError, Operands, Spec};
 use crate::read::{Known, Operand, Read, Reading};
 use crate::shape::{Dim, Int, Shape};
+use crate::training::{Reads, Trained};
 
 /// A function of two elements, with multidirectional broadcasting.
 #[derive(Clone, Debug)]
@@ -119,6 +120,22 @@ impl Op for Arithmetic {
         Ok(Lowered::kernel(kernel, order))
     }
 
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let out = lower.output(0).to_vec();
+        let order = leading_order(lower, &out);
+        let forward = self.lower(lower)?;
+        let gives = lower.needed(0..2);
+        let whole = |slot| lower.extents(slot).is_ok_and(|extents| extents == out);
+        if self.function == Binary::Add && gives.iter().all(|&slot| whole(slot)) {
+            return Ok(Trained::same(forward, gives));
+        }
+        let (a, b) = (operand(lower, 0, &out, &order)?, operand(lower, 1, &out, &order)?);
+        let sides = gives.iter().map(|&slot| [Side::A, Side::B][slot]).collect();
+        let walk = Walk::new(&order.physical(&out), &a.strides, &b.strides);
+        let reads = vec![Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)];
+        Ok(Trained::new(forward, Uncombine { function: self.function, walk, sides }, reads, gives))
+    }
+
     fn fusion(&self, operands: &Operands<'_>) -> Fusion {
         match self.function {
             Binary::Add if self.computed_same_shape(operands) => Fusion::Sum,
@@ -221,5 +238,20 @@ impl Kernel for Combine {
         let b = self.constants[1].as_ref().map_or_else(|| others[0], |b| b.data());
         self.walk.update(self.function, first, b, self.level);
         finish(self.then.as_ref(), first, self.level);
+    }
+}
+
+/// The gradients of some operands, summed over what they were repeated along.
+struct Uncombine {
+    function: Binary,
+    walk: Walk,
+    sides: Vec<Side>,
+}
+
+impl Kernel for Uncombine {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        for (side, out) in self.sides.iter().zip(outputs) {
+            self.walk.backward(self.function, *side, inputs[1], inputs[2], inputs[0], out);
+        }
     }
 }

@@ -1,7 +1,11 @@
-//! BatchNormalization in inference: `scale * (x - mean) / sqrt(variance + epsilon) + bias`, per channel.
+//! BatchNormalization: `scale * (x - mean) / sqrt(variance + epsilon) + bias`, per channel. In
+//! inference with the running mean and variance; in training with the batch's own, which the running
+//! ones follow: `running * momentum + batch * (1 - momentum)`, the batch's variance unbiased as in
+//! PyTorch.
 
 use std::sync::Arc;
 
+use brickwork_tensor::kernels::batch_norm::{input_gradient, moments, parameter_gradients};
 use brickwork_tensor::kernels::pointwise::Pointwise;
 use brickwork_tensor::kernels::rows::scale_rows;
 use brickwork_tensor::{Buffer, Level, Order};
@@ -15,15 +19,20 @@ use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Absorbs, Fusion, Op, OpError, Operands, Spec};
 use crate::read::{Read, Reading};
 use crate::shape::Shape;
+use crate::training::{Follows, Reads, Trained};
 
 /// Operands: value `[n, c, ...]`, then scale, bias, mean and variance `[c]`.
 #[derive(Clone, Debug)]
 struct BatchNormalization {
     epsilon: f32,
+    momentum: f32,
 }
 
+/// ONNX's default.
+const MOMENTUM: f32 = 0.9;
+
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
-    reading.ignore(&["momentum", "is_test"]);
+    reading.ignore(&["is_test"]);
     if reading.int_or("spatial", 1)? != 1 {
         return Err(OpError::new("spatial 0 is not supported"));
     }
@@ -31,7 +40,8 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         return Err(OpError::new("it is in training mode; export the model in evaluation mode"));
     }
     let epsilon = reading.float_or("epsilon", 1e-5)?;
-    Ok(reading.node(BatchNormalization { epsilon }, 5))
+    let momentum = reading.float_or("momentum", MOMENTUM)?;
+    Ok(reading.node(BatchNormalization { epsilon, momentum }, 5))
 }
 
 impl BatchNormalization {
@@ -56,6 +66,9 @@ impl Op for BatchNormalization {
     fn spec(&self) -> Spec {
         let mut spec = Spec::slots(5);
         spec.attrs.insert("epsilon".to_owned(), Attr::Float(self.epsilon));
+        if self.momentum != MOMENTUM {
+            spec.attrs.insert("momentum".to_owned(), Attr::Float(self.momentum));
+        }
         spec
     }
 
@@ -103,6 +116,31 @@ impl Op for BatchNormalization {
         Ok(Lowered::kernel(kernel, order))
     }
 
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let extents = lower.extents(0)?;
+        let order = Order::channels_last(extents.len());
+        lower.want(0, order.clone());
+        let channels = extents[1];
+        if extents.iter().product::<usize>() <= channels {
+            return Err(OpError::new(
+                "there is one number per channel to normalise over; training needs more than one \
+                 sample in a batch",
+            ));
+        }
+        let level = lower.level();
+        let gives = lower.needed(0..3);
+        let forward = Normalise { channels, epsilon: self.epsilon, level };
+        let reads = [Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)];
+        let reads = reads.into_iter().chain([Reads::Kept(0), Reads::Kept(1)]).collect();
+        let rate = 1.0 - self.momentum;
+        let follows =
+            [(3, 0), (4, 2)].map(|(slot, kept)| Follows { slot, kept, rate }).to_vec();
+        let back = Unnormalise { gives: gives.clone(), level };
+        Ok(Trained::new(Lowered::kernel(forward, order), back, reads, gives)
+            .keeping(vec![channels; 3])
+            .following(follows))
+    }
+
     fn is_statistic(&self, slot: usize) -> bool {
         slot >= 3
     }
@@ -141,5 +179,56 @@ impl Kernel for ScaleRows {
     fn update(&self, first: &mut [f32], _: &[&[f32]]) {
         scale_rows(first, &self.scale, &self.shift, self.clamp, self.level);
         finish(self.then.as_ref(), first, self.level);
+    }
+}
+
+/// Normalises by the batch's moments. Keeps their mean, the inverse standard deviation and the
+/// unbiased variance.
+struct Normalise {
+    channels: usize,
+    epsilon: f32,
+    level: Level,
+}
+
+impl Kernel for Normalise {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        let [x, gamma, beta] = [inputs[0], inputs[1], inputs[2]];
+        let rows = (x.len() / self.channels) as f32;
+        let found = moments(x, self.channels, self.level);
+        let [y, mean, inverse, variance] = outputs else { unreachable!("keeps three arrays") };
+        mean.copy_from_slice(&found.mean);
+        for (c, v) in found.variance.iter().enumerate() {
+            inverse[c] = 1.0 / (v + self.epsilon).sqrt();
+            variance[c] = v * rows / (rows - 1.0);
+        }
+        let scale: Vec<f32> = gamma.iter().zip(inverse.iter()).map(|(g, i)| g * i).collect();
+        let shift: Vec<f32> =
+            (0..self.channels).map(|c| beta[c] - found.mean[c] * scale[c]).collect();
+        y.copy_from_slice(x);
+        scale_rows(y, &scale, &shift, (f32::NEG_INFINITY, f32::INFINITY), self.level);
+    }
+}
+
+/// Gradients of value, scale and bias: those of them in `gives`.
+struct Unnormalise {
+    gives: Vec<usize>,
+    level: Level,
+}
+
+impl Kernel for Unnormalise {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        let [dy, x, gamma, mean, inverse] =
+            [inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]];
+        let sums = parameter_gradients(dy, x, mean, inverse, self.level);
+        for (slot, out) in self.gives.iter().zip(outputs) {
+            match slot {
+                0 => {
+                    out.copy_from_slice(dy);
+                    input_gradient(out, x, [gamma, mean, inverse], &sums, self.level);
+                }
+                1 => out.copy_from_slice(&sums.scale),
+                _ => out.copy_from_slice(&sums.shift),
+            }
+        }
     }
 }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use brickwork_tensor::kernels::copy::scatter_strided;
-use brickwork_tensor::{Buffer, Nd, Tensor};
+use brickwork_tensor::kernels::copy::{gather_strided, scatter_strided};
+use brickwork_tensor::{Buffer, Nd, Order, Tensor};
 
 use super::arithmetic::leading_order;
 use crate::beside::{Arrangement, Beside};
@@ -14,6 +14,7 @@ use crate::lower::{Feed, Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec};
 use crate::read::{Known, Operand, Read, Reading, axis_of, few_ints};
 use crate::shape::{Dim, Int, Shape};
+use crate::training::{Reads, Trained};
 
 /// Operands: any number of values that agree on every other axis.
 #[derive(Clone, Debug)]
@@ -113,6 +114,21 @@ impl Op for Concat {
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        let (join, order) = self.join(lower)?;
+        Ok(Lowered::kernel(join, order))
+    }
+
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let forward = self.lower(lower)?;
+        let gives = lower.needed(0..lower.slots());
+        let (join, _) = self.join(lower)?;
+        let back = Unjoin { join, gives: gives.clone() };
+        Ok(Trained::new(forward, back, vec![Reads::Gradient(0)], gives))
+    }
+}
+
+impl Concat {
+    fn join(&self, lower: &mut Lower<'_>) -> Result<(Join, Order), OpError> {
         let out = lower.output(0).to_vec();
         let order = match (0..lower.slots()).find(|&k| matches!(lower.feed(k), Feed::Computed(..))) {
             Some(slot) => lower.order(slot),
@@ -133,7 +149,7 @@ impl Op for Concat {
             });
             start += extents[self.axis];
         }
-        Ok(Lowered::kernel(Join { parts, strides: signed }, order))
+        Ok((Join { parts, strides: signed }, order))
     }
 }
 
@@ -157,6 +173,21 @@ impl Kernel for Join {
                 None => computed.next().copied().unwrap_or_default(),
             };
             scatter_strided(data, &part.extents, &self.strides, part.offset, outputs[0]);
+        }
+    }
+}
+
+/// The gradients of the parts in the slots `gives`.
+struct Unjoin {
+    join: Join,
+    gives: Vec<usize>,
+}
+
+impl Kernel for Unjoin {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        for (&slot, out) in self.gives.iter().zip(outputs) {
+            let part = &self.join.parts[slot];
+            gather_strided(inputs[0], part.offset, &part.extents, &self.join.strides, out);
         }
     }
 }

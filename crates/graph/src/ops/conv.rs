@@ -5,8 +5,10 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use brickwork_tensor::kernels::batch_norm::column_sums;
 use brickwork_tensor::kernels::convolution::{Convolution, Shapes};
-use brickwork_tensor::kernels::depthwise::{Depthwise, Extents};
+use brickwork_tensor::kernels::correlate::{Connections, correlate};
+use brickwork_tensor::kernels::depthwise::{Depthwise, Extents, weight_gradient};
 use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
 use brickwork_tensor::kernels::pointwise::Pointwise;
 use brickwork_tensor::kernels::window::Window;
@@ -21,6 +23,7 @@ use crate::lower::{Epilogue, Kernel, Lower, Lowered};
 use crate::op::{Absorbs, Op, OpError, Operands, Spec};
 use crate::read::{Read, Reading};
 use crate::shape::{Dim, Shape};
+use crate::training::{Reads, Trained};
 use crate::weighted::{WeightLayout, Weighted};
 
 /// Operands: image `[n, c, h, w]`, weights `[o, c / groups, kh, kw]`, bias `[o]`.
@@ -54,6 +57,17 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
 }
 
 impl Conv {
+    /// For an image `[n, c, h, w]` and an output `[n, o, oh, ow]`.
+    fn shapes_of(&self, image: &[usize], out: &[usize], images: usize) -> Shapes {
+        Shapes {
+            window: self.window.clone(),
+            channels: [image[1], out[1]],
+            groups: self.groups,
+            sizes: [windowed::size(image), windowed::size(out)],
+            images,
+        }
+    }
+
     fn is_depthwise(&self, channels: usize) -> bool {
         self.groups > 1 && self.groups == channels
     }
@@ -167,19 +181,31 @@ impl Op for Conv {
         let images = lower.typical_batch();
         let weights = lower.once(|| {
             let (w, b) = scaled(&weights, bias.as_deref(), &epilogue);
-            let shapes = Shapes {
-                window: self.window.clone(),
-                channels: [image[1], out[1]],
-                groups: self.groups,
-                sizes: [extents.input, extents.output],
-                images,
-            };
+            let shapes = self.shapes_of(&image, &out, images);
             Convolution::new(level, &shapes, &w, &b)
         });
         let (clamp, then) = split_clamp(epilogue.pointwise);
         let residual = epilogue.residual;
         let kernel = RunConvolution { weights, images: image[0], clamp, residual, then, level };
         Ok(Lowered::kernel(kernel, order))
+    }
+
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let order = Order::channels_last(4);
+        lower.want(0, order.clone());
+        let (image, out) = (lower.extents(0)?, lower.output(0).to_vec());
+        let level = lower.level();
+        let gives = lower.needed(0..3);
+        let depthwise = self.is_depthwise(image[1]) && image[1] == out[1];
+        let make = || TrainedConv {
+            images: image[0],
+            shapes: self.shapes_of(&image, &out, image[0]),
+            depthwise,
+            level,
+        };
+        let reads = vec![Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)];
+        let back = Unconvolve { of: make(), gives: gives.clone() };
+        Ok(Trained::new(Lowered::kernel(make(), order), back, reads, gives))
     }
 
     fn macs(&self, inputs: &[Option<Shape>], output: &Shape) -> u64 {
@@ -292,5 +318,80 @@ impl Kernel for RunDepthwise {
     fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
         self.weights.run(inputs[0], self.extents, self.clamp, outputs[0], self.level);
         finish(self.then.as_ref(), outputs[0], self.level);
+    }
+}
+
+/// A convolution whose weights change with every step.
+struct TrainedConv {
+    images: usize,
+    shapes: Shapes,
+    depthwise: bool,
+    level: Level,
+}
+
+impl TrainedConv {
+    fn extents(&self) -> Extents {
+        let [input, output] = self.shapes.sizes;
+        Extents { images: self.images, input, output }
+    }
+}
+
+const UNCLAMPED: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
+
+impl Kernel for TrainedConv {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], scratch: &mut Buffer) {
+        let (x, w, b) = (inputs[0], inputs[1], inputs.get(2).copied());
+        let [channels, outs] = self.shapes.channels;
+        if self.depthwise {
+            let conv = Depthwise::new(self.shapes.window.clone(), w, b, channels);
+            return conv.run(x, self.extents(), UNCLAMPED, outputs[0], self.level);
+        }
+        let zeros = vec![0.0; outs];
+        let conv = Convolution::new(self.level, &self.shapes, w, b.unwrap_or(&zeros));
+        conv.run(self.images, x, Finish::PLAIN, outputs[0], scratch);
+    }
+}
+
+/// Gradients of image, weights and bias: those of them in `gives`.
+struct Unconvolve {
+    of: TrainedConv,
+    gives: Vec<usize>,
+}
+
+impl Kernel for Unconvolve {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], scratch: &mut Buffer) {
+        let [dy, x, w] = [inputs[0], inputs[1], inputs[2]];
+        for (slot, out) in self.gives.iter().zip(outputs) {
+            match slot {
+                0 => self.image(dy, w, out, scratch),
+                1 => self.weights(dy, x, out, scratch),
+                _ => out.copy_from_slice(&column_sums(dy, out.len())),
+            }
+        }
+    }
+}
+
+impl Unconvolve {
+    fn image(&self, dy: &[f32], w: &[f32], out: &mut [f32], scratch: &mut Buffer) {
+        let TrainedConv { images, shapes, depthwise, level } = &self.of;
+        if *depthwise {
+            let conv = Depthwise::new(shapes.window.clone(), w, None, shapes.channels[0]);
+            return conv.image_gradient(dy, self.of.extents(), out, *level);
+        }
+        let conv = Convolution::backward(*level, shapes, w);
+        conv.run(*images, dy, Finish::PLAIN, out, scratch);
+    }
+
+    fn weights(&self, dy: &[f32], x: &[f32], out: &mut [f32], scratch: &mut Buffer) {
+        let TrainedConv { images, shapes, depthwise, level } = &self.of;
+        let [channels, outputs] = shapes.channels;
+        let [input, output] = shapes.sizes;
+        if *depthwise {
+            return weight_gradient(&shapes.window, x, dy, self.of.extents(), channels, out, *level);
+        }
+        let connections = Connections { channels, outputs, groups: shapes.groups };
+        let gather = shapes.window.gather(input, channels, output);
+        let rows = images * output[0] * output[1];
+        correlate(*level, connections, &gather, x, dy, rows, out, scratch);
     }
 }

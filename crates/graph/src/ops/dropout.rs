@@ -1,16 +1,19 @@
-//! Dropout: the value itself in inference; the ratio is kept for training.
+//! Dropout: the value itself in inference; in training, elements are zeroed at random and the others
+//! scaled up (Srivastava et al. 2014). Forward and backward draw the same numbers.
 
 use std::sync::Arc;
 
-use brickwork_tensor::Nd;
+use brickwork_tensor::kernels::pointwise::drop_out;
+use brickwork_tensor::{Buffer, Nd};
 
 use crate::beside::Beside;
 use crate::attrs::Literal;
 use crate::channels::Flow;
-use crate::lower::{Lower, Lowered};
+use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec, SpecInput};
 use crate::read::{Operand, Read, Reading};
 use crate::shape::Shape;
+use crate::training::{Reads, Trained, drawn};
 
 /// Operand: any value.
 #[derive(Clone, Debug)]
@@ -61,5 +64,32 @@ impl Op for Dropout {
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         Ok(Lowered::view(lower.order(0)))
+    }
+
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let drop = || Drop { ratio: self.ratio, salt: lower.salt() };
+        let forward = Lowered::kernel(drop(), lower.order(0));
+        Ok(Trained::new(forward, drop(), vec![Reads::Gradient(0), Reads::Draw], vec![0]).drawing())
+    }
+}
+
+/// Drops elements of the value, or of its gradient.
+struct Drop {
+    ratio: f32,
+    salt: u64,
+}
+
+impl Kernel for Drop {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        outputs[0].copy_from_slice(inputs[0]);
+        self.update(outputs[0], &inputs[1..]);
+    }
+
+    fn works_in_place(&self) -> bool {
+        true
+    }
+
+    fn update(&self, first: &mut [f32], others: &[&[f32]]) {
+        drop_out(first, self.ratio, drawn(others[0]) ^ self.salt.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     }
 }

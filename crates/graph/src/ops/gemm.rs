@@ -2,17 +2,21 @@
 
 use std::sync::Arc;
 
-use brickwork_tensor::kernels::gemm::{Gather, Packed};
-use brickwork_tensor::{Order, Tensor};
+use brickwork_tensor::kernels::batch_norm::column_sums;
+use brickwork_tensor::kernels::copy::gather_strided;
+use brickwork_tensor::kernels::correlate::{Connections, correlate};
+use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
+use brickwork_tensor::{Buffer, Level, Order, Tensor};
 
 use super::conv::{Product, scaled};
 use crate::beside::Beside;
 use crate::attrs::Attr;
 use crate::channels::Flow;
-use crate::lower::{Lower, Lowered};
+use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Absorbs, Op, OpError, Operands, Spec};
 use crate::read::{Operand, Read, Reading, Source};
 use crate::shape::Shape;
+use crate::training::{Reads, Trained};
 use crate::weighted::{WeightLayout, Weighted};
 
 /// Operands: rows `[n, i]`, weights `[i, o]` or (transposed) `[o, i]`, bias `[o]`.
@@ -100,6 +104,10 @@ impl Op for Gemm {
         lower_linear(lower, self.transposed)
     }
 
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        train_linear(lower, self.transposed)
+    }
+
     fn macs(&self, inputs: &[Option<Shape>], _: &Shape) -> u64 {
         inputs.get(1).and_then(Option::as_ref).map_or(0, Shape::sample_volume) as u64
     }
@@ -162,4 +170,85 @@ pub(crate) fn weighted_linear(
         if transposed { (extents[1], extents[0]) } else { (extents[0], extents[1]) };
     let layout = if transposed { WeightLayout::OutputsFirst } else { WeightLayout::InputsFirst };
     Some(Weighted { outputs, inputs, groups: 1, window: None, layout, bias_slot })
+}
+
+/// Training of a linear layer over the last axis.
+pub(crate) fn train_linear(lower: &mut Lower<'_>, transposed: bool) -> Result<Trained, OpError> {
+    let extents = lower.extents(0)?;
+    let order = Order::row_major(extents.len());
+    lower.want(0, order.clone());
+    let (inputs, rows) = match extents.split_last() {
+        Some((&inputs, outer)) => (inputs, outer.iter().product()),
+        None => return Err(OpError::new("a scalar has no features")),
+    };
+    let outputs = lower.extents(1)?[usize::from(!transposed)];
+    let linear = Linear { rows, inputs, outputs, transposed, level: lower.level() };
+    let gives = lower.needed(0..3);
+    let reads = vec![Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)];
+    let back = Unlinear { of: linear, gives: gives.clone() };
+    Ok(Trained::new(Lowered::kernel(linear, order), back, reads, gives))
+}
+
+/// A linear layer whose weights change with every step.
+#[derive(Clone, Copy)]
+struct Linear {
+    rows: usize,
+    inputs: usize,
+    outputs: usize,
+    /// Whether weights are `[outputs, inputs]`.
+    transposed: bool,
+    level: Level,
+}
+
+impl Kernel for Linear {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], scratch: &mut Buffer) {
+        let (x, w, b) = (inputs[0], inputs[1], inputs.get(2).copied());
+        let turned = (!self.transposed).then(|| turn(w, self.inputs, scratch));
+        let w = turned.unwrap_or(w);
+        let packed = Packed::new(self.level, w, b, self.outputs, self.inputs, 1, 1);
+        packed.run(&Gather::rows(self.inputs), x, self.rows, Finish::PLAIN, outputs[0]);
+    }
+}
+
+/// A matrix of `rows` rows, transposed.
+fn turn<'a>(matrix: &[f32], rows: usize, into: &'a mut Buffer) -> &'a [f32] {
+    let columns = matrix.len() / rows;
+    let turned = into.ensure(matrix.len());
+    gather_strided(matrix, 0, &[columns, rows], &[1, columns as isize], turned);
+    turned
+}
+
+/// Gradients of rows, weights and bias: those of them in `gives`.
+struct Unlinear {
+    of: Linear,
+    gives: Vec<usize>,
+}
+
+impl Kernel for Unlinear {
+    fn run(&self, operands: &[&[f32]], results: &mut [&mut [f32]], scratch: &mut Buffer) {
+        let Linear { rows, inputs, outputs, transposed, level } = self.of;
+        let [dy, x, w] = [operands[0], operands[1], operands[2]];
+        for (slot, out) in self.gives.iter().zip(results) {
+            match slot {
+                0 => {
+                    let turned = transposed.then(|| turn(w, outputs, scratch));
+                    let w = turned.unwrap_or(w);
+                    let packed = Packed::new(level, w, None, inputs, outputs, 1, 1);
+                    packed.run(&Gather::rows(outputs), dy, rows, Finish::PLAIN, out);
+                }
+                1 => {
+                    // Weights lie as [of the second, of the first].
+                    let [(first, channels), (second, columns)] = if transposed {
+                        [(x, inputs), (dy, outputs)]
+                    } else {
+                        [(dy, outputs), (x, inputs)]
+                    };
+                    let connections = Connections { channels, outputs: columns, groups: 1 };
+                    let gather = Gather::rows(channels);
+                    correlate(level, connections, &gather, first, second, rows, out, scratch);
+                }
+                _ => out.copy_from_slice(&column_sums(dy, outputs)),
+            }
+        }
+    }
 }

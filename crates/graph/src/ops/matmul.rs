@@ -7,13 +7,14 @@ use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
 use brickwork_tensor::{Buffer, Level, Order, volume};
 
 use super::arithmetic::broadcast;
-use super::gemm::{linear_channels, lower_linear, weighted_linear};
+use super::gemm::{linear_channels, lower_linear, train_linear, weighted_linear};
 use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::lower::{Feed, Kernel, Lower, Lowered};
 use crate::op::{Absorbs, Op, OpError, Operands, Spec};
 use crate::read::{Read, Reading};
 use crate::shape::Shape;
+use crate::training::Trained;
 use crate::weighted::Weighted;
 
 /// Operands: `[..., m, k]` and `[k, o]` or `[..., k, o]`.
@@ -81,6 +82,13 @@ impl Op for MatMul {
             level: lower.level(),
         };
         Ok(Lowered::kernel(kernel, Order::row_major(rank)))
+    }
+
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        if lower.extents(1)?.len() == 2 {
+            return train_linear(lower, false);
+        }
+        Err(OpError::new("a product of computed values has no backward pass"))
     }
 
     fn macs(&self, inputs: &[Option<Shape>], output: &Shape) -> u64 {

@@ -11,6 +11,7 @@ use crate::channels::Flow;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Fusion, Op, OpError, Operands, Spec, SpecInput};
 use crate::shape::Shape;
+use crate::training::{Reads, Trained};
 
 /// A function applied to every element of operand 0.
 #[derive(Clone, Debug)]
@@ -62,6 +63,14 @@ impl Op for Unary {
         Ok(Lowered::kernel(kernel, lower.order(0)))
     }
 
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let forward = self.lower(lower)?;
+        let from_result = self.function.derives_from_result();
+        let known = if from_result { Reads::Result(0) } else { Reads::Operand(0) };
+        let kernel = Differentiate { function: self.function.clone(), level: lower.level() };
+        Ok(Trained::new(forward, kernel, vec![Reads::Gradient(0), known], vec![0]))
+    }
+
     fn fusion(&self, _: &Operands<'_>) -> Fusion {
         Fusion::Pointwise(self.function.clone())
     }
@@ -84,6 +93,27 @@ impl Kernel for ApplyPointwise {
 
     fn update(&self, first: &mut [f32], _: &[&[f32]]) {
         self.function.apply(first, self.level);
+    }
+}
+
+/// `dx = dy * f'`.
+struct Differentiate {
+    function: Pointwise,
+    level: Level,
+}
+
+impl Kernel for Differentiate {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        outputs[0].copy_from_slice(inputs[0]);
+        self.update(outputs[0], &inputs[1..]);
+    }
+
+    fn works_in_place(&self) -> bool {
+        true
+    }
+
+    fn update(&self, first: &mut [f32], others: &[&[f32]]) {
+        self.function.differentiate(others[0], first, self.level);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use brickwork_tensor::kernels::depthwise::Extents;
-use brickwork_tensor::kernels::pool::{Pool, pool};
+use brickwork_tensor::kernels::pool::{Pool, pool, pool_backward};
 use brickwork_tensor::kernels::window::Window;
 use brickwork_tensor::{Buffer, Level, Order};
 
@@ -15,6 +15,7 @@ use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec};
 use crate::read::{Read, Reading};
 use crate::shape::Shape;
+use crate::training::{Reads, Trained};
 
 /// Operand: image `[n, c, h, w]`.
 #[derive(Clone, Debug)]
@@ -81,17 +82,37 @@ impl Op for Windowed {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let order = Order::channels_last(4);
         lower.want(0, order.clone());
+        Ok(Lowered::kernel(self.kernel(lower)?, order))
+    }
+
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let (forward, back) = (self.lower(lower)?, Unpool(self.kernel(lower)?));
+        let reads = vec![Reads::Gradient(0), Reads::Operand(0)];
+        Ok(Trained::new(forward, back, reads, vec![0]))
+    }
+}
+
+impl Windowed {
+    fn kernel(&self, lower: &Lower<'_>) -> Result<RunPool, OpError> {
         let image = lower.extents(0)?;
         let extents =
             Extents { images: image[0], input: size(&image), output: size(lower.output(0)) };
-        let kernel = RunPool {
+        Ok(RunPool {
             pool: self.pool,
             window: self.window.clone(),
             extents,
             channels: image[1],
             level: lower.level(),
-        };
-        Ok(Lowered::kernel(kernel, order))
+        })
+    }
+}
+
+struct Unpool(RunPool);
+
+impl Kernel for Unpool {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        let RunPool { pool, window, extents, channels, .. } = &self.0;
+        pool_backward(*pool, window, inputs[1], inputs[0], *extents, *channels, outputs[0]);
     }
 }
 

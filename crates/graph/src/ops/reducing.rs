@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use brickwork_tensor::kernels::rows::{max_middle, mean_middle};
+use brickwork_tensor::kernels::rows::{
+    max_middle, max_middle_backward, mean_middle, mean_middle_backward,
+};
 use brickwork_tensor::{Buffer, Order};
 
 use crate::beside::Beside;
@@ -10,6 +12,7 @@ use crate::channels::Flow;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec};
 use crate::shape::{Dim, Shape};
+use crate::training::{Reads, Trained};
 
 /// What is made of the reduced elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +110,35 @@ impl Op for Reduce {
             Order::new(renamed.collect::<Vec<_>>())
         };
         Ok(Lowered::kernel(RunReduce { reduction: self.reduction, middle, inner }, result))
+    }
+
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let forward = self.lower(lower)?;
+        let extents = lower.extents(0)?;
+        let (axes, order) = (self.axes(extents.len()), lower.order(0));
+        let innermost = |axis: &&usize| !axes.contains(axis);
+        let inner = order.axes().iter().rev().take_while(innermost).map(|&axis| extents[axis]);
+        let middle = axes.iter().map(|&axis| extents[axis]).product();
+        let kernel = RunReduce { reduction: self.reduction, middle, inner: inner.product() };
+        let reads = match self.reduction {
+            Reduction::Mean => vec![Reads::Gradient(0)],
+            Reduction::Max => vec![Reads::Gradient(0), Reads::Operand(0)],
+        };
+        Ok(Trained::new(forward, Unreduce(kernel), reads, vec![0]))
+    }
+}
+
+struct Unreduce(RunReduce);
+
+impl Kernel for Unreduce {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        let RunReduce { reduction, middle, inner } = self.0;
+        match reduction {
+            Reduction::Mean => mean_middle_backward(inputs[0], middle, inner, outputs[0]),
+            Reduction::Max => {
+                max_middle_backward(inputs[0], inputs[1], middle, inner, outputs[0]);
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use brickwork_tensor::kernels::copy::gather_strided;
+use brickwork_tensor::kernels::copy::{gather_strided, scatter_strided};
 use brickwork_tensor::{Buffer, Nd};
 
 use crate::attrs::{Attr, Literal};
@@ -11,6 +11,7 @@ use crate::lower::{Kernel, Lower, Lowered, Step};
 use crate::op::{Op, OpError, Operands, Spec, SpecInput};
 use crate::read::{Read, Reading, axis_of};
 use crate::shape::{Dim, Shape};
+use crate::training::{Reads, Trained};
 
 /// Parts of `sizes` along `axis`.
 #[derive(Clone, Debug)]
@@ -87,6 +88,20 @@ impl Op for Split {
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let order = lower.order(0);
+        let kernel = Box::new(self.parts(lower)?);
+        Ok(Lowered { step: Step::Run(kernel), orders: vec![order; self.sizes.len()] })
+    }
+
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let (forward, back) = (self.lower(lower)?, Unsplit(self.parts(lower)?));
+        let reads = (0..self.sizes.len()).map(Reads::Gradient).collect();
+        Ok(Trained::new(forward, back, reads, vec![0]))
+    }
+}
+
+impl Split {
+    fn parts(&self, lower: &Lower<'_>) -> Result<Parts, OpError> {
+        let order = lower.order(0);
         let strides = order.strides(&lower.extents(0)?);
         let mut start = 0;
         let parts = (0..self.sizes.len()).map(|part| {
@@ -94,11 +109,10 @@ impl Op for Split {
             start += self.sizes[part];
             (offset, order.physical(lower.output(part)))
         });
-        let kernel = Parts {
+        Ok(Parts {
             parts: parts.collect(),
             strides: order.axes().iter().map(|&axis| strides[axis] as isize).collect(),
-        };
-        Ok(Lowered { step: Step::Run(Box::new(kernel)), orders: vec![order; self.sizes.len()] })
+        })
     }
 }
 
@@ -112,6 +126,17 @@ impl Kernel for Parts {
     fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
         for ((offset, extents), out) in self.parts.iter().zip(outputs) {
             gather_strided(inputs[0], *offset, extents, &self.strides, out);
+        }
+    }
+}
+
+/// Puts the gradients of the parts side by side.
+struct Unsplit(Parts);
+
+impl Kernel for Unsplit {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        for ((offset, extents), part) in self.0.parts.iter().zip(inputs) {
+            scatter_strided(part, extents, &self.0.strides, *offset, outputs[0]);
         }
     }
 }

@@ -224,8 +224,7 @@ mod tests {
     #[test]
     fn moments_survive_a_large_mean() {
         let (rows, channels) = (3001, 7);
-        let values: Vec<f32> =
-            noise(rows * channels, 1).iter().map(|x| 500.0 + 0.25 * x).collect();
+        let values: Vec<f32> = noise(rows * channels, 1).iter().map(|x| 500.0 + 0.25 * x).collect();
         for level in Level::available() {
             let found = moments(&values, channels, level);
             for c in 0..channels {

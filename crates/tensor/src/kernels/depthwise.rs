@@ -70,6 +70,106 @@ impl Depthwise {
     }
 }
 
+impl Depthwise {
+    /// The gradient of the input, `[n, h, w, c]`, from that of the output, `[n, oh, ow, c]`.
+    ///
+    /// # Panics
+    /// If the lengths do not fit the extents.
+    pub fn image_gradient(
+        &self,
+        gradient: &[f32],
+        extents: Extents,
+        out: &mut [f32],
+        level: Level,
+    ) {
+        let Extents { images, input: [h, w], output: [oh, ow] } = extents;
+        let c = self.channels;
+        assert_eq!(gradient.len(), images * oh * ow * c, "output length");
+        assert_eq!(out.len(), images * h * w * c, "input length");
+        let taps = self.window.kernel[0] * self.window.kernel[1];
+        let places = self.window.scatter([h, w], c, [oh, ow]).offsets;
+        out.par_chunks_mut(w * c).enumerate().for_each(|(line, out)| {
+            let image = &gradient[line / h * oh * ow * c..][..oh * ow * c];
+            out.fill(0.0);
+            for (x, out) in out.chunks_mut(c).enumerate() {
+                let pixel = line % h * w + x;
+                for (tap, place) in places[pixel * taps..][..taps].iter().enumerate() {
+                    let Some(place) = *place else { continue };
+                    let (weights, dy) =
+                        (&self.weights[tap * c..][..c], &image[place as usize..][..c]);
+                    // SAFETY: `add_product` only touches the slices.
+                    dispatch!(level, add_product(
+                        out: &mut [f32] = out,
+                        a: &[f32] = weights,
+                        b: &[f32] = dy,
+                    ));
+                }
+            }
+        });
+    }
+}
+
+/// `out += a * b`.
+#[inline(always)]
+unsafe fn add_product<S: Simd>(out: &mut [f32], a: &[f32], b: &[f32]) {
+    out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (a, b))| *out += a * b);
+}
+
+/// The gradient of depthwise weights, `[c, taps]`, from input `[n, h, w, c]` and gradient
+/// `[n, oh, ow, c]`. Images are summed in an order that depends on their number alone.
+///
+/// # Panics
+/// If the lengths do not fit the extents.
+pub fn weight_gradient(
+    window: &Window,
+    input: &[f32],
+    gradient: &[f32],
+    extents: Extents,
+    channels: usize,
+    out: &mut [f32],
+    level: Level,
+) {
+    /// Parts that the images are summed in.
+    const PARTS: usize = 16;
+    let Extents { images, input: [h, w], output: [oh, ow] } = extents;
+    let taps = window.kernel[0] * window.kernel[1];
+    let (image, result) = (h * w * channels, oh * ow * channels);
+    assert_eq!(input.len(), images * image, "input length");
+    assert_eq!(gradient.len(), images * result, "output length");
+    assert_eq!(out.len(), channels * taps, "weight count");
+    let places = window.gather_all([h, w], channels, [oh, ow]);
+    let each = images.div_ceil(PARTS).max(1);
+    let parts: Vec<Vec<f32>> = input
+        .par_chunks((each * image).max(1))
+        .zip(gradient.par_chunks((each * result).max(1)))
+        .map(|(input, gradient)| {
+            let mut sums = vec![0.0; taps * channels];
+            for (image, gradient) in input.chunks(image).zip(gradient.chunks(result)) {
+                for (pixel, dy) in gradient.chunks(channels).enumerate() {
+                    for (tap, place) in places[pixel * taps..][..taps].iter().enumerate() {
+                        let Some(place) = *place else { continue };
+                        let (sums, x) = (
+                            &mut sums[tap * channels..][..channels],
+                            &image[place as usize..][..channels],
+                        );
+                        // SAFETY: `add_product` only touches the slices.
+                        dispatch!(level, add_product(
+                            out: &mut [f32] = sums,
+                            a: &[f32] = x,
+                            b: &[f32] = dy,
+                        ));
+                    }
+                }
+            }
+            sums
+        })
+        .collect();
+    for (k, out) in out.iter_mut().enumerate() {
+        let (channel, tap) = (k / taps, k % taps);
+        *out = parts.iter().map(|sums| sums[tap * channels + channel]).sum();
+    }
+}
+
 struct Line<'a> {
     of: &'a Depthwise,
     image: &'a [f32],

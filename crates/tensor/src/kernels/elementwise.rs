@@ -39,6 +39,38 @@ impl Binary {
     }
 }
 
+/// One of two operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The first.
+    A,
+    /// The second.
+    B,
+}
+
+impl Binary {
+    /// The derivative with respect to one operand.
+    #[inline(always)]
+    pub fn slope(self, side: Side, a: f32, b: f32) -> f32 {
+        match (self, side) {
+            (Self::Add, _) | (Self::Sub, Side::A) => 1.0,
+            (Self::Sub, Side::B) => -1.0,
+            (Self::Mul, Side::A) => b,
+            (Self::Mul, Side::B) => a,
+            (Self::Div, Side::A) => 1.0 / b,
+            (Self::Div, Side::B) => -a / (b * b),
+            (Self::Pow, Side::A) => {
+                if b == 2.0 {
+                    2.0 * a
+                } else {
+                    b * a.powf(b - 1.0)
+                }
+            }
+            (Self::Pow, Side::B) => a.powf(b) * a.ln(),
+        }
+    }
+}
+
 /// How two operands are walked to fill a dense output.
 #[derive(Clone, Debug)]
 pub struct Walk {
@@ -110,6 +142,46 @@ impl Walk {
             }
         };
         a.par_chunks_mut(together * inner).enumerate().for_each(task);
+    }
+
+    /// The gradient of one operand from that of the result: summed wherever the operand was
+    /// repeated. `out` is as long as the operand.
+    ///
+    /// # Panics
+    /// If an array is shorter than its walk.
+    pub fn backward(
+        &self,
+        function: Binary,
+        side: Side,
+        a: &[f32],
+        b: &[f32],
+        gradient: &[f32],
+        out: &mut [f32],
+    ) {
+        out.fill(0.0);
+        let last = self.extents.len() - 1;
+        let own = if side == Side::A { &self.a } else { &self.b };
+        let rows = self.extents[..last].iter().product::<usize>();
+        let outer = self.extents[0];
+        let row = |row: usize, out: &mut [f32], start: usize| {
+            let (at_a, at_b) = self.offsets(row);
+            let at = if side == Side::A { at_a } else { at_b } - start;
+            let dy = &gradient[row * self.extents[last]..][..self.extents[last]];
+            for (k, dy) in dy.iter().enumerate() {
+                let slope =
+                    function.slope(side, a[at_a + k * self.a[last]], b[at_b + k * self.b[last]]);
+                out[at + k * own[last]] += dy * slope;
+            }
+        };
+        // Where the outermost axis is the operand's own, its parts are summed side by side.
+        if last > 0 && own[0] > 0 && own[0] * outer == out.len() {
+            let each = rows / outer;
+            out.par_chunks_mut(own[0]).enumerate().for_each(|(index, out)| {
+                (index * each..(index + 1) * each).for_each(|k| row(k, out, index * own[0]));
+            });
+        } else {
+            (0..rows).for_each(|k| row(k, out, 0));
+        }
     }
 
     #[allow(unsafe_code)]

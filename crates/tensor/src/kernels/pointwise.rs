@@ -196,7 +196,13 @@ unsafe fn differentiate_simple<S: Simd>(function: &Pointwise, known: &[f32], gra
         P::Elu(alpha) => slopes(known, by, |x| if x > 0.0 { 1.0 } else { alpha * exp(x) }),
         P::HardSwish => slopes(known, by, |x| {
             let inside = x * (1.0 / 3.0) + 0.5;
-            if x < -3.0 { 0.0 } else if x > 3.0 { 1.0 } else { inside }
+            if x < -3.0 {
+                0.0
+            } else if x > 3.0 {
+                1.0
+            } else {
+                inside
+            }
         }),
         P::Erf => {
             slopes(known, by, |x| std::f32::consts::FRAC_2_SQRT_PI * exp(-x * x));
@@ -217,6 +223,27 @@ fn slopes(known: &[f32], gradient: &mut [f32], f: impl Fn(f32) -> f32) {
 #[inline(always)]
 fn map(values: &mut [f32], f: impl Fn(f32) -> f32) {
     values.iter_mut().for_each(|x| *x = f(*x));
+}
+
+/// Zeroes each element with probability `ratio` and divides the others by `1 - ratio`, in place.
+/// Which ones depends on the seed and the element's place alone.
+pub fn drop_out(values: &mut [f32], ratio: f32, seed: u64) {
+    let limit = (f64::from(ratio) * (1u64 << 32) as f64) as u64;
+    let scale = if ratio < 1.0 { 1.0 / (1.0 - ratio) } else { 0.0 };
+    values.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, values)| {
+        for (k, x) in values.iter_mut().enumerate() {
+            let drawn = mixed(seed.wrapping_add((chunk * CHUNK + k) as u64)) >> 32;
+            *x = if drawn < limit { 0.0 } else { *x * scale };
+        }
+    });
+}
+
+/// A well mixed function of 64 bits (SplitMix64; Steele et al. 2014).
+fn mixed(x: u64) -> u64 {
+    let x = x.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
 }
 
 /// Keeps a NaN.
@@ -328,7 +355,8 @@ mod tests {
         for (function, range) in functions {
             for level in Level::available() {
                 // Off the round numbers, where some have a bend.
-                let at = |k: usize| range.start + (range.end - range.start) * (k as f32 + 0.37) / 89.0;
+                let at =
+                    |k: usize| range.start + (range.end - range.start) * (k as f32 + 0.37) / 89.0;
                 let xs: Vec<f32> = (0..89).map(at).collect();
                 let moved = |by: f32| {
                     let mut ys: Vec<f32> = xs.iter().map(|x| x + by).collect();
@@ -361,6 +389,24 @@ mod tests {
         for k in -30..=30 {
             let x = k as f32 * 0.1;
             assert!((f64::from(erf(x)) - series(f64::from(x))).abs() < 4e-7, "erf({x})");
+        }
+    }
+
+    #[test]
+    fn dropout_keeps_the_mean_and_repeats_itself() {
+        let ones = vec![1.0; 100_000];
+        for ratio in [0.0, 0.1, 0.5] {
+            let mut once = ones.clone();
+            drop_out(&mut once, ratio, 7);
+            let mean = once.iter().sum::<f32>() / once.len() as f32;
+            assert!((mean - 1.0).abs() < 0.01, "{ratio}: {mean}");
+            let kept = 1.0 / (1.0 - ratio);
+            assert!(once.iter().all(|&x| x == 0.0 || x == kept));
+            let mut twice = ones.clone();
+            drop_out(&mut twice, ratio, 7);
+            assert_eq!(once, twice);
+            drop_out(&mut twice, ratio, 8);
+            assert!(ratio == 0.0 || once != twice);
         }
     }
 

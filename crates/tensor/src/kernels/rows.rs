@@ -85,6 +85,46 @@ pub fn max_middle(input: &[f32], middle: usize, inner: usize, out: &mut [f32]) {
     });
 }
 
+/// The way back of [`mean_middle`]: `gradient` `[outer, inner]` spread evenly over `out`
+/// `[outer, middle, inner]`.
+///
+/// # Panics
+/// If the lengths do not fit.
+pub fn mean_middle_backward(gradient: &[f32], middle: usize, inner: usize, out: &mut [f32]) {
+    assert_eq!(out.len() * inner, gradient.len() * middle * inner, "output length");
+    let scale = 1.0 / middle as f32;
+    out.par_chunks_mut(middle * inner).zip(gradient.par_chunks(inner)).for_each(|(out, dy)| {
+        for row in out.chunks_mut(inner) {
+            row.iter_mut().zip(dy).for_each(|(x, dy)| *x = dy * scale);
+        }
+    });
+}
+
+/// The way back of [`max_middle`]: the first of the largest elements of `input` gets the gradient.
+///
+/// # Panics
+/// If the lengths do not fit.
+pub fn max_middle_backward(
+    gradient: &[f32],
+    input: &[f32],
+    middle: usize,
+    inner: usize,
+    out: &mut [f32],
+) {
+    assert_eq!(out.len() * inner, gradient.len() * middle * inner, "output length");
+    assert_eq!(out.len(), input.len(), "input length");
+    let outer = out.par_chunks_mut(middle * inner).zip(input.par_chunks(middle * inner));
+    outer.zip(gradient.par_chunks(inner)).for_each(|((out, rows), dy)| {
+        out.fill(0.0);
+        for (k, dy) in dy.iter().enumerate() {
+            let larger = |best: usize, m: usize| {
+                if rows[m * inner + k] > rows[best * inner + k] { m } else { best }
+            };
+            out[(1..middle).fold(0, larger) * inner + k] = *dy;
+        }
+    });
+}
+
 /// A sum in sixteen lanes: quick, and more exact than one running sum.
 fn sum(values: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 16];

@@ -62,6 +62,21 @@ impl Window {
         if self.is_pixelwise() && outputs == extents {
             return Gather::rows(channels);
         }
+        Gather {
+            positions: outputs[0] * outputs[1],
+            taps: self.kernel[0] * self.kernel[1],
+            offsets: self.gather_all(extents, channels, outputs),
+            image: extents[0] * extents[1] * channels,
+        }
+    }
+
+    /// The offsets of [`gather`](Self::gather), spelt out for every output.
+    pub(crate) fn gather_all(
+        &self,
+        extents: [usize; 2],
+        channels: usize,
+        outputs: [usize; 2],
+    ) -> Vec<Option<u32>> {
         let mut offsets =
             Vec::with_capacity(outputs[0] * outputs[1] * self.kernel[0] * self.kernel[1]);
         for y in 0..outputs[0] {
@@ -76,12 +91,7 @@ impl Window {
                 }
             }
         }
-        Gather {
-            positions: outputs[0] * outputs[1],
-            taps: self.kernel[0] * self.kernel[1],
-            offsets,
-            image: extents[0] * extents[1] * channels,
-        }
+        offsets
     }
 
     /// The inverse of [`gather`](Self::gather): for every input pixel of `extents` (h, w) and every
