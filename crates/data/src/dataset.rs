@@ -105,13 +105,42 @@ impl Dataset {
         match &self.content.samples {
             Samples::Memory { shape, pixels } => Samples::cut(*shape, pixels, origin),
             Samples::Files(paths) => decode::read(&paths[origin]),
+            Samples::Joined(parts) => {
+                let (part, index) = part_of(parts, origin);
+                part.image(index)
+            }
         }
+    }
+
+    /// Several data sets as one: their samples one after the other, their classes too, even where
+    /// two are called the same.
+    pub fn join(parts: Vec<Self>) -> Self {
+        let mut labels = Vec::new();
+        let mut classes = Vec::new();
+        for part in &parts {
+            labels.extend(part.labels.iter().map(|label| label + classes.len()));
+            classes.extend_from_slice(part.classes());
+        }
+        let names: Vec<&str> = parts.iter().map(Self::name).collect();
+        let content = Content {
+            name: names.join(" + "),
+            kind: "several data sets",
+            split: parts.first().and_then(|part| part.content.split),
+            classes,
+            samples: Samples::Joined(parts),
+        };
+        let origins = (0..labels.len()).collect();
+        Self { content: Arc::new(content), origins, labels: labels.into() }
     }
 
     /// Decodes every sample, in parallel, and lists all that fail. Arrays were checked when opened.
     pub fn check(&self) -> Vec<DataError> {
         match &self.content.samples {
             Samples::Memory { .. } => Vec::new(),
+            Samples::Joined(_) => (0..self.len())
+                .into_par_iter()
+                .filter_map(|index| self.image(index).err())
+                .collect(),
             Samples::Files(paths) => self
                 .origins
                 .par_iter()
@@ -141,7 +170,7 @@ impl Dataset {
             Samples::Memory { shape, .. } => {
                 format!("{} by {} by {}", shape.height, shape.width, shape.channels)
             }
-            Samples::Files(_) => "their own size".to_owned(),
+            Samples::Files(_) | Samples::Joined(_) => "their own size".to_owned(),
         };
         format!("{name}: {kind}{part}, {} images of {size}, {} classes", self.len(), classes.len())
     }
@@ -159,6 +188,10 @@ impl Dataset {
         match &self.content.samples {
             Samples::Memory { .. } => format!("image {origin} of {}", self.name()),
             Samples::Files(paths) => paths[origin].display().to_string(),
+            Samples::Joined(parts) => {
+                let (part, index) = part_of(parts, origin);
+                part.place(index)
+            }
         }
     }
 
@@ -177,6 +210,17 @@ fn name_of(path: &Path) -> String {
     let full = path.canonicalize().unwrap_or_else(|_| PathBuf::from(path));
     let name = if full.is_file() { full.file_stem() } else { full.file_name() };
     name.map_or_else(|| "data".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// The part that holds sample `index` of all of them together, and its index there.
+fn part_of(parts: &[Dataset], mut index: usize) -> (&Dataset, usize) {
+    for part in parts {
+        if index < part.len() {
+            return (part, index);
+        }
+        index -= part.len();
+    }
+    unreachable!("origins lie within the parts")
 }
 
 #[cfg(test)]
@@ -208,5 +252,24 @@ mod tests {
         let error = data.subset(&[0, 1]).expect_err("refused").to_string();
         assert_eq!(error, "there is no sample 1 in set, which has 1");
         assert!(matches!(data.image(1), Err(DataError::Index { index: 1, count: 1, .. })));
+    }
+
+    #[test]
+    fn joined_sets_keep_their_samples_and_classes() {
+        let folder = fixtures::folder();
+        let a = fixtures::arrays(&folder, &[3, 1, 2, 2], &counted(12), &[0, 1, 0]);
+        let a = Dataset::open(a, None).expect("opens");
+        let b = a.subset(&[2, 1]).expect("subset");
+        let both = Dataset::join(vec![a.clone(), b.clone()]);
+        assert_eq!(both.len(), 5);
+        assert_eq!(both.classes(), [a.classes(), b.classes()].concat());
+        assert_eq!(both.labels(), [0, 1, 0, 2, 3]);
+        let same = |index: usize, of: &Dataset, at: usize| {
+            both.image(index).expect("there") == of.image(at).expect("there")
+        };
+        assert!((0..3).all(|k| same(k, &a, k)) && (0..2).all(|k| same(3 + k, &b, k)));
+        let some = both.subset(&[4, 0]).expect("subset");
+        assert_eq!(some.image(0).expect("there"), a.image(1).expect("there"));
+        assert!(both.image(5).is_err());
     }
 }
