@@ -3,6 +3,7 @@
 //! One verb per file. Every verb takes values and returns a value; nothing here prints, reads the
 //! clock or the environment, or draws a random number without a seed.
 
+mod architectures;
 mod assemble;
 mod batching;
 mod calibrate;
@@ -14,6 +15,7 @@ mod diff;
 mod disassemble;
 mod error;
 mod eval;
+mod initialise;
 mod inspect;
 mod kept;
 mod layers;
@@ -30,6 +32,7 @@ mod stages;
 mod store;
 mod verify;
 
+pub use architectures::{Architecture, ArchitectureOptions, Stem};
 pub use assemble::{AssembleOptions, Layout, assemble};
 pub use batching::batch_size;
 pub use calibrate::{Method, calibrate};
@@ -43,6 +46,7 @@ pub use diff::{Difference, LayerDifference, diff};
 pub use disassemble::{Choice, Plan, TOLERANCE, class_labels, with_card};
 pub use error::Error;
 pub use eval::{Accuracy, EvalOptions, Leakage, PartConfusion, Report, eval};
+pub use initialise::initialise;
 pub use inspect::{GroupRow, Inspection, LayerRow, MemberRow, explain, inspect};
 pub use kept::{KeptMap, additions, kept_map, wanted_labels};
 pub use layers::{LayerInfo, layers};

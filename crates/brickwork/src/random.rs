@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use brickwork_graph::{Graph, Operands, Patch};
+use brickwork_graph::{Graph, Node, Operands, Patch, Weighted};
 use brickwork_tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -13,32 +13,51 @@ use rand_chacha::ChaCha8Rng;
 /// activations keep their size through ReLU layers; all other constants (biases, normalisation
 /// parameters and statistics) are uniform in 0.5..1.5.
 pub fn random_weights(graph: &Graph, seed: u64) -> Patch {
+    redraw(graph, "random weights", seed, |rng, _, layer, slot, old| {
+        let (low, high) = match layer {
+            Some(layer) if slot == 1 => {
+                let fan_in = layer.inputs / layer.groups * layer.taps();
+                let bound = (6.0 / fan_in as f32).sqrt();
+                (-bound, bound)
+            }
+            Some(_) => (-0.1, 0.1),
+            None => (0.5, 1.5),
+        };
+        let data = (0..old.data().len()).map(|_| rng.random_range(low..high)).collect();
+        Some(Arc::new(Tensor::new(old.shape(), data)))
+    })
+}
+
+/// The patch that replaces constants with at least one axis, each where it is read first: `draw` is
+/// told the node, the layer it is, the slot and the data so far, and may leave it.
+pub(crate) fn redraw(
+    graph: &Graph,
+    label: &str,
+    seed: u64,
+    mut draw: impl FnMut(
+        &mut ChaCha8Rng,
+        &Node,
+        Option<&Weighted>,
+        usize,
+        &Tensor,
+    ) -> Option<Arc<Tensor>>,
+) -> Patch {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut patch = Patch::new("random weights");
+    let mut patch = Patch::new(label);
     for node in graph.nodes() {
         let shapes: Vec<_> = node.inputs.iter().map(|i| i.map(|v| &graph.value(v).shape)).collect();
         let constants =
             node.inputs.iter().map(|i| i.and_then(|v| graph.value(v).constant.as_ref())).collect();
         let layer = node.op.weighted(&Operands { shapes, constants });
         for (slot, input) in node.inputs.iter().enumerate() {
-            let Some(value) = *input else { continue };
-            let Some(old) = graph.value(value).constant.as_ref().filter(|c| c.rank() > 0) else {
+            let Some(value) = input.filter(|&value| patch.new_constant(value).is_none()) else {
                 continue;
             };
-            if patch.new_constant(value).is_some() {
-                continue;
+            let old = graph.value(value).constant.as_ref().filter(|data| data.rank() > 0);
+            let new = old.and_then(|old| draw(&mut rng, node, layer.as_ref(), slot, old));
+            if let Some(new) = new {
+                patch.constant(value, new);
             }
-            let (low, high) = match &layer {
-                Some(layer) if slot == 1 => {
-                    let fan_in = layer.inputs / layer.groups * layer.taps();
-                    let bound = (6.0 / fan_in as f32).sqrt();
-                    (-bound, bound)
-                }
-                Some(_) => (-0.1, 0.1),
-                None => (0.5, 1.5),
-            };
-            let data = (0..old.data().len()).map(|_| rng.random_range(low..high)).collect();
-            patch.constant(value, Arc::new(Tensor::new(old.shape(), data)));
         }
     }
     patch
