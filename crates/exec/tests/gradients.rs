@@ -287,6 +287,30 @@ fn moves_and_joins() {
 }
 
 #[test]
+fn slices() {
+    for (starts, ends, axes, steps) in [
+        ([1, 0], [3, 100], [1, 3], [1, 1]),
+        ([0, -1], [4, -100], [1, 2], [2, -2]),
+        ([3, 1], [-100, 4], [1, 3], [-1, 2]),
+    ] {
+        let net = Net::new(4, 3, 5)
+            .ints("starts", &starts)
+            .ints("ends", &ends)
+            .ints("axes", &axes)
+            .ints("steps", &steps);
+        check(net.node("Slice", &["v", "starts", "ends", "axes", "steps"], &["y"], &[]).graph("y"));
+    }
+}
+
+#[test]
+fn padding() {
+    for pads in [[0, 0, 1, 2, 0, 0, 0, 1], [0, 1, 0, 1, 0, 2, 1, 0]] {
+        let net = Net::new(3, 4, 5).ints("pads", &pads);
+        check(net.node("Pad", &["v", "pads"], &["y"], &[]).graph("y"));
+    }
+}
+
+#[test]
 fn what_stands_before_the_first_layer_is_not_learned() {
     let mut builder = Builder::new("net", 17, None);
     builder.input("x", Shape::batched(&[3, 2, 2]));

@@ -1,6 +1,6 @@
 //! Expand: repeats axes of extent 1 up to a known shape.
 
-use brickwork_tensor::Nd;
+use brickwork_tensor::{Nd, Order};
 
 use super::arithmetic::broadcast;
 use super::moving::{CopyOut, sources};
@@ -10,6 +10,7 @@ use crate::lower::{Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec, SpecInput};
 use crate::read::{Read, Reading};
 use crate::shape::{Dim, Int, Shape};
+use crate::training::Trained;
 
 /// Broadcasts to `target` (which itself broadcasts with the operand).
 #[derive(Clone, Debug)]
@@ -44,7 +45,9 @@ impl Op for Expand {
         let shape = broadcast(input, &self.target)?;
         let repeats_batch = shape.0.iter().enumerate().any(|(k, dim)| {
             matches!(dim, Dim::Batch(_))
-                && (k + input.rank()).checked_sub(shape.rank()).is_none_or(|axis| input.0[axis] != *dim)
+                && (k + input.rank())
+                    .checked_sub(shape.rank())
+                    .is_none_or(|axis| input.0[axis] != *dim)
         });
         if repeats_batch {
             return Err(OpError::new("a value is repeated over the batch"));
@@ -62,26 +65,32 @@ impl Op for Expand {
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
-        let (own, out) = (lower.extents(0)?, lower.output(0).to_vec());
-        let strides = lower.order(0).strides(&own);
-        let missing = out.len() - own.len();
-        let strides = (0..out.len())
-            .map(|k| match k.checked_sub(missing) {
-                Some(axis) if own[axis] != 1 => strides[axis] as isize,
-                _ => 0,
-            })
-            .collect::<Vec<_>>();
-        let order = brickwork_tensor::Order::channels_last(out.len());
-        let kernel = CopyOut {
-            offset: 0,
-            extents: order.physical(&out),
-            strides: order.axes().iter().map(|&axis| strides[axis]).collect(),
-        };
-        Ok(Lowered::kernel(kernel, order))
+        let (copy, order) = self.copy(lower)?;
+        Ok(Lowered::kernel(copy, order))
+    }
+
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let (copy, order) = self.copy(lower)?;
+        Ok(copy.trained(order))
     }
 
     fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
         let out = self.shapes(operands).ok()?.remove(0).sample();
         sources(operands, |indices| indices.broadcast(&out))
+    }
+}
+
+impl Expand {
+    fn copy(&self, lower: &Lower<'_>) -> Result<(CopyOut, Order), OpError> {
+        let (own, out) = (lower.extents(0)?, lower.output(0));
+        let strides = lower.order(0).strides(&own);
+        let missing = out.len() - own.len();
+        let stride = |axis: usize| match axis.checked_sub(missing) {
+            Some(axis) if own[axis] != 1 => strides[axis] as isize,
+            _ => 0,
+        };
+        let order = Order::channels_last(out.len());
+        let strides = order.axes().iter().map(|&axis| stride(axis)).collect();
+        Ok((CopyOut { offset: 0, extents: order.physical(out), strides }, order))
     }
 }

@@ -1,11 +1,12 @@
 //! What operators that only move elements share.
 
-use brickwork_tensor::kernels::copy::gather_strided;
+use brickwork_tensor::kernels::copy::{gather_strided, gather_strided_backward};
 use brickwork_tensor::{Buffer, Nd, Order, volume};
 
 use crate::lower::{Kernel, Lowered};
 use crate::op::{OpError, Operands};
 use crate::shape::Shape;
+use crate::training::{Reads, Trained};
 
 /// Source indices of a rearrangement of one sample: `rearrange` is applied to the indices of
 /// operand 0's elements.
@@ -27,6 +28,7 @@ pub(crate) fn renamed(order: &Order, axes: &[Option<usize>]) -> Order {
 }
 
 /// Copies a strided part of the input to the dense output.
+#[derive(Clone)]
 pub(crate) struct CopyOut {
     pub(crate) offset: usize,
     pub(crate) extents: Vec<usize>,
@@ -36,24 +38,40 @@ pub(crate) struct CopyOut {
 impl CopyOut {
     /// Reads `outputs` (extents) out of a value of `inputs` (extents) in `order`: along axis `k`,
     /// every `steps[k]`-th index from `starts[k]` on.
-    pub(crate) fn lowered(
+    pub(crate) fn new(
         inputs: &[usize],
         outputs: &[usize],
         starts: &[usize],
         steps: &[isize],
-        order: Order,
-    ) -> Lowered {
+        order: &Order,
+    ) -> Self {
         let strides = order.strides(inputs);
         let offset = starts.iter().zip(&strides).map(|(start, stride)| start * stride).sum();
-        let strides: Vec<isize> =
+        let strides =
             order.axes().iter().map(|&axis| strides[axis] as isize * steps[axis]).collect();
-        Lowered::kernel(Self { offset, extents: order.physical(outputs), strides }, order)
+        Self { offset, extents: order.physical(outputs), strides }
+    }
+
+    /// The training form of a node that does this.
+    pub(crate) fn trained(self, order: Order) -> Trained {
+        let back = CopyBack(self.clone());
+        Trained::new(Lowered::kernel(self, order), back, vec![Reads::Gradient(0)], vec![0])
     }
 }
 
 impl Kernel for CopyOut {
     fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
         gather_strided(inputs[0], self.offset, &self.extents, &self.strides, outputs[0]);
+    }
+}
+
+/// Adds the gradient of every element to that of the one it was copied from.
+struct CopyBack(CopyOut);
+
+impl Kernel for CopyBack {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        let CopyOut { offset, extents, strides } = &self.0;
+        gather_strided_backward(inputs[0], *offset, extents, strides, outputs[0]);
     }
 }
 

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use brickwork_tensor::kernels::copy::scatter_strided;
 use brickwork_tensor::{Buffer, Nd};
 
-use crate::beside::{Arrangement, Beside};
+use super::moving::CopyOut;
 use crate::attrs::Literal;
+use crate::beside::{Arrangement, Beside};
 use crate::channels::{Flow, Kept};
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec, SpecInput};
 use crate::read::{Read, Reading, axis_of};
 use crate::shape::{Dim, Shape};
+use crate::training::{Reads, Trained};
 
 /// `before[k]` and `after[k]` elements of `value` around axis `k`.
 #[derive(Clone, Debug)]
@@ -40,7 +42,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let sizes: Option<Vec<usize>> =
         pads.iter().map(|&p| usize::try_from(p).ok().filter(|&p| p <= 1 << 20)).collect();
     let Some(sizes) = sizes.filter(|sizes| sizes.len() == 2 * axes.len()) else {
-        return Err(OpError::new(format!("pads {pads:?} do not fit {shape} (negative pads are not supported)")));
+        return Err(OpError::new(format!(
+            "pads {pads:?} do not fit {shape} (negative pads are not supported)"
+        )));
     };
     if (1..axes.len()).any(|k| axes[..k].contains(&axes[k])) {
         return Err(OpError::new(format!("axes {axes:?} name one axis twice")));
@@ -67,10 +71,12 @@ impl Op for Pad {
 
     fn shapes(&self, operands: &Operands<'_>) -> Result<Vec<Shape>, OpError> {
         let shape = operands.ranked(0, self.before.len())?;
-        let dims = shape.0.iter().enumerate().map(|(k, dim)| match (dim, self.before[k] + self.after[k]) {
-            (dim, 0) => Ok(*dim),
-            (Dim::Fixed(extent), more) => Ok(Dim::Fixed(extent + more)),
-            (Dim::Batch(_), _) => Err(OpError::new("the batch is padded")),
+        let dims = shape.0.iter().enumerate().map(|(k, dim)| {
+            match (dim, self.before[k] + self.after[k]) {
+                (dim, 0) => Ok(*dim),
+                (Dim::Fixed(extent), more) => Ok(Dim::Fixed(extent + more)),
+                (Dim::Batch(_), _) => Err(OpError::new("the batch is padded")),
+            }
         });
         Ok(vec![Shape(dims.collect::<Result<_, _>>()?)])
     }
@@ -130,7 +136,8 @@ impl Op for Pad {
         for (part, op) in parts.iter().enumerate() {
             places.extend((0..op.before[axis]).map(|c| (part, c)));
         }
-        places.extend(arranged.places.iter().map(|&(part, c)| (part, parts[part].before[axis] + c)));
+        places
+            .extend(arranged.places.iter().map(|&(part, c)| (part, parts[part].before[axis] + c)));
         for (part, op) in parts.iter().enumerate() {
             let start = op.before[axis] + beside.counts[part];
             places.extend((0..op.after[axis]).map(|c| (part, start + c)));
@@ -143,15 +150,27 @@ impl Op for Pad {
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
-        let (order, out) = (lower.order(0), lower.output(0).to_vec());
-        let strides = order.strides(&out);
-        let kernel = Surround {
+        Ok(Lowered::kernel(self.surround(lower)?, lower.order(0)))
+    }
+
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let forward = self.lower(lower)?;
+        let Surround { offset, extents, strides, .. } = self.surround(lower)?;
+        let inside = CopyOut { offset, extents, strides };
+        Ok(Trained::new(forward, inside, vec![Reads::Gradient(0)], vec![0]))
+    }
+}
+
+impl Pad {
+    fn surround(&self, lower: &Lower<'_>) -> Result<Surround, OpError> {
+        let order = lower.order(0);
+        let strides = order.strides(lower.output(0));
+        Ok(Surround {
             extents: order.physical(&lower.extents(0)?),
             strides: order.axes().iter().map(|&axis| strides[axis] as isize).collect(),
             offset: self.before.iter().zip(&strides).map(|(pad, stride)| pad * stride).sum(),
             value: self.value,
-        };
-        Ok(Lowered::kernel(kernel, order))
+        })
     }
 }
 

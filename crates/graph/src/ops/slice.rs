@@ -5,13 +5,14 @@ use std::sync::Arc;
 use brickwork_tensor::Nd;
 
 use super::moving::{CopyOut, sources};
-use crate::beside::Beside;
 use crate::attrs::Literal;
+use crate::beside::Beside;
 use crate::channels::{Flow, Kept};
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec, SpecInput};
 use crate::read::{Operand, Read, Reading, axis_of};
 use crate::shape::{Dim, Shape};
+use crate::training::Trained;
 
 /// Along each axis in `cuts`, every `step`-th index from `start`, `count` of them.
 #[derive(Clone, Debug)]
@@ -74,7 +75,9 @@ fn cut(axis: usize, extent: usize, start: i64, end: i64, step: i64) -> Result<Cu
     };
     let count = ((end - start + step - step.signum()) / step).max(0) as usize;
     if count == 0 {
-        return Err(OpError::new(format!("nothing of axis {axis} is left between {start} and {end}")));
+        return Err(OpError::new(format!(
+            "nothing of axis {axis} is left between {start} and {end}"
+        )));
     }
     Ok(Cut { axis, start: start as usize, step: step as isize, count, extent })
 }
@@ -99,7 +102,8 @@ impl Op for Slice {
     }
 
     fn spec(&self) -> Spec {
-        let list = |f: fn(&Cut) -> i64| Literal::Ints(Nd::vector(self.cuts.iter().map(f).collect()));
+        let list =
+            |f: fn(&Cut) -> i64| Literal::Ints(Nd::vector(self.cuts.iter().map(f).collect()));
         let mut spec = Spec::slots(1);
         spec.inputs.extend([
             SpecInput::Literal("starts", list(|cut| cut.start as i64)),
@@ -164,18 +168,30 @@ impl Op for Slice {
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
-        let (inputs, out) = (lower.extents(0)?, lower.output(0).to_vec());
-        let (mut starts, mut steps) = (vec![0; inputs.len()], vec![1; inputs.len()]);
-        for cut in &self.cuts {
-            (starts[cut.axis], steps[cut.axis]) = (cut.start, cut.step);
-        }
-        Ok(CopyOut::lowered(&inputs, &out, &starts, &steps, lower.order(0)))
+        Ok(Lowered::kernel(self.copy(lower)?, lower.order(0)))
+    }
+
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        Ok(self.copy(lower)?.trained(lower.order(0)))
     }
 
     fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
         sources(operands, |indices| {
-            self.cuts.iter().fold(indices, |nd, cut| nd.slice(cut.axis, cut.start, cut.step, cut.count))
+            self.cuts
+                .iter()
+                .fold(indices, |nd, cut| nd.slice(cut.axis, cut.start, cut.step, cut.count))
         })
+    }
+}
+
+impl Slice {
+    fn copy(&self, lower: &Lower<'_>) -> Result<CopyOut, OpError> {
+        let inputs = lower.extents(0)?;
+        let (mut starts, mut steps) = (vec![0; inputs.len()], vec![1; inputs.len()]);
+        for cut in &self.cuts {
+            (starts[cut.axis], steps[cut.axis]) = (cut.start, cut.step);
+        }
+        Ok(CopyOut::new(&inputs, lower.output(0), &starts, &steps, &lower.order(0)))
     }
 }
 
@@ -185,7 +201,8 @@ mod tests {
 
     #[test]
     fn bounds_follow_onnx() {
-        let indices = |start, end, step| cut(0, 5, start, end, step).unwrap().indices().collect::<Vec<_>>();
+        let indices =
+            |start, end, step| cut(0, 5, start, end, step).unwrap().indices().collect::<Vec<_>>();
         assert_eq!(indices(1, 3, 1), [1, 2]);
         assert_eq!(indices(0, i64::MAX, 2), [0, 2, 4]);
         assert_eq!(indices(-2, 100, 1), [3, 4]);

@@ -40,6 +40,60 @@ pub fn gather_strided(
     out.par_chunks_mut(together * inner).enumerate().for_each(task);
 }
 
+/// The way back of [`gather_strided`]: `out` becomes zero but for the elements that were read, each
+/// of which gets the sum of the `gradient`s of its copies.
+///
+/// # Panics
+/// If the walk leaves `out` or `gradient` does not match `extents`.
+pub fn gather_strided_backward(
+    gradient: &[f32],
+    offset: usize,
+    extents: &[usize],
+    strides: &[isize],
+    out: &mut [f32],
+) {
+    // Where the outermost axis is walked as a whole, its parts are summed side by side.
+    if let [outer, inner @ ..] = extents
+        && let [stride, steps @ ..] = strides
+        && *stride > 0
+        && outer * *stride as usize == out.len()
+    {
+        let parts = gradient.par_chunks(inner.iter().product::<usize>().max(1));
+        let sums = out.par_chunks_mut(*stride as usize).zip_eq(parts);
+        return sums.for_each(|(out, part)| add_strided(part, offset, inner, steps, out));
+    }
+    add_strided(gradient, offset, extents, strides, out);
+}
+
+fn add_strided(
+    source: &[f32],
+    offset: usize,
+    extents: &[usize],
+    strides: &[isize],
+    out: &mut [f32],
+) {
+    let (extents, strides) = merge(extents, strides);
+    assert_eq!(source.len(), extents.iter().product::<usize>(), "source length");
+    out.fill(0.0);
+    let last = extents.len() - 1;
+    let (inner, stride) = (extents[last], strides[last]);
+    for (row, run) in source.chunks(inner.max(1)).enumerate() {
+        let at = offset_of(row, &extents[..last], &strides) + offset as isize;
+        match stride {
+            0 => out[at as usize] += run.iter().sum::<f32>(),
+            1 => {
+                let sums = &mut out[at as usize..][..inner];
+                sums.iter_mut().zip(run).for_each(|(sum, x)| *sum += x);
+            }
+            _ => {
+                for (k, &x) in run.iter().enumerate() {
+                    out[(at + k as isize * stride) as usize] += x;
+                }
+            }
+        }
+    }
+}
+
 /// Writes the dense `source` of `extents` into `out` at `offset` along `strides`.
 ///
 /// # Panics
@@ -114,6 +168,23 @@ mod tests {
         let mut back = vec![0.0; 24];
         scatter_strided(&moved, &extents, &strides, 0, &mut back);
         assert_eq!(back, source);
+    }
+
+    #[test]
+    fn the_way_back_sums_over_copies() {
+        // Each of two rows of two: its first element, three times.
+        let gradient = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let mut out = [9.0; 4];
+        gather_strided_backward(&gradient, 0, &[2, 3], &[2, 0], &mut out);
+        assert_eq!(out, [6.0, 0.0, 15.0, 0.0]);
+        // Backwards, every other one of five.
+        let mut out = [9.0; 5];
+        gather_strided_backward(&[1.0, 2.0], 3, &[2], &[-2], &mut out);
+        assert_eq!(out, [0.0, 2.0, 0.0, 1.0, 0.0]);
+        // Everything, transposed and repeated.
+        let mut out = [9.0; 4];
+        gather_strided_backward(&[1.0; 8], 0, &[2, 2, 2], &[0, 1, 2], &mut out);
+        assert_eq!(out, [2.0; 4]);
     }
 
     #[test]
