@@ -3,6 +3,7 @@
 use brickwork_tensor::Tensor;
 use rayon::prelude::*;
 
+use crate::augment::Variation;
 use crate::dataset::Dataset;
 use crate::error::DataError;
 use crate::preprocess::Preprocess;
@@ -15,13 +16,23 @@ impl Dataset {
     /// That of the first sample that fails, if `preprocess` is not valid, or if the batch does
     /// not fit into memory.
     pub fn batch(&self, indices: &[usize], preprocess: &Preprocess) -> Result<Tensor, DataError> {
+        self.varied_batch(indices, preprocess, None)
+    }
+
+    /// [`Self::batch`], each sample varied as `variation` has it.
+    pub(crate) fn varied_batch(
+        &self,
+        indices: &[usize],
+        preprocess: &Preprocess,
+        variation: Option<&Variation>,
+    ) -> Result<Tensor, DataError> {
         preprocess.validate()?;
         let elements = preprocess.elements();
         let mut data = zeros(indices.len(), elements)?;
         let failed = data
             .par_chunks_exact_mut(elements)
             .zip(indices)
-            .find_map_first(|(out, &index)| self.write(index, preprocess, out).err());
+            .find_map_first(|(out, &index)| self.write(index, preprocess, variation, out).err());
         let [height, width] = preprocess.size;
         match failed {
             None => Ok(Tensor::new([indices.len(), preprocess.channels, height, width], data)),
@@ -33,12 +44,17 @@ impl Dataset {
         &self,
         index: usize,
         preprocess: &Preprocess,
+        variation: Option<&Variation>,
         out: &mut [f32],
     ) -> Result<(), DataError> {
         preprocess.apply(&self.image(index)?, out).map_err(|source| DataError::Sample {
             place: self.place(index),
             source: Box::new(source),
-        })
+        })?;
+        if let Some(variation) = variation {
+            variation.apply(self.origin(index), preprocess, out);
+        }
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use brickwork_tensor::Tensor;
 
+use crate::augment::{Augment, Variation};
 use crate::dataset::Dataset;
 use crate::error::DataError;
 use crate::preprocess::Preprocess;
@@ -15,7 +16,8 @@ use crate::preprocess::Preprocess;
 /// Goes through samples a batch at a time, decoding the next batches while the caller works.
 ///
 /// Yields the indices of each batch with its `[n, c, h, w]` tensor, or why it failed; batches
-/// after a failed one still come. The last batch may be smaller. Made by [`Dataset::batches`].
+/// after a failed one still come. The last batch may be smaller. Made by [`Dataset::batches`]
+/// and [`Dataset::augmented_batches`].
 pub struct Batches<'a> {
     indices: Chunks<'a, usize>,
     ready: Receiver<Result<Tensor, DataError>>,
@@ -34,6 +36,36 @@ impl Dataset {
         batch_size: usize,
         preprocess: &Preprocess,
     ) -> Result<Batches<'a>, DataError> {
+        self.ahead(indices, batch_size, preprocess, None)
+    }
+
+    /// [`Self::batches`], each sample varied at random as `augment` has it, anew in every epoch.
+    /// How a sample varies depends on `seed`, `epoch` and its [`Self::origin`] alone; its place in
+    /// `indices` does not matter.
+    ///
+    /// # Errors
+    /// As [`Self::batches`], or if `augment` would leave nothing of a sample.
+    pub fn augmented_batches<'a>(
+        &self,
+        indices: &'a [usize],
+        batch_size: usize,
+        preprocess: &Preprocess,
+        augment: &Augment,
+        seed: u64,
+        epoch: u64,
+    ) -> Result<Batches<'a>, DataError> {
+        augment.validate(preprocess)?;
+        let variation = Variation { augment: *augment, seed, epoch };
+        self.ahead(indices, batch_size, preprocess, Some(variation))
+    }
+
+    fn ahead<'a>(
+        &self,
+        indices: &'a [usize],
+        batch_size: usize,
+        preprocess: &Preprocess,
+        variation: Option<Variation>,
+    ) -> Result<Batches<'a>, DataError> {
         self.check_indices(indices)?;
         preprocess.validate()?;
         if batch_size == 0 {
@@ -44,7 +76,8 @@ impl Dataset {
         let (sender, ready) = sync_channel(1);
         let work = move || {
             for batch in own.chunks(batch_size) {
-                if sender.send(dataset.batch(batch, &preprocess)).is_err() {
+                let tensor = dataset.varied_batch(batch, &preprocess, variation.as_ref());
+                if sender.send(tensor).is_err() {
                     return;
                 }
             }
@@ -132,6 +165,35 @@ mod tests {
         for (indices, tensor) in &all {
             assert_eq!(*tensor, data.batch(indices, &preprocess).expect("batch"));
         }
+    }
+
+    #[test]
+    fn samples_vary_alike_in_any_order_and_anew_in_every_epoch() {
+        let folder = fixtures::folder();
+        let path = fixtures::arrays(&folder, &[9, 1, 6, 6], &[9; 9 * 36], &[0; 9]);
+        let data = Dataset::open(path, None).expect("opens");
+        let preprocess = Preprocess::plain([6, 6], 1);
+        let augment = Augment { pad_crop: Some(4), flip: true, cutout: Some(2) };
+        let of = |data: &Dataset, indices: &[usize], size: usize, epoch: u64| {
+            let mut samples: Vec<(usize, Vec<f32>)> = Vec::new();
+            for batch in data
+                .augmented_batches(indices, size, &preprocess, &augment, 5, epoch)
+                .expect("starts")
+            {
+                let (indices, tensor) = batch.expect("decodes");
+                let rows = tensor.data().chunks(36).map(<[f32]>::to_vec);
+                samples.extend(indices.iter().map(|&k| data.origin(k)).zip(rows));
+            }
+            samples.sort_by_key(|(origin, _)| *origin);
+            samples
+        };
+        let first = of(&data, &[0, 1, 2, 3, 4, 5, 6, 7, 8], 4, 0);
+        assert_eq!(first, of(&data, &[8, 3, 0, 1, 7, 5, 4, 6, 2], 2, 0));
+        let part = data.subset(&[6, 2]).expect("subset");
+        assert_eq!(of(&part, &[0, 1], 1, 0), [first[2].clone(), first[6].clone()]);
+        assert_ne!(first, of(&data, &[0, 1, 2, 3, 4, 5, 6, 7, 8], 4, 1));
+        let huge = Augment { pad_crop: Some(6), ..augment };
+        assert!(data.augmented_batches(&[0], 1, &preprocess, &huge, 5, 0).is_err());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Labelled images on disk to batches.
 //!
 //! [`Dataset::open`] recognises what is there by its content; [`Preprocess`] says what a model
-//! expects; [`Dataset::batch`] and [`Dataset::batches`] deliver it as `[n, c, h, w]` tensors.
+//! expects; [`Dataset::batch`] and [`Dataset::batches`] deliver it as `[n, c, h, w]` tensors,
+//! [`Dataset::augmented_batches`] with random variations.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), brickwork_data::DataError> {
@@ -17,6 +18,7 @@
 //! # }
 //! ```
 
+mod augment;
 mod batch;
 mod batches;
 mod dataset;
@@ -28,6 +30,7 @@ mod sources;
 mod split;
 
 pub use self::image::{Image, Pixels};
+pub use augment::{Augment, shuffled};
 pub use batches::Batches;
 pub use dataset::Dataset;
 pub use error::DataError;

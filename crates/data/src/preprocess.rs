@@ -1,6 +1,7 @@
 //! What a model expects of its input.
 
 mod apply;
+mod measured;
 mod resize;
 
 use serde::{Deserialize, Serialize};
@@ -107,6 +108,17 @@ impl Preprocess {
     pub(crate) fn elements(&self) -> usize {
         self.channels * self.size[0] * self.size[1]
     }
+
+    /// What a pixel of 0 becomes in `channel` of a sample, once validated.
+    pub(crate) fn black(&self, channel: usize) -> f32 {
+        let [mean, std] = [&self.mean, &self.std].map(|values| pick(values, channel));
+        -mean / std
+    }
+}
+
+/// The value of `channel`, where one may stand for all.
+fn pick(values: &[f32], channel: usize) -> f32 {
+    values[channel.min(values.len() - 1)]
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::resize;
-use super::{ChannelOrder, Fit, Preprocess};
+use super::{ChannelOrder, Fit, Preprocess, pick};
 use crate::error::DataError;
 use crate::image::{Image, Pixels};
 
@@ -69,10 +69,6 @@ impl Preprocess {
 enum Source {
     Channel(usize),
     Luma,
-}
-
-fn pick(values: &[f32], channel: usize) -> f32 {
-    values[channel.min(values.len() - 1)]
 }
 
 fn write<T: Copy + Into<f32>>(
