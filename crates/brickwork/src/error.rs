@@ -33,6 +33,12 @@ pub enum Error {
     /// A profile does not fit.
     #[error("{0}")]
     Profile(String),
+    /// A file of the project's own cannot be laid out, read or used.
+    #[error("{0}")]
+    File(String),
+    /// Training went wrong.
+    #[error("{0}")]
+    Training(String),
     /// Options contradict each other or the model.
     #[error("{0}")]
     Options(String),

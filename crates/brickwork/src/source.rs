@@ -30,6 +30,15 @@ impl Numbered {
     }
 }
 
+/// How many samples of each class are held out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Held {
+    /// A share of them, above 0 and below 1.
+    Fraction(f64),
+    /// So many.
+    PerClass(usize),
+}
+
 /// A data set for a model.
 #[derive(Clone)]
 pub struct Source {
@@ -65,6 +74,54 @@ impl Source {
             )));
         }
         Ok(Self { name, dataset, class_of })
+    }
+
+    /// Several sources as one, their samples one after the other.
+    ///
+    /// # Errors
+    /// If there are none.
+    pub fn join(mut sources: Vec<Self>) -> Result<Self, Error> {
+        match sources.len() {
+            0 => Err(Error::Options("no images are given".to_owned())),
+            1 => Ok(sources.remove(0)),
+            _ => Ok(Self {
+                name: sources.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(" + "),
+                class_of: sources.iter().flat_map(|s| s.class_of.clone()).collect(),
+                dataset: Dataset::join(sources.into_iter().map(|s| s.dataset).collect()),
+            }),
+        }
+    }
+
+    /// Holds some samples of every class of the model out, at random: gives the others, then them.
+    /// Foreign samples stay with the others. Both are in the order of the data.
+    ///
+    /// # Errors
+    /// If a class would be left with no sample on either side.
+    pub fn split_off(self, held: Held, seed: u64) -> Result<(Self, Self), Error> {
+        let mut classes: Vec<usize> = self.class_of.iter().flatten().copied().collect();
+        classes.sort_unstable();
+        classes.dedup();
+        let mut out = vec![false; self.dataset.len()];
+        for class in classes {
+            let all = self.samples_of(&[class]).len();
+            let count = match held {
+                Held::Fraction(part) => (all as f64 * part).round() as usize,
+                Held::PerClass(count) => count,
+            };
+            if all > 0 && !(1..all).contains(&count) {
+                return Err(Error::Options(format!(
+                    "`{}` has {all} images of class {class}; holding {count} of them out leaves none \
+                     on one side; hold out another share, or none",
+                    self.name
+                )));
+            }
+            self.some_of(class, count, seed).into_iter().for_each(|index| out[index] = true);
+        }
+        let side = |held: bool| -> Result<Self, Error> {
+            let indices: Vec<usize> = (0..out.len()).filter(|&index| out[index] == held).collect();
+            Ok(Self { dataset: self.dataset.subset(&indices)?, ..self.clone() })
+        };
+        Ok((side(false)?, side(true)?))
     }
 
     /// The model's class of sample `index`, if it has one.
@@ -156,7 +213,7 @@ impl Source {
     }
 
     /// All images of a job that cannot be decoded, once one could not.
-    fn all_unreadable(&self, indices: &[usize], first: DataError) -> DataError {
+    pub(crate) fn all_unreadable(&self, indices: &[usize], first: DataError) -> DataError {
         match self.dataset.subset(indices).map(|job| job.check()) {
             Ok(problems) if problems.len() > 1 => DataError::SeveralUnreadable { problems },
             _ => first,

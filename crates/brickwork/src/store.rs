@@ -3,52 +3,17 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use brickwork_formats::{ReadError, write_atomically};
 use brickwork_tensor::kernels::exact::ExactSums;
 use brickwork_tensor::{Tensor, volume};
+use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
-use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::profile::{FORMAT, Header, LayerSums, Profile};
+use crate::sealed::{self, Array, Sealed};
 
 /// The metadata key of a profile's header.
 const KEY: &str = "brickwork.profile";
-
-/// The array that holds a profile's digest.
-const DIGEST: &str = "digest";
-
-struct Array {
-    name: String,
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-fn write(path: &Path, arrays: &[Array], metadata: HashMap<String, String>) -> Result<(), Error> {
-    let broken = |error: safetensors::SafeTensorError| {
-        Error::Profile(format!("{} cannot be laid out: {error}", path.display()))
-    };
-    let views = arrays
-        .iter()
-        .map(|a| Ok((a.name.as_str(), TensorView::new(a.dtype, a.shape.clone(), &a.bytes)?)))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(broken)?;
-    let bytes = safetensors::serialize(views, Some(metadata)).map_err(broken)?;
-    Ok(write_atomically(path, &bytes)?)
-}
-
-/// SHA-256 over a profile's header and its arrays, so that a damaged file is noticed.
-fn digest<'a>(header: &str, arrays: impl Iterator<Item = (String, TensorView<'a>)>) -> Vec<u8> {
-    let mut hash = Sha256::new();
-    hash.update(header);
-    for (name, view) in arrays {
-        hash.update(format!("{name} {:?} {:?}", view.dtype(), view.shape()));
-        hash.update(view.data());
-    }
-    hash.finalize().to_vec()
-}
 
 /// Writes a profile: one array per class and layer, `class/layer`, a JSON header, and a digest of
 /// both.
@@ -61,12 +26,7 @@ pub fn save_profile(profile: &Profile, path: &Path) -> Result<(), Error> {
         for (layer, sums) in profile.header.layers.iter().zip(sums) {
             let name = format!("{}/{layer}", entry.class);
             arrays.push(match sums {
-                LayerSums::Samples(sums) => Array {
-                    name,
-                    dtype: Dtype::F32,
-                    shape: sums.shape().to_vec(),
-                    bytes: sums.data().iter().flat_map(|x| x.to_le_bytes()).collect(),
-                },
+                LayerSums::Samples(sums) => Array::floats(name, sums.shape(), sums.data()),
                 LayerSums::Totals(totals) => {
                     let (high, low) = totals.parts();
                     let bytes = high.iter().chain(low).flat_map(|x| x.to_le_bytes()).collect();
@@ -78,18 +38,7 @@ pub fn save_profile(profile: &Profile, path: &Path) -> Result<(), Error> {
     let header = serde_json::to_string(&profile.header).map_err(|error| {
         Error::Profile(format!("the profile's header cannot be written: {error}"))
     })?;
-    let views = arrays.iter().filter_map(|array| {
-        let view = TensorView::new(array.dtype, array.shape.clone(), &array.bytes).ok()?;
-        Some((array.name.clone(), view))
-    });
-    let bytes = digest(&header, views);
-    arrays.push(Array {
-        name: DIGEST.to_owned(),
-        dtype: Dtype::U8,
-        shape: vec![bytes.len()],
-        bytes,
-    });
-    write(path, &arrays, HashMap::from([(KEY.to_owned(), header)]))
+    sealed::seal(path, KEY, header, arrays)
 }
 
 /// Reads a profile.
@@ -97,20 +46,14 @@ pub fn save_profile(profile: &Profile, path: &Path) -> Result<(), Error> {
 /// # Errors
 /// If the file cannot be read or is no profile, or one of another format.
 pub fn load_profile(path: &Path) -> Result<Profile, Error> {
-    let bytes =
-        std::fs::read(path).map_err(|source| ReadError::Io { path: path.into(), source })?;
+    let bytes = sealed::read(path)?;
     decode_profile(&bytes).map_err(|why| Error::Profile(format!("{}: {why}", path.display())))
 }
 
 fn decode_profile(bytes: &[u8]) -> Result<Profile, String> {
-    let not_one = |why: String| format!("not a profile: {why}");
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| not_one(e.to_string()))?;
-    let file = SafeTensors::deserialize(bytes).map_err(|e| not_one(e.to_string()))?;
-    let text =
-        metadata.metadata().as_ref().and_then(|entries| entries.get(KEY)).ok_or_else(|| {
-            not_one(format!("its metadata has no `{KEY}`; make one with `brickwork profile`"))
-        })?;
-    let header: Header = serde_json::from_str(text).map_err(|e| not_one(e.to_string()))?;
+    let not_one = |why: String| format!("not a profile: {why}; `brickwork profile` makes one");
+    let file = Sealed::open(bytes, KEY).map_err(not_one)?;
+    let header: Header = serde_json::from_str(file.header()).map_err(|e| not_one(e.to_string()))?;
     if header.format != FORMAT {
         return Err(format!("format {}, expected {FORMAT}; make it again", header.format));
     }
@@ -118,26 +61,22 @@ fn decode_profile(bytes: &[u8]) -> Result<Profile, String> {
         return Err(not_one(format!("class {} of {}", entry.class, header.classes.len())));
     }
     let mut sums = Vec::new();
-    let mut views = Vec::new();
+    let mut names = Vec::new();
     for entry in &header.samples {
         let mut row = Vec::new();
         for layer in &header.layers {
             let name = format!("{}/{layer}", entry.class);
-            let view =
-                file.tensor(&name).map_err(|_| not_one(format!("array `{name}` is missing")))?;
+            let view = file.array(&name).map_err(not_one)?;
             row.push(
                 layer_sums(&view, entry.taken.len())
                     .map_err(|why| not_one(format!("array `{name}`: {why}")))?,
             );
-            views.push((name, view));
+            names.push(name);
         }
         sums.push(row);
     }
-    let found = digest(text, views.into_iter());
-    match file.tensor(DIGEST) {
-        Ok(view) if view.data() == found => Ok(Profile { header, sums }),
-        _ => Err("its digest does not match; the file is damaged, make it again".to_owned()),
-    }
+    file.check(names.iter().map(String::as_str)).map_err(|why| format!("{why}, make it again"))?;
+    Ok(Profile { header, sums })
 }
 
 fn layer_sums(view: &TensorView<'_>, samples: usize) -> Result<LayerSums, String> {
@@ -146,11 +85,7 @@ fn layer_sums(view: &TensorView<'_>, samples: usize) -> Result<LayerSums, String
         |good: bool| if good { Ok(()) } else { Err("it holds NaN or infinite numbers".to_owned()) };
     match (view.dtype(), &shape[..]) {
         (Dtype::F32, [count, _, _]) if *count == samples => {
-            let data: Vec<f32> = view
-                .data()
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect();
+            let data = sealed::floats(view)?;
             finite(data.iter().all(|x| x.is_finite()))?;
             Ok(LayerSums::Samples(Tensor::new(shape, data)))
         }
@@ -187,5 +122,5 @@ pub fn save_masks(
         })
         .collect();
     let names = serde_json::to_string(classes).unwrap_or_default();
-    write(path, &arrays, HashMap::from([("classes".to_owned(), names)]))
+    sealed::write(path, &arrays, HashMap::from([("classes".to_owned(), names)]))
 }

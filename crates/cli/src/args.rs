@@ -1,11 +1,17 @@
 //! What the user may say.
 
+mod training;
+
 use std::path::PathBuf;
 
-use brickwork::{Layout, Method, OnDuplicate, Rule, Sampling};
+use brickwork::{Architecture, Layout, Method, OnDuplicate, Rule, Sampling, Stem};
 use brickwork_data::{ChannelOrder, Fit, Split};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use training::{
+    Course, DistillArgs, FinetuneArgs, HoldOut, OptimiserName, RunArgs, TrainArgs,
+};
 
 /// Take trained image classifiers apart and build new ones from the pieces, without training.
 #[derive(Parser)]
@@ -60,6 +66,7 @@ const DUPLICATES: Choices<OnDuplicate> = &[
     ("mean", OnDuplicate::Mean),
     ("keep-both", OnDuplicate::KeepBoth),
 ];
+const STEMS: Choices<Stem> = &[("cifar", Stem::Cifar), ("imagenet", Stem::Imagenet)];
 const METHODS: Choices<Method> = &[
     ("affine", Method::Affine),
     ("paper", Method::Paper),
@@ -72,6 +79,12 @@ fn one_of<T: Copy + Send + Sync>(choices: Choices<T>) -> impl TypedValueParser<V
         let chosen = choices.iter().find(|(name, _)| *name == text);
         chosen.expect("the parser lets through these names only").1
     })
+}
+
+fn architecture() -> impl TypedValueParser<Value = &'static Architecture> {
+    let names = Architecture::all().iter().map(|architecture| architecture.name);
+    PossibleValuesParser::new(names)
+        .map(|name| Architecture::find(&name).expect("the parser lets through these names only"))
 }
 
 fn parse_batch(text: &str) -> Result<usize, String> {
@@ -91,12 +104,16 @@ fn parse_threads(text: &str) -> Result<usize, String> {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Demo(DemoArgs),
+    Init(InitArgs),
     Inspect(InspectArgs),
     Profile(ProfileArgs),
     Disassemble(Box<DisassembleArgs>),
     Assemble(AssembleArgs),
     Calibrate(CalibrateArgs),
     Eval(Box<EvalArgs>),
+    Train(Box<TrainArgs>),
+    Finetune(Box<FinetuneArgs>),
+    Distill(Box<DistillArgs>),
     Verify(VerifyArgs),
     Masks(MasksArgs),
     Diff(DiffArgs),
@@ -165,6 +182,43 @@ pub(crate) struct DemoArgs {
     /// Where to put models, data and the page to look at
     #[arg(long, value_name = "DIR", default_value = "brickwork-demo")]
     pub(crate) out: PathBuf,
+}
+
+/// Make a network with random weights, to be trained
+#[derive(Args)]
+#[command(after_help = "Examples:
+  brickwork init --list
+  brickwork init --arch resnet20 --classes 10 -o net.onnx
+  brickwork init --arch vgg16 --class-names cat,dog --size 64 --width 0.25 --seed 1 -o pets.onnx")]
+pub(crate) struct InitArgs {
+    /// The architecture
+    #[arg(long, value_name = "NAME", value_parser = architecture(), required_unless_present = "list")]
+    pub(crate) arch: Option<&'static Architecture>,
+    /// Number of classes
+    #[arg(long, value_name = "N", required_unless_present_any = ["list", "class_names"])]
+    pub(crate) classes: Option<usize>,
+    /// Names of the classes instead, in order: a,b,c or @FILE with one a line
+    #[arg(long, value_name = "NAMES", conflicts_with = "classes")]
+    pub(crate) class_names: Option<String>,
+    /// Height and width of the images: 64 or 64x48 [default: the architecture's usual]
+    #[arg(long, value_name = "H[xW]", value_parser = parse_size)]
+    pub(crate) size: Option<[usize; 2]>,
+    /// Channels of the images
+    #[arg(long, value_name = "C", default_value_t = 3)]
+    pub(crate) channels: usize,
+    /// Factor of the numbers of hidden channels
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    pub(crate) width: f64,
+    /// How images are taken in: cifar keeps the size of small ones, imagenet reduces large ones
+    /// [default: imagenet from 96 pixels on]
+    #[arg(long, value_name = "STEM", value_parser = one_of(STEMS))]
+    pub(crate) stem: Option<Stem>,
+    /// Where to write the model
+    #[arg(short, long, value_name = "NET.onnx", required_unless_present = "list")]
+    pub(crate) output: Option<PathBuf>,
+    /// List the architectures, with parameters for ten classes
+    #[arg(long, conflicts_with_all = ["arch", "classes", "class_names", "output"])]
+    pub(crate) list: bool,
 }
 
 /// Layers, shapes, sizes, costs and channel groups of a model

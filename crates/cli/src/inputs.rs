@@ -15,7 +15,11 @@ pub(crate) fn load(args: &ModelArgs, input: Option<&InputArgs>) -> anyhow::Resul
     let size = input.and_then(|input| input.size);
     let mut model = Classifier::load(&args.model, &ReadOptions { size }, args.weights.as_deref())?;
     if let Some(text) = input.and_then(|input| input.class_names.as_deref()) {
-        model.card.classes = class_names(text, model.class_count())?;
+        let (names, count) = (class_names(text)?, model.class_count());
+        if names.len() != count {
+            bail!("--class-names gives {} names, the model has {count} classes", names.len());
+        }
+        model.card.classes = names;
     }
     Ok(model)
 }
@@ -25,7 +29,8 @@ pub(crate) fn load_plain(path: &Path) -> anyhow::Result<Classifier> {
     Ok(Classifier::load(path, &ReadOptions::default(), None)?)
 }
 
-fn class_names(text: &str, count: usize) -> anyhow::Result<Vec<String>> {
+/// The names that `--class-names` gives.
+pub(crate) fn class_names(text: &str) -> anyhow::Result<Vec<String>> {
     let names: Vec<String> = match text.strip_prefix('@') {
         Some(path) => std::fs::read_to_string(path)
             .with_context(|| format!("cannot read class names from {path}"))?
@@ -35,9 +40,6 @@ fn class_names(text: &str, count: usize) -> anyhow::Result<Vec<String>> {
             .collect(),
         None => text.split(',').map(|name| name.trim().to_owned()).collect(),
     };
-    if names.len() != count {
-        bail!("--class-names gives {} names, the model has {count} classes", names.len());
-    }
     for (k, name) in names.iter().enumerate() {
         if name.is_empty() || names[..k].contains(name) {
             bail!("--class-names: `{name}` is empty or given twice");
@@ -119,6 +121,47 @@ fn named(text: &str) -> (Option<&str>, PathBuf) {
     }
 }
 
+/// Data sets with what the user calls them.
+pub(crate) fn datasets(
+    data: &DataArgs,
+    usual: Split,
+    out: &Out,
+) -> anyhow::Result<Vec<(String, Dataset)>> {
+    let opened = opened(data, usual, out)?;
+    Ok(opened.into_iter().map(|Opened { label, dataset, .. }| (label, dataset)).collect())
+}
+
+/// A data set that was asked for.
+struct Opened {
+    /// What samples are known by.
+    label: String,
+    /// The part of the model that the user gave it for.
+    part: Option<String>,
+    dataset: Dataset,
+}
+
+fn opened(data: &DataArgs, usual: Split, out: &Out) -> anyhow::Result<Vec<Opened>> {
+    if data.data.is_empty() {
+        bail!("no images are given; pass --data DATA (`--help` lists the kinds of data)");
+    }
+    let mut found: Vec<Opened> = Vec::new();
+    for (k, text) in data.data.iter().enumerate() {
+        if data.data[..k].contains(text) {
+            bail!("--data {text} is given twice; its images would count twice");
+        }
+        let (part, path) = named(text);
+        let part = part.map(str::to_owned);
+        let dataset = open(&path, data.split, usual, out)?;
+        out.detail(&dataset.describe());
+        let mut label = part.clone().unwrap_or_else(|| dataset.name().to_owned());
+        if found.iter().any(|other| other.label == label) {
+            label.clone_from(text);
+        }
+        found.push(Opened { label, part, dataset });
+    }
+    Ok(found)
+}
+
 /// The data sets as the model sees them. Takes class names from the data where the model has none.
 pub(crate) fn sources(
     model: &mut Classifier,
@@ -126,31 +169,17 @@ pub(crate) fn sources(
     usual: Split,
     out: &Out,
 ) -> anyhow::Result<Vec<Source>> {
-    if data.data.is_empty() {
-        bail!("no images are given; pass --data DATA (`--help` lists the kinds of data)");
-    }
     let mut found: Vec<Source> = Vec::new();
-    for (k, text) in data.data.iter().enumerate() {
-        if data.data[..k].contains(text) {
-            bail!("--data {text} is given twice; its images would count twice");
-        }
-        let (name, path) = named(text);
-        let dataset = open(&path, data.split, usual, out)?;
-        out.detail(&dataset.describe());
+    for Opened { label, part, dataset } in opened(data, usual, out)? {
         if model.card.classes.is_empty() && dataset.classes().len() == model.class_count() {
             out.note(&format!(
                 "taking class names from {}, in its order: {}",
-                path.display(),
+                dataset.name(),
                 dataset.classes().iter().take(12).cloned().collect::<Vec<_>>().join(", ")
             ));
             model.card.classes = dataset.classes().to_vec();
         }
-        let mut label = name.map_or_else(|| dataset.name().to_owned(), str::to_owned);
-        // Samples are known by the name of their data set.
-        if found.iter().any(|other| other.name == label) {
-            label.clone_from(text);
-        }
-        found.push(source(model, label, name, dataset)?);
+        found.push(source(model, label, part.as_deref(), dataset)?);
     }
     Ok(found)
 }

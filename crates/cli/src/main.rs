@@ -4,10 +4,11 @@ mod args;
 mod cmd;
 mod hints;
 mod inputs;
+mod interrupt;
 mod print;
 mod progress;
+mod training;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -18,11 +19,7 @@ use crate::print::Out;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // A signal in the middle of a write must not leave a half-written file behind.
-    let _ = ctrlc::set_handler(|| {
-        brickwork_formats::abandon_writes();
-        let _ = writeln!(std::io::stderr(), "\ninterrupted");
-        std::process::exit(130);
-    });
+    let _ = ctrlc::set_handler(interrupt::signal);
     // This thread is one of the pool, so that short work need not wake another.
     let pool = rayon::ThreadPoolBuilder::new().use_current_thread();
     let _ = pool.num_threads(cli.global.threads.unwrap_or(0)).build_global();
@@ -31,7 +28,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             out.error(&error);
-            ExitCode::from(1)
+            ExitCode::from(if error.is::<interrupt::Stopped>() { 130 } else { 1 })
         }
     }
 }
@@ -47,9 +44,13 @@ fn run(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Diff(args) => cmd::diff::run(args, out),
         Command::Disassemble(args) => cmd::disassemble::run(args, &cli.global, out),
         Command::Eval(args) => cmd::eval::run(args, out),
+        Command::Init(args) => cmd::init::run(args, &cli.global, out),
         Command::Inspect(args) => cmd::inspect::run(args, out),
         Command::Masks(args) => cmd::masks::run(args, out),
         Command::Profile(args) => cmd::profile::run(args, out),
+        Command::Train(args) => cmd::train::run(args, &cli.global, out),
+        Command::Finetune(args) => cmd::finetune::run(args, &cli.global, out),
+        Command::Distill(args) => cmd::distill::run(args, &cli.global, out),
         Command::Verify(args) => return cmd::verify::run(args, &cli.global, out),
     }?;
     Ok(ExitCode::SUCCESS)

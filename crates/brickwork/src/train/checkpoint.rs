@@ -1,0 +1,212 @@
+//! Checkpoints: all that a run needs to go on bit by bit as if it had never stopped.
+
+use std::path::Path;
+
+use brickwork_exec::OptimiserState;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Epoch, State, TrainOptions, Trainer};
+use crate::error::Error;
+use crate::sealed::{self, Array, Sealed};
+
+/// The metadata key of the header.
+const KEY: &str = "brickwork.checkpoint";
+
+/// A run, stopped.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    header: Header,
+    parameters: Vec<Vec<f32>>,
+    best: Vec<Vec<f32>>,
+    optimiser: OptimiserState,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Header {
+    /// What the run started from: a resumed run must start from the same.
+    start: Start,
+    state: State,
+    /// Steps of the optimiser.
+    steps: u64,
+    /// Names of its arrays.
+    moments: Vec<String>,
+    parameters: usize,
+}
+
+/// What makes a run the run it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Start {
+    /// Fingerprint of the network before training.
+    model: String,
+    /// Digest of the places and classes of all samples.
+    data: String,
+    goal: String,
+    preprocess: String,
+    options: TrainOptions,
+}
+
+impl Start {
+    fn of(trainer: &Trainer<'_>) -> Self {
+        let material = &trainer.material;
+        let mut hash = Sha256::new();
+        for source in std::iter::once(material.train).chain(material.held) {
+            hash.update(format!("{} {};", source.name, source.dataset.len()));
+            for index in 0..source.dataset.len() {
+                let class = source.class(index).map_or(u64::MAX, |class| class as u64);
+                hash.update((source.dataset.origin(index) as u64).to_le_bytes());
+                hash.update(class.to_le_bytes());
+            }
+        }
+        let data: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self {
+            model: trainer.model.fingerprint(),
+            data,
+            goal: trainer.objective.describe(),
+            preprocess: serde_json::to_string(material.preprocess).unwrap_or_default(),
+            options: trainer.options.clone(),
+        }
+    }
+
+    /// What differs, in words.
+    fn differences(&self, now: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut compare = |what: &str, then: &str, now: &str| {
+            if then != now {
+                found.push(format!("{what}: {then}, now {now}"));
+            }
+        };
+        compare("network", &self.model, &now.model);
+        compare("samples", &self.data, &now.data);
+        compare("goal", &self.goal, &now.goal);
+        compare("preprocessing", &self.preprocess, &now.preprocess);
+        let options = [&self.options, &now.options].map(|options| serde_json::to_value(options));
+        if let [Ok(serde_json::Value::Object(then)), Ok(serde_json::Value::Object(new))] = options {
+            for (name, value) in &then {
+                let other = new.get(name).cloned().unwrap_or_default();
+                compare(name, &value.to_string(), &other.to_string());
+            }
+        }
+        found
+    }
+}
+
+impl Checkpoint {
+    /// Finished epochs.
+    pub fn log(&self) -> &[Epoch] {
+        &self.header.state.log
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// If it cannot be written; it is then as it was.
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        let header = serde_json::to_string(&self.header)
+            .map_err(|error| Error::File(format!("the checkpoint cannot be written: {error}")))?;
+        sealed::seal(path, KEY, header, self.arrays())
+    }
+
+    fn arrays(&self) -> Vec<Array> {
+        let named = |kind: &str, list: &[Vec<f32>]| -> Vec<Array> {
+            let array = |(k, data): (usize, &Vec<f32>)| {
+                Array::floats(format!("{kind}.{k}"), &[data.len()], data)
+            };
+            list.iter().enumerate().map(array).collect()
+        };
+        let mut arrays = named("parameter", &self.parameters);
+        arrays.extend(named("best", &self.best));
+        for name in &self.header.moments {
+            let data = &self.optimiser.tensors[name];
+            arrays.push(Array::floats(format!("optimiser.{name}"), &[data.len()], data));
+        }
+        arrays
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no checkpoint, or is damaged.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let bytes = sealed::read(path)?;
+        Self::decode(&bytes).map_err(|why| {
+            Error::File(format!("{} is no usable checkpoint: {why}", path.display()))
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let file = Sealed::open(bytes, KEY)?;
+        let header: Header = serde_json::from_str(file.header()).map_err(|e| e.to_string())?;
+        let mut names = Vec::new();
+        let mut read = |name: String| -> Result<Vec<f32>, String> {
+            let data = sealed::floats(&file.array(&name)?).map_err(|e| format!("`{name}`: {e}"))?;
+            names.push(name);
+            Ok(data)
+        };
+        let list =
+            |kind: &str, count: usize, read: &mut dyn FnMut(String) -> Result<Vec<f32>, String>| {
+                (0..count).map(|k| read(format!("{kind}.{k}"))).collect::<Result<Vec<_>, _>>()
+            };
+        let parameters = list("parameter", header.parameters, &mut read)?;
+        let finished = if header.state.best > 0 { header.parameters } else { 0 };
+        let best = list("best", finished, &mut read)?;
+        let tensors = header
+            .moments
+            .iter()
+            .map(|name| Ok((name.clone(), read(format!("optimiser.{name}"))?)))
+            .collect::<Result<_, String>>()?;
+        file.check(names.iter().map(String::as_str))?;
+        let optimiser = OptimiserState { step: header.steps, tensors };
+        Ok(Self { header, parameters, best, optimiser })
+    }
+}
+
+impl Trainer<'_> {
+    /// The run as it stands.
+    pub fn checkpoint(&self) -> Checkpoint {
+        let optimiser = self.optimiser.state();
+        let parameters: Vec<Vec<f32>> =
+            self.training.parameters().iter().map(|p| p.data.clone()).collect();
+        Checkpoint {
+            header: Header {
+                start: Start::of(self),
+                state: self.state.clone(),
+                steps: optimiser.step,
+                moments: optimiser.tensors.keys().cloned().collect(),
+                parameters: parameters.len(),
+            },
+            parameters,
+            best: self.state.best_parameters.clone(),
+            optimiser,
+        }
+    }
+
+    /// Goes on where `checkpoint` stopped.
+    ///
+    /// # Errors
+    /// If it is of another run: of another network, data, goal or options. All differences are named.
+    pub fn resume(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
+        let differences = checkpoint.header.start.differences(&Start::of(self));
+        if !differences.is_empty() {
+            return Err(Error::Options(format!(
+                "the checkpoint belongs to another run; start anew, or give what it was started \
+                 with:\n  {}",
+                differences.join("\n  ")
+            )));
+        }
+        let own = self.training.parameters();
+        let fits = |list: &[Vec<f32>]| {
+            list.len() == own.len() && list.iter().zip(own).all(|(a, b)| a.len() == b.data.len())
+        };
+        if !fits(&checkpoint.parameters) || !(checkpoint.best.is_empty() || fits(&checkpoint.best))
+        {
+            return Err(Error::File("the checkpoint's arrays do not fit the network".to_owned()));
+        }
+        self.optimiser
+            .restore(checkpoint.optimiser)
+            .map_err(|error| Error::File(format!("the checkpoint does not fit: {error}")))?;
+        self.state = State { best_parameters: checkpoint.best, ..checkpoint.header.state };
+        self.set(checkpoint.parameters);
+        Ok(())
+    }
+}
