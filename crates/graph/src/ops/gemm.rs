@@ -200,9 +200,56 @@ struct Linear {
     level: Level,
 }
 
+/// Rows up to which packing the weights takes longer than multiplying by them. Rows are then packed
+/// instead, and the product is transposed.
+const FEW_ROWS: usize = 256;
+
+impl Linear {
+    /// `[outputs, rows]` = weights times transposed `rows`, for weights that lie `[outputs, inputs]`.
+    fn by_rows(&self, x: &[f32], w: &[f32], outputs: usize, out: &mut [f32]) {
+        let inputs = w.len() / outputs;
+        let packed = Packed::new(self.level, x, None, self.rows, inputs, 1, 1);
+        packed.run(&Gather::rows(inputs), w, outputs, Finish::PLAIN, out);
+    }
+
+    /// `[columns, rows]` = transposed weights times transposed `rows`, for weights that lie
+    /// `[inner, columns]`.
+    fn by_columns(&self, x: &[f32], w: &[f32], inner: usize, out: &mut [f32], scratch: &mut Buffer) {
+        let turned = turned(x, self.rows);
+        let columns = w.len() / inner;
+        let connections = Connections { channels: self.rows, outputs: columns, groups: 1 };
+        let gather = Gather::rows(self.rows);
+        correlate(self.level, connections, &gather, &turned, w, inner, out, scratch);
+    }
+}
+
+/// A matrix of `rows` rows, transposed.
+fn turned(matrix: &[f32], rows: usize) -> Vec<f32> {
+    let mut turned = vec![0.0; matrix.len()];
+    let columns = matrix.len() / rows.max(1);
+    gather_strided(matrix, 0, &[columns, rows], &[1, columns as isize], &mut turned);
+    turned
+}
+
 impl Kernel for Linear {
     fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], scratch: &mut Buffer) {
         let (x, w, b) = (inputs[0], inputs[1], inputs.get(2).copied());
+        if self.rows <= FEW_ROWS {
+            let mut across = vec![0.0; self.rows * self.outputs];
+            if self.transposed {
+                self.by_rows(x, w, self.outputs, &mut across);
+            } else {
+                self.by_columns(x, w, self.inputs, &mut across, scratch);
+            }
+            let out = &mut *outputs[0];
+            let (rows, each) = (self.rows as isize, [self.rows, self.outputs]);
+            gather_strided(&across, 0, &each, &[1, rows], out);
+            if let Some(b) = b {
+                let add = |row: &mut [f32]| row.iter_mut().zip(b).for_each(|(y, b)| *y += b);
+                out.chunks_mut(self.outputs).for_each(add);
+            }
+            return;
+        }
         let turned = (!self.transposed).then(|| turn(w, self.inputs, scratch));
         let w = turned.unwrap_or(w);
         let packed = Packed::new(self.level, w, b, self.outputs, self.inputs, 1, 1);
@@ -230,6 +277,15 @@ impl Kernel for Unlinear {
         let [dy, x, w] = [operands[0], operands[1], operands[2]];
         for (slot, out) in self.gives.iter().zip(results) {
             match slot {
+                0 if rows <= FEW_ROWS => {
+                    let mut across = vec![0.0; rows * inputs];
+                    if transposed {
+                        self.of.by_columns(dy, w, outputs, &mut across, scratch);
+                    } else {
+                        self.of.by_rows(dy, w, inputs, &mut across);
+                    }
+                    gather_strided(&across, 0, &[rows, inputs], &[1, rows as isize], out);
+                }
                 0 => {
                     let turned = transposed.then(|| turn(w, outputs, scratch));
                     let w = turned.unwrap_or(w);

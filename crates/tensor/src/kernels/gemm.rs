@@ -172,24 +172,36 @@ impl Packed {
         merged: usize,
     ) {
         let lanes = self.level.tile().2;
-        let block_channels = merged * group_channels;
+        let (taps, block_channels) = (self.taps, merged * group_channels);
+        let mut rest = &mut self.weights[..];
+        let mut parts = Vec::new();
         for panel in &self.panels {
-            let width = panel.vecs * lanes;
-            for col in 0..panel.cols {
-                let output = panel.first + col;
-                let shift = (output / group_outputs) % merged * group_channels;
-                for channel in 0..group_channels {
-                    for tap in 0..self.taps {
-                        let term = tap * block_channels + shift + channel;
-                        self.weights[panel.weights + term * width + col] =
-                            weights[(output * group_channels + channel) * self.taps + tap];
-                    }
-                }
-                if let Some(bias) = bias {
-                    self.bias[panel.bias + col] = bias[output];
-                }
+            let (part, more) = rest.split_at_mut(taps * block_channels * panel.vecs * lanes);
+            parts.push((panel, part));
+            rest = more;
+            if let Some(bias) = bias {
+                self.bias[panel.bias..][..panel.cols]
+                    .copy_from_slice(&bias[panel.first..][..panel.cols]);
             }
         }
+        // Small weights are packed sooner than another thread wakes.
+        let least = (SMALL_PACK / (taps * block_channels * lanes).max(1)).max(1);
+        parts.into_par_iter().with_min_len(least).for_each(|(panel, part)| {
+            let width = panel.vecs * lanes;
+            // A block of channels at a time, so that what is written stays in cache.
+            for start in (0..group_channels).step_by(PACK_CHANNELS) {
+                let end = group_channels.min(start + PACK_CHANNELS);
+                for col in 0..panel.cols {
+                    let output = panel.first + col;
+                    let shift = (output / group_outputs) % merged * group_channels;
+                    let from = &weights[(output * group_channels + start) * taps..];
+                    for (k, w) in from[..(end - start) * taps].iter().enumerate() {
+                        let term = k % taps * block_channels + shift + start + k / taps;
+                        part[term * width + col] = *w;
+                    }
+                }
+            }
+        });
     }
 
     /// Number of output columns.
@@ -325,6 +337,12 @@ impl Packed {
         }
     }
 }
+
+/// Channels packed at a time.
+const PACK_CHANNELS: usize = 32;
+
+/// Weights that one thread packs rather than wake another.
+const SMALL_PACK: usize = 1 << 15;
 
 /// How many groups to compute as one dense block, so that narrow groups fill a vector.
 fn merged_groups(groups: usize, group_outputs: usize, lanes: usize) -> usize {

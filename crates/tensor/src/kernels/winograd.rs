@@ -55,21 +55,21 @@ impl Winograd {
             _ => panic!("tiles of {side} outputs"),
         };
         let points = kernel.len();
-        let mut transformed = vec![vec![0.0f32; outputs * channels]; points * points];
-        for (at, w) in weights.chunks_exact(9).enumerate() {
-            for (row, a) in kernel.iter().enumerate() {
-                for (column, b) in kernel.iter().enumerate() {
-                    let mut sum = 0.0;
-                    for (k, &w) in w.iter().enumerate() {
-                        sum += a[k / 3] * b[k % 3] * f64::from(w);
-                    }
-                    transformed[row * points + column][at] = sum as f32;
-                }
-            }
-        }
-        let products = transformed
-            .iter()
-            .map(|w| Packed::new(level, w, None, outputs, channels, 1, 1))
+        let pixels = by_pixel(weights);
+        let products = (0..points * points)
+            .into_par_iter()
+            .map(|point| {
+                let (a, b) = (kernel[point / points], kernel[point % points]);
+                let factors = std::array::from_fn(|k| a[k / 3] * b[k % 3]);
+                let mut transformed = vec![0.0; outputs * channels];
+                // SAFETY: `transform` only touches the slices.
+                dispatch!(level, transform(
+                    pixels: &[f32] = &pixels,
+                    factors: [f64; 9] = factors,
+                    out: &mut [f32] = &mut transformed,
+                ));
+                Packed::new(level, &transformed, None, outputs, channels, 1, 1)
+            })
             .collect();
         Self { level, side, products, bias: Buffer::copy_of(bias), channels, outputs, before }
     }
@@ -126,6 +126,31 @@ impl Winograd {
                 }
             },
         );
+    }
+}
+
+/// Weights `[kernels, 9]` as `[9, kernels]`.
+fn by_pixel(weights: &[f32]) -> Vec<f32> {
+    let count = weights.len() / 9;
+    let mut pixels = vec![0.0; weights.len()];
+    pixels.par_chunks_mut(count.max(1)).enumerate().for_each(|(k, pixels)| {
+        pixels.iter_mut().zip(weights.chunks_exact(9)).for_each(|(to, w)| *to = w[k]);
+    });
+    pixels
+}
+
+/// One transformed pixel of every kernel: `out[j] = sum over k of factors[k] * pixels[k, j]`.
+#[inline(always)]
+unsafe fn transform<S: Simd>(pixels: &[f32], factors: [f64; 9], out: &mut [f32]) {
+    const TOGETHER: usize = 64;
+    let count = out.len();
+    for (block, out) in out.chunks_mut(TOGETHER).enumerate() {
+        let mut sums = [0.0f64; TOGETHER];
+        for (k, factor) in factors.iter().enumerate().filter(|(_, factor)| **factor != 0.0) {
+            let from = &pixels[k * count + block * TOGETHER..][..out.len()];
+            sums.iter_mut().zip(from).for_each(|(sum, &w)| *sum += factor * f64::from(w));
+        }
+        out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum as f32);
     }
 }
 
