@@ -26,10 +26,12 @@ mod progress;
 mod random;
 mod refit;
 mod report;
+mod sealed;
 mod select;
 mod source;
 mod stages;
 mod store;
+mod train;
 mod verify;
 
 pub use architectures::{Architecture, ArchitectureOptions, Stem};
@@ -59,6 +61,10 @@ pub use random::{random_weights, uniform};
 pub use refit::{RefitOptions, image_limit, refit};
 pub use report::{Page, Picture, png};
 pub use select::{ClassSamples, Sample, Sampling, margin, select, top_class};
-pub use source::{Numbered, Source, random_images};
+pub use source::{Held, Numbered, Source, random_images};
 pub use store::{load_profile, save_masks, save_profile};
+pub use train::{
+    Checkpoint, DistillOptions, Distillation, Epoch, Labels, Material, Objective, Outcome, Score,
+    Teacher, TrainOptions, Trainer, Watch, score,
+};
 pub use verify::{Verification, part_images, recut, verify, verify_assembled};
