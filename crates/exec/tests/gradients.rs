@@ -1,335 +1,291 @@
 //! Every backward pass against finite differences of the forward pass.
 
-use std::sync::Arc;
+mod common;
 
-use brickwork_exec::{Role, Training};
-use brickwork_graph::{Attr, Builder, Form, Graph, Literal, Shape};
-use brickwork_tensor::{Nd, Tensor, volume};
+use std::collections::BTreeSet;
 
-/// Numbers from -1 to 1 without a pattern.
-fn noise(len: usize, seed: usize) -> Vec<f32> {
-    let mixed = |k: usize| {
-        let x = ((k + 1) * 0x9E37_79B9 + seed * 0x85EB_CA6B) & 0xFFFF_FFFF;
-        let x = ((x ^ (x >> 15)) * 0x2C1B_3C6D) & 0xFFFF_FFFF;
-        ((x ^ (x >> 12)) & 0xFFFF) as f32 / 32768.0 - 1.0
+use brickwork_graph::SUPPORTED;
+
+use common::check;
+
+/// Operators whose results are never computed from a value that is learned.
+const WITHOUT_GRADIENTS: &[&str] = &["Constant", "ConstantOfShape", "Shape"];
+
+macro_rules! families {
+    ($($family:ident)*) => {
+        $(#[test]
+        fn $family() {
+            nets::$family().into_iter().for_each(check);
+        })*
+
+        fn all_nets() -> Vec<common::Net> {
+            [$(nets::$family()),*].into_iter().flatten().collect()
+        }
     };
-    (0..len).map(mixed).collect()
 }
 
-/// A network under test: `x` goes through a learned 1x1 convolution to `v` (so that gradients of the
-/// nodes' operands can be told from the gradients of its weights), then through the nodes.
-struct Net {
-    builder: Builder,
-    count: usize,
-}
-
-impl Net {
-    fn new(channels: usize, height: usize, width: usize) -> Self {
-        let mut builder = Builder::new("net", 17, None);
-        builder.input("x", Shape::batched(&[channels, height, width]));
-        let mut net = Self { builder, count: 0 };
-        let mut weights = noise(channels * channels, 1);
-        (0..channels).for_each(|c| weights[c * channels + c] += 1.5);
-        net.builder.constant("mix.w", floats(&[channels, channels, 1, 1], weights));
-        net.constant("mix.b", &[channels], 2);
-        net.node("Conv", &["x", "mix.w", "mix.b"], &["v"], &[])
-    }
-
-    fn constant(&mut self, name: &str, shape: &[usize], seed: usize) {
-        self.builder.constant(name, floats(shape, noise(volume(shape), seed)));
-    }
-
-    fn with(mut self, name: &str, shape: &[usize]) -> Self {
-        self.constant(name, shape, name.len() * 7 + volume(shape));
-        self
-    }
-
-    fn ints(mut self, name: &str, list: &[i64]) -> Self {
-        self.builder.constant(name, Literal::Ints(Nd::vector(list.to_vec())));
-        self
-    }
-
-    fn node(
-        mut self,
-        kind: &str,
-        inputs: &[&str],
-        outputs: &[&str],
-        attrs: &[(&str, Attr)],
-    ) -> Self {
-        let own = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect();
-        self.count += 1;
-        self.builder.node(&Form {
-            name: format!("{kind}{}", self.count),
-            kind: kind.to_owned(),
-            inputs: own(inputs),
-            outputs: own(outputs),
-            attrs: attrs.iter().map(|(name, attr)| ((*name).to_owned(), attr.clone())).collect(),
-            ..Form::default()
-        });
-        self
-    }
-
-    /// Batch normalisation of `from`, with `channels` of its own statistics.
-    fn norm(mut self, from: &str, to: &str, channels: usize) -> Self {
-        for (seed, part) in ["gamma", "beta", "mean", "var"].iter().enumerate() {
-            let data = noise(channels, seed + 40).iter().map(|x| 1.2 + 0.5 * x).collect();
-            self.builder.constant(&format!("{to}.{part}"), floats(&[channels], data));
-        }
-        let parts = ["gamma", "beta", "mean", "var"].map(|part| format!("{to}.{part}"));
-        let inputs = [from, &parts[0], &parts[1], &parts[2], &parts[3]];
-        self.node("BatchNormalization", &inputs, &[to], &[])
-    }
-
-    fn graph(mut self, output: &str) -> Graph {
-        self.builder.output(output);
-        self.builder.finish().expect("a sound graph")
-    }
-}
-
-fn floats(shape: &[usize], data: Vec<f32>) -> Literal {
-    Literal::Floats(Tensor::new(shape, data))
-}
-
-fn ints(list: &[i64]) -> Attr {
-    Attr::Ints(list.to_vec())
-}
-
-const BATCH: usize = 3;
-
-/// `sum of r * y`, and the gradients of all learned parameters.
-fn run(training: &mut Training, x: &[f32], gradients: &mut Vec<Vec<f32>>) -> f64 {
-    let mut loss = 0.0;
-    gradients.clear();
-    let step = training.step(
-        BATCH,
-        &[x],
-        11,
-        |targets| {
-            let r = noise(targets[0].data.len(), 77);
-            targets[0].gradient.copy_from_slice(&r);
-            loss = targets[0].data.iter().zip(&r).map(|(y, r)| f64::from(*y) * f64::from(*r)).sum();
-            true
-        },
-        |learned| gradients.extend(learned.iter().map(|l| l.gradient.to_vec())),
-    );
-    step.expect("trains");
-    loss
-}
-
-/// Compares the gradient of every learned parameter with finite differences.
-fn check(graph: Graph) {
-    let (input, output) = (graph.inputs()[0], graph.outputs()[0]);
-    let x = noise(graph.value(input).shape.at(BATCH).iter().product(), 5);
-    let mut training = Training::new(Arc::new(graph), &[output], |_| true);
-    let before = training.parameters().to_vec();
-    let mut analytic = Vec::new();
-    run(&mut training, &x, &mut analytic);
-    let learned: Vec<usize> =
-        (0..before.len()).filter(|&k| before[k].role == Role::Learned).collect();
-    assert_eq!(learned.len(), analytic.len());
-    for (place, &index) in learned.iter().enumerate() {
-        let scale = analytic[place].iter().fold(0.1f64, |top, g| top.max(f64::from(g.abs())));
-        let count = before[index].data.len();
-        for k in (0..count).step_by(1.max(count / 12)) {
-            let mut moved = |by: f32| {
-                for (parameter, start) in training.parameters_mut().iter_mut().zip(&before) {
-                    parameter.data.clone_from(&start.data);
-                }
-                training.parameters_mut()[index].data[k] += by;
-                run(&mut training, &x, &mut Vec::new())
-            };
-            let epsilon = 2e-3f32;
-            let slope = (moved(epsilon) - moved(-epsilon)) / f64::from(2.0 * epsilon);
-            let found = f64::from(analytic[place][k]);
-            assert!(
-                (found - slope).abs() < 1e-2 * scale,
-                "{}[{k}]: {found}, finite differences say {slope} (largest {scale})",
-                before[index].name
-            );
-        }
-    }
+families! {
+    convolutions linear_layers products normalisations activations functions_of_one_element dropout
+    pools arithmetic moves joins views resampling
 }
 
 #[test]
-fn convolutions() {
-    for (groups, stride, dilation, pads, kernel) in [
-        (1, 1, 1, [1, 1, 1, 1], [3, 3]),
-        (1, 2, 1, [1, 1, 1, 1], [3, 3]),
-        (1, 1, 2, [2, 2, 2, 2], [3, 3]),
-        (2, 1, 1, [0, 1, 1, 0], [2, 3]),
-        (2, 2, 1, [0, 0, 0, 0], [1, 1]),
-        (4, 1, 1, [1, 1, 1, 1], [3, 3]),
-        (4, 2, 1, [1, 0, 1, 2], [3, 3]),
-    ] {
-        let outputs = if groups == 4 { 4 } else { 6 };
-        let shape = [outputs, 4 / groups, kernel[0], kernel[1]];
-        let net = Net::new(4, 6, 5).with("w", &shape).with("b", &[outputs]).node(
-            "Conv",
-            &["v", "w", "b"],
-            &["y"],
-            &[
+fn every_operator_is_checked() {
+    let checked: BTreeSet<String> = all_nets().into_iter().flat_map(|net| net.kinds).collect();
+    for kind in SUPPORTED {
+        assert_ne!(checked.contains(*kind), WITHOUT_GRADIENTS.contains(kind), "{kind}");
+    }
+}
+
+/// The networks under test, family by family.
+mod nets {
+    use brickwork_graph::Attr;
+
+    use crate::common::{Net, ints};
+
+    fn small() -> Net {
+        Net::new(3, 4, 5)
+    }
+
+    fn text(text: &str) -> Attr {
+        Attr::Text(text.to_owned())
+    }
+
+    pub(crate) fn convolutions() -> Vec<Net> {
+        let plain = [
+            (1, 1, 1, [1, 1, 1, 1], [3, 3]),
+            (1, 2, 1, [1, 1, 1, 1], [3, 3]),
+            (1, 1, 2, [2, 2, 2, 2], [3, 3]),
+            (2, 1, 1, [0, 1, 1, 0], [2, 3]),
+            (2, 2, 1, [0, 0, 0, 0], [1, 1]),
+            (4, 1, 1, [1, 1, 1, 1], [3, 3]),
+            (4, 2, 1, [1, 0, 1, 2], [3, 3]),
+        ];
+        let plain = plain.map(|(groups, stride, dilation, pads, kernel)| {
+            let outputs = if groups == 4 { 4 } else { 6 };
+            let shape = [outputs, 4 / groups, kernel[0], kernel[1]];
+            let attrs = [
                 ("group", Attr::Int(groups as i64)),
                 ("strides", ints(&[stride, stride])),
                 ("dilations", ints(&[dilation, dilation])),
                 ("pads", ints(&pads)),
-            ],
+            ];
+            let net = Net::new(4, 6, 5).with("w", &shape).with("b", &[outputs]);
+            net.node("Conv", &["v", "w", "b"], &["y"], &attrs)
+        });
+        let pads = [("pads", ints(&[1, 1, 1, 1]))];
+        let wide = Net::new(16, 12, 12).with("w", &[32, 16, 3, 3]);
+        plain.into_iter().chain([wide.node("Conv", &["v", "w"], &["y"], &pads)]).collect()
+    }
+
+    pub(crate) fn linear_layers() -> Vec<Net> {
+        let flat = || Net::new(2, 3, 4).then("Flatten", &["v"], "f").with("b", &[7]);
+        let plain = flat().with("w", &[24, 7]).then("Gemm", &["f", "w", "b"], "y");
+        let transposed = [("transB", Attr::Int(1))];
+        let transposed =
+            flat().with("w", &[7, 24]).node("Gemm", &["f", "w", "b"], &["y"], &transposed);
+        let product = flat().with("w", &[24, 7]).then("MatMul", &["f", "w"], "m");
+        vec![plain, transposed, product.then("Add", &["m", "b"], "y")]
+    }
+
+    pub(crate) fn products() -> Vec<Net> {
+        let rows = |net: Net| net.ints("rows", &[0, 4, 6]).then("Reshape", &["v", "rows"], "r");
+        let turn = [("perm", ints(&[0, 2, 1]))];
+        let turned = |net: Net| net.node("Transpose", &["r"], &["t"], &turn);
+        let layer = turned(rows(Net::new(4, 2, 3))).with("w", &[4, 5]);
+        let gram = turned(rows(Net::new(4, 2, 3))).then("MatMul", &["r", "t"], "y");
+        let images = Net::new(2, 3, 4)
+            .node("Transpose", &["v"], &["t"], &[("perm", ints(&[0, 1, 3, 2]))])
+            .then("Tanh", &["t"], "s")
+            .then("MatMul", &["v", "s"], "y");
+        vec![layer.then("MatMul", &["t", "w"], "y"), gram, images]
+    }
+
+    pub(crate) fn normalisations() -> Vec<Net> {
+        let layer = |axis: i64, shape: &[usize], bias: bool| {
+            let net = small().with("scale", shape).with("bias", shape);
+            let inputs = &["v", "scale", "bias"][..2 + usize::from(bias)];
+            net.node("LayerNormalization", inputs, &["y"], &[("axis", Attr::Int(axis))])
+        };
+        let response = |size: i64| {
+            let attrs = [
+                ("size", Attr::Int(size)),
+                ("alpha", Attr::Float(2.0)),
+                ("beta", Attr::Float(0.6)),
+                ("bias", Attr::Float(1.5)),
+            ];
+            Net::new(5, 2, 3).node("LRN", &["v"], &["y"], &attrs)
+        };
+        let softmax = |kind: &str, axis: i64| {
+            small().node(kind, &["v"], &["y"], &[("axis", Attr::Int(axis))])
+        };
+        vec![
+            small().norm("v", "y", 3),
+            layer(-1, &[5], true),
+            layer(-1, &[5], false),
+            layer(1, &[3, 4, 5], true),
+            response(3),
+            response(4),
+            softmax("Softmax", 1),
+            softmax("Softmax", -1),
+            softmax("LogSoftmax", 1),
+        ]
+    }
+
+    pub(crate) fn activations() -> Vec<Net> {
+        let plain = ["Relu", "LeakyRelu", "Elu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh"];
+        let tanh = [("approximate", text("tanh"))];
+        let mut nets: Vec<Net> = plain.map(|kind| small().then(kind, &["v"], "y")).into();
+        nets.extend([
+            small().then("Gelu", &["v"], "y"),
+            small().node("Gelu", &["v"], &["y"], &tanh),
+            small().floats("low", &[], vec![-0.9]).floats("high", &[], vec![0.8]).then(
+                "Clip",
+                &["v", "low", "high"],
+                "y",
+            ),
+        ]);
+        let slopes: [&[usize]; 4] = [&[3, 1, 1], &[1, 3, 1, 1], &[4, 5], &[3, 4, 5]];
+        let slopes =
+            slopes.map(|shape| small().with("slope", shape).then("PRelu", &["v", "slope"], "y"));
+        nets.into_iter().chain(slopes).collect()
+    }
+
+    pub(crate) fn functions_of_one_element() -> Vec<Net> {
+        let anywhere = ["Exp", "Erf", "Neg", "Abs", "Identity"];
+        let mut nets: Vec<Net> = anywhere.map(|kind| small().then(kind, &["v"], "y")).into();
+        // The others want positive numbers.
+        let positive = || small().then("Exp", &["v"], "e");
+        nets.extend(["Log", "Sqrt", "Reciprocal"].map(|kind| positive().then(kind, &["e"], "y")));
+        nets.push(small().node("Cast", &["v"], &["y"], &[("to", Attr::Int(1))]));
+        nets.push(positive().with("p", &[1, 3, 1, 1]).then("Pow", &["e", "p"], "y"));
+        nets.extend(
+            [2.0, 3.0]
+                .map(|power| small().floats("p", &[], vec![power]).then("Pow", &["v", "p"], "y")),
         );
-        check(net.graph("y"));
+        nets
     }
-}
 
-#[test]
-fn a_convolution_wide_enough_for_tiles() {
-    let net = Net::new(16, 12, 12).with("w", &[32, 16, 3, 3]).node(
-        "Conv",
-        &["v", "w"],
-        &["y"],
-        &[("pads", ints(&[1, 1, 1, 1]))],
-    );
-    check(net.graph("y"));
-}
-
-#[test]
-fn linear_layers() {
-    let flat = |net: Net| net.node("Flatten", &["v"], &["f"], &[]);
-    let net = flat(Net::new(2, 3, 4)).with("w", &[24, 7]).with("b", &[7]);
-    check(net.node("Gemm", &["f", "w", "b"], &["y"], &[]).graph("y"));
-    let net = flat(Net::new(2, 3, 4)).with("w", &[7, 24]).with("b", &[7]);
-    let transposed = [("transB", Attr::Int(1))];
-    check(net.node("Gemm", &["f", "w", "b"], &["y"], &transposed).graph("y"));
-    let net = flat(Net::new(2, 3, 4)).with("w", &[24, 7]).with("b", &[7]);
-    let net = net.node("MatMul", &["f", "w"], &["m"], &[]);
-    check(net.node("Add", &["m", "b"], &["y"], &[]).graph("y"));
-}
-
-#[test]
-fn batch_normalisation() {
-    check(Net::new(3, 4, 5).norm("v", "y", 3).graph("y"));
-}
-
-#[test]
-fn activations() {
-    for kind in ["Relu", "LeakyRelu", "Elu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Exp"] {
-        check(Net::new(3, 4, 5).node(kind, &["v"], &["y"], &[]).graph("y"));
+    pub(crate) fn dropout() -> Vec<Net> {
+        vec![small().then("Dropout", &["v"], "y")]
     }
-}
 
-#[test]
-fn dropout_passes_what_it_kept() {
-    check(Net::new(3, 4, 5).node("Dropout", &["v"], &["y"], &[]).graph("y"));
-}
-
-#[test]
-fn pools() {
-    let window = [
-        ("kernel_shape", ints(&[3, 3])),
-        ("strides", ints(&[2, 2])),
-        ("pads", ints(&[1, 1, 1, 1])),
-    ];
-    for kind in ["MaxPool", "AveragePool"] {
-        check(Net::new(3, 7, 6).node(kind, &["v"], &["y"], &window).graph("y"));
+    pub(crate) fn pools() -> Vec<Net> {
+        let window = [
+            ("kernel_shape", ints(&[3, 3])),
+            ("strides", ints(&[2, 2])),
+            ("pads", ints(&[1, 1, 1, 1])),
+        ];
+        let padded = [&window[..], &[("count_include_pad", Attr::Int(1))]].concat();
+        let hanging = [&window[..], &[("ceil_mode", Attr::Int(1))]].concat();
+        let large = || Net::new(3, 7, 6);
+        let flat = [("axes", ints(&[2, 3])), ("keepdims", Attr::Int(0))];
+        vec![
+            large().node("MaxPool", &["v"], &["y"], &window),
+            large().node("MaxPool", &["v"], &["y"], &hanging),
+            large().node("AveragePool", &["v"], &["y"], &window),
+            large().node("AveragePool", &["v"], &["y"], &padded),
+            large().node("AveragePool", &["v"], &["y"], &hanging),
+            small().then("GlobalAveragePool", &["v"], "y"),
+            small().then("GlobalMaxPool", &["v"], "y"),
+            small().node("ReduceMean", &["v"], &["y"], &flat),
+            small().node("ReduceMean", &["v"], &["y"], &[("axes", ints(&[1]))]),
+            small().node("ReduceMean", &["v"], &["y"], &[("axes", ints(&[1, 3]))]),
+        ]
     }
-    for kind in ["GlobalAveragePool", "GlobalMaxPool"] {
-        check(Net::new(3, 4, 5).node(kind, &["v"], &["y"], &[]).graph("y"));
+
+    pub(crate) fn arithmetic() -> Vec<Net> {
+        let mut nets = Vec::new();
+        for kind in ["Add", "Sub", "Mul"] {
+            nets.push(small().then("Sigmoid", &["v"], "s").then(kind, &["v", "s"], "y"));
+            nets.push(small().with("c", &[1, 3, 1, 1]).then(kind, &["c", "v"], "y"));
+            nets.push(small().then("GlobalAveragePool", &["v"], "s").then(kind, &["v", "s"], "y"));
+        }
+        nets.push(small().then("Exp", &["v"], "e").then("Div", &["v", "e"], "y"));
+        nets.push(small().then("Sigmoid", &["v"], "s").then("Sum", &["v", "s", "v"], "y"));
+        nets
     }
-    let axes = [("axes", ints(&[2, 3])), ("keepdims", Attr::Int(0))];
-    check(Net::new(3, 4, 5).node("ReduceMean", &["v"], &["y"], &axes).graph("y"));
-}
 
-#[test]
-fn arithmetic() {
-    for kind in ["Add", "Sub", "Mul"] {
-        let net = Net::new(3, 4, 5).node("Sigmoid", &["v"], &["s"], &[]);
-        check(net.node(kind, &["v", "s"], &["y"], &[]).graph("y"));
-        let net = Net::new(3, 4, 5).with("c", &[1, 3, 1, 1]);
-        check(net.node(kind, &["c", "v"], &["y"], &[]).graph("y"));
-        let net = Net::new(3, 4, 5).node("GlobalAveragePool", &["v"], &["s"], &[]);
-        check(net.node(kind, &["v", "s"], &["y"], &[]).graph("y"));
+    pub(crate) fn moves() -> Vec<Net> {
+        let slice = |starts: [i64; 2], ends: [i64; 2], axes: [i64; 2], steps: [i64; 2]| {
+            let net = Net::new(4, 3, 5).ints("starts", &starts).ints("ends", &ends);
+            let net = net.ints("axes", &axes).ints("steps", &steps);
+            net.then("Slice", &["v", "starts", "ends", "axes", "steps"], "y")
+        };
+        let pad = |pads: [i64; 8]| small().ints("pads", &pads).then("Pad", &["v", "pads"], "y");
+        let gather = |axis: i64, indices: &[i64]| {
+            let attrs = [("axis", Attr::Int(axis))];
+            small().ints("indices", indices).node("Gather", &["v", "indices"], &["y"], &attrs)
+        };
+        let pixel = small().then("GlobalAveragePool", &["v"], "p").ints("to", &[1, 3, 2, 4]);
+        let row = small().ints("to", &[1, 3, 1, 5]);
+        let mean = [("axes", ints(&[2]))];
+        let row = row.node("ReduceMean", &["v"], &["p"], &mean).ints("taller", &[1, 3, 4, 5]);
+        // Becomes a permutation of the channels.
+        let shuffle = Net::new(4, 2, 3)
+            .ints("apart", &[0, 2, 2, 2, 3])
+            .then("Reshape", &["v", "apart"], "a")
+            .node("Transpose", &["a"], &["t"], &[("perm", ints(&[0, 2, 1, 3, 4]))])
+            .ints("together", &[0, 4, 2, 3])
+            .then("Reshape", &["t", "together"], "y");
+        vec![
+            slice([1, 0], [3, 100], [1, 3], [1, 1]),
+            slice([0, -1], [4, -100], [1, 2], [2, -2]),
+            slice([3, 1], [-100, 4], [1, 3], [-1, 2]),
+            pad([0, 0, 1, 2, 0, 0, 0, 1]),
+            pad([0, 1, 0, 1, 0, 2, 1, 0]),
+            gather(1, &[2, 0, 2, 2]),
+            gather(3, &[4, 1]),
+            pixel.then("Expand", &["p", "to"], "y"),
+            row.then("Expand", &["p", "taller"], "y"),
+            shuffle,
+        ]
     }
-    let net = Net::new(3, 4, 5).node("Exp", &["v"], &["e"], &[]);
-    check(net.node("Div", &["v", "e"], &["y"], &[]).graph("y"));
-}
 
-#[test]
-fn values_with_several_readers() {
-    let net = Net::new(3, 4, 5)
-        .with("w", &[3, 3, 3, 3])
-        .node("Conv", &["v", "w"], &["a"], &[("pads", ints(&[1, 1, 1, 1]))])
-        .node("Add", &["a", "v"], &["b"], &[])
-        .node("Sigmoid", &["b"], &["c"], &[])
-        .node("Add", &["c", "b"], &["d"], &[])
-        .node("Add", &["d", "d"], &["y"], &[]);
-    check(net.graph("y"));
-}
-
-#[test]
-fn moves_and_joins() {
-    let net = Net::new(4, 4, 5)
-        .ints("sizes", &[1, 3])
-        .node("Split", &["v", "sizes"], &["a", "b"], &[("axis", Attr::Int(1))])
-        .node("Concat", &["b", "a", "b"], &["y"], &[("axis", Attr::Int(1))]);
-    check(net.graph("y"));
-    // Only one part of a split is read.
-    let net = Net::new(4, 4, 5).ints("sizes", &[1, 3]).node(
-        "Split",
-        &["v", "sizes"],
-        &["a", "y"],
-        &[("axis", Attr::Int(1))],
-    );
-    check(net.graph("y"));
-    let net = Net::new(4, 2, 3)
-        .ints("shape", &[0, 8, 3])
-        .node("Reshape", &["v", "shape"], &["r"], &[])
-        .node("Transpose", &["r"], &["t"], &[("perm", ints(&[0, 2, 1]))])
-        .with("w", &[8, 5])
-        .node("MatMul", &["t", "w"], &["y"], &[]);
-    check(net.graph("y"));
-}
-
-#[test]
-fn slices() {
-    for (starts, ends, axes, steps) in [
-        ([1, 0], [3, 100], [1, 3], [1, 1]),
-        ([0, -1], [4, -100], [1, 2], [2, -2]),
-        ([3, 1], [-100, 4], [1, 3], [-1, 2]),
-    ] {
-        let net = Net::new(4, 3, 5)
-            .ints("starts", &starts)
-            .ints("ends", &ends)
-            .ints("axes", &axes)
-            .ints("steps", &steps);
-        check(net.node("Slice", &["v", "starts", "ends", "axes", "steps"], &["y"], &[]).graph("y"));
+    pub(crate) fn joins() -> Vec<Net> {
+        let along = [("axis", Attr::Int(1))];
+        let split = |parts: [&str; 2]| {
+            let net = Net::new(4, 4, 5).ints("sizes", &[1, 3]);
+            net.node("Split", &["v", "sizes"], &parts, &along)
+        };
+        // Of the second, only one part is read.
+        let joined = split(["a", "b"]).node("Concat", &["b", "a", "b"], &["y"], &along);
+        vec![joined, split(["a", "y"])]
     }
-}
 
-#[test]
-fn padding() {
-    for pads in [[0, 0, 1, 2, 0, 0, 0, 1], [0, 1, 0, 1, 0, 2, 1, 0]] {
-        let net = Net::new(3, 4, 5).ints("pads", &pads);
-        check(net.node("Pad", &["v", "pads"], &["y"], &[]).graph("y"));
+    pub(crate) fn views() -> Vec<Net> {
+        let cubed = |net: Net, from: &str| {
+            net.floats("three", &[], vec![3.0]).then("Pow", &[from, "three"], "y")
+        };
+        let reshaped = Net::new(4, 2, 3)
+            .ints("shape", &[0, 8, 3])
+            .then("Reshape", &["v", "shape"], "r")
+            .node("Transpose", &["r"], &["t"], &[("perm", ints(&[0, 2, 1]))]);
+        let squeezed = small()
+            .then("GlobalAveragePool", &["v"], "p")
+            .ints("places", &[2, 3])
+            .then("Squeeze", &["p", "places"], "s")
+            .ints("place", &[1])
+            .then("Unsqueeze", &["s", "place"], "u");
+        vec![
+            cubed(small().then("Flatten", &["v"], "f"), "f"),
+            cubed(reshaped, "t"),
+            cubed(squeezed, "u"),
+        ]
     }
-}
 
-#[test]
-fn what_stands_before_the_first_layer_is_not_learned() {
-    let mut builder = Builder::new("net", 17, None);
-    builder.input("x", Shape::batched(&[3, 2, 2]));
-    builder.constant("mean", floats(&[1, 3, 1, 1], noise(3, 1)));
-    builder.constant("w", floats(&[2, 3, 1, 1], noise(6, 2)));
-    let node = |kind: &str, inputs: [&str; 2], output: &str| Form {
-        name: kind.to_owned(),
-        kind: kind.to_owned(),
-        inputs: inputs.map(str::to_owned).to_vec(),
-        outputs: vec![output.to_owned()],
-        ..Form::default()
-    };
-    builder.node(&node("Sub", ["x", "mean"], "v"));
-    builder.node(&node("Conv", ["v", "w"], "y"));
-    builder.output("y");
-    let graph = builder.finish().expect("a sound graph");
-    let output = graph.outputs()[0];
-    let training = Training::new(Arc::new(graph), &[output], |_| true);
-    let roles: Vec<(&str, Role)> =
-        training.parameters().iter().map(|p| (&p.name[..], p.role)).collect();
-    assert_eq!(roles, [("mean", Role::Fixed), ("w", Role::Learned)]);
+    pub(crate) fn resampling() -> Vec<Net> {
+        let resized = |scales: [f32; 2], mode: &str, coordinates: &str| {
+            let net = small().floats("scales", &[4], vec![1.0, 1.0, scales[0], scales[1]]);
+            let attrs =
+                [("mode", text(mode)), ("coordinate_transformation_mode", text(coordinates))];
+            net.node("Resize", &["v", "", "scales"], &["y"], &attrs)
+        };
+        vec![
+            resized([2.0, 2.0], "nearest", "asymmetric"),
+            resized([0.5, 1.6], "nearest", "half_pixel"),
+            resized([2.0, 1.6], "linear", "half_pixel"),
+            resized([0.5, 2.0], "linear", "align_corners"),
+        ]
+    }
 }

@@ -105,35 +105,11 @@ impl Op for Arithmetic {
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
-        let out = lower.output(0).to_vec();
-        let order = leading_order(lower, &out);
-        let extents = order.physical(&out);
-        let (a, b) = (operand(lower, 0, &out, &order)?, operand(lower, 1, &out, &order)?);
-        let kernel = Combine {
-            function: self.function,
-            walk: Walk::new(&extents, &a.strides, &b.strides),
-            constants: [a.constant, b.constant],
-            in_place: a.whole,
-            then: lower.epilogue().pointwise.clone(),
-            level: lower.level(),
-        };
-        Ok(Lowered::kernel(kernel, order))
+        lower_binary(lower, self.function)
     }
 
     fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
-        let out = lower.output(0).to_vec();
-        let order = leading_order(lower, &out);
-        let forward = self.lower(lower)?;
-        let gives = lower.needed(0..2);
-        let whole = |slot| lower.extents(slot).is_ok_and(|extents| extents == out);
-        if self.function == Binary::Add && gives.iter().all(|&slot| whole(slot)) {
-            return Ok(Trained::same(forward, gives));
-        }
-        let (a, b) = (operand(lower, 0, &out, &order)?, operand(lower, 1, &out, &order)?);
-        let sides = gives.iter().map(|&slot| [Side::A, Side::B][slot]).collect();
-        let walk = Walk::new(&order.physical(&out), &a.strides, &b.strides);
-        let reads = vec![Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)];
-        Ok(Trained::new(forward, Uncombine { function: self.function, walk, sides }, reads, gives))
+        train_binary(lower, self.function)
     }
 
     fn fusion(&self, operands: &Operands<'_>) -> Fusion {
@@ -151,13 +127,47 @@ impl Op for Arithmetic {
                     _ => Fusion::Affine(per.iter().map(|x| 1.0 / x).collect(), zeros),
                 }
             }
-            Binary::Pow => Fusion::None,
+            Binary::Pow | Binary::PRelu => Fusion::None,
         }
     }
 
     fn absorbs(&self) -> Absorbs {
         Absorbs { pointwise: true, ..Absorbs::default() }
     }
+}
+
+/// The kernel of a function of two elements.
+pub(crate) fn lower_binary(lower: &mut Lower<'_>, function: Binary) -> Result<Lowered, OpError> {
+    let out = lower.output(0).to_vec();
+    let order = leading_order(lower, &out);
+    let extents = order.physical(&out);
+    let (a, b) = (operand(lower, 0, &out, &order)?, operand(lower, 1, &out, &order)?);
+    let kernel = Combine {
+        function,
+        walk: Walk::new(&extents, &a.strides, &b.strides),
+        constants: [a.constant, b.constant],
+        in_place: a.whole,
+        then: lower.epilogue().pointwise.clone(),
+        level: lower.level(),
+    };
+    Ok(Lowered::kernel(kernel, order))
+}
+
+/// The training form of a function of two elements.
+pub(crate) fn train_binary(lower: &mut Lower<'_>, function: Binary) -> Result<Trained, OpError> {
+    let out = lower.output(0).to_vec();
+    let order = leading_order(lower, &out);
+    let forward = lower_binary(lower, function)?;
+    let gives = lower.needed(0..2);
+    let whole = |slot| lower.extents(slot).is_ok_and(|extents| extents == out);
+    if function == Binary::Add && gives.iter().all(|&slot| whole(slot)) {
+        return Ok(Trained::same(forward, gives));
+    }
+    let (a, b) = (operand(lower, 0, &out, &order)?, operand(lower, 1, &out, &order)?);
+    let sides = gives.iter().map(|&slot| [Side::A, Side::B][slot]).collect();
+    let walk = Walk::new(&order.physical(&out), &a.strides, &b.strides);
+    let reads = vec![Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)];
+    Ok(Trained::new(forward, Uncombine { function, walk, sides }, reads, gives))
 }
 
 /// The order of the computed operand that has the output's own shape, else channels-last.

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use brickwork_tensor::kernels::copy::{take, take_backward};
 use brickwork_tensor::{Buffer, Nd};
-use rayon::prelude::*;
 
 use super::moving::sources;
 use crate::attrs::{Attr, Literal};
@@ -13,6 +13,7 @@ use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec, SpecInput};
 use crate::read::{Known, Operand, Read, Reading, axis_of};
 use crate::shape::{Dim, Shape};
+use crate::training::{Reads, Trained};
 
 /// Index `k` of `axis` comes from index `indices[k]`.
 #[derive(Clone, Debug)]
@@ -31,7 +32,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let indices = wanted
         .data()
         .iter()
-        .map(|index| index.fixed().ok_or_else(|| OpError::new("an index depends on the batch size")))
+        .map(|index| {
+            index.fixed().ok_or_else(|| OpError::new("an index depends on the batch size"))
+        })
         .map(|index| index.and_then(|index| axis_of(index, extent)))
         .collect::<Result<Vec<_>, _>>()?;
     if let Operand::Ints(data) = reading.operand(0) {
@@ -67,7 +70,10 @@ impl Op for Gather {
         let mut shape = operands.shape(0)?.clone();
         let extent = shape.0.get(self.axis).and_then(|dim| dim.fixed()).unwrap_or(0);
         if self.indices.iter().any(|&index| index >= extent) {
-            return Err(OpError::new(format!("an index lies outside axis {} of {shape}", self.axis)));
+            return Err(OpError::new(format!(
+                "an index lies outside axis {} of {shape}",
+                self.axis
+            )));
         }
         shape.0[self.axis] = Dim::Fixed(self.indices.len());
         Ok(vec![shape])
@@ -92,15 +98,12 @@ impl Op for Gather {
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
-        let (order, extents) = (lower.order(0), lower.extents(0)?);
-        let physical = order.physical(&extents);
-        let place = order.axes().iter().position(|&axis| axis == self.axis).unwrap_or(0);
-        let kernel = Take {
-            indices: self.indices.clone(),
-            extent: physical[place],
-            inner: physical[place + 1..].iter().product(),
-        };
-        Ok(Lowered::kernel(kernel, order))
+        Ok(Lowered::kernel(self.kernel(lower)?, lower.order(0)))
+    }
+
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let (forward, back) = (self.lower(lower)?, Untake(self.kernel(lower)?));
+        Ok(Trained::new(forward, back, vec![Reads::Gradient(0)], vec![0]))
     }
 
     fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
@@ -108,19 +111,32 @@ impl Op for Gather {
     }
 }
 
+impl Gather {
+    fn kernel(&self, lower: &Lower<'_>) -> Result<Take, OpError> {
+        let order = lower.order(0);
+        let physical = order.physical(&lower.extents(0)?);
+        let place = order.axes().iter().position(|&axis| axis == self.axis).unwrap_or(0);
+        let inner = physical[place + 1..].iter().product();
+        Ok(Take { indices: self.indices.clone(), block: [physical[place], inner] })
+    }
+}
+
 struct Take {
     indices: Vec<usize>,
-    extent: usize,
-    inner: usize,
+    /// Extents of the axis and of what lies inside it.
+    block: [usize; 2],
 }
 
 impl Kernel for Take {
     fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
-        let (from, to) = (self.extent * self.inner, self.indices.len() * self.inner);
-        outputs[0].par_chunks_mut(to).zip(inputs[0].par_chunks(from)).for_each(|(out, block)| {
-            for (run, &index) in out.chunks_mut(self.inner).zip(&self.indices) {
-                run.copy_from_slice(&block[index * self.inner..][..self.inner]);
-            }
-        });
+        take(inputs[0], self.block, &self.indices, outputs[0]);
+    }
+}
+
+struct Untake(Take);
+
+impl Kernel for Untake {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        take_backward(inputs[0], self.0.block, &self.0.indices, outputs[0]);
     }
 }

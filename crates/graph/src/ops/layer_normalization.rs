@@ -1,9 +1,12 @@
 //! LayerNormalization over the trailing axes, which mixes what lies along them.
 
-use brickwork_tensor::kernels::rows::layer_norm;
-use brickwork_tensor::{Buffer, Order, Tensor};
-
 use std::sync::Arc;
+
+use brickwork_tensor::kernels::batch_norm::column_sums;
+use brickwork_tensor::kernels::rows::{
+    layer_norm, layer_norm_backward, layer_norm_scale_gradients,
+};
+use brickwork_tensor::{Buffer, Order, Tensor};
 
 use crate::attrs::Attr;
 use crate::channels::Flow;
@@ -11,6 +14,7 @@ use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec};
 use crate::read::{Read, Reading, axis_of};
 use crate::shape::Shape;
+use crate::training::{Reads, Trained};
 
 /// Operands: value, scale and bias of the shape of its axes from `axis` on.
 #[derive(Clone, Debug)]
@@ -71,6 +75,16 @@ impl Op for LayerNormalization {
         };
         Ok(Lowered::kernel(kernel, order))
     }
+
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let order = Order::row_major(lower.extents(0)?.len());
+        lower.want(0, order.clone());
+        let gives = lower.needed(0..3);
+        let forward = Normalise { epsilon: self.epsilon };
+        let back = Unnormalise { gives: gives.clone(), epsilon: self.epsilon };
+        let reads = vec![Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)];
+        Ok(Trained::new(Lowered::kernel(forward, order), back, reads, gives))
+    }
 }
 
 struct RunLayerNorm {
@@ -83,5 +97,39 @@ impl Kernel for RunLayerNorm {
     fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
         let bias = self.bias.as_ref().map(|b| b.data());
         layer_norm(inputs[0], self.scale.data(), bias, self.epsilon, outputs[0]);
+    }
+}
+
+/// With scale and bias that change from step to step.
+struct Normalise {
+    epsilon: f32,
+}
+
+impl Kernel for Normalise {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        layer_norm(inputs[0], inputs[1], inputs.get(2).copied(), self.epsilon, outputs[0]);
+    }
+}
+
+/// Gradients of value, scale and bias: those of them in `gives`.
+struct Unnormalise {
+    gives: Vec<usize>,
+    epsilon: f32,
+}
+
+impl Kernel for Unnormalise {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], scratch: &mut Buffer) {
+        let [dy, x, scale] = [inputs[0], inputs[1], inputs[2]];
+        for (slot, out) in self.gives.iter().zip(outputs) {
+            match slot {
+                0 => layer_norm_backward(dy, x, scale, self.epsilon, out),
+                1 => {
+                    let parts = scratch.ensure(x.len());
+                    layer_norm_scale_gradients(dy, x, scale.len(), self.epsilon, parts);
+                    out.copy_from_slice(&column_sums(parts, scale.len()));
+                }
+                _ => out.copy_from_slice(&column_sums(dy, scale.len())),
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! LRN: local response normalisation across channels, which mixes them.
 
-use brickwork_tensor::kernels::rows::local_response;
+use brickwork_tensor::kernels::rows::{local_response, local_response_backward};
 use brickwork_tensor::{Buffer, Order};
 
 use crate::attrs::{Attr, Attrs};
@@ -9,6 +9,7 @@ use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec};
 use crate::read::{Read, Reading};
 use crate::shape::Shape;
+use crate::training::{Reads, Trained};
 
 /// `x / (bias + alpha / size * sum of x^2 over the size channels around)^beta`, over `[n, c, ...]`.
 #[derive(Clone, Debug)]
@@ -39,7 +40,8 @@ impl Op for Lrn {
     fn spec(&self) -> Spec {
         let attrs = [("alpha", self.alpha), ("beta", self.beta), ("bias", self.bias)];
         let mut spec = Spec::slots(1);
-        spec.attrs = attrs.map(|(name, x)| (name.to_owned(), Attr::Float(x))).into_iter().collect::<Attrs>();
+        spec.attrs =
+            attrs.map(|(name, x)| (name.to_owned(), Attr::Float(x))).into_iter().collect::<Attrs>();
         spec.attrs.insert("size".to_owned(), Attr::Int(self.size as i64));
         spec
     }
@@ -67,6 +69,12 @@ impl Op for Lrn {
         lower.want(0, order.clone());
         Ok(Lowered::kernel(RunLrn { op: self.clone(), channels: extents[1] }, order))
     }
+
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let forward = self.lower(lower)?;
+        let back = Unlrn(RunLrn { op: self.clone(), channels: lower.extents(0)?[1] });
+        Ok(Trained::new(forward, back, vec![Reads::Gradient(0), Reads::Operand(0)], vec![0]))
+    }
 }
 
 struct RunLrn {
@@ -74,9 +82,23 @@ struct RunLrn {
     channels: usize,
 }
 
+impl RunLrn {
+    fn factors(&self) -> [f32; 3] {
+        [self.op.alpha, self.op.beta, self.op.bias]
+    }
+}
+
 impl Kernel for RunLrn {
     fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
-        let factors = [self.op.alpha, self.op.beta, self.op.bias];
-        local_response(inputs[0], self.channels, self.op.size, factors, outputs[0]);
+        local_response(inputs[0], self.channels, self.op.size, self.factors(), outputs[0]);
+    }
+}
+
+struct Unlrn(RunLrn);
+
+impl Kernel for Unlrn {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        let (dy, x, factors) = (inputs[0], inputs[1], self.0.factors());
+        local_response_backward(dy, x, self.0.channels, self.0.op.size, factors, outputs[0]);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use brickwork_tensor::kernels::correlate::{Connections, correlate};
 use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
 use brickwork_tensor::{Buffer, Level, Order, volume};
 
@@ -14,7 +15,7 @@ use crate::lower::{Feed, Kernel, Lower, Lowered};
 use crate::op::{Absorbs, Op, OpError, Operands, Spec};
 use crate::read::{Read, Reading};
 use crate::shape::Shape;
-use crate::training::Trained;
+use crate::training::{Reads, Trained};
 use crate::weighted::Weighted;
 
 /// Operands: `[..., m, k]` and `[k, o]` or `[..., k, o]`.
@@ -41,7 +42,9 @@ impl Op for MatMul {
             return Err(misfit());
         }
         if a.0[a.rank() - 1].fixed().is_none() {
-            return Err(OpError::new(format!("the product of {a} and {b} would sum over the batch")));
+            return Err(OpError::new(format!(
+                "the product of {a} and {b} would sum over the batch"
+            )));
         }
         let outer = |shape: &Shape| Shape(shape.0[..shape.rank() - 2].to_vec());
         let mut dims = broadcast(&outer(a), &outer(b))?.0;
@@ -64,35 +67,30 @@ impl Op for MatMul {
         if matches!(lower.feed(1), Feed::Constant(weights) if weights.rank() == 2) {
             return lower_linear(lower, false);
         }
-        let (a, b, out) = (lower.extents(0)?, lower.extents(1)?, lower.output(0).to_vec());
         if !matches!((lower.feed(0), lower.feed(1)), (Feed::Computed(..), Feed::Computed(..))) {
-            return Err(OpError::new("a product with a constant is supported only as [k, o] on the right"));
+            return Err(OpError::new(
+                "a product with a constant is supported only as [k, o] on the right",
+            ));
         }
-        let (outer, rank) = (out.len() - 2, out.len());
-        if a[..a.len() - 2] != out[..outer] || b[..b.len() - 2] != out[..outer] {
-            return Err(OpError::new(format!("batched product of {a:?} and {b:?} needs broadcasting")));
-        }
-        lower.want(0, Order::row_major(rank));
-        lower.want(1, Order::row_major(rank));
-        let kernel = Batched {
-            batches: volume(&out[..outer]),
-            rows: out[outer],
-            inner: a[rank - 1],
-            columns: out[rank - 1],
-            level: lower.level(),
-        };
-        Ok(Lowered::kernel(kernel, Order::row_major(rank)))
+        self.batched(lower)
+            .map(|product| Lowered::kernel(product, Order::row_major(lower.output(0).len())))
     }
 
     fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
         if lower.extents(1)?.len() == 2 {
             return train_linear(lower, false);
         }
-        Err(OpError::new("a product of computed values has no backward pass"))
+        let product = self.batched(lower)?;
+        let gives = lower.needed(0..2);
+        let back = Unbatched { of: product, gives: gives.clone() };
+        let forward = Lowered::kernel(product, Order::row_major(lower.output(0).len()));
+        let reads = vec![Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)];
+        Ok(Trained::new(forward, back, reads, gives))
     }
 
     fn macs(&self, inputs: &[Option<Shape>], output: &Shape) -> u64 {
-        let inner = inputs.first().and_then(Option::as_ref).and_then(|a| a.sample().last().copied());
+        let inner =
+            inputs.first().and_then(Option::as_ref).and_then(|a| a.sample().last().copied());
         (output.sample_volume() * inner.unwrap_or(0)) as u64
     }
 
@@ -109,6 +107,29 @@ impl Op for MatMul {
     }
 }
 
+impl MatMul {
+    /// The product of two computed values.
+    fn batched(&self, lower: &mut Lower<'_>) -> Result<Batched, OpError> {
+        let (a, b, out) = (lower.extents(0)?, lower.extents(1)?, lower.output(0).to_vec());
+        let (outer, rank) = (out.len() - 2, out.len());
+        if a[..a.len() - 2] != out[..outer] || b[..b.len() - 2] != out[..outer] {
+            return Err(OpError::new(format!(
+                "batched product of {a:?} and {b:?} needs broadcasting"
+            )));
+        }
+        lower.want(0, Order::row_major(rank));
+        lower.want(1, Order::row_major(rank));
+        Ok(Batched {
+            batches: volume(&out[..outer]),
+            rows: out[outer],
+            inner: a[rank - 1],
+            columns: out[rank - 1],
+            level: lower.level(),
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
 struct Batched {
     batches: usize,
     rows: usize,
@@ -129,11 +150,38 @@ impl Kernel for Batched {
                     transposed[o * self.inner + k] = b[k * self.columns + o];
                 }
             }
-            let packed =
-                Packed::new(self.level, &transposed, None, self.columns, self.inner, 1, 1);
+            let packed = Packed::new(self.level, &transposed, None, self.columns, self.inner, 1, 1);
             let a = &inputs[0][batch * a_size..][..a_size];
             let out = &mut outputs[0][batch * self.rows * self.columns..];
             packed.run(&gather, a, self.rows, Finish::PLAIN, &mut out[..self.rows * self.columns]);
+        }
+    }
+}
+
+/// Gradients of the operands in `gives`: `dy b'` and `a' dy`.
+struct Unbatched {
+    of: Batched,
+    gives: Vec<usize>,
+}
+
+impl Kernel for Unbatched {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], scratch: &mut Buffer) {
+        let Batched { batches, rows, inner, columns, level } = self.of;
+        let sizes = [rows * columns, rows * inner, inner * columns];
+        let connections = Connections { channels: columns, outputs: inner, groups: 1 };
+        let gather = Gather::rows(columns);
+        for (&slot, out) in self.gives.iter().zip(outputs) {
+            for batch in 0..batches {
+                let part = |k: usize| &inputs[k][batch * sizes[k]..][..sizes[k]];
+                let [dy, a, b] = [0, 1, 2].map(part);
+                let out = &mut out[batch * sizes[slot + 1]..][..sizes[slot + 1]];
+                if slot == 0 {
+                    let packed = Packed::new(level, b, None, inner, columns, 1, 1);
+                    packed.run(&gather, dy, rows, Finish::PLAIN, out);
+                } else {
+                    correlate(level, connections, &gather, dy, a, rows, out, scratch);
+                }
+            }
         }
     }
 }

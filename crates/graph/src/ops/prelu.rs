@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use brickwork_tensor::{Buffer, Order, Tensor};
+use brickwork_tensor::kernels::elementwise::Binary;
 
-use super::arithmetic::broadcast;
+use super::arithmetic::{broadcast, lower_binary, train_binary};
 use crate::beside::Beside;
 use crate::channels::Flow;
-use crate::lower::{Kernel, Lower, Lowered};
+use crate::lower::{Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec};
 use crate::read::{Read, Reading};
 use crate::shape::Shape;
+use crate::training::Trained;
 
 /// Operands: value, slope that broadcasts to it.
 #[derive(Clone, Debug)]
@@ -47,39 +48,10 @@ impl Op for PRelu {
     }
 
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
-        let extents = lower.extents(0)?;
-        let order = Order::channels_last(extents.len());
-        lower.want(0, order.clone());
-        // One sample's slopes, repeated over the batch.
-        let mut sample = extents.clone();
-        let slope = lower.constant(1)?.shape();
-        if slope.len() < extents.len() || slope.first() == Some(&1) {
-            sample.iter_mut().take(1).for_each(|extent| *extent = 1);
-        }
-        let slopes = lower.constant(1)?.broadcast(&sample).transpose(order.axes());
-        Ok(Lowered::kernel(RunPRelu { slopes: Arc::new(slopes) }, order))
-    }
-}
-
-struct RunPRelu {
-    slopes: Arc<Tensor>,
-}
-
-impl Kernel for RunPRelu {
-    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
-        outputs[0].copy_from_slice(inputs[0]);
-        self.update(outputs[0], &[]);
+        lower_binary(lower, Binary::PRelu)
     }
 
-    fn works_in_place(&self) -> bool {
-        true
-    }
-
-    fn update(&self, first: &mut [f32], _: &[&[f32]]) {
-        for sample in first.chunks_mut(self.slopes.data().len()) {
-            for (x, slope) in sample.iter_mut().zip(self.slopes.data()) {
-                *x = if *x < 0.0 { *x * slope } else { *x };
-            }
-        }
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        train_binary(lower, Binary::PRelu)
     }
 }

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use brickwork_tensor::kernels::resize::{AxisTable, Coordinates, Interpolation, Rounding, axis_table, resize};
+use brickwork_tensor::kernels::resize::{
+    AxisTable, Coordinates, Interpolation, Rounding, axis_table, resize, resize_backward,
+};
 use brickwork_tensor::{Buffer, Nd, Order};
 
 use super::windowed::size;
-use crate::beside::Beside;
 use crate::attrs::{Attr, Literal};
+use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec, SpecInput};
 use crate::read::{Operand, Read, Reading};
 use crate::shape::{Dim, Shape};
+use crate::training::{Reads, Trained};
 
 /// Operand: image `[n, c, h, w]`.
 #[derive(Clone, Debug)]
@@ -51,7 +54,8 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         "align_corners" => Coordinates::AlignCorners,
         other => return refused(format!("coordinate_transformation_mode `{other}`")),
     };
-    let rounding = reading.text_or("nearest_mode", if modern { "round_prefer_floor" } else { "floor" })?;
+    let rounding =
+        reading.text_or("nearest_mode", if modern { "round_prefer_floor" } else { "floor" })?;
     let rounding = match rounding.as_str() {
         "round_prefer_floor" => Rounding::PreferFloor,
         "round_prefer_ceil" => Rounding::PreferCeil,
@@ -80,11 +84,14 @@ fn target(reading: &Reading<'_>, image: &[usize]) -> Result<([usize; 2], [f32; 2
             return Err(OpError::new(format!("scales {scales:?}, expected four")));
         };
         if batch != 1.0 || channels != 1.0 || !(y > 0.0 && x > 0.0) {
-            return Err(OpError::new(format!("scales {scales:?}: only height and width can be resized")));
+            return Err(OpError::new(format!(
+                "scales {scales:?}: only height and width can be resized"
+            )));
         }
         return Ok(([scaled(image[1], y)?, scaled(image[2], x)?], [y, x]));
     }
-    let sizes = reading.ints_at(3, "sizes")?.ok_or_else(|| OpError::new("scales and sizes are missing"))?;
+    let sizes =
+        reading.ints_at(3, "sizes")?.ok_or_else(|| OpError::new("scales and sizes are missing"))?;
     let dims: Vec<Option<usize>> =
         sizes.iter().map(|size| size.dim().and_then(|dim| dim.fixed())).collect();
     let [_, channels, Some(height), Some(width)] = dims[..] else {
@@ -108,7 +115,8 @@ fn scaled(input: usize, scale: f32) -> Result<usize, OpError> {
 /// The scale that takes `input` pixels to exactly `output`.
 fn scale_to(input: usize, output: usize) -> Result<f32, OpError> {
     let scale = output as f32 / input as f32;
-    let exact = [scale, scale.next_up()].into_iter().find(|&scale| scaled(input, scale) == Ok(output));
+    let exact =
+        [scale, scale.next_up()].into_iter().find(|&scale| scaled(input, scale) == Ok(output));
     exact.ok_or_else(|| OpError::new(format!("{input} pixels cannot be resized to {output}")))
 }
 
@@ -165,14 +173,24 @@ impl Op for Resize {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let order = Order::channels_last(4);
         lower.want(0, order.clone());
+        Ok(Lowered::kernel(self.kernel(lower)?, order))
+    }
+
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let (forward, back) = (self.lower(lower)?, Unresize(self.kernel(lower)?));
+        Ok(Trained::new(forward, back, vec![Reads::Gradient(0)], vec![0]))
+    }
+}
+
+impl Resize {
+    fn kernel(&self, lower: &Lower<'_>) -> Result<RunResize, OpError> {
         let image = lower.extents(0)?;
         let input = size(&image);
         let table = |axis: usize| {
             let scale = self.scales[axis];
             axis_table(self.interpolation, self.coordinates, input[axis], self.output[axis], scale)
         };
-        let kernel = RunResize { input, channels: image[1], rows: table(0), columns: table(1) };
-        Ok(Lowered::kernel(kernel, order))
+        Ok(RunResize { input, channels: image[1], rows: table(0), columns: table(1) })
     }
 }
 
@@ -186,5 +204,14 @@ struct RunResize {
 impl Kernel for RunResize {
     fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
         resize(inputs[0], self.input, self.channels, &self.rows, &self.columns, outputs[0]);
+    }
+}
+
+struct Unresize(RunResize);
+
+impl Kernel for Unresize {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        let RunResize { input, channels, rows, columns } = &self.0;
+        resize_backward(inputs[0], *input, *channels, rows, columns, outputs[0]);
     }
 }

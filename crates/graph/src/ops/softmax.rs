@@ -1,7 +1,7 @@
 //! Softmax: scores to probabilities along one axis. Before opset 13 the axes from `axis` on count
 //! as one, which is the same wherever all but one of them have extent 1.
 
-use brickwork_tensor::kernels::rows::softmax;
+use brickwork_tensor::kernels::rows::{softmax, softmax_backward};
 use brickwork_tensor::{Buffer, Order};
 
 use crate::attrs::Attr;
@@ -10,6 +10,7 @@ use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec};
 use crate::read::{Read, Reading, axis_of};
 use crate::shape::Shape;
+use crate::training::{Reads, Trained};
 
 /// `exp(x) / sum exp(x)` along `axis`, or its logarithm.
 #[derive(Clone, Debug)]
@@ -31,7 +32,9 @@ pub(crate) fn read_as(reading: &Reading<'_>, logarithm: bool) -> Result<Read, Op
         let mut solid = (axis..shape.rank()).filter(|&k| extents[k] != 1);
         axis = solid.next().unwrap_or(axis);
         if solid.next().is_some() {
-            return Err(OpError::new(format!("softmax over several axes of {shape} at once is not supported")));
+            return Err(OpError::new(format!(
+                "softmax over several axes of {shape} at once is not supported"
+            )));
         }
     }
     Ok(reading.node(Softmax { axis, logarithm }, 1))
@@ -72,6 +75,12 @@ impl Op for Softmax {
         Ok(Lowered::kernel(kernel, order))
     }
 
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        let forward = self.lower(lower)?;
+        let back = Unsoftmax { extent: lower.extents(0)?[self.axis], logarithm: self.logarithm };
+        Ok(Trained::new(forward, back, vec![Reads::Gradient(0), Reads::Result(0)], vec![0]))
+    }
+
     fn normalises_scores(&self) -> bool {
         true
     }
@@ -94,5 +103,25 @@ impl Kernel for RunSoftmax {
 
     fn update(&self, first: &mut [f32], _: &[&[f32]]) {
         softmax(first, self.extent, self.logarithm);
+    }
+}
+
+struct Unsoftmax {
+    extent: usize,
+    logarithm: bool,
+}
+
+impl Kernel for Unsoftmax {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        outputs[0].copy_from_slice(inputs[0]);
+        self.update(outputs[0], &inputs[1..]);
+    }
+
+    fn works_in_place(&self) -> bool {
+        true
+    }
+
+    fn update(&self, first: &mut [f32], others: &[&[f32]]) {
+        softmax_backward(others[0], self.extent, self.logarithm, first);
     }
 }

@@ -121,6 +121,41 @@ pub fn scatter_strided(
     }
 }
 
+/// Index `k` of the middle axis of `out` `[outer, indices, inner]` comes from index `indices[k]` of
+/// `input` `[outer, extent, inner]`.
+///
+/// # Panics
+/// If an index lies outside or the lengths do not fit.
+pub fn take(input: &[f32], [extent, inner]: [usize; 2], indices: &[usize], out: &mut [f32]) {
+    let (from, to) = (extent * inner, indices.len() * inner);
+    out.par_chunks_mut(to).zip_eq(input.par_chunks(from)).for_each(|(out, block)| {
+        for (run, &index) in out.chunks_mut(inner).zip(indices) {
+            run.copy_from_slice(&block[index * inner..][..inner]);
+        }
+    });
+}
+
+/// The way back of [`take`]: `out` `[outer, extent, inner]` gets the sum of the `gradient`s
+/// `[outer, indices, inner]` of its copies.
+///
+/// # Panics
+/// If an index lies outside or the lengths do not fit.
+pub fn take_backward(
+    gradient: &[f32],
+    [extent, inner]: [usize; 2],
+    indices: &[usize],
+    out: &mut [f32],
+) {
+    let (from, to) = (extent * inner, indices.len() * inner);
+    out.par_chunks_mut(from).zip_eq(gradient.par_chunks(to)).for_each(|(out, block)| {
+        out.fill(0.0);
+        for (run, &index) in block.chunks(inner).zip(indices) {
+            let sums = &mut out[index * inner..][..inner];
+            sums.iter_mut().zip(run).for_each(|(sum, x)| *sum += x);
+        }
+    });
+}
+
 fn offset_of(mut row: usize, extents: &[usize], strides: &[isize]) -> isize {
     let mut at = 0;
     for k in (0..extents.len()).rev() {
@@ -185,6 +220,17 @@ mod tests {
         let mut out = [9.0; 4];
         gather_strided_backward(&[1.0; 8], 0, &[2, 2, 2], &[0, 1, 2], &mut out);
         assert_eq!(out, [2.0; 4]);
+    }
+
+    #[test]
+    fn taking_twice_sums_twice() {
+        let input = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let mut out = [0.0; 8];
+        take(&input, [3, 1], &[2, 0, 2, 1], &mut out);
+        assert_eq!(out, [3.0, 1.0, 3.0, 2.0, 6.0, 4.0, 6.0, 5.0]);
+        let mut back = [9.0; 6];
+        take_backward(&out, [3, 1], &[2, 0, 2, 2], &mut back);
+        assert_eq!(back, [1.0, 0.0, 8.0, 4.0, 0.0, 17.0]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub enum Binary {
     Div,
     /// `a` to the power `b`.
     Pow,
+    /// `a` where positive, else `a * b`.
+    PRelu,
 }
 
 impl Binary {
@@ -33,6 +35,13 @@ impl Binary {
                     a * a
                 } else {
                     a.powf(b)
+                }
+            }
+            Self::PRelu => {
+                if a < 0.0 {
+                    a * b
+                } else {
+                    a
                 }
             }
         }
@@ -62,14 +71,31 @@ impl Binary {
             (Self::Pow, Side::A) => {
                 if b == 2.0 {
                     2.0 * a
+                } else if b == 0.0 {
+                    0.0
                 } else {
                     b * a.powf(b - 1.0)
                 }
             }
-            (Self::Pow, Side::B) => a.powf(b) * a.ln(),
+            (Self::Pow, Side::B) => {
+                if a == 0.0 && b >= 0.0 {
+                    0.0
+                } else {
+                    a.powf(b) * a.ln()
+                }
+            }
+            (Self::PRelu, side) => match side {
+                Side::A if a > 0.0 => 1.0,
+                Side::A => b,
+                Side::B if a > 0.0 => 0.0,
+                Side::B => a,
+            },
         }
     }
 }
+
+/// Tasks that sums over rows are cut into.
+const TASKS: usize = 16;
 
 /// How two operands are walked to fill a dense output.
 #[derive(Clone, Debug)]
@@ -161,7 +187,7 @@ impl Walk {
         out.fill(0.0);
         let last = self.extents.len() - 1;
         let own = if side == Side::A { &self.a } else { &self.b };
-        let rows = self.extents[..last].iter().product::<usize>();
+        let rows: usize = self.extents[..last].iter().product();
         let outer = self.extents[0];
         let row = |row: usize, out: &mut [f32], start: usize| {
             let (at_a, at_b) = self.offsets(row);
@@ -179,8 +205,18 @@ impl Walk {
             out.par_chunks_mut(own[0]).enumerate().for_each(|(index, out)| {
                 (index * each..(index + 1) * each).for_each(|k| row(k, out, index * own[0]));
             });
-        } else {
-            (0..rows).for_each(|k| row(k, out, 0));
+            return;
+        }
+        // Otherwise stretches of rows are summed apart, if there is much more to sum than sums.
+        let splits = (gradient.len() / out.len().max(1) / 4).clamp(1, TASKS).min(rows);
+        let bound = |split: usize| split * rows / splits;
+        let sums = (0..splits).into_par_iter().map(|split| {
+            let mut sums = vec![0.0; out.len()];
+            (bound(split)..bound(split + 1)).for_each(|k| row(k, &mut sums, 0));
+            sums
+        });
+        for sums in sums.collect::<Vec<_>>() {
+            out.iter_mut().zip(sums).for_each(|(sum, more)| *sum += more);
         }
     }
 
@@ -238,7 +274,7 @@ unsafe fn fill_row<S: Simd>(
             }
         };
     }
-    with!(Add Sub Mul Div Pow);
+    with!(Add Sub Mul Div Pow PRelu);
 }
 
 #[inline(always)]
@@ -258,7 +294,7 @@ unsafe fn update_row<S: Simd>(function: Binary, stride: usize, a: &mut [f32], b:
             }
         };
     }
-    with!(Add Sub Mul Div Pow);
+    with!(Add Sub Mul Div Pow PRelu);
 }
 
 #[inline(always)]
@@ -309,6 +345,42 @@ mod tests {
         let walk = Walk::new(&[2, 2], &[2, 1], &[0, 1]);
         walk.update(Binary::Add, &mut a, &[10.0, 20.0], Level::best());
         assert_eq!(a, [11.0, 22.0, 13.0, 24.0]);
+    }
+
+    #[test]
+    fn slopes_agree_with_finite_differences() {
+        let functions =
+            [Binary::Add, Binary::Sub, Binary::Mul, Binary::Div, Binary::Pow, Binary::PRelu];
+        for function in functions {
+            for (a, b) in [(0.7, 1.3), (2.5, 2.0), (1.5, -0.8), (-1.2, 0.3)] {
+                if function == Binary::Pow && a < 0.0 {
+                    continue;
+                }
+                let at = |a: f32, b: f32| f64::from(function.of(a, b));
+                let along_a = (at(a + 1e-2, b) - at(a - 1e-2, b)) / 2e-2;
+                let along_b = (at(a, b + 1e-2) - at(a, b - 1e-2)) / 2e-2;
+                let found = [Side::A, Side::B].map(|side| f64::from(function.slope(side, a, b)));
+                assert!((found[0] - along_a).abs() < 1e-3, "{function:?}({a}, {b}): {found:?}");
+                assert!((found[1] - along_b).abs() < 1e-3, "{function:?}({a}, {b}): {found:?}");
+            }
+        }
+        assert_eq!(Binary::Pow.slope(Side::A, 0.0, 0.0), 0.0);
+        assert_eq!(Binary::Pow.slope(Side::B, 0.0, 2.0), 0.0);
+    }
+
+    #[test]
+    fn gradients_are_summed_over_repetitions() {
+        // [rows, 3] with [3], the rows enough to be summed apart.
+        let (rows, columns) = (1000, 3);
+        let a: Vec<f32> = (0..rows * columns).map(|k| (k % 7) as f32).collect();
+        let dy: Vec<f32> = (0..rows * columns).map(|k| (k % 5) as f32).collect();
+        let walk = Walk::new(&[rows, columns], &[columns, 1], &[0, 1]);
+        let mut sums = [9.0; 3];
+        walk.backward(Binary::Mul, Side::B, &a, &[1.0, 2.0, 3.0], &dy, &mut sums);
+        for (c, sum) in sums.iter().enumerate() {
+            let column = (c..rows * columns).step_by(columns);
+            assert_eq!(*sum, column.map(|k| a[k] * dy[k]).sum::<f32>());
+        }
     }
 
     #[test]

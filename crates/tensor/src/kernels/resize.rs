@@ -114,9 +114,79 @@ pub fn resize(
     });
 }
 
+/// What reads every source index of one axis: output indices and their weights.
+fn readers(table: &AxisTable, input: usize) -> Vec<Vec<(usize, f32)>> {
+    let mut readers = vec![Vec::new(); input];
+    for (index, &(low, high, weight)) in table.iter().enumerate() {
+        for (at, weight) in [(low, 1.0 - weight), (high, weight)] {
+            if weight != 0.0 {
+                readers[at].push((index, weight));
+            }
+        }
+    }
+    readers
+}
+
+/// The way back of [`resize`], the transpose of the linear map: `out` `[n, h, w, c]` gets the
+/// `gradient`s of the pixels that read it, times its weight in them.
+///
+/// # Panics
+/// If the lengths do not fit.
+pub fn resize_backward(
+    gradient: &[f32],
+    [height, width]: [usize; 2],
+    channels: usize,
+    rows: &AxisTable,
+    columns: &AxisTable,
+    out: &mut [f32],
+) {
+    let (line, image) = (columns.len() * channels, rows.len() * columns.len() * channels);
+    let (row_readers, column_readers) = (readers(rows, height), readers(columns, width));
+    out.par_chunks_mut(width * channels).enumerate().for_each(|(index, out)| {
+        let gradient = &gradient[index / height * image..][..image];
+        out.fill(0.0);
+        for &(y, v) in &row_readers[index % height] {
+            for (out, readers) in out.chunks_mut(channels).zip(&column_readers) {
+                for &(x, u) in readers {
+                    let dy = &gradient[y * line + x * channels..][..channels];
+                    out.iter_mut().zip(dy).for_each(|(sum, dy)| *sum += u * v * dy);
+                }
+            }
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::testing::noise;
     use super::*;
+
+    #[test]
+    fn the_way_back_is_the_transpose() {
+        let (input, output, channels) = ([5, 3], [4, 7], 2);
+        let coordinates = [
+            Coordinates::HalfPixel,
+            Coordinates::PytorchHalfPixel,
+            Coordinates::Asymmetric,
+            Coordinates::AlignCorners,
+        ];
+        let dot = |a: &[f32], b: &[f32]| -> f32 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+        for interpolation in [Interpolation::Linear, Interpolation::Nearest(Rounding::PreferFloor)]
+        {
+            for coordinates in coordinates {
+                let table = |k: usize| {
+                    let scale = output[k] as f32 / input[k] as f32;
+                    axis_table(interpolation, coordinates, input[k], output[k], scale)
+                };
+                let (rows, columns) = (table(0), table(1));
+                let (x, dy) = (noise(2 * 5 * 3 * channels, 1), noise(2 * 4 * 7 * channels, 2));
+                let (mut y, mut dx) = (vec![0.0; dy.len()], vec![0.0; x.len()]);
+                resize(&x, input, channels, &rows, &columns, &mut y);
+                resize_backward(&dy, input, channels, &rows, &columns, &mut dx);
+                assert!((dot(&y, &dy) - dot(&x, &dx)).abs() < 1e-4);
+            }
+        }
+    }
 
     #[test]
     fn nearest_doubles() {

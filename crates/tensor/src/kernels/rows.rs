@@ -151,6 +151,24 @@ pub fn softmax(values: &mut [f32], extent: usize, logarithm: bool) {
     });
 }
 
+/// The way back of [`softmax`], in place: `y (dy - sum of dy y)` within every row of `extent`
+/// elements, for results `y`; of the logarithm, `dy - exp(y) sum of dy`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn softmax_backward(results: &[f32], extent: usize, logarithm: bool, gradient: &mut [f32]) {
+    assert_eq!(gradient.len(), results.len(), "gradient length");
+    gradient.par_chunks_mut(extent).zip(results.par_chunks(extent)).for_each(|(dy, y)| {
+        if logarithm {
+            let total = sum(dy);
+            dy.iter_mut().zip(y).for_each(|(dy, y)| *dy -= y.exp() * total);
+        } else {
+            let total: f32 = dy.iter().zip(y).map(|(dy, y)| dy * y).sum();
+            dy.iter_mut().zip(y).for_each(|(dy, y)| *dy = y * (*dy - total));
+        }
+    });
+}
+
 /// Layer normalisation within every row of `scale.len()` elements:
 /// `(x - mean) / sqrt(variance + epsilon) * scale + bias`.
 ///
@@ -166,12 +184,66 @@ pub fn layer_norm(
     assert_eq!(input.len(), out.len(), "output length");
     let extent = scale.len();
     out.par_chunks_mut(extent).zip(input.par_chunks(extent)).for_each(|(out, row)| {
-        let mean = sum(row) / extent as f32;
-        out.iter_mut().zip(row).for_each(|(y, &x)| *y = (x - mean) * (x - mean));
-        let inverse = 1.0 / (sum(out) / extent as f32 + epsilon).sqrt();
+        let (mean, inverse) = row_moments(row, epsilon, out);
         for k in 0..extent {
             out[k] = (row[k] - mean) * inverse * scale[k] + bias.map_or(0.0, |b| b[k]);
         }
+    });
+}
+
+/// Mean and inverse standard deviation of a row; `room` is as long.
+fn row_moments(row: &[f32], epsilon: f32, room: &mut [f32]) -> (f32, f32) {
+    let mean = sum(row) / row.len() as f32;
+    room.iter_mut().zip(row).for_each(|(y, &x)| *y = (x - mean) * (x - mean));
+    (mean, 1.0 / (sum(room) / row.len() as f32 + epsilon).sqrt())
+}
+
+/// The gradient of the input of [`layer_norm`]: with `g = dy scale` and `z` the normalised row,
+/// `(g - mean of g - z mean of (g z)) / sqrt(variance + epsilon)`.
+///
+/// # Panics
+/// If `out`, `gradient` and `input` differ in length.
+pub fn layer_norm_backward(
+    gradient: &[f32],
+    input: &[f32],
+    scale: &[f32],
+    epsilon: f32,
+    out: &mut [f32],
+) {
+    assert_eq!(input.len(), out.len(), "output length");
+    assert_eq!(input.len(), gradient.len(), "gradient length");
+    let extent = scale.len();
+    let rows = input.par_chunks(extent).zip(gradient.par_chunks(extent));
+    out.par_chunks_mut(extent).zip(rows).for_each(|(out, (row, dy))| {
+        let (mean, inverse) = row_moments(row, epsilon, out);
+        let (mut level, mut tilt) = (0.0f64, 0.0f64);
+        for k in 0..extent {
+            out[k] = dy[k] * scale[k];
+            level += f64::from(out[k]);
+            tilt += f64::from(out[k] * (row[k] - mean) * inverse);
+        }
+        let [level, tilt] = [level, tilt].map(|x| (x / extent as f64) as f32);
+        for k in 0..extent {
+            out[k] = (out[k] - level - (row[k] - mean) * inverse * tilt) * inverse;
+        }
+    });
+}
+
+/// What [`layer_norm`]'s scale gets from every element: `dy` times the normalised element.
+///
+/// # Panics
+/// If `out`, `gradient` and `input` differ in length.
+pub fn layer_norm_scale_gradients(
+    gradient: &[f32],
+    input: &[f32],
+    extent: usize,
+    epsilon: f32,
+    out: &mut [f32],
+) {
+    assert_eq!(input.len(), gradient.len(), "gradient length");
+    layer_norm(input, &vec![1.0; extent], None, epsilon, out);
+    out.par_chunks_mut(extent).zip(gradient.par_chunks(extent)).for_each(|(out, dy)| {
+        out.iter_mut().zip(dy).for_each(|(z, dy)| *z *= dy);
     });
 }
 
@@ -194,9 +266,97 @@ pub fn local_response(
     });
 }
 
+/// The way back of [`local_response`]: with `s[c]` what is raised to the power `beta` and `around`
+/// the channels that have `c` among their neighbours,
+/// `dy[c] / s[c]^beta - 2 alpha beta / size x[c] sum over around of dy x / s^(beta + 1)`.
+///
+/// # Panics
+/// If `out`, `gradient` and `input` differ in length.
+pub fn local_response_backward(
+    gradient: &[f32],
+    input: &[f32],
+    channels: usize,
+    size: usize,
+    [alpha, beta, bias]: [f32; 3],
+    out: &mut [f32],
+) {
+    assert_eq!(input.len(), out.len(), "output length");
+    assert_eq!(input.len(), gradient.len(), "gradient length");
+    let (left, right) = ((size - 1) / 2, size / 2);
+    let share = alpha / size as f32;
+    let rows = input.par_chunks(channels).zip(gradient.par_chunks(channels));
+    let room = || vec![0.0; channels];
+    out.par_chunks_mut(channels).zip(rows).for_each_init(room, |pulls, (out, (row, dy))| {
+        for c in 0..channels {
+            let around = &row[c.saturating_sub(left)..(c + right + 1).min(channels)];
+            let base = bias + share * around.iter().map(|x| x * x).sum::<f32>();
+            out[c] = dy[c] / base.powf(beta);
+            pulls[c] = out[c] * row[c] / base;
+        }
+        for c in 0..channels {
+            let around = &pulls[c.saturating_sub(right)..(c + left + 1).min(channels)];
+            out[c] -= 2.0 * share * beta * row[c] * around.iter().sum::<f32>();
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::testing::noise;
     use super::*;
+
+    /// Compares `gradient`, that of the sum of `dy * forward(x)`, with finite differences.
+    fn check(x: &[f32], dy: &[f32], gradient: &[f32], forward: impl Fn(&[f32], &mut [f32])) {
+        let loss = |k: usize, by: f32| -> f64 {
+            let mut moved = x.to_vec();
+            moved[k] += by;
+            let mut y = vec![0.0; dy.len()];
+            forward(&moved, &mut y);
+            y.iter().zip(dy).map(|(y, dy)| f64::from(*y) * f64::from(*dy)).sum()
+        };
+        for (k, found) in gradient.iter().enumerate() {
+            let slope = (loss(k, 5e-3) - loss(k, -5e-3)) / 1e-2;
+            assert!((f64::from(*found) - slope).abs() < 2e-3, "{k}: {found}, expected {slope}");
+        }
+    }
+
+    #[test]
+    fn softmax_passes_gradients_back() {
+        let (x, dy) = (noise(12, 1), noise(12, 2));
+        for logarithm in [false, true] {
+            let forward = |x: &[f32], y: &mut [f32]| {
+                y.copy_from_slice(x);
+                softmax(y, 4, logarithm);
+            };
+            let (mut y, mut gradient) = (vec![0.0; 12], dy.clone());
+            forward(&x, &mut y);
+            softmax_backward(&y, 4, logarithm, &mut gradient);
+            check(&x, &dy, &gradient, forward);
+        }
+    }
+
+    #[test]
+    fn layer_norm_passes_gradients_back() {
+        let (x, dy, scale) = (noise(15, 1), noise(15, 2), noise(5, 3));
+        let mut gradient = vec![0.0; 15];
+        layer_norm_backward(&dy, &x, &scale, 1e-3, &mut gradient);
+        check(&x, &dy, &gradient, |x, y| layer_norm(x, &scale, None, 1e-3, y));
+        layer_norm_scale_gradients(&dy, &x, 5, 1e-3, &mut gradient);
+        let sums: Vec<f32> = (0..5).map(|c| gradient.iter().skip(c).step_by(5).sum()).collect();
+        check(&scale, &dy, &sums, |scale, y| layer_norm(&x, scale, None, 1e-3, y));
+    }
+
+    #[test]
+    fn local_response_passes_gradients_back() {
+        let (x, dy) = (noise(14, 1), noise(14, 2));
+        // An even size looks further to the right.
+        for size in [1, 3, 4] {
+            let factors = [2.0, 0.75, 1.5];
+            let mut gradient = vec![0.0; 14];
+            local_response_backward(&dy, &x, 7, size, factors, &mut gradient);
+            check(&x, &dy, &gradient, |x, y| local_response(x, 7, size, factors, y));
+        }
+    }
 
     #[test]
     fn reductions() {
