@@ -75,6 +75,12 @@ pub trait Op: Any + fmt::Debug + Send + Sync {
         self.lower(lower).and_then(|lowered| Trained::view(lowered).ok_or_else(refused))
     }
 
+    /// Whether the operator draws random numbers in training, and so runs in its training form even
+    /// where no gradient passes.
+    fn draws(&self) -> bool {
+        false
+    }
+
     /// Multiply-accumulates for one sample. Zero for everything but weighted layers, as is usual.
     fn macs(&self, inputs: &[Option<Shape>], output: &Shape) -> u64 {
         let _ = (inputs, output);

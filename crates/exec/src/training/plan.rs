@@ -197,7 +197,7 @@ impl Planner<'_, '_> {
         let mut lower = Lower::new(feeds, outputs, Epilogue::default(), self.request.level)
             .for_batches_of(self.request.batch)
             .for_training(slots, id.index() as u64);
-        let made = if learns {
+        let made = if learns || node.op.draws() {
             node.op.train(&mut lower)
         } else {
             node.op.lower(&mut lower).map(|lowered| Trained::same(lowered, Vec::new()))

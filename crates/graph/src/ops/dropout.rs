@@ -6,8 +6,8 @@ use std::sync::Arc;
 use brickwork_tensor::kernels::pointwise::drop_out;
 use brickwork_tensor::{Buffer, Nd};
 
-use crate::beside::Beside;
 use crate::attrs::Literal;
+use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec, SpecInput};
@@ -66,6 +66,10 @@ impl Op for Dropout {
         Ok(Lowered::view(lower.order(0)))
     }
 
+    fn draws(&self) -> bool {
+        true
+    }
+
     fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
         let drop = || Drop { ratio: self.ratio, salt: lower.salt() };
         let forward = Lowered::kernel(drop(), lower.order(0));
@@ -90,6 +94,10 @@ impl Kernel for Drop {
     }
 
     fn update(&self, first: &mut [f32], others: &[&[f32]]) {
-        drop_out(first, self.ratio, drawn(others[0]) ^ self.salt.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        drop_out(
+            first,
+            self.ratio,
+            drawn(others[0]) ^ self.salt.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        );
     }
 }
