@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use brickwork::{Classifier, Sampling, profiling_pass, uniform};
-use brickwork_exec::Session;
+use brickwork_exec::{Optimiser, OptimiserKind, Session, Training, cross_entropy};
 use serde_json::json;
 
 use crate::args::BenchArgs;
@@ -19,28 +19,32 @@ pub(crate) fn run(args: &BenchArgs, out: &Out) -> anyhow::Result<()> {
     for &batch in &args.batch {
         let forward = forward_ms(&model, batch, args.runs)?;
         let profile = args.profile.then(|| profile_ms(&model, batch, args.runs)).transpose()?;
-        results.push((batch, forward, profile));
+        let step = args.training.then(|| step_ms(&model, batch, args.runs)).transpose()?;
+        results.push((batch, forward, profile, step));
     }
     let threads = rayon::current_num_threads();
     let result = json!({
         "model": model.name,
         "threads": threads,
-        "runs": results.iter().map(|(batch, forward, profile)| json!({
+        "runs": results.iter().map(|(batch, forward, profile, step)| json!({
             "batch": batch,
             "forward_ms": forward,
             "profile_ms": profile,
             "profile_ratio": profile.map(|p| p / forward),
+            "step_ms": step,
         })).collect::<Vec<_>>(),
     });
     out.result(&result, || {
-        let mut rows = vec![row(["batch", "forward, ms", "images/s", "profiling, ms", "ratio"])];
-        for (batch, forward, profile) in &results {
+        let heads = ["batch", "forward, ms", "images/s", "profiling, ms", "ratio", "training, ms"];
+        let mut rows = vec![row(heads)];
+        for (batch, forward, profile, step) in &results {
             rows.push(vec![
                 batch.to_string(),
                 format!("{forward:.2}"),
                 format!("{:.1}", *batch as f64 / forward * 1e3),
                 profile.map_or("-".to_owned(), |p| format!("{p:.2}")),
                 profile.map_or("-".to_owned(), |p| format!("{:.2}", p / forward)),
+                step.map_or("-".to_owned(), |s| format!("{s:.2}")),
             ]);
         }
         format!(
@@ -82,6 +86,40 @@ fn profile_ms(model: &Classifier, batch: usize, runs: u32) -> anyhow::Result<f64
     for run in 0..runs + 2 {
         let start = Instant::now();
         pass.run(&images)?;
+        if run >= 2 {
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    Ok(median(times))
+}
+
+/// A step of training: forward, cross-entropy, backward, SGD with momentum and weight decay.
+fn step_ms(model: &Classifier, batch: usize, runs: u32) -> anyhow::Result<f64> {
+    let [c, h, w] = model.input();
+    let images = uniform([batch, c, h, w], -1.0, 1.0, 0);
+    let labels: Vec<usize> = (0..batch).map(|k| k % model.class_count()).collect();
+    let mut training = Training::new(model.graph.clone(), &[model.graph.logits()], |_| true);
+    let lengths: Vec<usize> = training.parameters().iter().map(|p| p.data.len()).collect();
+    let kind = OptimiserKind::Sgd { momentum: 0.9, nesterov: false, decay: 5e-4 };
+    let mut optimiser = Optimiser::new(kind, &lengths)?;
+    let mut times = Vec::new();
+    for run in 0..runs + 2 {
+        let start = Instant::now();
+        training.step(
+            batch,
+            &[images.data()],
+            u64::from(run),
+            |targets| {
+                let logits = &mut targets[0];
+                cross_entropy(logits.data, &labels, 0.0, logits.gradient).is_ok()
+            },
+            |learned| {
+                optimiser.begin_step();
+                for p in learned {
+                    optimiser.update(p.index, p.data, p.gradient, 0.01, true, None);
+                }
+            },
+        )?;
         if run >= 2 {
             times.push(start.elapsed().as_secs_f64() * 1e3);
         }

@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Networks trained from scratch, with their logs and curves.
+
+The best epoch is chosen on images held out of the training split; every figure is from the test images.
+"""
+import json
+
+from driver import arguments, driver, percent, save, table, thousands
+
+AUGMENT = ["--augment", "crop=4,flip"]
+CIFAR = [*AUGMENT, "--hold-out", "100", "--schedule", "one-cycle"]
+# Name, data, what `train` is told.
+RUNS = {
+    "lenet5-mnist": ("mnist", ["--arch", "lenet5", "--epochs", "15", "--lr", "0.05", "--augment", "crop=2"]),
+    "resnet20-half-fashion": ("fashion-mnist", ["--arch", "resnet20", "--width", "0.5", "--epochs", "15", "--lr", "0.1",
+                                                "--augment", "crop=2,flip"]),
+    "vgg16-quarter-cifar10": ("cifar-10-batches-bin", ["--arch", "vgg16", "--width", "0.25", "--epochs", "30", "--lr",
+                                                       "0.1", *CIFAR]),
+    "resnet20-cifar10": ("cifar-10-batches-bin", ["--arch", "resnet20", "--epochs", "30", "--lr", "0.2", *CIFAR]),
+}
+HEAD = ["network", "data", "params", "MACs", "epochs", "best epoch", "held out, %", "test, %", "curve"]
+
+
+def train(run, options, name):
+    data, how = RUNS[name]
+    data, model = options.data / data, run.file(f"{name}.onnx")
+    log, curve = (options.out / f"{name}.{kind}" for kind in ("csv", "svg"))
+    options.out.mkdir(parents=True, exist_ok=True)
+    checkpoint = model.with_suffix(".checkpoint")
+    resume = ["--resume"] if checkpoint.exists() else []
+    answer = run("train", *how, "--data", data, "--log", log, "--curve", curve, *resume, "-o", model)
+    tested = run.eval(model, "--data", data)
+    best = next(epoch for epoch in answer["epochs"] if epoch["epoch"] == answer["best_epoch"])
+    return {
+        "network": name,
+        "data": data.name,
+        "params": answer["parameters"],
+        "macs": answer["macs"],
+        "epochs": len(answer["epochs"]),
+        "best": answer["best_epoch"],
+        "held_out": best["held"]["accuracy"],
+        "test": tested["accuracy_per_image"],
+        "how": " ".join(how),
+        "curve": curve.name,
+    }
+
+
+def main():
+    parser = arguments(__doc__, "train")
+    parser.add_argument("--runs", nargs="+", default=list(RUNS), choices=list(RUNS))
+    options = parser.parse_args()
+    run = driver(options)
+    figures = {}
+    known = options.out / f"{options.name}.json"
+    if known.exists():
+        figures = json.loads(known.read_text())["figures"]
+    for name in options.runs:
+        figures[name] = train(run, options, name)
+        rows = [[row["network"], row["data"], thousands(row["params"]), thousands(row["macs"]), row["epochs"], row["best"],
+                 percent(row["held_out"]), percent(row["test"]), f"[curve]({row['curve']})"]
+                for row in figures.values()]
+        how = "\n".join(f"- {row['network']}: `brickwork train {row['how']}`" for row in figures.values())
+        save(options, run, "Networks trained from scratch", f"{table(HEAD, rows)}\n\n{how}", figures)
+
+
+if __name__ == "__main__":
+    main()
