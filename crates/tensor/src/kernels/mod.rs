@@ -13,6 +13,7 @@ pub mod pointwise;
 pub mod pool;
 pub mod resize;
 pub mod rows;
+pub mod sparse;
 pub mod window;
 pub mod winograd;
 
