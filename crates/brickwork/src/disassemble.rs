@@ -288,15 +288,7 @@ fn from_profile(
 ) -> Result<Found, Error> {
     let places =
         classes.iter().map(|&class| profile.place(class)).collect::<Result<Vec<_>, _>>()?;
-    let weights: Vec<_> = layers.iter().map(|layer| layer.tap_weights(graph)).collect();
-    let profiled: Vec<Option<usize>> = layers
-        .iter()
-        .map(|layer| profile.header.layers.iter().position(|name| *name == layer.name))
-        .collect();
-    let contributions = |place: usize, layer: usize| match profiled[layer] {
-        Some(at) => profile.contributions(place, at, &layers[layer], &weights[layer]),
-        None => Tensor::filled([layers[layer].weighted.outputs, 1], 0.0),
-    };
+    let contributions = profile.contributions_to(graph, layers);
     match rule {
         Rule::Graph => {
             let linked: Vec<Relevance> = classes

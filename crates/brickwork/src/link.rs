@@ -10,6 +10,7 @@ use brickwork_tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::layers::LayerInfo;
+use crate::profile::Profile;
 
 /// Where a relative contribution starts to count (Model LEGO, sections 3.1 and 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,7 +33,8 @@ impl Default for Thresholds {
 }
 
 impl Thresholds {
-    fn of(&self, layer: &LayerInfo) -> (f32, f32) {
+    /// Alpha and beta for a layer.
+    pub(crate) fn of(&self, layer: &LayerInfo) -> (f32, f32) {
         if layer.weighted.window.is_some() {
             (self.alpha_conv, self.beta_conv)
         } else {
@@ -148,13 +150,8 @@ fn relevant_inputs(rows: &[&[f32]], (alpha, beta): (f32, f32)) -> (Vec<bool>, Ve
     let inputs = rows[0].len();
     let mut counts = vec![0u32; inputs];
     for row in rows {
-        let (low, high) = range(row.iter().copied());
-        for (count, &v) in counts.iter_mut().zip(*row) {
-            // In a flat row nobody stands out, so whoever contributes counts.
-            let flat = high - low <= EPSILON * high;
-            let counts_here =
-                if flat { v > 0.0 } else { (v - low) / (high - low + EPSILON) > alpha };
-            *count += u32::from(counts_here);
+        for (count, counted) in counts.iter_mut().zip(counted(row, alpha)) {
+            *count += u32::from(counted.is_some());
         }
     }
     let (low, high) = range(counts.iter().map(|&count| count as f32));
@@ -168,8 +165,39 @@ fn relevant_inputs(rows: &[&[f32]], (alpha, beta): (f32, f32)) -> (Vec<bool>, Ve
     (chosen, counts.iter().map(|&count| count as f32 / rows.len() as f32).collect())
 }
 
+/// For every input of a row of contributions, its relative contribution if it counts. In a flat row
+/// nobody stands out, so whoever contributes counts.
+pub(crate) fn counted(row: &[f32], alpha: f32) -> impl Iterator<Item = Option<f32>> {
+    let (low, high) = range(row.iter().copied());
+    let flat = high - low <= EPSILON * high;
+    row.iter().map(move |&v| {
+        let relative = if flat { 1.0 } else { (v - low) / (high - low + EPSILON) };
+        (if flat { v > 0.0 } else { relative > alpha }).then_some(relative)
+    })
+}
+
 fn range(values: impl Iterator<Item = f32>) -> (f32, f32) {
     values.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
+}
+
+impl Profile {
+    /// The contributions of the class at a place of the profile to a layer of its model, by the
+    /// layer's place in `layers`. Nothing contributes to a layer that was not profiled.
+    pub(crate) fn contributions_to(
+        &self,
+        graph: &Graph,
+        layers: &[LayerInfo],
+    ) -> impl Fn(usize, usize) -> Tensor {
+        let weights: Vec<_> = layers.iter().map(|layer| layer.tap_weights(graph)).collect();
+        let profiled: Vec<Option<usize>> = layers
+            .iter()
+            .map(|layer| self.header.layers.iter().position(|name| *name == layer.name))
+            .collect();
+        move |place, layer| match profiled[layer] {
+            Some(at) => self.contributions(place, at, &layers[layer], &weights[layer]),
+            None => Tensor::filled([layers[layer].weighted.outputs, 1], 0.0),
+        }
+    }
 }
 
 /// The published masks of `class`: for every layer, in running order, whether each input is kept.
