@@ -141,6 +141,23 @@ fn frozen_layers_pass_gradients_on() {
 }
 
 #[test]
+fn statistics_follow_only_where_gradients_pass() {
+    let net = small().norm("v", "n", 3).with("w", &[2, 3, 1, 1]);
+    let graph = Arc::new(net.then("Conv", &["n", "w"], "y").graph());
+    let x = feed(&graph);
+    let statistics = |training: &Training| -> Vec<Vec<f32>> {
+        let own = training.parameters().iter().filter(|p| p.role == Role::Statistic);
+        own.map(|p| p.data.clone()).collect()
+    };
+    for (name, follows) in [("w", false), ("n.gamma", true), ("mix.b", true)] {
+        let mut training = Training::new(graph.clone(), graph.outputs(), |other| other == name);
+        let before = statistics(&training);
+        run(&mut training, &x);
+        assert_eq!(before != statistics(&training), follows, "{name}");
+    }
+}
+
+#[test]
 fn dropout_in_front_of_all_that_is_learned() {
     let graph = Net::new(3, 8, 8)
         .then("Dropout", &["v"], "d")
