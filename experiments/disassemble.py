@@ -102,8 +102,7 @@ def main():
     options = parser.parse_args()
     run = driver(options)
     data = options.data / "cifar-10-batches-bin"
-    folder = options.models / options.model
-    model = run.source(folder / f"{options.model}.onnx", folder / "meta.json")
+    model = run.model(options.models / options.model)
     profile = run.profile(model, data)
     figures = {task: measure(run, model, data, task, profile, options.latency) for task in options.tasks}
     head = HEAD + ["one image, one thread, ms"] * options.latency
@@ -111,8 +110,9 @@ def main():
     notes = f"""
 Accuracy is over the test images of the task's classes. AUROC and acceptance compare the top score on these
 with that on the images of all other classes. A model of one class is always right about its own images, so
-only the acceptance columns judge it. Random: mean of {len(SEEDS)} seeds (lowest to highest). All cuts of a task keep
-the same numbers of channels; the refit uses 200 training images per class, chosen from the seed."""
+only the acceptance columns judge it. Tasks 0, 1, 0-2 and 3-9 are those of table 1 of the paper. Random: mean of
+{len(SEEDS)} seeds (lowest to highest). All cuts of a task keep the same numbers of channels; the refit uses 200 training
+images per class, chosen from the seed."""
     if options.latency:
         notes += """ Cuts of
 equal shape, bare and refitted, take equal time: what their times differ by is the machine's noise."""

@@ -1,5 +1,6 @@
 """Driving the `brickwork` command, remembering its answers, and writing results down."""
 import argparse
+import csv
 import datetime
 import hashlib
 import json
@@ -58,18 +59,23 @@ class Driver:
             text = text.replace(str(place), name)
         return text
 
-    def source(self, model, meta):
+    def source(self, model, meta, classes=None):
         """A copy of a model that knows its classes and preprocessing, from its `meta.json`."""
         facts = json.loads(pathlib.Path(meta).read_text())
+        facts.update(facts.get("normalisation", {}))
         numbers = {key: ",".join(map(str, facts[key])) for key in ("mean", "std")}
         annotated = self.file(pathlib.Path(model).name)
-        self("annotate", model, "--class-names", ",".join(facts["classes"]), "--mean", numbers["mean"],
+        self("annotate", model, "--class-names", ",".join(classes or facts["classes"]), "--mean", numbers["mean"],
              "--std", numbers["std"], "-o", annotated)
         return annotated
 
-    def profile(self, model, data):
-        profile = self.file(f"{pathlib.Path(model).stem}.profile.safetensors")
-        self("profile", model, "--data", data, "-o", profile)
+    def model(self, folder):
+        """`source` of a folder of models."""
+        return self.source(folder / f"{folder.name}.onnx", folder / "meta.json")
+
+    def profile(self, model, data, *options, name="profile"):
+        profile = self.file(f"{pathlib.Path(model).stem}.{name}.safetensors")
+        self("profile", model, "--data", data, *options, "-o", profile)
         return profile
 
     def cut(self, model, data, profile, classes, name, *options, refit=True, seed=None):
@@ -79,6 +85,17 @@ class Driver:
         answer = self("disassemble", model, "--profile", profile, "--classes", classes, *how, *options,
                       "-o", brick, seed=seed)
         return brick, answer
+
+    def test_images(self, data, classes):
+        """A folder of the CIFAR-10 test images of these classes alone."""
+        folder = self.file("test-" + "".join(map(str, sorted(classes))))
+        folder.mkdir(exist_ok=True)
+        (folder / "batches.meta.txt").write_bytes((data / "batches.meta.txt").read_bytes())
+        images = (data / "test_batch.bin").read_bytes()
+        size = 1 + 3 * 32 * 32
+        kept = (images[k:k + size] for k in range(0, len(images), size) if images[k] in classes)
+        (folder / "test_batch.bin").write_bytes(b"".join(kept))
+        return folder
 
     def eval(self, model, *options):
         return self("eval", model, "--no-latency", *options)
@@ -97,7 +114,7 @@ def arguments(description, name):
     parser.add_argument("--work", default=ROOT / "target/experiments", type=pathlib.Path,
                         help="folder for models and answers; a second run goes on from there")
     parser.add_argument("--out", default=HERE / "results", type=pathlib.Path)
-    parser.add_argument("--name", default=name, help="name of the two result files")
+    parser.add_argument("--name", default=name, help="name of the result files")
     parser.add_argument("--seed", default=0, type=int)
     parser.add_argument("--threads", default=2, type=int)
     return parser
@@ -106,6 +123,19 @@ def arguments(description, name):
 def driver(options):
     places = {"MODELS": options.models, "DATA": options.data}
     return Driver(options.bin, options.work, options.seed, options.threads, places)
+
+
+def header(profile):
+    """What a profile says of itself: the samples it is made of, the layers in order."""
+    with open(profile, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        return json.loads(json.loads(file.read(size))["__metadata__"]["brickwork.profile"])
+
+
+def members(task):
+    """The class numbers of a class list such as `0,3-5`."""
+    ends = [part.split("-") for part in task.split(",")]
+    return {number for end in ends for number in range(int(end[0]), int(end[-1]) + 1)}
 
 
 def table(head, rows):
@@ -133,14 +163,31 @@ def command():
     return " ".join(kept)
 
 
-def save(options, run, title, text, figures):
-    """Writes `NAME.json` and `NAME.md`."""
+def rows_of(figures, key):
+    """Every row of `figures`, a dictionary of lists, with the name of its list as `key`."""
+    return [{key: name, **row} for name, rows in figures.items() for row in rows]
+
+
+def write_csv(path, figures, key):
+    rows = rows_of(figures, key)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(column for row in rows for column in row)), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def save(options, run, title, text, figures, key="task", chart=None):
+    """Writes `NAME.json`, `NAME.csv`, `NAME.md` and, if there is a chart, `NAME.svg`."""
     options.out.mkdir(parents=True, exist_ok=True)
     facts = {"version": run.version, "date": datetime.date.today().isoformat(), "seed": run.seed}
     record = {"command": command(), **facts, "commands": run.commands, "figures": figures}
     path = options.out / f"{options.name}.json"
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    write_csv(path.with_suffix(".csv"), figures, key)
+    if chart:
+        path.with_suffix(".svg").write_text(chart)
+        text = f"![{title}]({options.name}.svg)\n\n{text}"
     page = (f"# {title}\n\n    {record['command']}\n\n{run.version}, {facts['date']}, seed {run.seed}; every command "
-            f"is in `{path.name}`.\n\n{text}\n")
+            f"is in `{path.name}`, every figure in `{options.name}.csv`.\n\n{text}\n")
     path.with_suffix(".md").write_text(page)
     print(page)
