@@ -186,6 +186,9 @@ pub(crate) struct DemoArgs {
 
 /// Make a network with random weights, to be trained
 #[derive(Args)]
+#[command(override_usage = "\
+    brickwork init --arch <NAME> --classes <N> --output <NET.onnx> [OPTIONS]
+       brickwork init --list")]
 #[command(after_help = "Examples:
   brickwork init --list
   brickwork init --arch resnet20 --classes 10 -o net.onnx
@@ -473,7 +476,7 @@ pub(crate) struct AnnotateArgs {
     pub(crate) input: InputArgs,
 }
 
-/// Measure how fast a model runs, and what profiling adds
+/// Measure how fast a model runs, and what profiling and training take
 #[derive(Args)]
 #[command(after_help = "Examples:
   brickwork bench resnet50.onnx --batch 1,8 --threads 1
@@ -488,6 +491,9 @@ pub(crate) struct BenchArgs {
     /// Also time a profiling pass
     #[arg(long)]
     pub(crate) profile: bool,
+    /// Also time a training step
+    #[arg(long)]
+    pub(crate) training: bool,
     /// Show the time of every node
     #[arg(long)]
     pub(crate) layers: bool,

@@ -282,6 +282,20 @@ fn class_names_that_do_not_fit() {
 }
 
 #[test]
+fn networks_that_cannot_be_made() {
+    let own = Own::new();
+    let refused = |arch: &str, words: &[&str]| {
+        own.refused(&format!("init -o OUT/x.onnx --arch {arch}"), words);
+    };
+    refused("vgg16 --classes 2 --size 28", &["`vgg16`", "28x28", "MaxPool", "smaller than"]);
+    refused("vgg16 --classes 2 --stem cifar", &["`vgg16` has no choice of stems"]);
+    refused("vgg16 --classes 0", &["classes", "from 1 to"]);
+    refused("lenet5 --classes 2 --width 0", &["the width must be above 0"]);
+    refused("lenet5 --classes 2 --size 16000", &["parameters"]);
+    refused("lenet5 --class-names cat,cat", &["`cat`", "twice"]);
+}
+
+#[test]
 fn profiles_that_do_not_fit() {
     let own = ready();
     let cut = "disassemble garments.onnx --classes bag -o OUT/x.onnx";
@@ -466,6 +480,7 @@ fn places_that_cannot_be_written() {
         "assemble low.onnx pieces.onnx -o",
         "calibrate joined.onnx --data low=data/digits -o",
         "annotate digits.onnx -o",
+        "init --arch lenet5 --classes 2 -o",
     ];
     for line in lines {
         own.refused(

@@ -19,6 +19,29 @@ fn number(value: &Value) -> f64 {
 }
 
 #[test]
+fn init() {
+    let own = Own::new();
+    insta::assert_snapshot!("init_list", own.succeeds("init --list"));
+    let listed = own.json("init --list");
+    assert_eq!(listed[0]["input"], json!([3, 32, 32]));
+    has_keys(&listed[0], &["name", "params", "macs"]);
+    let line = "init --arch resnet20 --class-names cat,dog --size 24x32 --channels 1 --width 0.25";
+    insta::assert_snapshot!("init", own.succeeds(&format!("{line} -o OUT/pets.onnx")));
+    let found = own.json(&format!("{line} --seed 1 -o OUT/other.onnx"));
+    assert_eq!(found["classes"], json!(["cat", "dog"]));
+    assert_eq!((&found["stem"], &found["seed"]), (&json!("cifar"), &json!(1)));
+    assert!(own.read("pets.onnx") != own.read("other.onnx"));
+    own.succeeds(&format!("{line} -o OUT/again.onnx"));
+    assert!(own.read("pets.onnx") == own.read("again.onnx"));
+    let read = own.json("inspect OUT/pets.onnx");
+    assert_eq!((&read["params"], &read["macs"]), (&found["params"], &found["macs"]));
+    assert_eq!((&read["classes"], &read["input"]), (&found["classes"], &json!("[n, 1, 24, 32]")));
+    let numbered = own.json("init --arch lenet5 --classes 3 --width 0.1 -o OUT/lenet.onnx");
+    assert_eq!(numbered["classes"], json!(["0", "1", "2"]));
+    assert_eq!(numbered["stem"], Value::Null);
+}
+
+#[test]
 fn inspect() {
     let own = ready();
     insta::assert_snapshot!("inspect", own.succeeds("inspect digits.onnx"));
