@@ -66,7 +66,7 @@ pub struct Target<'a> {
 ///
 /// Learned are the weights and biases of layers, and the constants of the nodes behind them, such
 /// as normalisation scales; what stands before the first layer is preprocessing and stays.
-/// Statistics follow the batches where gradients pass. Scalars stay.
+/// Statistics follow the batches where gradients pass. Scalars and what is given stay.
 pub struct Training {
     graph: Arc<Graph>,
     parameters: Vec<Parameter>,
@@ -265,6 +265,7 @@ fn parameters(graph: &Graph, learns: impl Fn(&str) -> bool) -> Vec<Parameter> {
             let name = &graph.value(value).name;
             let role = match node.op.is_statistic(slot) {
                 true => Role::Statistic,
+                false if node.op.is_given(slot) => Role::Fixed,
                 false if trains && own(data) && learns(name) => Role::Learned,
                 false => Role::Fixed,
             };

@@ -94,11 +94,17 @@ mod nets {
         let turned = |net: Net| net.node("Transpose", &["r"], &["t"], &turn);
         let layer = turned(rows(Net::new(4, 2, 3))).with("w", &[4, 5]);
         let gram = turned(rows(Net::new(4, 2, 3))).then("MatMul", &["r", "t"], "y");
+        let neighbours = [0.0, 1.5, 0.0, 0.0, 0.0, 0.0, 0.0, -2.0, 0.5, 0.0, 0.0, 0.0].to_vec();
+        let mixed = |matrix: Vec<f32>| {
+            let net = turned(rows(Net::new(4, 2, 3))).floats("a", &[2, 6], matrix);
+            net.then("MatMul", &["a", "t"], "y")
+        };
         let images = Net::new(2, 3, 4)
             .node("Transpose", &["v"], &["t"], &[("perm", ints(&[0, 1, 3, 2]))])
             .then("Tanh", &["t"], "s")
             .then("MatMul", &["v", "s"], "y");
-        vec![layer.then("MatMul", &["t", "w"], "y"), gram, images]
+        let layer = layer.then("MatMul", &["t", "w"], "y");
+        vec![layer, gram, images, mixed(neighbours), mixed(vec![0.3; 12])]
     }
 
     pub(crate) fn normalisations() -> Vec<Net> {

@@ -79,6 +79,16 @@ pub struct Channels {
 impl Channels {
     /// Sends labels through `graph`.
     pub fn of(graph: &Graph) -> Self {
+        Self::sent(graph, false)
+    }
+
+    /// The same with labels for the features of every input, which lie along its last axis: a cut then
+    /// leaves features unread.
+    pub fn with_features(graph: &Graph) -> Self {
+        Self::sent(graph, true)
+    }
+
+    fn sent(graph: &Graph, features: bool) -> Self {
         let empty = Nd::new([0], Vec::new());
         let mut channels = Self {
             labels: vec![empty; graph.values().len()],
@@ -91,8 +101,12 @@ impl Channels {
             forest: Forest::default(),
         };
         for &input in graph.inputs() {
-            let rank = graph.value(input).shape.rank();
-            channels.labels[input.index()] = Nd::filled(vec![1; rank], FIXED);
+            let mut shape = graph.value(input).shape.sample();
+            let count = shape.pop().filter(|_| features);
+            shape.fill(1);
+            shape.push(count.unwrap_or(1));
+            let labels = count.map_or_else(|| vec![FIXED], |count| channels.added(count));
+            channels.labels[input.index()] = Nd::new(shape, labels);
         }
         let tail = graph.score_nodes();
         for node in graph.node_ids() {
@@ -107,6 +121,13 @@ impl Channels {
         channels.freeze_half_bound_constants(graph);
         channels.forest = Forest::of(channels.depends.len(), &channels.couplings);
         channels
+    }
+
+    /// `count` new labels.
+    fn added(&mut self, count: usize) -> Vec<Label> {
+        let first = self.depends.len() as Label;
+        self.depends.resize(first as usize + count, Vec::new());
+        (first..first + count as Label).collect()
     }
 
     /// Number of labels, [`FIXED`] included.
@@ -299,9 +320,7 @@ impl Flow<'_> {
 
     /// `count` new labels that stand beside others in their value.
     pub fn added(&mut self, count: usize) -> Vec<Label> {
-        let first = self.channels.depends.len() as Label;
-        self.channels.depends.resize(first as usize + count, Vec::new());
-        (first..first + count as Label).collect()
+        self.channels.added(count)
     }
 
     /// Says the labels of a result; axes on which they do not change are collapsed.

@@ -10,9 +10,11 @@ use crate::build::{Problem, Problems};
 use crate::channels::{Binding, Channels, Kept, Remains};
 use crate::graph::{Graph, ValueId};
 use crate::keep::Keep;
+use crate::ops;
 use crate::patch::Patch;
 
-/// The patch that removes every channel not in `keep` from weights and attributes.
+/// The patch that removes every channel not in `keep` from weights and attributes. Features of an
+/// input that are not in it are no longer read: the input itself stays as it is.
 ///
 /// # Errors
 /// Every node whose operator cannot express what remains.
@@ -31,6 +33,9 @@ pub fn cut(graph: &Graph, channels: &Channels, keep: &Keep) -> Result<Patch, Pro
             (indices.len() < labels.len()).then_some((value, (axis, indices)))
         })
         .collect();
+    for (&input, (axis, indices)) in kept.iter().filter(|(id, _)| graph.inputs().contains(id)) {
+        patch.behind(input, ops::taking(*axis, indices.clone()));
+    }
     let remains = |value: ValueId| Remains {
         before: graph.value(value).shape.sample(),
         cut: kept.get(&value).map(|(axis, indices)| (*axis, indices.as_slice())),

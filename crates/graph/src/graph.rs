@@ -206,14 +206,15 @@ impl Graph {
         (logits, nodes)
     }
 
-    /// Number of learned parameters: elements of the constants that nodes read, without
-    /// running statistics and scalars. A shared constant counts once.
+    /// Number of learned parameters: elements of the constants that nodes read, without running
+    /// statistics, what is given, and scalars. A shared constant counts once.
     pub fn parameters(&self) -> usize {
         let mut counted = vec![false; self.values.len()];
         let mut total = 0;
         for node in &self.nodes {
             for (slot, input) in node.inputs.iter().enumerate() {
-                let Some(value) = input.filter(|_| !node.op.is_statistic(slot)) else { continue };
+                let learned = !node.op.is_statistic(slot) && !node.op.is_given(slot);
+                let Some(value) = input.filter(|_| learned) else { continue };
                 let Some(constant) = &self.value(value).constant else { continue };
                 if constant.rank() > 0 && !std::mem::replace(&mut counted[value.index()], true) {
                     total += constant.data().len();

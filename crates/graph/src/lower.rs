@@ -61,8 +61,10 @@ pub struct Lower<'a> {
     level: Level,
     typical_batch: usize,
     prepared: Option<&'a mut Prepared>,
-    /// In training, whether each slot's gradient is needed, and a number of the node's own.
+    /// In training, whether each slot's gradient is needed, the constants that stay as they are, and
+    /// a number of the node's own.
     needed: Vec<bool>,
+    fixed: Vec<Option<&'a Arc<Tensor>>>,
     salt: u64,
 }
 
@@ -116,15 +118,27 @@ impl<'a> Lower<'a> {
             typical_batch: 1,
             prepared: None,
             needed: Vec::new(),
+            fixed: Vec::new(),
             salt: 0,
         }
     }
 
-    /// Lowers for training: says whether each slot's gradient is needed, and gives the node a number
-    /// of its own to draw random numbers by.
-    pub fn for_training(mut self, needed: Vec<bool>, salt: u64) -> Self {
-        (self.needed, self.salt) = (needed, salt);
+    /// Lowers for training: says whether each slot's gradient is needed and which constants stay as
+    /// they are, and gives the node a number of its own to draw random numbers by.
+    pub fn for_training(
+        mut self,
+        needed: Vec<bool>,
+        fixed: Vec<Option<&'a Arc<Tensor>>>,
+        salt: u64,
+    ) -> Self {
+        (self.needed, self.fixed, self.salt) = (needed, fixed, salt);
         self
+    }
+
+    /// The constant in `slot`, if one stands there that training, too, leaves as it is.
+    pub fn fixed(&self, slot: usize) -> Option<&'a Arc<Tensor>> {
+        let kept = self.fixed.get(slot).copied().flatten();
+        kept.or_else(|| self.optional_constant(slot))
     }
 
     /// Whether the gradient of the operand in `slot` is needed.

@@ -101,6 +101,13 @@ pub trait Op: Any + fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether the constant in `slot` is part of the problem, such as which nodes of a graph are
+    /// neighbours: neither learned nor a statistic.
+    fn is_given(&self, slot: usize) -> bool {
+        let _ = slot;
+        false
+    }
+
     /// The view of a layer that multiplies its input by weights, if this is one.
     fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
         let _ = operands;

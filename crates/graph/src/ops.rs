@@ -86,7 +86,7 @@ operators! {
     "Unsqueeze" => unsqueeze,
 }
 
-/// The operator that reorders one axis: index `k` comes from index `indices[k]`.
-pub(crate) fn permutation(axis: usize, indices: Vec<usize>) -> Arc<dyn Op> {
+/// The operator that takes indices of one axis: index `k` comes from index `indices[k]`.
+pub(crate) fn taking(axis: usize, indices: Vec<usize>) -> Arc<dyn Op> {
     Arc::new(gather::Gather { axis, indices })
 }

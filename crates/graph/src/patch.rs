@@ -7,7 +7,7 @@ use brickwork_tensor::Tensor;
 
 use crate::build::{Names, Problem, Problems};
 use crate::check::{check, derive_shapes};
-use crate::graph::{Graph, NodeId, Value, ValueId};
+use crate::graph::{Graph, Node, NodeId, Value, ValueId};
 use crate::op::Op;
 use crate::shape::Shape;
 
@@ -19,6 +19,7 @@ pub struct Patch {
     constants: BTreeMap<ValueId, Arc<Tensor>>,
     ops: BTreeMap<NodeId, Arc<dyn Op>>,
     operands: BTreeMap<(NodeId, usize), (String, Arc<Tensor>)>,
+    behind: BTreeMap<ValueId, Arc<dyn Op>>,
     metadata: BTreeMap<String, String>,
 }
 
@@ -54,6 +55,12 @@ impl Patch {
         self.operands.insert((node, slot), (name.into(), data));
     }
 
+    /// Puts a node of one operand and one result behind an input: whatever reads the input reads the
+    /// node's result instead.
+    pub fn behind(&mut self, input: ValueId, op: Arc<dyn Op>) {
+        self.behind.insert(input, op);
+    }
+
     /// Sets a metadata entry.
     pub fn metadata(&mut self, key: impl Into<String>, text: impl Into<String>) {
         self.metadata.insert(key.into(), text.into());
@@ -85,6 +92,9 @@ impl Patch {
             inputs.resize(inputs.len().max(slot + 1), None);
             inputs[*slot] = Some(id);
         }
+        for (&input, op) in &self.behind {
+            stand_behind(&mut new, input, op, &mut taken);
+        }
         for (key, text) in &self.metadata {
             new.metadata.insert(key.clone(), text.clone());
         }
@@ -106,4 +116,26 @@ impl Patch {
         }
         Ok(())
     }
+}
+
+/// Adds a node behind an input, before all others. Its shape is worked out with all the others.
+fn stand_behind(graph: &mut Graph, input: ValueId, op: &Arc<dyn Op>, taken: &mut Names) {
+    let Value { name, shape, .. } = graph.value(input);
+    let name = taken.unique(&format!("{name}.{}", op.kind().to_lowercase()));
+    let result = ValueId(graph.values.len() as u32);
+    let shape = shape.clone();
+    for read in graph.nodes.iter_mut().flat_map(|node| node.inputs.iter_mut().flatten()) {
+        if *read == input {
+            *read = result;
+        }
+    }
+    let mut nodes: Names = graph.nodes.iter().map(|node| node.name.clone()).collect();
+    let node = Node {
+        name: nodes.unique(&name),
+        op: op.clone(),
+        inputs: vec![Some(input)],
+        outputs: vec![result],
+    };
+    graph.values.push(Value { name, shape, constant: None });
+    graph.nodes.insert(0, node);
 }

@@ -88,7 +88,7 @@ fn merge_moves(mut graph: Graph) -> Graph {
             axis_permutation(&graph.value(input).shape.sample(), &sources)
         {
             let node = &mut graph.nodes[id.index()];
-            node.op = ops::permutation(axis, indices);
+            node.op = ops::taking(axis, indices);
             node.inputs = vec![Some(input)];
         }
     }

@@ -1,12 +1,13 @@
 //! A plan of one training step: the forward pass, the loss, the backward pass, for one batch size.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use brickwork_graph::{
     Backward, Epilogue, Feed, Graph, Kernel, Lower, Lowered, NodeId, Reads, Step as LoweredStep,
     Trained, ValueId,
 };
-use brickwork_tensor::{Buffer, Level, Order, volume};
+use brickwork_tensor::{Buffer, Level, Order, Tensor, volume};
 
 use super::{Parameter, Role};
 use crate::error::ExecError;
@@ -109,7 +110,7 @@ impl TrainPlan {
     }
 }
 
-impl Planner<'_, '_> {
+impl<'b> Planner<'_, 'b> {
     fn extents(&self, value: ValueId) -> Vec<usize> {
         self.request.graph.value(value).shape.at(self.request.batch)
     }
@@ -196,7 +197,7 @@ impl Planner<'_, '_> {
         let outputs = node.outputs.iter().map(|&out| self.extents(out)).collect();
         let mut lower = Lower::new(feeds, outputs, Epilogue::default(), self.request.level)
             .for_batches_of(self.request.batch)
-            .for_training(slots, id.index() as u64);
+            .for_training(slots, self.fixed(id), id.index() as u64);
         let made = if learns || node.op.draws() {
             node.op.train(&mut lower)
         } else {
@@ -225,6 +226,16 @@ impl Planner<'_, '_> {
             self.passed.push(Passed { node: id, backward, operands, results, kept });
         }
         Ok(())
+    }
+
+    /// The constants that a node reads and nothing moves.
+    fn fixed(&self, id: NodeId) -> Vec<Option<&'b Arc<Tensor>>> {
+        let Request { graph, parameters, index_of, .. } = *self.request;
+        let stays = |value: &ValueId| {
+            index_of.get(value).is_some_and(|&index| parameters[index].role == Role::Fixed)
+        };
+        let inputs = graph.node(id).inputs.iter();
+        inputs.map(|input| graph.value(input.filter(stays)?).constant.as_ref()).collect()
     }
 
     /// Adds the forward step of a node and places its results.

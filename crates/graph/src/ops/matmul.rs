@@ -1,11 +1,13 @@
-//! MatMul: a linear layer over the last axis where the right operand is constant, otherwise a
+//! MatMul: a linear layer over the last axis where the right operand is constant; sums over the
+//! neighbours of a graph's nodes where the left one is (Kipf and Welling 2017, eq. 8); otherwise a
 //! batched product of two computed values.
 
 use std::sync::Arc;
 
 use brickwork_tensor::kernels::correlate::{Connections, correlate};
 use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
-use brickwork_tensor::{Buffer, Level, Order, volume};
+use brickwork_tensor::kernels::sparse::Sparse;
+use brickwork_tensor::{Buffer, Level, Order, Tensor, volume};
 
 use super::arithmetic::broadcast;
 use super::gemm::{linear_channels, lower_linear, train_linear, weighted_linear};
@@ -18,7 +20,8 @@ use crate::shape::Shape;
 use crate::training::{Reads, Trained};
 use crate::weighted::Weighted;
 
-/// Operands: `[..., m, k]` and `[k, o]` or `[..., k, o]`.
+/// Operands: `[..., m, k]` and `[k, o]` or `[..., k, o]`; of a constant on the left `[m, k]` and
+/// `[..., k, o]`.
 #[derive(Clone, Debug)]
 struct MatMul;
 
@@ -53,6 +56,13 @@ impl Op for MatMul {
     }
 
     fn channels(&self, flow: &mut Flow<'_>) {
+        if flow.is_computed(1) && !flow.is_computed(0) && flow.extents(0).len() == 2 {
+            let labels = flow.labels(1);
+            if labels.shape()[labels.rank() - 2] > 1 {
+                return flow.freeze_all("it sums over channels with a constant on the left");
+            }
+            return flow.set(0, labels);
+        }
         if flow.is_computed(1) || flow.extents(1).len() != 2 || !flow.is_computed(0) {
             return flow.freeze_all("it multiplies computed values");
         }
@@ -67,16 +77,27 @@ impl Op for MatMul {
         if matches!(lower.feed(1), Feed::Constant(weights) if weights.rank() == 2) {
             return lower_linear(lower, false);
         }
-        if !matches!((lower.feed(0), lower.feed(1)), (Feed::Computed(..), Feed::Computed(..))) {
-            return Err(OpError::new(
-                "a product with a constant is supported only as [k, o] on the right",
-            ));
+        let order = Order::row_major(lower.output(0).len());
+        match (lower.feed(0), lower.feed(1)) {
+            (Feed::Computed(..), Feed::Computed(..)) => {
+                Ok(Lowered::kernel(self.batched(lower)?, order))
+            }
+            (Feed::Constant(left), Feed::Computed(..)) if left.rank() == 2 => {
+                let left: &Tensor = left;
+                let matrix = lower.once(|| Matrix::of(left));
+                Ok(Lowered::kernel(Mixing::new(matrix, lower)?, order))
+            }
+            _ => Err(OpError::new(
+                "a product with a constant is supported only as [k, o] on the right or [m, k] on \
+                 the left",
+            )),
         }
-        self.batched(lower)
-            .map(|product| Lowered::kernel(product, Order::row_major(lower.output(0).len())))
     }
 
     fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        if let Some(left) = lower.fixed(0) {
+            return train_mixing(lower, left);
+        }
         if lower.extents(1)?.len() == 2 {
             return train_linear(lower, false);
         }
@@ -89,9 +110,21 @@ impl Op for MatMul {
     }
 
     fn macs(&self, inputs: &[Option<Shape>], output: &Shape) -> u64 {
+        let constant = |slot: usize| inputs.get(slot)?.as_ref()?.extents();
+        match (constant(0), constant(1)) {
+            (Some(_), None) => 0,
+            _ => self.steps(inputs, output),
+        }
+    }
+
+    fn steps(&self, inputs: &[Option<Shape>], output: &Shape) -> u64 {
         let inner =
             inputs.first().and_then(Option::as_ref).and_then(|a| a.sample().last().copied());
-        (output.sample_volume() * inner.unwrap_or(0)) as u64
+        (output.sample_volume() as u64).saturating_mul(inner.unwrap_or(0) as u64)
+    }
+
+    fn is_given(&self, slot: usize) -> bool {
+        slot == 0
     }
 
     fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
@@ -181,6 +214,78 @@ impl Kernel for Unbatched {
                 } else {
                     correlate(level, connections, &gather, dy, a, rows, out, scratch);
                 }
+            }
+        }
+    }
+}
+
+/// Training of a product with a constant on the left, through which gradients pass to the right.
+fn train_mixing(lower: &mut Lower<'_>, left: &Tensor) -> Result<Trained, OpError> {
+    if left.rank() != 2 {
+        return Err(OpError::new("a constant on the left must have two axes in training"));
+    }
+    let order = Order::row_major(lower.output(0).len());
+    let forward = Mixing::new(Arc::new(Matrix::of(left)), lower)?;
+    let turned = Arc::new(Matrix::of(&left.transpose(&[1, 0])));
+    let [rows, inner] = forward.sizes;
+    let back = Mixing { matrix: turned, sizes: [inner, rows], ..forward };
+    let forward = Lowered::kernel(forward, order);
+    Ok(Trained::new(forward, back, vec![Reads::Gradient(0)], vec![1]))
+}
+
+/// A constant on the left.
+enum Matrix {
+    Sparse(Sparse),
+    Dense(Tensor),
+}
+
+/// A matrix is sparse if at most one in so many of its entries is not zero.
+const SPARSE: usize = 4;
+
+impl Matrix {
+    fn of(data: &Tensor) -> Self {
+        let entries = data.data().iter().filter(|x| **x != 0.0).count();
+        if entries * SPARSE <= data.data().len() {
+            Self::Sparse(Sparse::new(data.data(), data.shape()[1]))
+        } else {
+            Self::Dense(data.clone())
+        }
+    }
+}
+
+/// The product of one constant and each of several computed matrices.
+#[derive(Clone)]
+struct Mixing {
+    matrix: Arc<Matrix>,
+    /// Rows and columns of the constant.
+    sizes: [usize; 2],
+    /// Columns of the others.
+    width: usize,
+    level: Level,
+}
+
+impl Mixing {
+    fn new(matrix: Arc<Matrix>, lower: &mut Lower<'_>) -> Result<Self, OpError> {
+        let (left, right) = (lower.extents(0)?, lower.extents(1)?);
+        lower.want(1, Order::row_major(right.len()));
+        let (sizes, width) = ([left[0], left[1]], right[right.len() - 1]);
+        Ok(Self { matrix, sizes, width, level: lower.level() })
+    }
+}
+
+impl Kernel for Mixing {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], scratch: &mut Buffer) {
+        let ([rows, inner], columns, level) = (self.sizes, self.width, self.level);
+        // In training the constant comes as well, first.
+        let right = inputs[inputs.len() - 1].chunks_exact(inner * columns);
+        for (right, out) in right.zip(outputs[0].chunks_exact_mut(rows * columns)) {
+            match &*self.matrix {
+                Matrix::Sparse(left) => left.times(right, columns, out, level),
+                Matrix::Dense(left) => Batched { batches: 1, rows, inner, columns, level }.run(
+                    &[left.data(), right],
+                    &mut [out],
+                    scratch,
+                ),
             }
         }
     }
