@@ -4,6 +4,7 @@ mod literal;
 mod parts;
 mod proto;
 mod read;
+mod sparse;
 #[cfg(test)]
 mod tests;
 mod write;

@@ -168,6 +168,27 @@ impl Builder {
         );
     }
 
+    /// Adds a constant that is zero but for a few elements: place (row-major) and value. Its zeros
+    /// count as worked out.
+    ///
+    /// # Panics
+    /// If a place lies outside the shape.
+    pub fn sparse_constant(&mut self, name: &str, shape: &[usize], entries: &[(usize, f32)]) {
+        let whole = Shape::fixed(shape);
+        let bytes = || (size_of::<f32>() * whole.sample_volume()) as u64;
+        if let Err(error) = whole.sound().and_then(|()| self.spend(bytes())) {
+            return self.unreadable(name, error.0);
+        }
+        let mut data = Tensor::filled(shape, 0.0);
+        entries.iter().for_each(|&(place, x)| data.data_mut()[place] = x);
+        if let Err(error) = numbers(&data) {
+            return self.unreadable(name, error.0);
+        }
+        if self.claim(name) {
+            self.know(name, Known::Floats(Arc::new(data)));
+        }
+    }
+
     /// What a file brings along, it may also work with.
     fn make_room(&mut self, literal: &Literal) {
         let bytes = match literal {

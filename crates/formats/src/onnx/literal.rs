@@ -16,18 +16,7 @@ use super::proto::Tensor;
 /// # Errors
 /// In words, without the tensor's name.
 pub(super) fn literal(tensor: &Tensor, folder: Option<&Path>) -> Result<Literal, String> {
-    let shape = tensor
-        .dims
-        .iter()
-        .map(|&dim| {
-            usize::try_from(dim)
-                .map_err(|_| format!("shape {:?} holds a negative extent", tensor.dims))
-        })
-        .collect::<Result<Vec<usize>, String>>()?;
-    let volume = shape
-        .iter()
-        .try_fold(1usize, |volume, &extent| volume.checked_mul(extent))
-        .ok_or_else(|| format!("shape {shape:?} is too large"))?;
+    let (shape, volume) = extents(&tensor.dims)?;
     let found = Found { tensor, folder, volume };
     match tensor.data_type {
         1 => found.floats(4, |b| f32::from_le_bytes(array(b)), |t| t.float_data.clone()),
@@ -57,6 +46,16 @@ pub(super) fn literal(tensor: &Tensor, folder: Option<&Path>) -> Result<Literal,
         other => return Err(format!("data type {other} is not supported")),
     }
     .map(|data| data.shaped(shape))
+}
+
+/// Extents, and the number of elements.
+pub(super) fn extents(dims: &[i64]) -> Result<(Vec<usize>, usize), String> {
+    let negative = |_| format!("shape {dims:?} holds a negative extent");
+    let shape = dims.iter().map(|&dim| usize::try_from(dim).map_err(negative));
+    let shape = shape.collect::<Result<Vec<usize>, String>>()?;
+    let volume = shape.iter().try_fold(1usize, |volume, &extent| volume.checked_mul(extent));
+    let volume = volume.ok_or_else(|| format!("shape {shape:?} is too large"))?;
+    Ok((shape, volume))
 }
 
 fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {

@@ -49,7 +49,7 @@ pub(crate) struct Graph {
     #[prost(message, repeated, tag = "12")]
     pub(crate) output: Vec<ValueInfo>,
     #[prost(message, repeated, tag = "15")]
-    pub(crate) sparse_initializer: Vec<Opaque>,
+    pub(crate) sparse_initializer: Vec<SparseTensor>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -122,6 +122,19 @@ pub(crate) struct Tensor {
     /// 0 in the file, 1 external.
     #[prost(int32, tag = "14")]
     pub(crate) data_location: i32,
+}
+
+/// An array of mostly zeros. Its name is that of `values`.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct SparseTensor {
+    /// `[entries]`.
+    #[prost(message, optional, tag = "1")]
+    pub(crate) values: Option<Tensor>,
+    /// Places in row-major order `[entries]`, or an index along every axis `[entries, axes]`; rising.
+    #[prost(message, optional, tag = "2")]
+    pub(crate) indices: Option<Tensor>,
+    #[prost(int64, repeated, tag = "3")]
+    pub(crate) dims: Vec<i64>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -9,6 +9,7 @@ use prost::Message;
 use super::literal::literal;
 use super::parts::count_parts;
 use super::proto::{self, Attribute, Extent};
+use super::sparse;
 use super::write::LIMIT;
 use crate::error::ReadError;
 
@@ -98,15 +99,15 @@ fn build(
     folder: Option<&Path>,
     options: &ReadOptions,
 ) -> Result<Graph, ReadError> {
-    let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+    let sparse: Vec<(&str, &proto::SparseTensor)> =
+        graph.sparse_initializer.iter().map(|tensor| (sparse::name(tensor), tensor)).collect();
+    let dense = graph.initializer.iter().map(|tensor| tensor.name.as_str());
+    let constants: HashSet<&str> = dense.chain(sparse.iter().map(|(name, _)| *name)).collect();
     let inputs: Vec<&proto::ValueInfo> =
         graph.input.iter().filter(|input| !constants.contains(input.name.as_str())).collect();
     let fixed_batch = inputs.first().and_then(|input| first_extent(input));
     let mut builder = Builder::new(&graph.name, opset, fixed_batch);
     builder.metadata(metadata);
-    if !graph.sparse_initializer.is_empty() {
-        builder.problem(&graph.name, "sparse constants are not supported");
-    }
     for input in inputs {
         match input_shape(input, options) {
             Ok(shape) => builder.input(&input.name, shape),
@@ -117,6 +118,12 @@ fn build(
         match literal(tensor, folder) {
             Ok(literal) => builder.constant(&tensor.name, literal),
             Err(text) => builder.unreadable(&tensor.name, text),
+        }
+    }
+    for (name, tensor) in sparse {
+        match sparse::entries(tensor, folder) {
+            Ok((shape, entries)) => builder.sparse_constant(name, &shape, &entries),
+            Err(text) => builder.unreadable(name, text),
         }
     }
     let Order { running, cyclic } = running_order(&graph.node);

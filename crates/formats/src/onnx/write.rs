@@ -8,6 +8,7 @@ use brickwork_tensor::Nd;
 use prost::Message;
 
 use super::proto::{self, Attribute, Extent};
+use super::sparse;
 use crate::error::WriteError;
 use crate::file::write_atomically;
 
@@ -34,11 +35,11 @@ pub fn save(graph: &Graph, path: &Path) -> Result<(), WriteError> {
 pub fn encode(graph: &Graph) -> Result<Vec<u8>, WriteError> {
     let mut literals = Literals::new(graph);
     let node = graph.nodes().iter().map(|node| literals.node(graph, node)).collect();
-    let mut initializer: Vec<proto::Tensor> = graph
-        .values()
-        .iter()
-        .filter_map(|value| value.constant.as_ref().map(|data| floats(&value.name, data)))
-        .collect();
+    let constants =
+        graph.values().iter().filter_map(|value| Some((&value.name, value.constant.as_ref()?)));
+    let (zeros, dense): (Vec<_>, Vec<_>) = constants.partition(|(_, data)| sparse::is_sparse(data));
+    let mut initializer: Vec<proto::Tensor> =
+        dense.into_iter().map(|(name, data)| floats(name, data)).collect();
     initializer.append(&mut literals.tensors);
     let info = |ids: &[brickwork_graph::ValueId]| {
         ids.iter().map(|&id| value_info(&graph.value(id).name, &graph.value(id).shape)).collect()
@@ -58,7 +59,10 @@ pub fn encode(graph: &Graph) -> Result<Vec<u8>, WriteError> {
             initializer,
             input: info(graph.inputs()),
             output: info(graph.outputs()),
-            sparse_initializer: Vec::new(),
+            sparse_initializer: zeros
+                .into_iter()
+                .map(|(name, data)| sparse::tensor(name, data))
+                .collect(),
         }),
         metadata_props: graph
             .metadata()
@@ -123,7 +127,7 @@ impl Literals {
     }
 }
 
-fn tensor(name: &str, literal: &Literal) -> proto::Tensor {
+pub(super) fn tensor(name: &str, literal: &Literal) -> proto::Tensor {
     match literal {
         Literal::Floats(data) => floats(name, data),
         Literal::Ints(data) => proto::Tensor {

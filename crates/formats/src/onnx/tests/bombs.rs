@@ -46,6 +46,22 @@ fn arrays_out_of_nothing() {
 }
 
 #[test]
+fn sparse_arrays_out_of_nothing() {
+    let names: Vec<String> = (0..20).map(|k| format!("w{k}")).collect();
+    let bomb = changed(model(vec![node("Relu", "x", "y", &[])], vec![]), |graph| {
+        graph.sparse_initializer = names
+            .iter()
+            .map(|name| SparseTensor {
+                values: Some(halves(name, &[0])),
+                indices: Some(list("indices", &[])),
+                dims: vec![1 << 14, 1 << 12],
+            })
+            .collect();
+    });
+    defused(&bomb, &["16 problems in", "`w4`: its constant result takes 268435456 steps"]);
+}
+
+#[test]
 fn many_arrays_out_of_nothing() {
     let names: Vec<String> = (0..100).map(|k| format!("w{k}")).collect();
     let shapes = names.iter().map(|name| list(&format!("{name}.shape"), &[1 << 12, 1 << 12]));

@@ -157,10 +157,96 @@ fn an_open_height_can_be_stated_but_not_absurdly() {
     assert!(said.contains("axis 2 is 18446744073709551615, at most 1048576"), "{said}");
 }
 
+/// A sparse constant `w` of halves.
+fn sparse(dims: &[i64], indices: Tensor) -> SparseTensor {
+    let values = halves("w", &indices.dims[..1]);
+    SparseTensor { values: Some(values), indices: Some(indices), dims: dims.to_vec() }
+}
+
+/// A model that adds the sparse constant to its input.
+fn adds_sparse(constant: SparseTensor) -> Model {
+    changed(model(vec![node("Add", "x w", "y", &[])], vec![]), |graph| {
+        graph.sparse_initializer.push(constant);
+    })
+}
+
+/// Whole numbers in rows.
+fn grid(rows: &[[i64; 2]]) -> Tensor {
+    Tensor { dims: vec![rows.len() as i64, 2], ..list("indices", rows.as_flattened()) }
+}
+
 #[test]
-fn sparse_constants() {
-    let sparse = changed(adds(halves("w", &[1])), |g| g.sparse_initializer.push(Opaque {}));
-    refused(&sparse, &["`liar`: sparse constants are not supported"]);
+fn sparse_constants_are_filled_with_zeros() {
+    for indices in [list("indices", &[1, 6]), grid(&[[0, 1], [1, 2]])] {
+        let graph = survives(&adds_sparse(sparse(&[4, 4], indices)));
+        let id = graph.find_value("w").expect("it is there");
+        let found = graph.value(id).constant.as_ref().map(|data| data.data().to_vec());
+        let mut expected = vec![0.0; 16];
+        (expected[1], expected[6]) = (0.5, 0.5);
+        assert_eq!(found, Some(expected));
+    }
+}
+
+#[test]
+fn sparse_constants_that_lie() {
+    let lies = |dims: &[i64], indices: Tensor, says: &str| {
+        refused(&adds_sparse(sparse(dims, indices)), &["1 problem in", "`w`: ", says]);
+    };
+    let two = || list("indices", &[1, 6]);
+    lies(&[2, -4], two(), "shape [2, -4] holds a negative extent");
+    lies(&[1 << 40, 1 << 40], two(), "is too large");
+    lies(&[1 << 61, 4], two(), "holds more than 268435456 elements");
+    lies(&[2, 0], list("indices", &[]), "shape [2, 0] holds no elements");
+    lies(&[2, 3], two(), "index [6] lies outside its shape [2, 3]");
+    lies(&[2, 4], list("indices", &[-1, 6]), "index [-1] lies outside its shape [2, 4]");
+    lies(&[2, 4], grid(&[[0, 1], [1, 4]]), "index [1, 4] lies outside its shape [2, 4]");
+    lies(&[2, 4], list("indices", &[6, 1]), "index [1] does not come after the one before");
+    lies(&[2, 4], grid(&[[1, 2], [1, 2]]), "index [1, 2] does not come after the one before");
+    lies(&[2, 2, 2], grid(&[[0, 1], [1, 1]]), "indices of shape [2, 2], expected [2] or [2, 3]");
+    lies(&[2, 4], halves("indices", &[2]), "its indices are real numbers, expected whole ones");
+    lies(&[2, 4], Tensor { data_type: 8, ..two() }, "its indices: data type 8 is not supported");
+    let changed = |change: fn(&mut SparseTensor), says: &str| {
+        let mut constant = sparse(&[2, 4], two());
+        change(&mut constant);
+        refused(&adds_sparse(constant), &["1 problem in", says]);
+    };
+    changed(|w| w.values = Some(list("w", &[1, 2])), "`w`: it is sparse and holds whole numbers");
+    changed(
+        |w| w.values = Some(halves("w", &[3])),
+        "`w`: it has 3 values and indices of shape [2]",
+    );
+    changed(|w| w.indices = None, "`w`: it is sparse but has no indices");
+    let nan = |w: &mut SparseTensor| {
+        let raw = [0.5, f32::NAN].map(f32::to_le_bytes).concat();
+        w.values = Some(Tensor { raw_data: Some(raw), ..halves("w", &[2]) });
+    };
+    changed(nan, "`w`: it holds 1 NaN or infinite numbers");
+    let twice = self::changed(adds(halves("w", &[1])), |graph| {
+        graph.sparse_initializer.push(sparse(&[4], list("indices", &[1])));
+    });
+    refused(&twice, &["1 problem in", "`w`: the name is used twice"]);
+}
+
+#[test]
+fn large_constants_of_mostly_zeros_are_written_as_sparse() {
+    let mut data = vec![0.0f32; 300 * 300];
+    (0..1000).for_each(|k| data[k * 83] = k as f32 - 500.5);
+    data[7] = -0.0;
+    let raw = data.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let left = Tensor { dims: vec![300, 300], raw_data: Some(raw), ..halves("w", &[1]) };
+    let net = |constant: Tensor| {
+        let net = model(vec![node("MatMul", "w x", "y", &[])], vec![constant]);
+        changed(net, |graph| graph.input = vec![value("x", &[300, 5])])
+    };
+    let graph = survives(&net(left));
+    let bytes = encode(&graph).expect("it can be written");
+    assert!(bytes.len() < 13_000, "{} bytes", bytes.len());
+    let again = decode(&bytes, None, &ReadOptions::default()).expect("it can be read");
+    let id = again.find_value("w").expect("it is there");
+    let found = again.value(id).constant.as_ref().expect("a constant").data();
+    assert!(found.iter().map(|x| x.to_bits()).eq(data.iter().map(|x| x.to_bits())));
+    let full = encode(&survives(&net(halves("w", &[300, 300])))).expect("it can be written");
+    assert!(full.len() > 4 * data.len());
 }
 
 #[test]
