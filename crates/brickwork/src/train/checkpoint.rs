@@ -80,7 +80,7 @@ impl Start {
         compare("samples", &self.data, &now.data);
         compare("goal", &self.goal, &now.goal);
         compare("preprocessing", &self.preprocess, &now.preprocess);
-        let options = [&self.options, &now.options].map(|options| serde_json::to_value(options));
+        let options = [&self.options, &now.options].map(serde_json::to_value);
         if let [Ok(serde_json::Value::Object(then)), Ok(serde_json::Value::Object(new))] = options {
             for (name, value) in &then {
                 let other = new.get(name).cloned().unwrap_or_default();

@@ -249,13 +249,13 @@ impl<'b> Planner<'_, 'b> {
     ) -> (Vec<usize>, Vec<usize>) {
         let node = self.request.graph.node(id);
         let mut inputs: Vec<usize> = operands.iter().flatten().map(|o| o.storage).collect();
-        let orders = forward.orders.into_iter();
+        let mut orders = forward.orders.into_iter();
         let kernel = match forward.step {
             LoweredStep::Run(kernel) => kernel,
             LoweredStep::View => {
                 let (extents, storage) = (self.extents(node.outputs[0]), inputs[0]);
-                let place = orders.map(|order| Place { extents: extents.clone(), order, storage });
-                self.places[node.outputs[0].index()] = place.last();
+                let place = |order| Place { extents, order, storage };
+                self.places[node.outputs[0].index()] = orders.next().map(place);
                 return (vec![storage], Vec::new());
             }
         };

@@ -47,6 +47,9 @@ pub(super) fn name(tensor: &SparseTensor) -> &str {
     tensor.values.as_ref().map_or("", |values| &values.name)
 }
 
+/// Elements by place, in row-major order.
+type Entries = Vec<(usize, f32)>;
+
 /// The shape of a constant, and place and value of the elements that are in the file.
 ///
 /// # Errors
@@ -54,7 +57,7 @@ pub(super) fn name(tensor: &SparseTensor) -> &str {
 pub(super) fn entries(
     tensor: &SparseTensor,
     folder: Option<&Path>,
-) -> Result<(Vec<usize>, Vec<(usize, f32)>), String> {
+) -> Result<(Vec<usize>, Entries), String> {
     let (shape, volume) = extents(&tensor.dims)?;
     let part = |part: &Option<super::proto::Tensor>, what: &str| match part {
         Some(part) => literal(part, folder).map_err(|why| format!("its {what}: {why}")),
@@ -79,7 +82,7 @@ pub(super) fn entries(
             ));
         }
     };
-    let mut entries: Vec<(usize, f32)> = Vec::with_capacity(count);
+    let mut entries: Entries = Vec::with_capacity(count);
     for (index, &x) in indices.data().chunks(axes.len()).zip(values.data()) {
         let place = place(index, &axes)
             .ok_or_else(|| format!("index {index:?} lies outside its shape {shape:?}"))?;

@@ -127,11 +127,11 @@ pub fn parameter_gradients(
             (plain, weighted)
         })
         .collect();
-    let sum = |pick: fn(&(Vec<f32>, Vec<f32>)) -> &Vec<f32>| -> Vec<f64> {
-        let add = |c: usize| chunks.iter().map(|chunk| f64::from(pick(chunk)[c])).sum();
-        (0..channels).map(add).collect()
-    };
-    let (shift, scale) = (sum(|chunk| &chunk.0), sum(|chunk| &chunk.1));
+    let (mut shift, mut scale) = (vec![0.0f64; channels], vec![0.0f64; channels]);
+    for (plain, weighted) in &chunks {
+        shift.iter_mut().zip(plain).for_each(|(sum, x)| *sum += f64::from(*x));
+        scale.iter_mut().zip(weighted).for_each(|(sum, x)| *sum += f64::from(*x));
+    }
     Gradients {
         scale: scale.iter().zip(inverse).map(|(s, i)| (s * f64::from(*i)) as f32).collect(),
         shift: shift.iter().map(|&s| s as f32).collect(),
