@@ -1,5 +1,7 @@
 //! Holding samples out of a data set.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use brickwork::{Held, Numbered, Source, uniform};
