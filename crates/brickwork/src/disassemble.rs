@@ -105,8 +105,7 @@ impl Plan {
         let layers = layers(graph);
         let mut classes = classes.to_vec();
         classes.sort_unstable();
-        let class_labels = class_labels(graph, &channels)?;
-        let mut found = match choice {
+        let found = match choice {
             Choice::Profile(profile, rule, thresholds) => {
                 profile.check_model(classifier)?;
                 from_profile(graph, &channels, &layers, &classes, profile, *rule, thresholds)?
@@ -121,26 +120,7 @@ impl Plan {
                 }
             }
         };
-        for (class, &label) in class_labels.iter().enumerate() {
-            found.wanted[label as usize] = classes.contains(&class);
-        }
-        let score =
-            |label: Label| f64::from(found.score.get(label as usize).copied().unwrap_or(0.0));
-        let wanted = |label: Label| found.wanted[label as usize];
-        let mut keep = Keep::closed(graph, &channels, wanted, score);
-        if round_to > 1 {
-            keep.round_up(graph, &channels, round_to, score);
-        }
-        let left = keep.indices(&channels, &class_labels);
-        if left != classes {
-            return Err(Error::Model(format!(
-                "the head of `{}` cannot be cut to {} of {} classes: its scores are tied together ({} stay)",
-                classifier.name,
-                classes.len(),
-                class_labels.len(),
-                left.len()
-            )));
-        }
+        let keep = found.closed(&classifier.name, graph, &channels, &classes, round_to)?;
         let kept = kept_map(&channels, &layers, &keep);
         let added = match choice {
             Choice::Given(map) => additions(map, &kept),
@@ -168,14 +148,7 @@ impl Plan {
         let images = uniform([2, c, h, w], -1.0, 1.0, seed);
         let whole = scores(masked, &images)?.take(1, &self.classes);
         let part = scores(small.clone(), &images)?;
-        let difference = relative_difference(&part, &whole);
-        if difference.is_nan() || difference > TOLERANCE {
-            return Err(Error::Model(format!(
-                "the cut changed the function: scores differ by {difference:.1e} of the largest from the \
-                 masked source; please report this model"
-            )));
-        }
-        Ok((small, difference))
+        Ok((small, same_function(&part, &whole)?))
     }
 
     /// The card of the component.
@@ -224,6 +197,21 @@ impl Plan {
 /// Cuts, relative to the largest score, may differ by this much from the masked source.
 pub const TOLERANCE: f32 = 1e-4;
 
+/// How far the scores of a cut are from those of the masked source.
+///
+/// # Errors
+/// If they are further apart than rounding explains, which would be a bug.
+pub(crate) fn same_function(part: &Tensor, whole: &Tensor) -> Result<f32, Error> {
+    let difference = relative_difference(part, whole);
+    if difference.is_nan() || difference > TOLERANCE {
+        return Err(Error::Model(format!(
+            "the cut changed the function: scores differ by {difference:.1e} of the largest from the \
+             masked source; please report this model"
+        )));
+    }
+    Ok(difference)
+}
+
 /// The graph with a card.
 ///
 /// # Errors
@@ -245,7 +233,8 @@ fn same_widths(graph: &Graph, channels: &Channels, plan: &Plan, score: &[f32]) -
     wanted
 }
 
-struct Found {
+/// The channels that a task was found to need, by label.
+pub(crate) struct Found {
     wanted: Vec<bool>,
     score: Vec<f32>,
     masks: Vec<(String, Vec<Vec<bool>>)>,
@@ -255,6 +244,42 @@ struct Found {
 impl Found {
     fn of(wanted: Vec<bool>) -> Self {
         Self { wanted, score: Vec::new(), masks: Vec::new(), reads: None }
+    }
+
+    /// What stays for the task `classes` of the network called `name`: all that was found, closed over
+    /// what ties channels together, and of the scores those of the task.
+    ///
+    /// # Errors
+    /// If the head cannot be cut to the task.
+    pub(crate) fn closed(
+        &self,
+        name: &str,
+        graph: &Graph,
+        channels: &Channels,
+        classes: &[usize],
+        round_to: usize,
+    ) -> Result<Keep, Error> {
+        let class_labels = class_labels(graph, channels)?;
+        let mut wanted = self.wanted.clone();
+        for (class, &label) in class_labels.iter().enumerate() {
+            wanted[label as usize] = classes.contains(&class);
+        }
+        let score =
+            |label: Label| f64::from(self.score.get(label as usize).copied().unwrap_or(0.0));
+        let mut keep = Keep::closed(graph, channels, |label| wanted[label as usize], score);
+        if round_to > 1 {
+            keep.round_up(graph, channels, round_to, score);
+        }
+        let left = keep.indices(channels, &class_labels);
+        if left == classes {
+            return Ok(keep);
+        }
+        Err(Error::Model(format!(
+            "the head of `{name}` cannot be cut to {} of {} classes: its scores are tied together ({} stay)",
+            classes.len(),
+            class_labels.len(),
+            left.len()
+        )))
     }
 }
 
@@ -316,7 +341,8 @@ fn from_profile(
     }
 }
 
-fn union(channels: &Channels, layers: &[LayerInfo], linked: &[Relevance]) -> Found {
+/// What any of the classes needs.
+pub(crate) fn union(channels: &Channels, layers: &[LayerInfo], linked: &[Relevance]) -> Found {
     let mut wanted = vec![false; channels.len()];
     let mut score = vec![0.0f32; channels.len()];
     for relevance in linked {

@@ -7,6 +7,7 @@ use brickwork_data::Preprocess;
 use serde::Serialize;
 
 use crate::batching::batch_size;
+use crate::card::Card;
 use crate::classifier::Classifier;
 use crate::error::Error;
 use crate::progress::Progress;
@@ -112,23 +113,9 @@ pub fn eval(
     progress.begin("evaluating", runs * all as u64);
     let scored = Scored::of(model, preprocess, sources, [&own, &foreign], progress)?;
     let everything: Vec<usize> = (0..model.class_count()).collect();
-    let component = Tally::of(&scored.own, &everything, &options.classes);
-    let whole = model.card.origin.is_none() && model.card.parts.is_empty();
-    let restricted = || Tally::of(&scored.own, &options.classes, &options.classes).accuracy();
-    let names = model.class_names();
-    let mut report = Report {
-        images: count,
-        accuracy_per_image: component.per_image(),
-        accuracy_per_class: component.by_class(&names),
-        mean_class_accuracy: component.per_class(),
-        // A model that was cut from nothing is its own base.
-        base: whole.then(|| component.accuracy()),
-        base_restricted: whole.then(restricted),
-        before_refit: None,
-        leakage: leakage(&scored, &options.classes),
-        base_leakage: None,
-        parts: options.parts.as_ref().map(|parts| confusion(&scored.own, &options.classes, parts)),
-    };
+    let mut report = Report::of(&scored, &options.classes, &model.class_names(), &model.card);
+    report.parts =
+        options.parts.as_ref().map(|parts| confusion(&scored.own, &options.classes, parts));
     if let Some(bare) = options.before_refit {
         let scored = Scored::of(bare, preprocess, sources, [&own, &foreign], progress)?;
         report.before_refit =
@@ -136,14 +123,49 @@ pub fn eval(
     }
     if let Some((source, preprocess, indices)) = &options.source {
         let base = Scored::of(source, preprocess, sources, [&own, &foreign], progress)?;
-        let base = base.relabelled(indices);
-        let task: Vec<usize> = options.classes.iter().map(|&class| indices[class]).collect();
-        let everything: Vec<usize> = (0..source.class_count()).collect();
-        report.base = Some(Tally::of(&base.own, &everything, &task).accuracy());
-        report.base_restricted = Some(Tally::of(&base.own, &task, &task).accuracy());
-        report.base_leakage = leakage(&base, &task);
+        report.compare(base, &options.classes, indices, source.class_count());
     }
     Ok(report)
+}
+
+impl Report {
+    /// What a model's scores come to on the task `classes`, a list of its own.
+    pub(crate) fn of(scored: &Scored, classes: &[usize], names: &[String], card: &Card) -> Self {
+        let everything: Vec<usize> = (0..names.len()).collect();
+        let component = Tally::of(&scored.own, &everything, classes);
+        let whole = card.origin.is_none() && card.parts.is_empty();
+        let restricted = || Tally::of(&scored.own, classes, classes).accuracy();
+        Self {
+            images: scored.own.len(),
+            accuracy_per_image: component.per_image(),
+            accuracy_per_class: component.by_class(names),
+            mean_class_accuracy: component.per_class(),
+            // A model that was cut from nothing is its own base.
+            base: whole.then(|| component.accuracy()),
+            base_restricted: whole.then(restricted),
+            before_refit: None,
+            leakage: leakage(scored, classes),
+            base_leakage: None,
+            parts: None,
+        }
+    }
+
+    /// Adds what the source's scores come to, with its `count` classes; `indices` says which of them
+    /// every class of the model is.
+    pub(crate) fn compare(
+        &mut self,
+        base: Scored,
+        classes: &[usize],
+        indices: &[usize],
+        count: usize,
+    ) {
+        let base = base.relabelled(indices);
+        let task: Vec<usize> = classes.iter().map(|&class| indices[class]).collect();
+        let everything: Vec<usize> = (0..count).collect();
+        self.base = Some(Tally::of(&base.own, &everything, &task).accuracy());
+        self.base_restricted = Some(Tally::of(&base.own, &task, &task).accuracy());
+        self.base_leakage = leakage(&base, &task);
+    }
 }
 
 /// Samples whose class is not among `classes`.
@@ -153,9 +175,9 @@ fn foreign_of(source: &Source, classes: &[usize]) -> Vec<usize> {
 }
 
 /// Logits of own samples with their class, and of foreign ones.
-struct Scored {
-    own: Vec<(usize, Vec<f32>)>,
-    foreign: Vec<Vec<f32>>,
+pub(crate) struct Scored {
+    pub(crate) own: Vec<(usize, Vec<f32>)>,
+    pub(crate) foreign: Vec<Vec<f32>>,
 }
 
 impl Scored {

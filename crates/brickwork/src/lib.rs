@@ -15,6 +15,7 @@ mod diff;
 mod disassemble;
 mod error;
 mod eval;
+mod gcn;
 mod initialise;
 mod inspect;
 mod kept;
@@ -48,6 +49,10 @@ pub use diff::{Difference, LayerDifference, diff};
 pub use disassemble::{Choice, Plan, TOLERANCE, class_labels, with_card};
 pub use error::Error;
 pub use eval::{Accuracy, EvalOptions, Leakage, PartConfusion, Report, eval};
+pub use gcn::{
+    Gcn, GcnCut, GcnCutOptions, GcnOptions, GcnOutcome, GcnTraining, Nodes, disassemble_gcn,
+    eval_gcn, train_gcn,
+};
 pub use initialise::initialise;
 pub use inspect::{GroupRow, Inspection, LayerRow, MemberRow, explain, inspect};
 pub use kept::{KeptMap, additions, kept_map, wanted_labels};

@@ -251,8 +251,9 @@ fn targets(layer: &LayerInfo, y: &Held, rows: &Rows, outputs: &[usize]) -> Tenso
     Tensor::new([outputs.len(), count], data)
 }
 
-/// Solves one group in place: `weights` `[outputs, features]`; returns the biases.
-fn solve(
+/// Solves one group in place: `weights` `[outputs, features]`, with `x` `[features, rows]` and `y`
+/// `[outputs, rows]`; returns the biases.
+pub(crate) fn solve(
     mut x: Tensor,
     mut y: Tensor,
     weights: &mut [f32],

@@ -207,7 +207,8 @@ fn a_checkpoint_of_another_run_is_refused() {
     let checkpoint = stop(&model, &options(2));
     let mut other = options(2);
     (other.batch, other.schedule.rate) = (8, 0.01);
-    let error = run_with(&model, &other, Some(checkpoint.clone()), &never()).unwrap_err().to_string();
+    let error =
+        run_with(&model, &other, Some(checkpoint.clone()), &never()).unwrap_err().to_string();
     assert!(error.contains("batch: 16, now 8") && error.contains("schedule: "), "{error}");
     assert!(!error.contains("seed"), "{error}");
     let wider = student("net", 5);
@@ -276,7 +277,8 @@ fn zeros_and_what_is_not_named_stay() {
 fn taught(student: &Classifier, teachers: &[&Classifier], share: f64) -> f64 {
     let preprocess = preprocess();
     let names = student.class_names();
-    let made = teachers.iter().map(|t| Teacher::new(t, &names, &preprocess)).collect::<Result<_, _>>();
+    let made =
+        teachers.iter().map(|t| Teacher::new(t, &names, &preprocess)).collect::<Result<_, _>>();
     let goal = DistillOptions {
         temperature: 2.0,
         share,
@@ -287,8 +289,10 @@ fn taught(student: &Classifier, teachers: &[&Classifier], share: f64) -> f64 {
     let mut objective = Distillation::new(made.unwrap(), goal, teachers[0]).unwrap();
     let train = shaded(120, 1, student);
     let material = Material { train: &train, held: None, preprocess: &preprocess };
-    let outcome =
-        Trainer::new(student, material, &options(15), &mut objective).unwrap().run(&never()).unwrap();
+    let outcome = Trainer::new(student, material, &options(15), &mut objective)
+        .unwrap()
+        .run(&never())
+        .unwrap();
     score(&outcome.model, &shaded(90, 9, student), &preprocess, &never()).unwrap().accuracy
 }
 
@@ -303,14 +307,18 @@ fn a_student_learns_from_scores_alone() {
 fn teachers_and_students_must_fit() {
     let teacher = student("teacher", 2);
     let names = ["up".to_owned(), "down".to_owned()];
-    let refused = |teacher: &Classifier, names: &[String], preprocess: &Preprocess| match Teacher::new(
-        teacher, names, preprocess,
-    ) {
-        Err(error) => error.to_string(),
-        Ok(_) => panic!("accepted"),
-    };
+    let refused =
+        |teacher: &Classifier, names: &[String], preprocess: &Preprocess| match Teacher::new(
+            teacher, names, preprocess,
+        ) {
+            Err(error) => error.to_string(),
+            Ok(_) => panic!("accepted"),
+        };
     let error = refused(&teacher, &names, &preprocess());
-    assert!(error.contains("none of the student's classes") && error.contains("up, down"), "{error}");
+    assert!(
+        error.contains("none of the student's classes") && error.contains("up, down"),
+        "{error}"
+    );
     let own = teacher.class_names();
     let error = refused(&teacher, &own, &Preprocess::plain([8, 8], 1));
     assert!(error.contains("6x6") && error.contains("8x8"), "{error}");
@@ -323,9 +331,8 @@ fn teachers_and_students_must_fit() {
 #[test]
 fn too_little_data_and_senseless_options_are_refused() {
     let model = student("net", 2);
-    let refused = |options: TrainOptions| {
-        run_with(&model, &options, None, &never()).unwrap_err().to_string()
-    };
+    let refused =
+        |options: TrainOptions| run_with(&model, &options, None, &never()).unwrap_err().to_string();
     assert!(refused(TrainOptions { epochs: 0, ..options(1) }).contains("at least 1"));
     let mut negative = options(1);
     negative.schedule.rate = -1.0;

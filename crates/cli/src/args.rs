@@ -1,5 +1,6 @@
 //! What the user may say.
 
+mod gcn;
 mod training;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use brickwork_data::{ChannelOrder, Fit, Split};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use gcn::{GcnArgs, GcnCommand, GcnCutArgs, GcnEvalArgs, GcnTrainArgs};
 pub(crate) use training::{
     Course, DistillArgs, FinetuneArgs, HoldOut, OptimiserName, RunArgs, TrainArgs,
 };
@@ -114,6 +116,7 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>),
     Finetune(Box<FinetuneArgs>),
     Distill(Box<DistillArgs>),
+    Gcn(GcnArgs),
     Verify(VerifyArgs),
     Masks(MasksArgs),
     Diff(DiffArgs),

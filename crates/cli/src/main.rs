@@ -51,6 +51,7 @@ fn run(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Train(args) => cmd::train::run(args, &cli.global, out),
         Command::Finetune(args) => cmd::finetune::run(args, &cli.global, out),
         Command::Distill(args) => cmd::distill::run(args, &cli.global, out),
+        Command::Gcn(args) => cmd::gcn::run(args, &cli.global, out),
         Command::Verify(args) => return cmd::verify::run(args, &cli.global, out),
     }?;
     Ok(ExitCode::SUCCESS)

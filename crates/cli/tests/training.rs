@@ -20,7 +20,10 @@ fn train_writes_a_model_that_eval_and_profile_take() {
          --curve OUT/curve.svg -o OUT/net.onnx"
     );
     let said = own.json(&line);
-    has_keys(&said, &["output", "images", "held_out", "parameters", "macs", "best_epoch", "epochs"]);
+    has_keys(
+        &said,
+        &["output", "images", "held_out", "parameters", "macs", "best_epoch", "epochs"],
+    );
     assert_eq!((said["images"].as_u64(), said["held_out"].as_u64()), (Some(150), Some(50)));
     assert_eq!(said["parameters"], 61_706);
     let log = String::from_utf8(own.read("log.csv")).unwrap();
@@ -83,7 +86,8 @@ fn zero_blocks_of_a_padded_assembly_stay_zero() {
 fn distill_teaches_an_architecture() {
     prepared();
     let own = Own::new();
-    let line = format!("distill --teacher low.onnx high.onnx --student lenet5 --data data/digits {QUICK}");
+    let line =
+        format!("distill --teacher low.onnx high.onnx --student lenet5 --data data/digits {QUICK}");
     let said = own.json(&format!("{line} --lr 0.02 -o OUT/student.onnx"));
     assert_eq!(said["parameters"], 61_706);
     let student = own.json("inspect OUT/student.onnx");
@@ -92,8 +96,7 @@ fn distill_teaches_an_architecture() {
 
 /// Starts a long run, waits until it is at work, and sends a signal.
 fn interrupted(own: &Own, line: &str) -> (Option<i32>, String) {
-    let mut child =
-        own.command(line).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = own.command(line).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut errors = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
     // The first epoch is over.
@@ -137,7 +140,10 @@ fn what_cannot_work_is_refused_at_once() {
     own.refused(&format!("{train} --schedule step -o OUT/net.onnx"), &["--milestones"]);
     own.refused(&format!("{train} --resume -o OUT/net.onnx"), &["no checkpoint"]);
     own.refused(&format!("{train} --hold-out 1000 -o OUT/net.onnx"), &["hold out another share"]);
-    own.refused(&format!("{train} --lr -1 -o OUT/net.onnx").replace("--lr -1", "--lr=-1"), &["rate"]);
+    own.refused(
+        &format!("{train} --lr -1 -o OUT/net.onnx").replace("--lr -1", "--lr=-1"),
+        &["rate"],
+    );
     own.refused(&format!("{train} --size 9 -o OUT/net.onnx"), &["lenet5", "9x9"]);
     own.refused(&format!("{train} --mean 0.5 -o OUT/net.onnx"), &["--mean and --std"]);
     own.misused("train --arch lenet6 --data data/digits -o OUT/net.onnx", &["resnet20"]);

@@ -35,4 +35,5 @@ pub use batches::Batches;
 pub use dataset::Dataset;
 pub use error::DataError;
 pub use preprocess::{ChannelOrder, Fit, Preprocess};
+pub use sources::whole_arrays;
 pub use split::Split;

@@ -23,6 +23,8 @@ use crate::samples::Found;
 use crate::split::Split;
 use files::Entry;
 
+pub use npz::whole_arrays;
+
 /// Reads what is at `path`.
 pub(crate) fn open(path: &Path, split: Option<Split>) -> Result<Found, DataError> {
     match std::fs::metadata(path) {

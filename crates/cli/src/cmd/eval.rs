@@ -173,7 +173,7 @@ fn words(args: &EvalArgs, model: &Classifier, report: &Report, result: &Value) -
     text
 }
 
-fn leakage_words(report: &Report, text: &mut String) {
+pub(crate) fn leakage_words(report: &Report, text: &mut String) {
     let Some(own) = &report.leakage else { return };
     let mut rows = vec![row(["leakage on foreign classes", "this model", "source"])];
     let base = report.base_leakage.as_ref();

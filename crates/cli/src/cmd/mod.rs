@@ -10,6 +10,7 @@ pub(crate) mod disassemble;
 pub(crate) mod distill;
 pub(crate) mod eval;
 pub(crate) mod finetune;
+pub(crate) mod gcn;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod masks;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use brickwork_tensor::Nd;
+
 use crate::error::DataError;
 use crate::image::Pixels;
 use crate::samples::{Block, Found, Shape, interleave, join};
@@ -46,6 +48,27 @@ pub(super) struct Array {
     pub(super) element: Element,
     /// Exactly the numbers of `shape`.
     pub(super) bytes: Vec<u8>,
+}
+
+impl Array {
+    /// The whole numbers, if that is what the array holds.
+    ///
+    /// # Errors
+    /// If one does not fit.
+    pub(super) fn whole(&self) -> Result<Option<Nd<i64>>, DataError> {
+        let signed = match self.element {
+            Element::Float(_) => return Ok(None),
+            Element::Signed(_) => true,
+            Element::Unsigned(_) => false,
+        };
+        let numbers = self.bytes.chunks_exact(self.element.size()).map(|bytes| {
+            let number = integer(bytes, signed);
+            let problem = || format!("holds {number}, expected at most {}", i64::MAX);
+            i64::try_from(number).map_err(|_| DataError::malformed(self.place.clone(), problem()))
+        });
+        let numbers = numbers.collect::<Result<Vec<i64>, DataError>>()?;
+        Ok(Some(Nd::new(self.shape.clone(), numbers)))
+    }
 }
 
 /// A file of named arrays.

@@ -1,9 +1,11 @@
 //! NPZ: a zip archive of NPY arrays.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use brickwork_tensor::Nd;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
@@ -33,6 +35,22 @@ impl Npz {
     }
 }
 
+/// The whole numbers in an NPZ file, by the names of their arrays; arrays of others are left out.
+///
+/// # Errors
+/// If the file cannot be read, or a number takes more than 64 bits.
+pub fn whole_arrays(path: &Path) -> Result<BTreeMap<String, Nd<i64>>, DataError> {
+    let mut file = Npz::open(path)?;
+    let mut found = BTreeMap::new();
+    for name in file.names.clone() {
+        let array = file.array(&name)?;
+        if let Some(numbers) = array.whole()? {
+            found.insert(name, numbers);
+        }
+    }
+    Ok(found)
+}
+
 impl ArrayFile for Npz {
     fn kind(&self) -> &'static str {
         "NumPy arrays"
@@ -56,4 +74,27 @@ impl ArrayFile for Npz {
 
 fn failed(path: &Path, error: &ZipError) -> DataError {
     DataError::malformed(path.display().to_string(), format!("not a readable archive: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::fixtures::{file, folder, npy, npz};
+
+    #[test]
+    fn whole_numbers_of_any_width_and_sign() {
+        let folder = folder();
+        let arrays = [
+            ("pairs", npy("<i2", &[2, 2], &[1, 0, 255, 255, 0, 1, 7, 0])),
+            ("real", npy("<f4", &[1], &[0; 4])),
+            ("small", npy("|u1", &[3], &[0, 9, 255])),
+        ];
+        let found = whole_arrays(&file(&folder, "a.npz", &npz(&arrays))).expect("reads");
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["pairs", "small"]);
+        assert_eq!(found["pairs"], Nd::new([2, 2], vec![1, -1, 256, 7]));
+        assert_eq!(found["small"], Nd::vector(vec![0, 9, 255]));
+        let huge = npz(&[("n", npy("<u8", &[1], &[255; 8]))]);
+        let error = whole_arrays(&file(&folder, "b.npz", &huge)).expect_err("refused").to_string();
+        assert!(error.contains("18446744073709551615"), "{error}");
+    }
 }
