@@ -27,6 +27,7 @@ mod progress;
 mod random;
 mod refit;
 mod report;
+mod route;
 mod sealed;
 mod select;
 mod source;
@@ -65,6 +66,10 @@ pub use progress::{Progress, Silent};
 pub use random::{random_weights, uniform};
 pub use refit::{RefitOptions, image_limit, refit};
 pub use report::{Page, Picture, png};
+pub use route::{
+    Kind, LayerOverlap, Merge, Overlap, Route, RouteLayer, RouteLink, RouteNode, RouteOptions,
+    RouteRow, route,
+};
 pub use select::{ClassSamples, Sample, Sampling, margin, select, top_class};
 pub use source::{Held, Numbered, Source, random_images};
 pub use store::{load_profile, save_masks, save_profile};

@@ -1,16 +1,18 @@
 //! What the user may say.
 
 mod gcn;
+mod route;
 mod training;
 
 use std::path::PathBuf;
 
-use brickwork::{Architecture, Layout, Method, OnDuplicate, Rule, Sampling, Stem};
+use brickwork::{Architecture, Layout, Method, OnDuplicate, Rule, Sampling, Stem, Thresholds};
 use brickwork_data::{ChannelOrder, Fit, Split};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use gcn::{GcnArgs, GcnCommand, GcnCutArgs, GcnEvalArgs, GcnTrainArgs};
+pub(crate) use route::RouteArgs;
 pub(crate) use training::{
     Course, DistillArgs, FinetuneArgs, HoldOut, OptimiserName, RunArgs, TrainArgs,
 };
@@ -120,6 +122,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     Masks(MasksArgs),
     Diff(DiffArgs),
+    Route(RouteArgs),
     Annotate(AnnotateArgs),
     Bench(BenchArgs),
 }
@@ -283,6 +286,37 @@ pub(crate) struct ProfileArgs {
     pub(crate) weights: Option<PathBuf>,
 }
 
+/// How contributions become relevant channels.
+#[derive(Args, Clone)]
+pub(crate) struct LinkArgs {
+    /// An input counts for an output of a convolution above this relative contribution
+    #[arg(long, value_name = "A", default_value_t = 0.3, value_parser = parse_threshold)]
+    pub(crate) alpha_conv: f32,
+    /// An input of a convolution is relevant above this relative count
+    #[arg(long, value_name = "B", default_value_t = 0.2, value_parser = parse_threshold)]
+    pub(crate) beta_conv: f32,
+    /// As --alpha-conv, for linear layers
+    #[arg(long, value_name = "A", default_value_t = 0.4, value_parser = parse_threshold)]
+    pub(crate) alpha_linear: f32,
+    /// As --beta-conv, for linear layers
+    #[arg(long, value_name = "B", default_value_t = 0.3, value_parser = parse_threshold)]
+    pub(crate) beta_linear: f32,
+    /// How relevance is linked: along the graph, or as the published code does
+    #[arg(long, value_name = "RULE", default_value = "graph", value_parser = one_of(RULES))]
+    pub(crate) rule: Rule,
+}
+
+impl LinkArgs {
+    pub(crate) fn thresholds(&self) -> Thresholds {
+        Thresholds {
+            alpha_conv: self.alpha_conv,
+            beta_conv: self.beta_conv,
+            alpha_linear: self.alpha_linear,
+            beta_linear: self.beta_linear,
+        }
+    }
+}
+
 /// Cut a component for some classes out of a model
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -317,21 +351,8 @@ pub(crate) struct DisassembleArgs {
     /// Keep a multiple of this many channels in every group
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) round_to: u16,
-    /// An input counts for an output of a convolution above this relative contribution
-    #[arg(long, value_name = "A", default_value_t = 0.3, value_parser = parse_threshold)]
-    pub(crate) alpha_conv: f32,
-    /// An input of a convolution is relevant above this relative count
-    #[arg(long, value_name = "B", default_value_t = 0.2, value_parser = parse_threshold)]
-    pub(crate) beta_conv: f32,
-    /// As --alpha-conv, for linear layers
-    #[arg(long, value_name = "A", default_value_t = 0.4, value_parser = parse_threshold)]
-    pub(crate) alpha_linear: f32,
-    /// As --beta-conv, for linear layers
-    #[arg(long, value_name = "B", default_value_t = 0.3, value_parser = parse_threshold)]
-    pub(crate) beta_linear: f32,
-    /// How relevance is linked: along the graph, or as the published code does
-    #[arg(long, value_name = "RULE", default_value = "graph", value_parser = one_of(RULES))]
-    pub(crate) rule: Rule,
+    #[command(flatten)]
+    pub(crate) link: LinkArgs,
     /// Which channels stay, in the numbers the profile gives; the last two are controls
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Choose::Contribution)]
     pub(crate) choose: Choose,

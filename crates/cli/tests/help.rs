@@ -16,6 +16,7 @@ const COMMANDS: [&str; 13] = [
     "verify",
     "masks",
     "diff",
+    "route",
     "annotate",
     "bench",
 ];
@@ -82,5 +83,7 @@ fn version_and_misuse() {
     );
     own.misused("assemble -o OUT/x", &["<PART.onnx>"]);
     own.misused("verify digits.onnx", &["MODEL.onnx"]);
+    own.misused("route digits.profile --classes 0 -o OUT/x.svg", &["--model <MODEL.onnx>"]);
+    own.misused("route digits.profile --model digits.onnx --classes 0", &["--output"]);
     own.misused("bench digits.onnx --batch 0", &["from 1 to 4096"]);
 }

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use anyhow::{Context, bail};
 use brickwork::{
-    Choice, Classifier, Control, KeptMap, Plan, Profile, RefitOptions, Thresholds, batch_size,
-    image_limit, load_profile, refit, save_masks, with_card,
+    Choice, Classifier, Control, KeptMap, Plan, Profile, RefitOptions, batch_size, image_limit,
+    load_profile, refit, save_masks, with_card,
 };
 use brickwork_data::{Preprocess, Split};
 use brickwork_tensor::Tensor;
@@ -26,14 +26,8 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
     }
     let images = RefitImages::prepare(args, global, &mut model, profile.as_ref(), out)?;
     let classes = brickwork::parse_classes(&args.classes, &model.class_names())?;
-    let thresholds = Thresholds {
-        alpha_conv: args.alpha_conv,
-        beta_conv: args.beta_conv,
-        alpha_linear: args.alpha_linear,
-        beta_linear: args.beta_linear,
-    };
     let choice = match (&profile, &args.keep) {
-        (Some(profile), _) => Choice::Profile(profile, args.rule, thresholds),
+        (Some(profile), _) => Choice::Profile(profile, args.link.rule, args.link.thresholds()),
         (None, Some(path)) => Choice::Given(read_keep(path)?),
         (None, None) => bail!("pass --profile or --keep"),
     };
