@@ -44,7 +44,7 @@ class Driver:
 
     def complete(self, words):
         """Whether what the command writes is there."""
-        written = [path for option, path in zip(words, words[1:]) if option in ("-o", "--out")]
+        written = [path for option, path in zip(words, words[1:]) if option in ("-o", "--out", "--keep-all")]
         return all(pathlib.Path(path).exists() for path in written)
 
     def file(self, name):
@@ -105,10 +105,10 @@ class Driver:
         return self("bench", model, "--batch", 1, "--runs", 500, threads=1)["runs"][0]["forward_ms"]
 
 
-def arguments(description, name):
-    """The options that every experiment takes."""
+def arguments(description, name, models=True):
+    """The options that every experiment takes; `models` says whether it starts from models."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--models", required=True, type=pathlib.Path, help="folder of models")
+    parser.add_argument("--models", required=models, type=pathlib.Path, help="folder of models")
     parser.add_argument("--data", required=True, type=pathlib.Path, help="folder of data sets")
     parser.add_argument("--bin", default=ROOT / "target/release/brickwork", type=pathlib.Path)
     parser.add_argument("--work", default=ROOT / "target/experiments", type=pathlib.Path,
@@ -122,6 +122,7 @@ def arguments(description, name):
 
 def driver(options):
     places = {"MODELS": options.models, "DATA": options.data}
+    places = {name: place for name, place in places.items() if place}
     return Driver(options.bin, options.work, options.seed, options.threads, places)
 
 
@@ -154,7 +155,8 @@ def thousands(number):
 def command():
     """The command line without what only says where things are."""
     words = iter(sys.argv[1:])
-    kept = [f"python3 experiments/{pathlib.Path(sys.argv[0]).name}", "--models MODELS", "--data DATA"]
+    kept = [f"python3 experiments/{pathlib.Path(sys.argv[0]).name}"]
+    kept += [f"{option} {option[2:].upper()}" for option in ("--models", "--data") if option in sys.argv]
     for word in words:
         if word in ("--models", "--data", "--bin", "--work", "--out"):
             next(words)
@@ -171,7 +173,8 @@ def rows_of(figures, key):
 def write_csv(path, figures, key):
     rows = rows_of(figures, key)
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(column for row in rows for column in row)), lineterminator="\n")
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 

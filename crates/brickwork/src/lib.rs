@@ -10,7 +10,9 @@ mod calibrate;
 mod card;
 mod classes;
 mod classifier;
+mod compress;
 mod control;
+mod criterion;
 mod diff;
 mod disassemble;
 mod error;
@@ -30,6 +32,7 @@ mod report;
 mod route;
 mod sealed;
 mod select;
+mod sizes;
 mod source;
 mod stages;
 mod store;
@@ -45,7 +48,9 @@ pub use card::{
 };
 pub use classes::parse as parse_classes;
 pub use classifier::{Classifier, Scorer};
+pub use compress::{CompressOptions, Ranking, Unit, Variant, smallest_share, variant};
 pub use control::Control;
+pub use criterion::{Criterion, Ground};
 pub use diff::{Difference, LayerDifference, diff};
 pub use disassemble::{Choice, Plan, TOLERANCE, class_labels, with_card};
 pub use error::Error;
@@ -71,6 +76,7 @@ pub use route::{
     RouteRow, route,
 };
 pub use select::{ClassSamples, Sample, Sampling, margin, select, top_class};
+pub use sizes::Sizes;
 pub use source::{Held, Numbered, Source, random_images};
 pub use store::{load_profile, save_masks, save_profile};
 pub use train::{

@@ -1,5 +1,6 @@
 //! What the user may say.
 
+mod compress;
 mod gcn;
 mod route;
 mod training;
@@ -11,6 +12,7 @@ use brickwork_data::{ChannelOrder, Fit, Split};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use compress::{Budget, CompressArgs};
 pub(crate) use gcn::{GcnArgs, GcnCommand, GcnCutArgs, GcnEvalArgs, GcnTrainArgs};
 pub(crate) use route::RouteArgs;
 pub(crate) use training::{
@@ -112,6 +114,7 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     Profile(ProfileArgs),
     Disassemble(Box<DisassembleArgs>),
+    Compress(Box<CompressArgs>),
     Assemble(AssembleArgs),
     Calibrate(CalibrateArgs),
     Eval(Box<EvalArgs>),

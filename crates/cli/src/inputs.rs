@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use brickwork::{Card, Classifier, Numbered, Source};
+use brickwork::{Card, Classifier, Numbered, Source, image_limit};
 use brickwork_data::{ChannelOrder, DataError, Dataset, Fit, Preprocess, Split};
 use brickwork_formats::onnx::ReadOptions;
 
@@ -219,6 +219,16 @@ pub(crate) fn classes(text: Option<&str>, names: &[String]) -> anyhow::Result<Ve
 pub(crate) fn described(model: &Classifier, preprocess: &Preprocess) -> anyhow::Result<Classifier> {
     let card = Card { preprocess: Some(preprocess.clone()), ..model.card.clone() };
     Ok(model.with_card(card)?)
+}
+
+/// How many images of each class to refit on: as many as asked for, if memory allows.
+pub(crate) fn refit_samples(model: &Classifier, classes: usize, asked: u32, out: &Out) -> usize {
+    let limit = image_limit(&model.graph) / classes.max(1);
+    let each = (asked as usize).min(limit.max(1));
+    if each < asked as usize {
+        out.note(&format!("refitting on {each} images per class, as many as memory allows"));
+    }
+    each
 }
 
 /// Refuses before any long step if `path` cannot be written.

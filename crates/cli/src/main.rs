@@ -40,6 +40,7 @@ fn run(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Assemble(args) => cmd::assemble::run(args, &cli.global, out),
         Command::Bench(args) => cmd::bench::run(args, out),
         Command::Calibrate(args) => cmd::calibrate::run(args, &cli.global, out),
+        Command::Compress(args) => cmd::compress::run(args, &cli.global, out),
         Command::Demo(args) => cmd::demo::run(args, &cli.global, out),
         Command::Diff(args) => cmd::diff::run(args, out),
         Command::Disassemble(args) => cmd::disassemble::run(args, &cli.global, out),

@@ -4,15 +4,22 @@ mod common;
 
 use common::Own;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: &[&str] = &[
     "demo",
     "init",
     "inspect",
     "profile",
     "disassemble",
+    "compress",
     "assemble",
     "calibrate",
     "eval",
+    "train",
+    "finetune",
+    "distill",
+    "gcn train",
+    "gcn disassemble",
+    "gcn eval",
     "verify",
     "masks",
     "diff",
@@ -29,7 +36,8 @@ fn overview() {
 #[test]
 fn every_command() {
     for command in COMMANDS {
-        insta::assert_snapshot!(command, Own::new().succeeds(&format!("{command} --help")));
+        let help = Own::new().succeeds(&format!("{command} --help"));
+        insta::assert_snapshot!(command.replace(' ', "_"), help);
     }
 }
 
@@ -54,7 +62,8 @@ fn short_help_has_the_same_options_in_the_same_order() {
 fn the_overview_names_every_command() {
     let help = Own::new().succeeds("-h");
     for command in COMMANDS {
-        assert!(help.contains(&format!("\n  {command} ")), "{command}");
+        let name = command.split_whitespace().next().unwrap_or_default();
+        assert!(help.contains(&format!("\n  {name} ")), "{command}");
     }
 }
 
@@ -81,6 +90,16 @@ fn version_and_misuse() {
         "disassemble digits.onnx --classes 0 --profile p --alpha-conv 2 -o OUT/x",
         &["from 0 to 1"],
     );
+    own.misused("compress digits.onnx -o OUT/x", &["--macs", "--params", "--max-drop"]);
+    own.misused("compress digits.onnx --macs 50% --params 50% -o OUT/x", &["cannot be used with"]);
+    own.misused("compress digits.onnx --macs 50%", &["--output"]);
+    for budget in ["0%", "101%", "0", "-5", "half", "nan%"] {
+        let says = ["a share such as 50% (above 0%, up to 100%) or a number"];
+        own.misused(&format!("compress digits.onnx --macs={budget} -o OUT/x"), &says);
+    }
+    own.misused("compress digits.onnx --max-drop=-1 -o OUT/x", &["from 0 to 100"]);
+    own.misused("compress digits.onnx --macs 1% --floor 5 -o OUT/x", &["from 0% to 100%"]);
+    own.misused("compress digits.onnx --macs 1% --criterion size -o OUT/x", &["fpgm, bn-scale"]);
     own.misused("assemble -o OUT/x", &["<PART.onnx>"]);
     own.misused("verify digits.onnx", &["MODEL.onnx"]);
     own.misused("route digits.profile --classes 0 -o OUT/x.svg", &["--model <MODEL.onnx>"]);

@@ -168,6 +168,14 @@ impl Channels {
         self.forest.root(label)
     }
 
+    /// For every label, whether something forbids cutting its group.
+    pub fn frozen(&self) -> Vec<bool> {
+        let mut groups = vec![false; self.len()];
+        groups[self.group(FIXED) as usize] = true;
+        self.frozen.keys().for_each(|&label| groups[self.group(label) as usize] = true);
+        (0..self.len() as Label).map(|label| groups[self.group(label) as usize]).collect()
+    }
+
     /// Constants that are cut along with channels.
     pub fn bindings(&self) -> &[Binding] {
         &self.bindings

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::{Context, bail};
 use brickwork::{
-    Choice, Classifier, Control, KeptMap, Plan, Profile, RefitOptions, batch_size, image_limit,
+    Choice, Classifier, Control, KeptMap, Plan, Profile, RefitOptions, batch_size,
     load_profile, refit, save_masks, with_card,
 };
 use brickwork_data::{Preprocess, Split};
@@ -129,11 +129,7 @@ impl RefitImages {
         args: &DisassembleArgs,
         out: &Out,
     ) -> anyhow::Result<Tensor> {
-        let limit = image_limit(&model.graph) / classes.len().max(1);
-        let each = (args.refit_samples as usize).min(limit.max(1));
-        if each < args.refit_samples as usize {
-            out.note(&format!("refitting on {each} images per class, as many as memory allows"));
-        }
+        let each = inputs::refit_samples(model, classes.len(), args.refit_samples, out);
         Ok(brickwork::random_images(&self.sources, classes, each, self.seed, &self.preprocess)?)
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod annotate;
 pub(crate) mod assemble;
 pub(crate) mod bench;
 pub(crate) mod calibrate;
+pub(crate) mod compress;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod disassemble;

@@ -1,0 +1,163 @@
+//! Criteria: how much every channel group is worth to a network that keeps all its classes.
+//!
+//! A layer scores its channels; the scores of a layer are brought to mean 1, so that layers can be
+//! compared; a group is worth the mean of what the layers at which it lives say of it.
+
+mod bn_scale;
+mod contribution;
+mod fpgm;
+mod l1;
+
+use std::collections::BTreeMap;
+
+use brickwork_graph::{Channels, Graph, Label};
+use brickwork_tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::classifier::Classifier;
+use crate::control::Control;
+use crate::disassemble::class_labels;
+use crate::error::Error;
+use crate::layers::{LayerInfo, layers};
+use crate::profile::Profile;
+
+/// What makes a channel worth keeping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Criterion {
+    /// How far what it contributes tells the classes apart, by a profile.
+    Contribution,
+    /// The mean absolute weight of its filters (Li et al. 2017).
+    L1,
+    /// The distance of its filters from the others of their layer (He et al. 2019).
+    Fpgm,
+    /// The scale of the normalisation that follows (Liu et al. 2017).
+    BnScale,
+    /// Nothing: any, from a seed.
+    Random,
+}
+
+impl Criterion {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Contribution, Self::L1, Self::Fpgm, Self::BnScale, Self::Random];
+
+    /// Its name in words of the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Contribution => "contribution",
+            Self::L1 => "l1",
+            Self::Fpgm => "fpgm",
+            Self::BnScale => "bn-scale",
+            Self::Random => "random",
+        }
+    }
+
+    /// The worth of every label; labels of one group are worth the same.
+    ///
+    /// # Errors
+    /// If the criterion needs what the model or the caller does not give: a profile of the model
+    /// for contributions, normalisation behind every layer for its scales.
+    pub fn scores(self, ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
+        match self {
+            Self::Contribution => contribution::scores(ground),
+            Self::L1 => Ok(by_filter(ground, l1::scores)),
+            Self::Fpgm => Ok(by_filter(ground, fpgm::scores)),
+            Self::BnScale => bn_scale::scores(ground),
+            Self::Random => {
+                let control = Control::Random(ground.seed);
+                let scores = control.scores(ground.graph, &ground.channels);
+                Ok(scores.into_iter().map(f64::from).collect())
+            }
+        }
+    }
+}
+
+/// What criteria judge by.
+pub struct Ground<'a> {
+    pub(crate) graph: &'a Graph,
+    pub(crate) channels: Channels,
+    layers: Vec<LayerInfo>,
+    pub(crate) classes: Vec<Label>,
+    profile: Option<&'a Profile>,
+    seed: u64,
+}
+
+impl<'a> Ground<'a> {
+    /// Of a model; a profile is needed for contributions alone, a seed for random scores.
+    ///
+    /// # Errors
+    /// If the profile is of another model, or the model's scores do not lie along an axis.
+    pub fn new(
+        classifier: &'a Classifier,
+        profile: Option<&'a Profile>,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        profile.map_or(Ok(()), |profile| profile.check_model(classifier))?;
+        let graph = &*classifier.graph;
+        let channels = Channels::of(graph);
+        let classes = class_labels(graph, &channels)?;
+        Ok(Self { graph, channels, layers: layers(graph), classes, profile, seed })
+    }
+
+    /// The model's channels, to whose labels scores belong.
+    pub fn channels(&self) -> &Channels {
+        &self.channels
+    }
+}
+
+/// Scores from the filters of the layers that make a channel. `judge` gets the weights of a layer,
+/// `[outputs, inputs of a group, taps]`, and gives a score for every output.
+fn by_filter(ground: &Ground<'_>, judge: impl Fn(&Tensor) -> Vec<f64>) -> Vec<f64> {
+    let mut opinions = Opinions::new(&ground.channels);
+    for layer in &ground.layers {
+        if let Some(ends) = ground.channels.layer(layer.node) {
+            opinions.add(&ends.outputs, &judge(&layer.weights(ground.graph)));
+        }
+    }
+    opinions.means()
+}
+
+/// What layers say of groups.
+struct Opinions<'a> {
+    channels: &'a Channels,
+    sum: Vec<f64>,
+    count: Vec<u32>,
+}
+
+impl<'a> Opinions<'a> {
+    fn new(channels: &'a Channels) -> Self {
+        Self { channels, sum: vec![0.0; channels.len()], count: vec![0; channels.len()] }
+    }
+
+    /// One layer's scores of its channels, in whatever unit.
+    fn add(&mut self, labels: &[Label], scores: &[f64]) {
+        let mut groups: BTreeMap<Label, (f64, f64)> = BTreeMap::new();
+        for (&label, score) in labels.iter().zip(scores) {
+            let (sum, count) = groups.entry(self.channels.group(label)).or_default();
+            *sum += score;
+            *count += 1.0;
+        }
+        let mean =
+            groups.values().map(|(sum, count)| sum / count).sum::<f64>() / groups.len() as f64;
+        for (group, (sum, count)) in groups {
+            // A layer that tells its channels nothing apart finds them all average.
+            self.sum[group as usize] += if mean > 0.0 { sum / count / mean } else { 1.0 };
+            self.count[group as usize] += 1;
+        }
+    }
+
+    /// Whether any layer said something of the label's group.
+    fn heard(&self, label: Label) -> bool {
+        self.count[self.channels.group(label) as usize] > 0
+    }
+
+    /// Every label's group's mean; 1 where nobody said anything.
+    fn means(&self) -> Vec<f64> {
+        let mean = |label: Label| match self.channels.group(label) as usize {
+            group if self.count[group] > 0 => self.sum[group] / f64::from(self.count[group]),
+            _ => 1.0,
+        };
+        (0..self.channels.len() as Label).map(mean).collect()
+    }
+}
