@@ -67,8 +67,11 @@ fn options(classes: &[usize], layers: &[&str]) -> RouteOptions {
     }
 }
 
+/// A column: its name, how many channels it has, and its marks.
+type Drawn<'a> = (&'a str, usize, Vec<(&'a [usize], Kind)>);
+
 /// Every drawn layer: its name, its column, and its nodes as (channels, kind).
-fn drawn(route: &Route) -> Vec<(&str, usize, Vec<(&[usize], Kind)>)> {
+fn drawn(route: &Route) -> Vec<Drawn<'_>> {
     let layers = route.layers.iter().filter_map(|layer| {
         let nodes = layer.nodes.iter().map(|node| (node.channels.as_slice(), node.kind));
         Some((layer.name.as_str(), layer.column?, nodes.collect()))
@@ -111,7 +114,7 @@ const B: Kind = Kind::Private(1);
 #[test]
 fn through_a_residual_sum() {
     let found = routes(residual(), &[]);
-    let expected: [(&str, usize, Vec<(&[usize], Kind)>); 3] = [
+    let expected: [Drawn<'_>; 3] = [
         // Both read the stem through the sum, and `inner` reads 2 for a and 0 for b.
         ("stem", 0, vec![(&[2], A), (&[0], Kind::All), (&[1], B)]),
         ("inner", 1, vec![(&[0], A), (&[1], B)]),

@@ -24,9 +24,10 @@ fn macs(own: &Own, model: &str) -> f64 {
 
 /// Which group just fits may depend on how a machine rounds.
 fn without_sizes(text: &str) -> String {
-    let is_size = |word: &str| word.chars().all(|c| c == ',' || c.is_ascii_digit());
-    let word = |word| if is_size(word) { "#" } else { word };
-    let line = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ");
+    fn plain(word: &str) -> &str {
+        if word.chars().all(|c| c == ',' || c.is_ascii_digit()) { "#" } else { word }
+    }
+    let line = |line: &str| line.split(' ').map(plain).collect::<Vec<_>>().join(" ");
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 

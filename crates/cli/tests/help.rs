@@ -17,9 +17,6 @@ const COMMANDS: &[&str] = &[
     "train",
     "finetune",
     "distill",
-    "gcn train",
-    "gcn disassemble",
-    "gcn eval",
     "verify",
     "masks",
     "diff",
@@ -37,7 +34,7 @@ fn overview() {
 fn every_command() {
     for command in COMMANDS {
         let help = Own::new().succeeds(&format!("{command} --help"));
-        insta::assert_snapshot!(command.replace(' ', "_"), help);
+        insta::assert_snapshot!(*command, help);
     }
 }
 
@@ -62,8 +59,7 @@ fn short_help_has_the_same_options_in_the_same_order() {
 fn the_overview_names_every_command() {
     let help = Own::new().succeeds("-h");
     for command in COMMANDS {
-        let name = command.split_whitespace().next().unwrap_or_default();
-        assert!(help.contains(&format!("\n  {name} ")), "{command}");
+        assert!(help.contains(&format!("\n  {command} ")), "{command}");
     }
 }
 

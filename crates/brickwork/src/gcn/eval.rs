@@ -15,6 +15,7 @@ pub fn eval_gcn(
     classes: &[usize],
     source: Option<&Gcn>,
 ) -> Result<Report, Error> {
+    model.check_data(nodes)?;
     let own = places(&model.class_names(), &nodes.classes, &model.name)?;
     let scored = scored(model, nodes, &own, classes)?;
     if scored.own.is_empty() {

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use anyhow::{Context, bail};
 use brickwork::{
-    Choice, Classifier, Control, KeptMap, Plan, Profile, RefitOptions, batch_size,
-    load_profile, refit, save_masks, with_card,
+    Choice, Classifier, Control, KeptMap, Plan, Profile, RefitOptions, batch_size, load_profile,
+    refit, save_masks, with_card,
 };
 use brickwork_data::{Preprocess, Split};
 use brickwork_tensor::Tensor;
