@@ -35,12 +35,12 @@ def bound(answer):
             "accuracy": routed["per_image"], "per_class": routed["per_class"]}
 
 
-def joined(run, name, bricks, data, samples):
+def joined(run, name, bricks, data, samples, layout="branches", methods=METHODS):
     """The figures of a model joined from `bricks`, before and after calibration."""
     raw = run.file(f"{name}.joined.onnx")
-    run("assemble", *bricks, "-o", raw)
+    run("assemble", *bricks, "--layout", layout, "-o", raw)
     rows = [measured("joined, uncalibrated", run.eval(raw, *data))]
-    for method in METHODS:
+    for method in methods:
         ready = run.file(f"{name}.{method}.onnx")
         run("calibrate", raw, *data, "--method", method, "--samples", samples, "-o", ready)
         answer = run.eval(ready, *data)
@@ -50,8 +50,7 @@ def joined(run, name, bricks, data, samples):
 
 def halves(run, models, data, samples):
     """Two halves of one source, each cut to its classes, joined again."""
-    folder = models / "cifar10-resnet20-akamaster"
-    source = run.source(folder / f"{folder.name}.onnx", folder / "meta.json")
+    source = run.model(models / "cifar10-resnet20-akamaster")
     profile = run.profile(source, data)
     rows = [measured("source", run.eval(source, "--data", data))]
     bricks = []
@@ -97,7 +96,7 @@ def main():
     text = "\n\n".join(f"## {title}\n\n{table(HEAD, lines(rows))}" for title, rows in figures.items())
     notes = f"""
 Components are cut with default thresholds and refitted. Calibration uses {options.samples} training images per class."""
-    save(options, run, "Joined classifiers", text + "\n" + notes, figures)
+    save(options, run, "Joined classifiers", text + "\n" + notes, figures, key="joined")
 
 
 if __name__ == "__main__":

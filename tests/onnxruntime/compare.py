@@ -10,6 +10,7 @@ cut    the same networks with a random half of their channels removed: our score
        theirs; theirs of the cut model and of the source with the removed channels masked
 light  the models that come with the onnx package, as they are and with random weights
 demo   everything that `brickwork demo` reads and writes
+gcn    a network that classifies nodes and a part of it, whose neighbours are a sparse constant
 
 Scores may differ by 1e-4, and by 1e-4 of the largest one.
 """
@@ -60,6 +61,20 @@ class Ours:
         subprocess.run([self.folder / "brickwork", "--quiet", "demo", "--out", folder], check=True,
                        stdout=subprocess.DEVNULL)
         return sorted(folder.glob("*.onnx"))
+
+    def gcn(self):
+        nodes, count = ["node,label,split,word_ids"], 300
+        for node in range(count):
+            split = ("train", "val", "test")[node // 100]
+            nodes.append(f"{node},{node % 3},{split},{node % 3} {3 + node % 7} {10 + node % 5}")
+        edges = [f"{node},{(node + step) % count}" for node in range(count) for step in (3, 6)]
+        (self.scratch / "nodes.csv").write_text("\n".join(nodes) + "\n")
+        (self.scratch / "edges.csv").write_text("\n".join(["src,dst", *edges]) + "\n")
+        gcn, part = self.scratch / "gcn.onnx", self.scratch / "gcn-part.onnx"
+        for words in (["train", "-o", gcn], ["disassemble", gcn, "--classes", "0-1", "-o", part]):
+            subprocess.run([self.folder / "brickwork", "--quiet", "gcn", *words, "--data", self.scratch],
+                           check=True, stdout=subprocess.DEVNULL)
+        return [gcn, part]
 
 
 def session(model):
@@ -133,6 +148,8 @@ def main():
             compare_light(ours, tally, path)
         for path in chosen(ours.demo()):
             compare_file(ours, tally, "demo", path)
+        for path in chosen(ours.gcn()):
+            compare_file(ours, tally, "gcn", path)
     print(f"{tally.compared} comparisons, {len(tally.failed)} above {TOLERANCE:.0e}"
           + "".join(f"\n  {line}" for line in tally.failed))
     sys.exit(1 if tally.failed or not tally.compared else 0)
