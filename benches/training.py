@@ -12,6 +12,7 @@ step. Memory is the peak of the process less that of one that only loads its lib
 otherwise idle machine: the spread says whether it was one.
 """
 import argparse
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -23,12 +24,10 @@ import sys
 import tempfile
 import time
 
-import numpy as np
-
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Architecture, width, batch.
 CASES = [("vgg16", 1.0, 64), ("vgg16", 0.25, 64), ("resnet20", 1.0, 64), ("resnet50", 0.25, 64), ("googlenet", 0.25, 64),
-         ("mobilenet", 0.5, 64), ("lenet5", 1.0, 64)]
+         ("mobilenet_v2", 0.5, 64), ("lenet5", 1.0, 64)]
 WARM_UP = 2
 
 
@@ -117,6 +116,7 @@ def peak():
 
 def time_pytorch(path, batch, threads, runs):
     """Median milliseconds of a step in this process, and MiB that the steps took."""
+    import numpy as np
     import torch
 
     torch.set_num_threads(threads)
@@ -142,7 +142,7 @@ class Bench:
     def model(self, arch, width):
         path = self.scratch / f"{arch}-{width}.onnx"
         if not path.exists():
-            subprocess.run([self.options.bin, "init", "--arch", arch, "--width", str(width), "--classes", "10", "--quiet",
+            subprocess.run([self.options.bin, "init", "--arch", arch, "--width", str(width), "--classes", "10", "--size", "32", "--quiet",
                             "-o", path], check=True, stdout=subprocess.DEVNULL)
         return path
 
@@ -185,10 +185,9 @@ def main():
     parser.add_argument("--pause", type=float, default=1.0, help="seconds before a process [default: 1]")
     parser.add_argument("--only", default="", help="only architectures whose name starts so")
     options = parser.parse_args()
-    import torch
-
+    # A child's peak counts its parent's memory at the fork, so this process stays small.
     version = subprocess.check_output([options.bin, "--version"], text=True).strip()
-    print(f"{version}, PyTorch {torch.__version__}; {platform.machine()}, {os.cpu_count()} logical cores; "
+    print(f"{version}, PyTorch {importlib.metadata.version('torch')}; {platform.machine()}, {os.cpu_count()} logical cores; "
           f"{options.processes} processes of {options.runs} steps, median (lowest to highest process)\n")
     print("| architecture | width | batch | threads | PyTorch, ms | brickwork, ms | ratio | PyTorch, MiB | brickwork, MiB |")
     print("|" + " --- |" * 9, flush=True)

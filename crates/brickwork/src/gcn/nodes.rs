@@ -54,7 +54,7 @@ impl Nodes {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let read = if path.is_dir() { Self::from_tables(path)? } else { Self::from_arrays(path)? };
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let count = read.labels.iter().max().map_or(0, |&most| most + 1);
+        let count = read.labels.iter().max().map_or(0, |&most| most.saturating_add(1));
         let classes = (0..count.min(MOST_NODES)).map(|class| class.to_string()).collect();
         let nodes = Self { name: name.unwrap_or_default(), classes, ..read };
         nodes.check()?;
@@ -105,13 +105,12 @@ impl Nodes {
             let found = edges.shape();
             return Err(arrays.wrong(format!("edges have shape {found:?}, expected [e, 2]")));
         }
-        let edges = edges.data().as_chunks().0.iter();
+        let pairs = edges.data().as_chunks().0.iter();
+        let pairs = pairs.map(|&[a, b]| Ok([arrays.index(a)?, arrays.index(b)?]));
         Ok(Self {
             labels: arrays.list("labels")?,
             words: ends.windows(2).map(|pair| all[pair[0]..pair[1]].to_vec()).collect(),
-            edges: edges
-                .map(|&[a, b]| Ok([arrays.index(a)?, arrays.index(b)?]))
-                .collect::<Result<_, Error>>()?,
+            edges: pairs.collect::<Result<_, Error>>()?,
             train: arrays.list("train")?,
             held: arrays.list("val")?,
             test: arrays.list("test")?,
