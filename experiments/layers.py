@@ -82,7 +82,7 @@ def main():
 The experiment of figure 4 of the paper, on CIFAR-10, classes {TASK}. A layer is cut when its inputs are those that
 the component of the default thresholds keeps; a layer that is not cut keeps all its inputs. At 0 only the scores
 of the other classes are gone: the source with its scores restricted to the task. A channel of a residual stream
-goes only once no layer that still keeps everything reads it, so the cost of the residual network falls in steps."""
+goes only once no layer that still keeps everything reads it."""
     save(options, run, "How many layers are cut, deepest first", text + "\n" + notes, figures, key="model",
          chart=drawn(figures))
 
