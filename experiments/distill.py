@@ -62,7 +62,7 @@ def main():
 Student: `{options.student}`, width {options.width}; {options.epochs} epochs for both, the demo's training images of digits and
 of garments. Mean over seeds (lowest to highest). The student of labels has the classes of both data sets, as the assembled
 model has."""
-    save(options, run, "Distillation", table(HEAD, lines) + "\n" + notes, rows)
+    save(options, run, "Distillation", table(HEAD, lines) + "\n" + notes, {"digits and garments": rows})
 
 
 if __name__ == "__main__":

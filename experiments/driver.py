@@ -121,7 +121,7 @@ def arguments(description, name, models=True):
 
 
 def driver(options):
-    places = {"MODELS": options.models, "DATA": options.data}
+    places = {"MODELS": options.models, "DATA": options.data, "OUT": options.out}
     places = {name: place for name, place in places.items() if place}
     return Driver(options.bin, options.work, options.seed, options.threads, places)
 

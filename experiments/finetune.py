@@ -33,7 +33,7 @@ def task(run, title, name, bricks, data, options):
             [tuned(run, ready, f"{name}.affine-tuned", data, options, seed) for seed in SEEDS[:options.seeds]],
         "bound: every image sent to its own part": [bound(before)["accuracy"]],
     }
-    return {"title": title, "rows": rows}
+    return [{"title": title, "model": what, "accuracy": values} for what, values in rows.items()]
 
 
 def halves(run, options):
@@ -72,10 +72,11 @@ def main():
     figures = {name: make(run, options) for name, make in tasks.items() if options.only in (None, name)}
     rows = []
     for figure in figures.values():
-        for what, values in figure["rows"].items():
+        for row in figure:
+            values = row["accuracy"]
             mean = percent(statistics.fmean(values))
             spread = f" ({percent(min(values))} to {percent(max(values))})" if len(values) > 1 else ""
-            rows.append([figure["title"], what, mean + spread])
+            rows.append([row["title"], row["model"], mean + spread])
     notes = f"""
 Fine-tuning sees the training images of all parts ({options.epochs} epochs, SGD, cosine from {options.lr}); mean over seeds
 (lowest to highest). The paper's Score2 is ten epochs too."""

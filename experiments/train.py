@@ -55,11 +55,11 @@ def main():
     if known.exists():
         figures = json.loads(known.read_text())["figures"]
     for name in options.runs:
-        figures[name] = train(run, options, name)
+        figures[name] = [train(run, options, name)]
         rows = [[row["network"], row["data"], thousands(row["params"]), thousands(row["macs"]), row["epochs"], row["best"],
                  percent(row["held_out"]), percent(row["test"]), f"[curve]({row['curve']})"]
-                for row in figures.values()]
-        how = "\n".join(f"- {row['network']}: `brickwork train {row['how']}`" for row in figures.values())
+                for row, in figures.values()]
+        how = "\n".join(f"- {row['network']}: `brickwork train {row['how']}`" for row, in figures.values())
         save(options, run, "Networks trained from scratch", f"{table(HEAD, rows)}\n\n{how}", figures)
 
 
