@@ -38,7 +38,8 @@ figure img { width: 5rem; height: 5rem; image-rendering: pixelated; border-radiu
 figure.wrong img { border-color: var(--bad); } figure.wrong figcaption { color: var(--bad); }
 .bars { display: grid; grid-template-columns: max-content 1fr max-content; gap: .2rem .8rem; align-items: center; font-size: .85rem; }
 .bars div { background: var(--soft); height: .8rem; border-radius: .2rem; overflow: hidden; }
-.drawing { overflow-x: auto; border-radius: .5rem; } .drawing svg { display: block; max-width: none; }
+.drawing { width: max-content; max-width: 96vw; position: relative; left: 50%; transform: translateX(-50%); overflow-x: auto; border-radius: .5rem; }
+.drawing svg { display: block; }
 .overlap { margin: 1rem 0; text-align: left; } .overlap[hidden] { display: none; }
 .heat td { padding: .25rem .4rem; text-align: center; min-width: 1.6rem; } .heat th { font-weight: normal; border: 0; }
 .heat tr:first-child th { writing-mode: vertical-rl; transform: rotate(180deg); padding: .4rem .25rem; text-align: left; }

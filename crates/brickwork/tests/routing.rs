@@ -67,10 +67,10 @@ fn options(classes: &[usize], layers: &[&str]) -> RouteOptions {
     }
 }
 
-/// A column: its name, how many channels it has, and its marks.
+/// A layer: its name, its column, and its nodes as (channels, kind).
 type Drawn<'a> = (&'a str, usize, Vec<(&'a [usize], Kind)>);
 
-/// Every drawn layer: its name, its column, and its nodes as (channels, kind).
+/// Every drawn layer.
 fn drawn(route: &Route) -> Vec<Drawn<'_>> {
     let layers = route.layers.iter().filter_map(|layer| {
         let nodes = layer.nodes.iter().map(|node| (node.channels.as_slice(), node.kind));

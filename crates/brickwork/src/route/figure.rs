@@ -5,7 +5,7 @@ use maud::{Markup, PreEscaped, html};
 use super::layout::{kind_name, room, text_width};
 use super::names::fit;
 use super::palette::{CLASSES, INK, LINE, PAPER, SOFT, color, heat};
-use super::picture::routes;
+use super::picture::{MOST_LINKS, routes};
 use super::{Kind, Merge, Overlap, Route};
 
 /// A part of a drawing.
@@ -136,11 +136,10 @@ fn legend(route: &Route) -> Drawing {
 fn remarks(route: &Route) -> Vec<String> {
     let drawn = || route.layers.iter().filter(|layer| layer.column.is_some());
     let blocks = drawn().any(|layer| layer.nodes.iter().any(|node| node.channels.len() > 1));
-    let mut lines = vec![
+    let mut lines = vec![format!(
         "A mark is a channel that is relevant to a class; a link, the thicker the stronger, a contribution \
-         that counts. Of links to one channel the strongest six are drawn."
-            .to_owned(),
-    ];
+         that counts. Of the links to one channel the {MOST_LINKS} strongest are drawn."
+    )];
     if blocks {
         lines.push(
             "A bar is a layer of more channels: its blocks are their shares of all its channels, its empty \

@@ -9,7 +9,7 @@ use super::palette::{INK, LINE, PAPER, SOFT, color};
 use super::{Kind, Route, RouteLink};
 
 /// A link to a single channel is drawn if it is among so many strongest.
-const MOST_LINKS: usize = 6;
+pub(super) const MOST_LINKS: usize = 6;
 /// Weaker links are not drawn.
 const WEAKEST: f64 = 0.03;
 const BLOCK: f64 = 16.0;
