@@ -6,46 +6,46 @@ Channels are ranked, weights refitted on training images; every figure is from t
 from disassemble import merged, spread
 from driver import arguments, driver, percent, save, table, thousands
 
-NAMES = ["cifar10-resnet20-akamaster", "cifar10-vgg16-quarter", "cifar10-googlenet-quarter"]
+MODELS = ["cifar10-resnet20-akamaster", "cifar10-vgg16-quarter", "cifar10-googlenet-quarter"]
 SHARES = [70, 50, 30]
 SEEDS = [0, 1, 2]
 HEAD = ["MACs kept", "criterion", "params", "MACs", "bare cut, %", "refitted, %"]
 
 
-def made(run, model, data, share, options, *words, seed):
-    """Every model of one `compress`, with its accuracy on the test images."""
-    folder = run.file(f"{model.stem}.{share}.{'uniform' if options.uniform else 'global'}.{seed}")
-    words = [*words, *["--uniform"] * options.uniform, "--keep-all", folder]
+def compressed(run, model, data, share, options, *words, seed):
+    """Every model of one `compress` on the test images, and why criteria were left out."""
+    way = "uniform" if options.uniform else "global"
+    folder = run.file(f"{model.stem}.{share}.{way}.{seed}")
+    words = [*words, *["--uniform"] * options.uniform, "--hold-out", "1%", "--keep-all", folder]
     answer = run("compress", model, "--data", data, "--macs", f"{share}%", *words, seed=seed)
+    rows = []
     for cut in answer["models"]:
-        name = cut["criterion"]
-        accuracy = [run.eval(folder / f"{name}{kind}.onnx", "--data", data)["accuracy_per_image"]
+        accuracy = [run.eval(folder / f"{cut['criterion']}{kind}.onnx", "--data", data)["accuracy_per_image"]
                     for kind in (".bare", "")]
-        yield {"cut": name, "seed": seed, "params": cut["params"], "macs": cut["macs"],
-               "bare": accuracy[0], "refitted": accuracy[1]}
-    for left in answer["skipped"]:
-        yield {"cut": left["criterion"], "skipped": left["reason"]}
+        rows.append({"share": share, "cut": cut["criterion"], "seed": seed, "params": cut["params"],
+                     "macs": cut["macs"], "bare": accuracy[0], "refitted": accuracy[1]})
+    return rows, {left["reason"] for left in answer["skipped"]}
 
 
 def measure(run, model, data, profile, options):
     whole = run.eval(model, "--data", data)
-    figures = {"source": {"params": whole["params"], "macs": whole["macs"], "accuracy": whole["accuracy_per_image"]}}
+    rows = [{"share": 100, "cut": "source", "seed": None, "params": whole["params"], "macs": whole["macs"],
+             "bare": whole["accuracy_per_image"], "refitted": None}]
+    left_out = set()
     for share in SHARES:
-        words = ["--compare", "--profile", profile]
-        rows = list(made(run, model, data, share, options, *words, seed=SEEDS[0]))
+        compare = ["--compare", "--profile", profile]
+        more, reasons = compressed(run, model, data, share, options, *compare, seed=SEEDS[0])
+        rows += more
+        left_out |= reasons
         for seed in SEEDS[1:]:
-            words = ["--criterion", "random", "-o", run.file(f"{model.stem}.{share}.random{seed}.onnx")]
-            rows += made(run, model, data, share, options, *words, seed=seed)
-        figures[share] = rows
-    return figures
+            random = ["--criterion", "random", "-o", run.file(f"{model.stem}.{share}.random{seed}.onnx")]
+            rows += compressed(run, model, data, share, options, *random, seed=seed)[0]
+    return rows, left_out
 
 
-def lines(figures):
-    source = figures["source"]
-    yield ["100 %", "source", thousands(source["params"]), thousands(source["macs"]), percent(source["accuracy"]), "–"]
-    for share in SHARES:
-        measured = [row for row in figures[share] if "skipped" not in row]
-        for cut, group in merged(measured).items():
+def lines(rows):
+    for share in [100, *SHARES]:
+        for cut, group in merged([row for row in rows if row["share"] == share]).items():
             column = lambda key, show: spread([row[key] for row in group], show)
             yield [f"{share} %", cut, column("params", thousands), column("macs", thousands),
                    column("bare", percent), column("refitted", percent)]
@@ -53,23 +53,21 @@ def lines(figures):
 
 def main():
     parser = arguments(__doc__, "compress")
-    parser.add_argument("--only", nargs="+", default=NAMES, help="folders of MODELS with MODEL.onnx and meta.json")
-    parser.add_argument("--uniform", action="store_true", help="the same share of every layer")
+    parser.add_argument("--only", nargs="+", default=MODELS, help="folders of MODELS with MODEL.onnx and meta.json")
+    parser.add_argument("--uniform", action="store_true", help="give up the same share of every layer")
     options = parser.parse_args()
     run = driver(options)
     data = options.data / "cifar-10-batches-bin"
     figures, parts = {}, []
     for name in options.only:
-        folder = options.models / name
-        model = run.source(folder / f"{name}.onnx", folder / "meta.json")
-        figures[name] = measure(run, model, data, run.profile(model, data), options)
-        part = f"## {name}\n\n{table(HEAD, list(lines(figures[name])))}"
-        reasons = {row["skipped"] for share in SHARES for row in figures[name][share] if "skipped" in row}
-        parts.append("\n\n".join([part, *(f"Left out: {reason}." for reason in sorted(reasons))]))
-    notes = f"""Accuracy on the test images, all classes. Every criterion cuts until the multiply-accumulates fit; the next
-group of channels would exceed them. Random: mean of {len(SEEDS)} seeds (lowest to highest). The refit uses 200 training
-images per class and no labels; nothing is trained."""
-    save(options, run, "Smaller classifiers of CIFAR-10", "\n\n".join([*parts, notes]), figures)
+        model = run.model(options.models / name)
+        figures[name], left_out = measure(run, model, data, run.profile(model, data), options)
+        parts += [f"## {name}", table(HEAD, lines(figures[name]))]
+        parts += [f"Left out: {reason}." for reason in sorted(left_out)]
+    notes = f"""Accuracy is over all test images. Every criterion cuts until the multiply-accumulates fit the share; the next
+group of channels would exceed it. Random: mean of {len(SEEDS)} seeds (lowest to highest). The refit uses 200 training images
+per class and no labels; nothing is trained, so these are not yet the figures after fine-tuning that papers on pruning give."""
+    save(options, run, "Smaller classifiers of CIFAR-10", "\n\n".join([*parts, notes]), figures, key="model")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ fn macs(own: &Own, model: &str) -> f64 {
 /// Which group just fits may depend on how a machine rounds.
 fn without_sizes(text: &str) -> String {
     fn plain(word: &str) -> &str {
-        if word.chars().all(|c| c == ',' || c.is_ascii_digit()) { "#" } else { word }
+        let is_size = word.chars().all(|c| c == ',' || c.is_ascii_digit());
+        if is_size && !word.is_empty() { "#" } else { word }
     }
     let line = |line: &str| line.split(' ').map(plain).collect::<Vec<_>>().join(" ");
     text.lines().map(line).collect::<Vec<_>>().join("\n")
