@@ -7,16 +7,17 @@ import json
 
 from driver import arguments, driver, percent, save, table, thousands
 
-AUGMENT = ["--augment", "crop=4,flip"]
-CIFAR = [*AUGMENT, "--hold-out", "100", "--schedule", "one-cycle"]
+GARMENTS = "t-shirt,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,ankle-boot"
+ONE_CYCLE = ["--hold-out", "100", "--schedule", "one-cycle"]
+CIFAR = ["--augment", "crop=4,flip", *ONE_CYCLE]
 # Name, data, what `train` is told.
 RUNS = {
     "lenet5-mnist": ("mnist", ["--arch", "lenet5", "--epochs", "15", "--lr", "0.05", "--augment", "crop=2"]),
-    "resnet20-half-fashion": ("fashion-mnist", ["--arch", "resnet20", "--width", "0.5", "--epochs", "15", "--lr", "0.1",
-                                                "--augment", "crop=2,flip"]),
+    "resnet20-half-fashion": ("fashion-mnist", ["--arch", "resnet20", "--width", "0.5", "--epochs", "20", "--lr", "0.2",
+                                                "--class-names", GARMENTS, "--augment", "crop=2,flip", *ONE_CYCLE]),
     "vgg16-quarter-cifar10": ("cifar-10-batches-bin", ["--arch", "vgg16", "--width", "0.25", "--epochs", "30", "--lr",
                                                        "0.1", *CIFAR]),
-    "resnet20-cifar10": ("cifar-10-batches-bin", ["--arch", "resnet20", "--epochs", "30", "--lr", "0.2", *CIFAR]),
+    "resnet20-cifar10": ("cifar-10-batches-bin", ["--arch", "resnet20", "--epochs", "24", "--lr", "0.2", *CIFAR]),
 }
 HEAD = ["network", "data", "params", "MACs", "epochs", "best epoch", "held out, %", "test, %", "curve"]
 
