@@ -5,7 +5,7 @@ mod plan;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use brickwork_graph::{Graph, Operands, Patch, Problems, ValueId, draw};
+use brickwork_graph::{Graph, Operands, Patch, Problems, ValueId, draw, own_statistics};
 use brickwork_tensor::{Level, Tensor};
 
 use crate::error::ExecError;
@@ -66,7 +66,9 @@ pub struct Target<'a> {
 ///
 /// Learned are the weights and biases of layers, and the constants of the nodes behind them, such
 /// as normalisation scales; what stands before the first layer is preprocessing and stays.
-/// Statistics follow the batches where gradients pass. Scalars and what is given stay.
+/// Statistics follow the batches where gradients pass. Single numbers of a formula and what is given
+/// stay. A constant that several nodes read is learned for all of them, but every statistic has its
+/// own.
 pub struct Training {
     graph: Arc<Graph>,
     parameters: Vec<Parameter>,
@@ -82,6 +84,7 @@ impl Training {
     /// Prepares to train `graph` by losses that read `targets`. `learns` says which of the
     /// parameters that could be learned are, by name.
     pub fn new(graph: Arc<Graph>, targets: &[ValueId], learns: impl Fn(&str) -> bool) -> Self {
+        let graph = Arc::new(own_statistics(&graph));
         let parameters = parameters(&graph, learns);
         let index_of = parameters.iter().enumerate().map(|(index, p)| (p.value, index)).collect();
         let mut needed = vec![false; graph.values().len()];
@@ -111,7 +114,7 @@ impl Training {
         self
     }
 
-    /// The graph as it was given.
+    /// The graph as it was given, with [its own statistics](own_statistics).
     pub fn graph(&self) -> &Arc<Graph> {
         &self.graph
     }
@@ -121,7 +124,8 @@ impl Training {
         &self.parameters
     }
 
-    /// All constants of the graph, to be set; their lengths must stay.
+    /// All constants of the graph, to be set; their lengths must stay. What a node that no gradient
+    /// passes reads was taken in when the step was planned: setting it changes nothing.
     pub fn parameters_mut(&mut self) -> &mut [Parameter] {
         &mut self.parameters
     }
@@ -256,8 +260,9 @@ fn parameters(graph: &Graph, learns: impl Fn(&str) -> bool) -> Vec<Parameter> {
         let counts = (0..node.inputs.len()).any(|slot| node.op.is_statistic(slot));
         let follows = node.inputs.iter().flatten().any(|input| behind[input.index()]);
         let trains = layer.is_some() || counts || follows;
-        // Single numbers are part of a formula, unless they are a layer's.
-        let own = |data: &Tensor| layer.is_some() || counts || data.data().len() > 1;
+        let own = |data: &Tensor, slot| {
+            layer.is_some() || counts || data.data().len() > 1 || node.op.learns_number(slot)
+        };
         node.outputs.iter().for_each(|output| behind[output.index()] = trains);
         for (slot, input) in node.inputs.iter().enumerate() {
             let Some(value) = *input else { continue };
@@ -266,7 +271,7 @@ fn parameters(graph: &Graph, learns: impl Fn(&str) -> bool) -> Vec<Parameter> {
             let role = match node.op.is_statistic(slot) {
                 true => Role::Statistic,
                 false if node.op.is_given(slot) => Role::Fixed,
-                false if trains && own(data) && learns(name) => Role::Learned,
+                false if trains && own(data, slot) && learns(name) => Role::Learned,
                 false => Role::Fixed,
             };
             let weights = layer.is_some() && slot == 1;

@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use brickwork_exec::{Role, Training};
+use brickwork_exec::{Learned, Role, Target, Training};
 use brickwork_graph::{Attr, Builder, Form, Graph, Literal, Shape};
 use brickwork_tensor::Tensor;
 use rayon::ThreadPoolBuilder;
@@ -248,4 +248,48 @@ fn what_stands_before_the_first_layer_is_not_learned() {
     let roles: Vec<(&str, Role)> =
         training.parameters().iter().map(|p| (&p.name[..], p.role)).collect();
     assert_eq!(roles, [("mean", Role::Fixed), ("w", Role::Learned)]);
+}
+
+#[test]
+fn a_single_slope_is_learned() {
+    let net = Net::new(4, 3, 3).floats("slope", &[1], vec![0.25]);
+    let graph = net.then("PRelu", &["v", "slope"], "y").graph();
+    let training = Training::new(Arc::new(graph.clone()), graph.outputs(), |_| true);
+    let slope = training.parameters().iter().find(|p| p.name == "slope").expect("a slope");
+    assert_eq!(slope.role, Role::Learned);
+    check_targets(graph, &["y"]);
+}
+
+#[test]
+fn statistics_stored_with_a_scale_follow_the_batches_alone() {
+    let shared = |parts: [&str; 4]| {
+        let mut net = Net::new(4, 3, 3).floats("ones", &[4], vec![1.0; 4]);
+        net = net.floats("zeros", &[4], vec![0.0; 4]);
+        for (name, number) in [("gamma", 1.0), ("beta", 0.0), ("mean", 0.0), ("var", 1.0)] {
+            net = net.floats(name, &[4], vec![number; 4]);
+        }
+        net.then("BatchNormalization", &["v", parts[0], parts[1], parts[2], parts[3]], "y").graph()
+    };
+    // The scale and the variance after a step that moves the scale.
+    let step = |graph: Graph| {
+        let x = feed(&graph);
+        let graph = Arc::new(graph);
+        let mut training = Training::new(graph.clone(), graph.outputs(), |_| true);
+        let learn = |learned: &mut [Learned<'_>]| {
+            learned.iter_mut().for_each(|one| one.data.iter_mut().for_each(|w| *w += 0.5));
+        };
+        let loss = |targets: &mut [Target<'_>]| {
+            targets[0].gradient.fill(1.0);
+            true
+        };
+        training.step(BATCH, &[&x], 0, loss, learn).expect("trains");
+        let trained = training.trained().expect("a sound graph");
+        let node = trained.nodes().iter().find(|node| node.inputs.len() == 5).expect("a norm");
+        let constant = |slot: usize| trained.value(node.inputs[slot].expect("a constant"));
+        (1..5).map(|slot| constant(slot).constant.clone().expect("data")).collect::<Vec<_>>()
+    };
+    let apart = step(shared(["gamma", "beta", "mean", "var"]));
+    let together = step(shared(["ones", "zeros", "zeros", "ones"]));
+    assert_eq!(apart, together);
+    assert!(apart[0].data() != apart[3].data(), "scale and variance moved alike");
 }

@@ -108,6 +108,12 @@ pub trait Op: Any + fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether a single number in `slot` is a learned parameter; elsewhere it is part of a formula.
+    fn learns_number(&self, slot: usize) -> bool {
+        let _ = slot;
+        false
+    }
+
     /// The view of a layer that multiplies its input by weights, if this is one.
     fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
         let _ = operands;

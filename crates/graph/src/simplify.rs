@@ -2,7 +2,8 @@
 //! moves that amount to a permutation of one axis (channel shuffle) become a single node, whose
 //! channels can be cut one by one.
 
-use crate::graph::{Graph, Node, ValueId};
+use crate::build::Names;
+use crate::graph::{Graph, Node, Value, ValueId};
 use crate::lower::operands;
 use crate::ops;
 
@@ -26,6 +27,27 @@ pub(crate) fn drop_unused(graph: Graph) -> Graph {
         }
     }
     renumber(graph, &used, &keep)
+}
+
+/// The graph with a constant for every running statistic that nothing else reads: exporters store
+/// equal constants once, but training moves them apart. The ids of `graph` stay.
+pub fn own_statistics(graph: &Graph) -> Graph {
+    let mut new = graph.clone();
+    let readers = graph.readers();
+    let mut taken: Names = new.values.iter().map(|value| value.name.clone()).collect();
+    for node in &mut new.nodes {
+        for slot in 0..node.inputs.len() {
+            let Some(read) = node.inputs[slot].filter(|_| node.op.is_statistic(slot)) else {
+                continue;
+            };
+            if readers[read.index()].len() > 1 {
+                let value = new.values[read.index()].clone();
+                node.inputs[slot] = Some(ValueId(new.values.len() as u32));
+                new.values.push(Value { name: taken.unique(&value.name), ..value });
+            }
+        }
+    }
+    new
 }
 
 fn renumber(graph: Graph, used: &[bool], keep: &[bool]) -> Graph {

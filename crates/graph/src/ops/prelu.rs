@@ -39,6 +39,10 @@ impl Op for PRelu {
         Ok(vec![value.clone()])
     }
 
+    fn learns_number(&self, slot: usize) -> bool {
+        slot == 1
+    }
+
     fn channels(&self, flow: &mut Flow<'_>) {
         flow.join();
     }
