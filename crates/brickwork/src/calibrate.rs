@@ -57,6 +57,31 @@ struct Scores {
     names: Vec<String>,
 }
 
+impl Scores {
+    /// Share of the images whose true logit is the highest, after `change(place, logit)`.
+    fn right(&self, change: impl Fn(usize, f32) -> f32) -> f64 {
+        let rows = self.logits.data().chunks(self.part.len()).zip(&self.truth);
+        let right = rows.filter(|(row, truth)| {
+            let changed: Vec<f32> = row.iter().enumerate().map(|(k, &z)| change(k, z)).collect();
+            top_class(&changed) == **truth
+        });
+        right.count() as f64 / self.truth.len() as f64
+    }
+}
+
+/// What to say when a calibration loses accuracy on the very images it was made from.
+fn loss_of(method: Method, before: f64, after: f64) -> Option<String> {
+    (after < before).then(|| {
+        format!(
+            "the method {} lowers the accuracy on the calibration images from {:.2} to {:.2} %; compare with \
+             the model as it was assembled, or with another method",
+            method.name(),
+            100.0 * before,
+            100.0 * after
+        )
+    })
+}
+
 /// Calibrates an assembled model on labelled images of its classes; never give it test images.
 ///
 /// # Errors
@@ -73,14 +98,19 @@ pub fn calibrate(
     if method == Method::None {
         return Ok(plain);
     }
-    if method == Method::Layerwise {
-        return layerwise(&plain, preprocess, sources, progress);
-    }
     let scores = collect(&plain, preprocess, sources, progress)?;
-    let (scale, shift, notes) = match method {
+    let before = scores.right(|_, z| z);
+    if method == Method::Layerwise {
+        let ready = layerwise(&plain, preprocess, sources, progress)?;
+        let after = collect(&ready, preprocess, sources, progress)?.right(|_, z| z);
+        loss_of(method, before, after).iter().for_each(|note| progress.note(note));
+        return Ok(ready);
+    }
+    let (scale, shift, mut notes) = match method {
         Method::Paper => paper(&scores),
         _ => affine(&scores),
     };
+    notes.extend(loss_of(method, before, scores.right(|k, z| scale[k] * z + shift[k])));
     notes.iter().for_each(|note| progress.note(note));
     let note = CalibrationNote {
         method: method.name().to_owned(),
