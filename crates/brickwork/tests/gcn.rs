@@ -202,7 +202,7 @@ fn scores_are_those_of_the_formula() {
 fn villages_are_told_apart() {
     let nodes = villages();
     let model = trained(&nodes);
-    let report = eval_gcn(&model, &nodes, &[0, 1, 2], None).unwrap();
+    let report = eval_gcn(&model, &nodes, &nodes.test, &[0, 1, 2], None).unwrap();
     assert_eq!(report.images, 28);
     assert!(report.accuracy_per_image > 0.9, "{}", report.accuracy_per_image);
     let adjacency = model.graph.find_value("adjacency").unwrap();
@@ -231,7 +231,7 @@ fn parts_keep_what_their_classes_need() {
         names.sort();
         assert_eq!(cut.part.class_names(), names);
         let all: Vec<usize> = (0..classes.len()).collect();
-        let report = eval_gcn(&cut.part, &nodes, &all, Some(&model)).unwrap();
+        let report = eval_gcn(&cut.part, &nodes, &nodes.test, &all, Some(&model)).unwrap();
         let restricted = report.base_restricted.as_ref().unwrap().per_image;
         assert!(report.accuracy_per_image >= restricted - 0.1, "{classes:?}: {report:?}");
         assert!(report.leakage.unwrap().auroc > 0.9);
@@ -280,7 +280,7 @@ fn models_and_data_that_do_not_fit() {
     for refused in [
         said(train_gcn(&model, &more, &GcnTraining::default(), &Silent).unwrap_err()),
         said(disassemble_gcn(&model, &more, &cut).unwrap_err()),
-        said(eval_gcn(&model, &more, &[0], None).unwrap_err()),
+        said(eval_gcn(&model, &more, &more.test, &[0], None).unwrap_err()),
     ] {
         assert!(refused.contains("takes 48 nodes with 24 features"), "{refused}");
         assert!(refused.contains("villages has 48 with 41"), "{refused}");
@@ -294,7 +294,7 @@ fn models_and_data_that_do_not_fit() {
     let refused = said(train_gcn(&model, &nodes, &wild, &Silent).unwrap_err());
     assert!(refused.contains("the loss became"), "{refused}");
     let other = Nodes { classes: vec!["a".to_owned(); 3], ..nodes };
-    let refused = said(eval_gcn(&model, &other, &[0], None).unwrap_err());
+    let refused = said(eval_gcn(&model, &other, &other.test, &[0], None).unwrap_err());
     assert!(refused.contains("class `0` of `gcn` is none of a"), "{refused}");
 }
 

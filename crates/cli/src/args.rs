@@ -13,7 +13,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use compress::{Budget, CompressArgs};
-pub(crate) use gcn::{GcnArgs, GcnCommand, GcnCutArgs, GcnEvalArgs, GcnTrainArgs};
+pub(crate) use gcn::{GcnArgs, GcnCommand, GcnCutArgs, GcnEvalArgs, GcnTrainArgs, NodeSplit};
 pub(crate) use route::RouteArgs;
 pub(crate) use training::{
     Course, DistillArgs, FinetuneArgs, HoldOut, OptimiserName, RunArgs, TrainArgs,

@@ -47,6 +47,10 @@ fn train_disassemble_eval() {
     has_keys(&whole, &["base", "base_restricted", "leakage", "params", "macs"]);
     assert!(whole["base"]["per_image"].as_f64().unwrap() > 0.9, "{whole:#}");
 
+    let held = own.json("gcn eval OUT/gcn.onnx --data OUT/clubs --split val");
+    assert_eq!(held["accuracy"], trained["held_out"]["accuracy"]);
+    assert_eq!(held["nodes"], json!(6));
+
     let cut = own.json(&format!("{CUT} 0-1"));
     assert_eq!(cut["classes"], json!(["0", "1"]));
     assert_eq!(cut["refit"], json!(true));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Refit, parse_threshold};
 
@@ -85,7 +85,7 @@ pub(crate) struct GcnCutArgs {
     pub(crate) refit: Refit,
 }
 
-/// Measure accuracy and leakage at the test nodes
+/// Measure accuracy and leakage
 #[derive(Args)]
 #[command(after_help = "Examples:
   brickwork gcn eval gcn.onnx --data cora.npz --classes 1-2
@@ -99,6 +99,9 @@ pub(crate) struct GcnEvalArgs {
     /// Classes to measure: names, indices, inclusive ranges [default: all of the model's]
     #[arg(long, value_name = "CLASSES")]
     pub(crate) classes: Option<String>,
+    /// The nodes to measure at; choose thresholds by val, report test
+    #[arg(long, value_enum, default_value_t = NodeSplit::Test)]
+    pub(crate) split: NodeSplit,
     /// The model it was cut from, to compare with
     #[arg(long, value_name = "SOURCE.onnx")]
     pub(crate) source: Option<PathBuf>,
@@ -111,4 +114,13 @@ pub(crate) struct NodesArgs {
     /// val and test, or a folder with nodes.csv (node,label,split,word_ids) and edges.csv (src,dst)
     #[arg(long, value_name = "DATA")]
     pub(crate) data: PathBuf,
+}
+
+/// Nodes that a network may be measured at.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum NodeSplit {
+    /// Those that the best epoch was chosen by
+    Val,
+    /// Those that nothing has seen
+    Test,
 }

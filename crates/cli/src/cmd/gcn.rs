@@ -8,7 +8,9 @@ use brickwork::{
 };
 use serde_json::{Value, json};
 
-use crate::args::{GcnArgs, GcnCommand, GcnCutArgs, GcnEvalArgs, GcnTrainArgs, Global, Refit};
+use crate::args::{
+    GcnArgs, GcnCommand, GcnCutArgs, GcnEvalArgs, GcnTrainArgs, Global, NodeSplit, Refit,
+};
 use crate::cmd::eval::leakage_words;
 use crate::inputs;
 use crate::print::{Out, percent, row, shrunk, table, thousands};
@@ -109,7 +111,11 @@ fn eval(args: &GcnEvalArgs, out: &Out) -> anyhow::Result<()> {
     let (model, nodes) = (Gcn::load(&args.model)?, Nodes::open(&args.data.data)?);
     let source = args.source.as_deref().map(Gcn::load).transpose()?;
     let classes = inputs::classes(args.classes.as_deref(), &model.class_names())?;
-    let report = eval_gcn(&model, &nodes, &classes, source.as_ref())?;
+    let at = match args.split {
+        NodeSplit::Val => &nodes.held,
+        NodeSplit::Test => &nodes.test,
+    };
+    let report = eval_gcn(&model, &nodes, at, &classes, source.as_ref())?;
     let result = json!({
         "nodes": report.images,
         "accuracy": report.accuracy_per_image,
