@@ -4,12 +4,14 @@
 The best epoch is chosen on images held out of the training split; every figure is from the test images.
 """
 import json
+import shutil
 
-from driver import arguments, driver, percent, save, table, thousands
+from driver import ROOT, arguments, driver, percent, save, table, thousands
 
 GARMENTS = "t-shirt,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,ankle-boot"
 ONE_CYCLE = ["--hold-out", "100", "--schedule", "one-cycle"]
-CIFAR = ["--augment", "crop=4,flip", *ONE_CYCLE]
+AUGMENT = ["--augment", "crop=4,flip"]
+CIFAR = [*AUGMENT, *ONE_CYCLE]
 # Name, data, what `train` is told.
 RUNS = {
     "lenet5-mnist": ("mnist", ["--arch", "lenet5", "--epochs", "15", "--lr", "0.05", "--augment", "crop=2"]),
@@ -19,6 +21,8 @@ RUNS = {
                                                        "0.1", *CIFAR]),
     "resnet20-cifar10": ("cifar-10-batches-bin", ["--arch", "resnet20", "--epochs", "24", "--lr", "0.2", *CIFAR]),
 }
+# The models of `brickwork demo`, and the runs that made them.
+DEMO = {"digits": "lenet5-mnist", "garments": "resnet20-half-fashion"}
 HEAD = ["network", "data", "params", "MACs", "epochs", "best epoch", "held out, %", "test, %", "curve"]
 
 
@@ -47,9 +51,12 @@ def train(run, options, name):
 
 
 def main():
-    parser = arguments(__doc__, "train")
+    parser = arguments(__doc__, "train", models=False)
     parser.add_argument("--runs", nargs="+", default=list(RUNS), choices=list(RUNS))
+    parser.add_argument("--demo", action="store_true", help="train the models of `brickwork demo` and put them in place")
     options = parser.parse_args()
+    if options.demo:
+        options.runs = list(DEMO.values())
     run = driver(options)
     figures = {}
     known = options.out / f"{options.name}.json"
@@ -62,6 +69,8 @@ def main():
                 for row, in figures.values()]
         how = "\n".join(f"- {row['network']}: `brickwork train {row['how']}`" for row, in figures.values())
         save(options, run, "Networks trained from scratch", f"{table(HEAD, rows)}\n\n{how}", figures)
+    for name, made in DEMO.items() if options.demo else ():
+        shutil.copyfile(run.file(f"{made}.onnx"), ROOT / "crates/cli/assets" / f"{name}.onnx")
 
 
 if __name__ == "__main__":

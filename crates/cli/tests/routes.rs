@@ -89,12 +89,12 @@ fn a_page() {
 #[test]
 fn chosen_layers() {
     let own = ready();
-    own.succeeds(&format!("{PETS} --layers stem,l.2.a,fc -o OUT/route.json"));
+    own.succeeds(&format!("{PETS} --layers layer1.0.conv1,layer3.0.conv1,fc -o OUT/route.json"));
     let found: Value = serde_json::from_str(&text(&own, "route.json")).unwrap();
     let drawn: Vec<&Value> =
         found["layers"].as_array().unwrap().iter().filter(|l| !l["column"].is_null()).collect();
     let names: Vec<&str> = drawn.iter().map(|layer| layer["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["/stem/stem.0/Conv", "/l/l.2/a/Conv", "/fc/Gemm"]);
+    assert_eq!(names, ["layer1.0.conv1", "layer3.0.conv1", "fc"]);
     assert_eq!(drawn.iter().map(|l| l["column"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 1, 2]);
 }
 
@@ -115,7 +115,7 @@ fn refusals() {
     own.refused(&format!("{PETS} -o OUT/route.png"), &["route.png", ".svg, .html or .json"]);
     own.refused(&format!("{PETS} -o OUT/route"), &[".svg, .html or .json"]);
     own.refused(&format!("{PETS} -o OUT/lost/route.svg"), &["there is no folder"]);
-    own.refused(&format!("{PETS} --layers stem,conv9 -o OUT/x.svg"), &["`conv9`", "stem.0"]);
+    own.refused(&format!("{PETS} --layers fc,conv9 -o OUT/x.svg"), &["`conv9`", "layer3.0.conv1"]);
     let route = "route garments.profile --model garments.onnx -o OUT/x.svg --classes";
     own.refused(&format!("{route} sandals"), &["sandals", "sandal"]);
     own.refused(&format!("{route} 0-7"), &["1 to 7", "not 8"]);

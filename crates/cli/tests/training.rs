@@ -78,7 +78,7 @@ fn zero_blocks_of_a_padded_assembly_stay_zero() {
         let weights = constants.filter(|data| data.rank() > 1 && data.data().len() > 100);
         weights.map(|w| w.data().iter().filter(|&&x| x == 0.0).count()).sum::<usize>()
     };
-    assert!(zeros("padded.onnx") > 10_000);
+    assert!(zeros("padded.onnx") > 1_000);
     assert!(zeros("tuned.onnx") >= zeros("padded.onnx"));
 }
 
