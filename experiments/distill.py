@@ -3,8 +3,7 @@
 
 All learn from training images with the same number of epochs; every figure is from the test images.
 """
-import statistics
-
+from disassemble import merged, spread
 from driver import arguments, driver, percent, save, table, thousands
 from finetune import SEEDS
 
@@ -17,9 +16,9 @@ def learned(run, words, name, data, seed):
     return run.eval(out, *data)
 
 
-def row(what, answers):
-    values = [answer["accuracy_per_image"] for answer in answers]
-    return {"model": what, "params": answers[0]["params"], "macs": answers[0]["macs"], "accuracy": values}
+def row(what, seed, answer):
+    return {"cut": what, "seed": seed, "params": answer["params"], "macs": answer["macs"],
+            "accuracy": answer["accuracy_per_image"]}
 
 
 def main():
@@ -48,16 +47,11 @@ def main():
         "student of labels": ["train", "--arch", options.student, "--width", options.width, *budget],
         "student of the two components": ["distill", "--teacher", *bricks, *student, *budget],
     }
-    rows = [row("assembled, calibrated", [run.eval(ready, *named)])]
+    rows = [row("assembled, calibrated", None, run.eval(ready, *named))]
     for k, (what, words) in enumerate(ways.items()):
-        answers = [learned(run, words, f"student{k}", plain, seed) for seed in SEEDS[:options.seeds]]
-        rows.append(row(what, answers))
-    lines = []
-    for entry in rows:
-        values = entry["accuracy"]
-        spread = f" ({percent(min(values))} to {percent(max(values))})" if len(values) > 1 else ""
-        lines.append([entry["model"], thousands(entry["params"]), thousands(entry["macs"]),
-                      percent(statistics.fmean(values)) + spread])
+        rows += [row(what, seed, learned(run, words, f"student{k}", plain, seed)) for seed in SEEDS[:options.seeds]]
+    lines = [[what, thousands(group[0]["params"]), thousands(group[0]["macs"]),
+              spread([one["accuracy"] for one in group], percent)] for what, group in merged(rows).items()]
     notes = f"""
 Student: `{options.student}`, width {options.width}; {options.epochs} epochs for both, the demo's training images of digits and
 of garments. Mean over seeds (lowest to highest). The student of labels has the classes of both data sets, as the assembled

@@ -3,47 +3,47 @@
 
 Components are refitted, calibrated and tuned on training images; every figure is from the test images.
 """
-import statistics
-
-from assemble import bound, measured
+from assemble import bound
+from disassemble import merged, spread
 from driver import arguments, driver, percent, save, table
 
 SEEDS = [0, 1, 2]
 HEAD = ["task", "model", "accuracy, %"]
+SCORE1, READY = "Score1: joined", "joined, affine calibration, no training"
+BOUND = "bound: every image sent to its own part"
 
 
 def tuned(run, model, name, data, options, seed):
     """Test accuracy after fine-tuning."""
     out = run.file(f"{name}.seed{seed}.onnx")
-    run("finetune", model, *data, "--epochs", options.epochs, "--lr", options.lr, "--hold-out", "5%", "-o", out, seed=seed)
+    run("finetune", model, *data, "--epochs", options.epochs, "--lr", options.lr, "--samples", options.tune,
+        "--hold-out", "5%", "-o", out, seed=seed)
     return run.eval(out, *data)["accuracy_per_image"]
 
 
-def task(run, title, name, bricks, data, options):
+def task(run, title, name, bricks, data, options, source=None):
     raw, ready = run.file(f"{name}.joined.onnx"), run.file(f"{name}.affine.onnx")
     run("assemble", *bricks, "-o", raw)
     run("calibrate", raw, *data, "--method", "affine", "--samples", options.samples, "-o", ready)
     before, calibrated = (run.eval(model, *data) for model in (raw, ready))
-    rows = {
-        "Score1: joined": [before["accuracy_per_image"]],
-        "joined, affine calibration, no training": [calibrated["accuracy_per_image"]],
-        f"Score2: joined, {options.epochs} epochs":
-            [tuned(run, raw, f"{name}.tuned", data, options, seed) for seed in SEEDS[:options.seeds]],
-        f"calibrated, {options.epochs} epochs":
-            [tuned(run, ready, f"{name}.affine-tuned", data, options, seed) for seed in SEEDS[:options.seeds]],
-        "bound: every image sent to its own part": [bound(before)["accuracy"]],
-    }
-    return [{"title": title, "model": what, "accuracy": values} for what, values in rows.items()]
+    rows = [("source", None, run.eval(source, *data)["accuracy_per_image"])] if source else []
+    rows += [(SCORE1, None, before["accuracy_per_image"]), (READY, None, calibrated["accuracy_per_image"])]
+    seeds = SEEDS[:options.seeds]
+    rows += [(f"Score2: joined, {options.epochs} epochs", seed, tuned(run, raw, f"{name}.tuned", data, options, seed))
+             for seed in seeds]
+    rows += [(f"calibrated, {options.epochs} epochs", seed, tuned(run, ready, f"{name}.affine-tuned", data, options, seed))
+             for seed in seeds]
+    rows.append((BOUND, None, bound(before)["accuracy"]))
+    return [{"title": title, "cut": what, "seed": seed, "accuracy": accuracy} for what, seed, accuracy in rows]
 
 
 def halves(run, options):
-    """Two halves of one ResNet-20."""
-    data = options.data / "cifar-10-batches-bin"
-    folder = options.models / "cifar10-resnet20-akamaster"
-    source = run.source(folder / f"{folder.name}.onnx", folder / "meta.json")
+    """Two halves of one network."""
+    data, source = options.data / "cifar-10-batches-bin", run.model(options.models / options.model)
     profile = run.profile(source, data)
     bricks = [run.cut(source, data, profile, classes, classes)[0] for classes in ("0-4", "5-9")]
-    return task(run, "CIFAR-10 0-4 + 5-9 of one ResNet-20", "halves", bricks, ["--data", data], options)
+    title = f"CIFAR-10 0-4 + 5-9 of one {options.model}"
+    return task(run, title, f"{source.stem}.halves", bricks, ["--data", data], options, source)
 
 
 def strangers(run, options):
@@ -65,21 +65,18 @@ def main():
     parser.add_argument("--epochs", default=10, type=int)
     parser.add_argument("--lr", default=0.01, type=float)
     parser.add_argument("--seeds", default=len(SEEDS), type=int, help="how many of the seeds to run")
+    parser.add_argument("--tune", default=1000, type=int, help="images per class to fine-tune on, at most")
+    parser.add_argument("--model", default="cifar10-vgg16-quarter", help="folder of MODELS for the halves")
     parser.add_argument("--only", choices=["halves", "strangers"])
     options = parser.parse_args()
     run = driver(options)
     tasks = {"strangers": strangers, "halves": halves}
     figures = {name: make(run, options) for name, make in tasks.items() if options.only in (None, name)}
-    rows = []
-    for figure in figures.values():
-        for row in figure:
-            values = row["accuracy"]
-            mean = percent(statistics.fmean(values))
-            spread = f" ({percent(min(values))} to {percent(max(values))})" if len(values) > 1 else ""
-            rows.append([row["title"], row["model"], mean + spread])
+    rows = [[group[0]["title"], what, spread([row["accuracy"] for row in group], percent)]
+            for figure in figures.values() for what, group in merged(figure).items()]
     notes = f"""
-Fine-tuning sees the training images of all parts ({options.epochs} epochs, SGD, cosine from {options.lr}); mean over seeds
-(lowest to highest). The paper's Score2 is ten epochs too."""
+Fine-tuning sees up to {options.tune} training images per class of all parts ({options.epochs} epochs, SGD, cosine from
+{options.lr}); mean over seeds (lowest to highest). The paper's Score2 is ten epochs too."""
     save(options, run, "Assembled models, before and after fine-tuning", table(HEAD, rows) + "\n" + notes, figures)
 
 
