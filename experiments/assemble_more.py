@@ -5,10 +5,10 @@ Components are refitted, scores calibrated on training images; every figure is f
 """
 from assemble import HEAD, joined, lines, measured
 from driver import arguments, driver, save, table
+from train import GARMENTS
 
 DIGITS = list("0123456789")
-GARMENTS = ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle-boot"]
-SOURCES = [("mnist-lenet5-own", "mnist", DIGITS), ("fashion-mnist-lenet5-own", "fashion-mnist", GARMENTS)]
+SOURCES = [("mnist-lenet5-own", "mnist", DIGITS), ("fashion-mnist-lenet5-own", "fashion-mnist", GARMENTS.split(","))]
 TASKS = ["0", "0-2", "0-9"]
 LAYOUTS = {"padded": ["paper", "affine"], "branches": ["paper", "layerwise", "affine"]}
 GOOGLENET, VGG = "cifar10-googlenet-quarter", "cifar10-vgg16-quarter"
@@ -16,8 +16,8 @@ GOOGLENET, VGG = "cifar10-googlenet-quarter", "cifar10-vgg16-quarter"
 
 def component(run, folder, data, classes, names=None):
     """A refitted component and its row; the accuracy of a single class says nothing."""
-    source = run.source(folder / f"{folder.name}.onnx", folder / "meta.json", names)
-    brick, _ = run.cut(source, data, run.profile(source, data), classes, f"{classes}.ours")
+    source = run.model(folder, names)
+    brick, _ = run.cut(source, data, run.profile(source, data), classes, f"{classes.replace(',', '+')}.ours")
     row = measured(f"component {classes} of {folder.name}", run.eval(brick, "--data", data))
     if row["classes"] == 1:
         row.update(accuracy=None, per_class=None)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Components of a CIFAR-10 classifier, next to cuts of the same size that ignore the task.
+"""Components of a classifier, next to cuts of the same size that ignore the task.
 
 Channels are chosen, weights refitted on training images; every figure is from the test images.
 """
@@ -95,13 +95,14 @@ def lines(task, rows, latency):
 def main():
     parser = arguments(__doc__, "disassemble")
     parser.add_argument("--model", default="cifar10-resnet20-akamaster",
-                        help="a folder of MODELS with MODEL.onnx and meta.json")
+                        help="a folder of MODELS with MODEL.onnx and meta.json, or a file of train.py")
+    parser.add_argument("--images", default="cifar-10-batches-bin", help="the folder of DATA with its images")
     parser.add_argument("--tasks", nargs="+", default=TASKS, help="class lists")
     parser.add_argument("--latency", action="store_true",
                         help="also measure the time of one image; wants an idle machine")
     options = parser.parse_args()
     run = driver(options)
-    data = options.data / "cifar-10-batches-bin"
+    data = options.data / options.images
     model = run.model(options.models / options.model)
     profile = run.profile(model, data)
     figures = {task: measure(run, model, data, task, profile, options.latency) for task in options.tasks}

@@ -41,7 +41,7 @@ def main():
     raw, ready = run.file("joined.onnx"), run.file("joined.affine.onnx")
     run("assemble", *bricks, "-o", raw)
     run("calibrate", raw, *named, "--method", "affine", "-o", ready)
-    budget = ["--epochs", options.epochs, "--lr", "0.05", "--hold-out", "5%", *plain]
+    budget = ["--epochs", options.epochs, "--lr", "0.02", "--warmup", "3", "--hold-out", "5%", *plain]
     student = ["--student", options.student, "--width", options.width]
     ways = {
         "student of labels": ["train", "--arch", options.student, "--width", options.width, *budget],

@@ -69,9 +69,10 @@ class Driver:
              "--std", numbers["std"], "-o", annotated)
         return annotated
 
-    def model(self, folder):
-        """`source` of a folder of models."""
-        return self.source(folder / f"{folder.name}.onnx", folder / "meta.json")
+    def model(self, folder, classes=None):
+        """`source` of a folder with a model and its `meta.json`, or the file FOLDER.onnx that knows these by itself."""
+        alone = folder.with_name(f"{folder.name}.onnx")
+        return alone if alone.exists() else self.source(folder / f"{folder.name}.onnx", folder / "meta.json", classes)
 
     def profile(self, model, data, *options, name="profile"):
         profile = self.file(f"{pathlib.Path(model).stem}.{name}.safetensors")

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Networks trained from scratch, with their logs and curves.
 
-The best epoch is chosen on images held out of the training split; every figure is from the test images.
+With `--models` the networks go there, ready for the other experiments. The best epoch is chosen on images held
+out of the training split; every figure is from the test images.
 """
 import json
 import shutil
@@ -13,7 +14,7 @@ ONE_CYCLE = ["--hold-out", "100", "--schedule", "one-cycle"]
 AUGMENT = ["--augment", "crop=4,flip"]
 CIFAR = [*AUGMENT, *ONE_CYCLE]
 # Name, data, what `train` is told.
-RUNS = {
+SMALL = {
     "lenet5-mnist": ("mnist", ["--arch", "lenet5", "--epochs", "15", "--lr", "0.05", "--augment", "crop=2"]),
     "resnet20-half-fashion": ("fashion-mnist", ["--arch", "resnet20", "--width", "0.5", "--epochs", "20", "--lr", "0.2",
                                                 "--class-names", GARMENTS, "--augment", "crop=2,flip", *ONE_CYCLE]),
@@ -21,6 +22,12 @@ RUNS = {
                                                        "0.1", *CIFAR]),
     "resnet20-cifar10": ("cifar-10-batches-bin", ["--arch", "resnet20", "--epochs", "24", "--lr", "0.2", *CIFAR]),
 }
+# Sizes of the paper, for machines with more cores or days: networks times data.
+DATA = {"cifar10": "cifar-10-batches-bin", "cifar100": "cifar-100-binary"}
+LONG = ["--epochs", "100", "--lr", "0.1", *AUGMENT, "--hold-out", "2%", "--schedule", "one-cycle"]
+LARGE = {f"{arch}-{name}": (data, ["--arch", arch, *LONG])
+         for name, data in DATA.items() for arch in ("vgg16", "resnet50", "googlenet")}
+RUNS = {**SMALL, **LARGE}
 # The models of `brickwork demo`, and the runs that made them.
 DEMO = {"digits": "lenet5-mnist", "garments": "resnet20-half-fashion"}
 HEAD = ["network", "data", "params", "MACs", "epochs", "best epoch", "held out, %", "test, %", "curve"]
@@ -52,7 +59,7 @@ def train(run, options, name):
 
 def main():
     parser = arguments(__doc__, "train", models=False)
-    parser.add_argument("--runs", nargs="+", default=list(RUNS), choices=list(RUNS))
+    parser.add_argument("--runs", nargs="+", default=list(SMALL), choices=list(RUNS))
     parser.add_argument("--demo", action="store_true", help="train the models of `brickwork demo` and put them in place")
     options = parser.parse_args()
     if options.demo:
@@ -69,6 +76,8 @@ def main():
                 for row, in figures.values()]
         how = "\n".join(f"- {row['network']}: `brickwork train {row['how']}`" for row, in figures.values())
         save(options, run, "Networks trained from scratch", f"{table(HEAD, rows)}\n\n{how}", figures)
+        if options.models:
+            shutil.copyfile(run.file(f"{name}.onnx"), options.models / f"{name}.onnx")
     for name, made in DEMO.items() if options.demo else ():
         shutil.copyfile(run.file(f"{made}.onnx"), ROOT / "crates/cli/assets" / f"{name}.onnx")
 

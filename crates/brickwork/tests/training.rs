@@ -304,6 +304,25 @@ fn a_student_learns_from_scores_alone() {
 }
 
 #[test]
+fn teachers_of_different_classes_teach_to_tell_them_apart() {
+    let whole = run(&student("teacher", 8), &options(12)).model;
+    let names = whole.class_names();
+    // The same network, but of its classes the student knows only some.
+    let part = |known: &[usize]| {
+        let class = |(k, name): (usize, &String)| match known.contains(&k) {
+            true => name.clone(),
+            false => format!("not {name}"),
+        };
+        let classes = names.iter().enumerate().map(class).collect();
+        whole.with_card(brickwork::Card { classes, ..whole.card.clone() }).unwrap()
+    };
+    let last = names.len() - 1;
+    let (first, second) = (part(&(0..last).collect::<Vec<_>>()), part(&[last]));
+    let accuracy = taught(&student("student", 4), &[&first, &second], 0.0);
+    assert!(accuracy > 0.9, "{accuracy}");
+}
+
+#[test]
 fn teachers_and_students_must_fit() {
     let teacher = student("teacher", 2);
     let names = ["up".to_owned(), "down".to_owned()];

@@ -170,7 +170,10 @@ pub(crate) fn sources(
     out: &Out,
 ) -> anyhow::Result<Vec<Source>> {
     let mut found: Vec<Source> = Vec::new();
-    for Opened { label, part, dataset } in opened(data, usual, out)? {
+    let opened = opened(data, usual, out)?;
+    let apart = |one: &&Opened| one.part.is_none() || model.card.parts.is_empty();
+    note_merged(opened.iter().filter(apart).map(|one| (&one.label[..], &one.dataset)), out);
+    for Opened { label, part, dataset } in opened {
         if model.card.classes.is_empty() && dataset.classes().len() == model.class_count() {
             out.note(&format!(
                 "taking class names from {}, in its order: {}",
@@ -182,6 +185,20 @@ pub(crate) fn sources(
         found.push(source(model, label, part.as_deref(), dataset)?);
     }
     Ok(found)
+}
+
+/// Says so where classes of several data sets are taken for the same because they only have numbers.
+pub(crate) fn note_merged<'a>(sets: impl Iterator<Item = (&'a str, &'a Dataset)>, out: &Out) {
+    let is_number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
+    let numbered = sets.filter(|(_, dataset)| dataset.classes().iter().all(is_number));
+    let labels: Vec<&str> = numbered.map(|(label, _)| label).collect();
+    if labels.len() > 1 {
+        out.note(&format!(
+            "the classes of {} only have numbers; those of the same number are taken for one class (a \
+             classes.txt beside IDX files names them)",
+            labels.join(" and ")
+        ));
+    }
 }
 
 fn source(

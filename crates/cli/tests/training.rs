@@ -94,6 +94,29 @@ fn distill_teaches_an_architecture() {
     assert_eq!(student["classes"].as_array().map(Vec::len), Some(10));
 }
 
+#[test]
+fn classes_with_the_same_number_are_merged_with_a_word() {
+    let own = Own::new();
+    for name in ["digits", "garments"] {
+        let from = shared().join("data").join(name);
+        for entry in std::fs::read_dir(from).unwrap() {
+            let path = entry.unwrap().path();
+            let file = path.file_name().unwrap().to_string_lossy().into_owned();
+            own.write(&format!("{name}/{file}"), std::fs::read(path).unwrap());
+        }
+    }
+    let line = format!("train --arch lenet5 --data OUT/digits --data OUT/garments {QUICK}");
+    let words = "classes of digits and garments only have numbers";
+    let ran = own.run(&format!("{line} -o OUT/merged.onnx"));
+    assert!(ran.err.contains(words), "{}", ran.err);
+    own.write("garments/classes.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n");
+    let ran = own.run(&format!("{line} -o OUT/apart.onnx"));
+    assert!(!ran.err.contains("only have numbers"), "{}", ran.err);
+    let classes = |name: &str| own.json(&format!("inspect OUT/{name}.onnx"))["classes"].clone();
+    assert_eq!(classes("merged").as_array().map(Vec::len), Some(10));
+    assert_eq!(classes("apart").as_array().map(Vec::len), Some(20));
+}
+
 /// Starts a long run, waits until it is at work, and sends a signal.
 fn interrupted(own: &Own, line: &str) -> (Option<i32>, String) {
     let mut child = own.command(line).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();

@@ -115,8 +115,9 @@ fn between(from: &Preprocess, to: &Preprocess, channel: usize) -> (f32, f32) {
 }
 
 /// Towards the scores of teachers (Hinton et al. 2015) and towards labels. A sample learns from the
-/// teachers that know its class, from each among the classes that the teacher has; the labels tell
-/// the teachers' classes apart. Samples that no teacher knows learn from their labels alone.
+/// teachers that know its class; classes that such a teacher does not have get probability 0, so that
+/// the student learns to tell the teachers' classes apart. Samples that no teacher knows learn from
+/// their labels alone.
 pub struct Distillation {
     teachers: Vec<Teacher>,
     options: DistillOptions,
@@ -204,27 +205,27 @@ impl Teacher {
         gradient: &mut [f32],
         options: &DistillOptions,
     ) -> Result<f64, Error> {
-        let known: Vec<(usize, usize)> =
-            self.classes.iter().enumerate().filter_map(|(k, own)| Some((k, (*own)?))).collect();
         let rows: Vec<usize> = (0..labels.len()).filter(|&row| self.knows(labels[row])).collect();
         if rows.is_empty() {
             return Ok(0.0);
         }
         let count = self.classes.len();
-        let pick = |row: usize| known.iter().map(move |&(k, _)| scores[row * count + k]);
-        let student: Vec<f32> = rows.iter().flat_map(|&row| pick(row)).collect();
-        let own = |row: usize| known.iter().map(move |&(_, k)| wanted.data()[row * self.count + k]);
-        let teacher: Vec<f32> = rows.iter().flat_map(|&row| own(row)).collect();
+        let student: Vec<f32> =
+            rows.iter().flat_map(|&row| &scores[row * count..][..count]).copied().collect();
+        let score = |row: usize, own: Option<usize>| {
+            own.map_or(f32::NEG_INFINITY, |k| wanted.data()[row * self.count + k])
+        };
+        let of = |&row: &usize| self.classes.iter().map(move |&own| score(row, own));
+        let teacher: Vec<f32> = rows.iter().flat_map(of).collect();
         let mut slopes = vec![0.0; student.len()];
-        let loss = distillation(&student, &teacher, known.len(), options.temperature, &mut slopes)
+        let loss = distillation(&student, &teacher, count, options.temperature, &mut slopes)
             .map_err(broken)?;
         // The mean is over all samples of the batch.
         let part = rows.len() as f64 / labels.len() as f64;
         let factor = ((1.0 - options.share) * part) as f32;
-        for (&row, slopes) in rows.iter().zip(slopes.chunks(known.len())) {
-            for (&(k, _), slope) in known.iter().zip(slopes) {
-                gradient[row * count + k] += factor * slope;
-            }
+        for (&row, slopes) in rows.iter().zip(slopes.chunks(count)) {
+            let gradients = &mut gradient[row * count..][..count];
+            gradients.iter_mut().zip(slopes).for_each(|(sum, slope)| *sum += factor * slope);
         }
         Ok(part * loss)
     }

@@ -134,7 +134,7 @@ pub(crate) struct FinetuneArgs {
   brickwork distill --teacher a.onnx b.onnx --student small.onnx --data photos/ -o s.onnx
 
 The student has the teachers' classes, in order. An image is taught by the teachers that know its
-class, each among its own classes; its label tells the teachers apart.")]
+class; what such a teacher does not know, the image is not.")]
 pub(crate) struct DistillArgs {
     /// The teachers
     #[arg(long, value_name = "MODEL.onnx", num_args = 1.., required = true)]

@@ -32,6 +32,7 @@ const ASSETS: &[(&str, &[u8])] = assets! {
     "garments-train-labels-idx1-ubyte.gz" => "data/garments/train-labels-idx1-ubyte.gz",
     "garments-t10k-images-idx3-ubyte.gz" => "data/garments/t10k-images-idx3-ubyte.gz",
     "garments-t10k-labels-idx1-ubyte.gz" => "data/garments/t10k-labels-idx1-ubyte.gz",
+    "garments-classes.txt" => "data/garments/classes.txt",
     "README.md" => "data/LICENCES.md",
 };
 

@@ -12,6 +12,7 @@ use crate::training::{self, FROM_SCRATCH, Samples};
 pub(crate) fn run(args: &TrainArgs, global: &Global, out: &Out) -> anyhow::Result<()> {
     args.run.check()?;
     let sets = inputs::datasets(&args.data, Split::Train, out)?;
+    inputs::note_merged(sets.iter().map(|(label, dataset)| (&label[..], dataset)), out);
     let names = class_names(args, &sets)?;
     let classes = Numbered::new(names.clone(), None);
     let named = |(label, dataset)| Source::new(label, dataset, &classes);

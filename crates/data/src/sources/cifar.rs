@@ -1,6 +1,5 @@
 //! CIFAR-10 and CIFAR-100: records of label bytes and a 32 by 32 RGB image, `[c, h, w]`.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -68,17 +67,8 @@ impl Flavour {
             Self::Ten => ("batches.meta.txt", &cifar_names::TEN[..]),
             Self::Hundred => ("fine_label_names.txt", &cifar_names::HUNDRED[..]),
         };
-        let path = folder.join(file);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                let names = text.lines().map(str::trim).filter(|name| !name.is_empty());
-                Ok(names.map(str::to_owned).collect())
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Ok(known.iter().map(ToString::to_string).collect())
-            }
-            Err(error) => Err(DataError::io(&path, error)),
-        }
+        let names = files::lines(&folder.join(file))?;
+        Ok(names.unwrap_or_else(|| known.iter().map(ToString::to_string).collect()))
     }
 }
 

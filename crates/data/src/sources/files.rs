@@ -1,7 +1,7 @@
 //! Looking at folders and the first bytes of files.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
@@ -32,6 +32,18 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, DataError> {
     }
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(entries)
+}
+
+/// The lines of a text file that hold something, if the file is there.
+pub(super) fn lines(path: &Path) -> Result<Option<Vec<String>>, DataError> {
+    match fs::read_to_string(path) {
+        Ok(text) => {
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            Ok(Some(lines.map(str::to_owned).collect()))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DataError::io(path, error)),
+    }
 }
 
 /// Whether a name ends as those of PNG and JPEG files do.

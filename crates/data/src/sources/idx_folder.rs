@@ -17,6 +17,9 @@ const AFTER_PREFIX: [&str; 5] = ["train", "t10k", "test", "images", "labels"];
 /// Words that tell two files of a pair apart.
 const OWN_WORDS: [&str; 4] = ["images", "labels", "idx3", "idx1"];
 
+/// Names of the classes, one a line, where there are any; behind its name and `-` for a named set.
+const NAMES: &str = "classes.txt";
+
 /// An IDX file.
 pub(super) struct IdxFile {
     name: String,
@@ -85,11 +88,31 @@ pub(super) fn open(
     let set: String = sets.into_iter().collect();
     files.retain(|file| file.prefix() == set);
     let parts = pairs(files)?;
-    let classes = parts.iter().flat_map(|(_, pair)| &pair.labels).max().map_or(0, |max| max + 1);
+    let count = parts.iter().flat_map(|(_, pair)| &pair.labels).max().map_or(0, |max| max + 1);
+    let classes = names(folder, &set, count)?;
     let blocks = choose(folder, parts, split)?.into_iter().map(read);
     let (samples, labels) = join(folder.display().to_string(), blocks)?;
-    let classes = (0..classes).map(|class| class.to_string()).collect();
     Ok(Found { kind: "IDX files", classes, samples, labels })
+}
+
+/// The names in `classes.txt` beside the files, or numbers.
+fn names(folder: &Path, set: &str, count: usize) -> Result<Vec<String>, DataError> {
+    let path = match set {
+        "" => folder.join(NAMES),
+        set => folder.join(format!("{set}-{NAMES}")),
+    };
+    let Some(names) = files::lines(&path)? else {
+        return Ok((0..count).map(|class| class.to_string()).collect());
+    };
+    if names.len() < count {
+        let problem = format!(
+            "names {} classes, but there are labels up to {}; write one name a line",
+            names.len(),
+            count - 1
+        );
+        return Err(DataError::malformed(path.display().to_string(), problem));
+    }
+    Ok(names)
 }
 
 fn several(folder: &Path, sets: &BTreeSet<&str>) -> DataError {
@@ -187,6 +210,22 @@ mod tests {
             assert_eq!(*image.pixels(), Pixels::U8(counted(12)[6..].to_vec()));
             assert!(all.describe().contains("IDX files, 5 images of 2 by 3 by 1, 5 classes"));
         }
+    }
+
+    #[test]
+    fn classes_may_have_names() {
+        let folder = mnist(false);
+        let open = || Dataset::open(folder.path(), Some(Split::Train));
+        assert_eq!(open().expect("opens").classes(), ["0", "1", "2", "3", "4"]);
+        file(&folder, "classes.txt", b"bag\n coat \r\n\nhat\nshoe\nsock\n");
+        assert_eq!(open().expect("opens").classes(), ["bag", "coat", "hat", "shoe", "sock"]);
+        file(&folder, "classes.txt", b"bag\ncoat\n");
+        let few = open().expect_err("refused").to_string();
+        assert!(few.contains("classes.txt: names 2 classes"), "{few}");
+        let folder = fixtures::folder();
+        add(&folder, "shop-", "train", &[0, 1], true);
+        file(&folder, "shop-classes.txt", b"bag\ncoat\n");
+        assert_eq!(Dataset::open(folder.path(), None).expect("opens").classes(), ["bag", "coat"]);
     }
 
     #[test]
