@@ -46,6 +46,7 @@ def main():
     ways = {
         "student of labels": ["train", "--arch", options.student, "--width", options.width, *budget],
         "student of the two components": ["distill", "--teacher", *bricks, *student, *budget],
+        "student of the assembled model": ["distill", "--teacher", ready, *student, *budget],
     }
     rows = [row("assembled, calibrated", None, run.eval(ready, *named))]
     for k, (what, words) in enumerate(ways.items()):
@@ -53,8 +54,8 @@ def main():
     lines = [[what, thousands(group[0]["params"]), thousands(group[0]["macs"]),
               spread([one["accuracy"] for one in group], percent)] for what, group in merged(rows).items()]
     notes = f"""
-Student: `{options.student}`, width {options.width}; {options.epochs} epochs for both, the demo's training images of digits and
-of garments. Mean over seeds (lowest to highest). The student of labels has the classes of both data sets, as the assembled
+Student: `{options.student}`, width {options.width}; {options.epochs} epochs for all, the demo's training images of digits and
+of garments. Mean over seeds (lowest to highest). Every student has the classes of both data sets, as the assembled
 model has."""
     save(options, run, "Distillation", table(HEAD, lines) + "\n" + notes, {"digits and garments": rows})
 

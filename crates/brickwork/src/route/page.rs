@@ -14,7 +14,7 @@ const MOST_CLASSES: usize = 40;
 const PICK: &str = "
 const pick = document.getElementById('layer'), layers = document.querySelectorAll('.overlap');
 const show = () => layers.forEach((layer, k) => layer.hidden = k != pick.value);
-pick.parentElement.hidden = false; pick.oninput = show; show();
+pick.closest('p').hidden = false; pick.oninput = show; show();
 ";
 
 pub(super) fn of(route: &Route) -> String {
