@@ -1,6 +1,6 @@
 //! Two clean-ups after reading: nodes that no output needs are dropped, and chains of element
 //! moves that amount to a permutation of one axis (channel shuffle) become a single node, whose
-//! channels can be cut one by one.
+//! channels can be cut one by one. And one before training: constants that statistics share are parted.
 
 use crate::build::Names;
 use crate::graph::{Graph, Node, Value, ValueId};

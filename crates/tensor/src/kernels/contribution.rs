@@ -182,6 +182,8 @@ struct Positive<'a> {
     first: usize,
 }
 
+/// Relies on what [`add_positive`] checked: `sums` `[samples, taps, channels]`, weights `[outputs, taps,
+/// inputs]`; `high` and `low` hold whole rows of `inputs`, from output `job.first` on.
 #[inline(always)]
 #[allow(unsafe_code)]
 unsafe fn add_positive_rows<S: Simd>(job: &Positive<'_>, high: &mut [f64], low: &mut [f64]) {
@@ -195,6 +197,7 @@ unsafe fn add_positive_rows<S: Simd>(job: &Positive<'_>, high: &mut [f64], low: 
             let place = Place { output, channel, read: output / each * inputs + channel, count };
             let at = row * inputs + channel;
             let pair = row + 1 < rows && (output + 1) / each == output / each;
+            // SAFETY: the rows `row` and, of a pair, `row + 1` are there; `count` channels are left in each.
             unsafe {
                 if pair {
                     add_positive_here::<S, 2>(job, &place, &mut high[at..], &mut low[at..]);
@@ -227,6 +230,8 @@ unsafe fn add_positive_here<S: Simd, const O: usize>(
     low: &mut [f64],
 ) {
     let inputs = job.weights.inputs;
+    // SAFETY: `O` rows and the samples counted up to are there, as `add_positive_rows` says; the
+    // totals are sliced with bounds checks.
     unsafe {
         let mut totals = [[S::splat_wide(0.0); 2]; O];
         for o in 0..O {
@@ -264,6 +269,7 @@ const MOST_LANES: usize = 16;
 #[allow(unsafe_code)]
 unsafe fn load_wide<S: Simd>(from: &[f64]) -> S::Wide {
     let mut some = [0.0; MOST_LANES];
+    // SAFETY: a vector is read from `LANES` elements of the slice, or from the array, which is wider.
     unsafe {
         if from.len() == S::LANES {
             return S::load_wide(from.as_ptr());
@@ -277,6 +283,7 @@ unsafe fn load_wide<S: Simd>(from: &[f64]) -> S::Wide {
 #[allow(unsafe_code)]
 unsafe fn store_wide<S: Simd>(to: &mut [f64], v: S::Wide) {
     let mut some = [0.0; MOST_LANES];
+    // SAFETY: a vector is written to `LANES` elements of the slice, or to the array, which is wider.
     unsafe {
         if to.len() == S::LANES {
             return S::store_wide(to.as_mut_ptr(), v);
@@ -290,6 +297,7 @@ unsafe fn store_wide<S: Simd>(to: &mut [f64], v: S::Wide) {
 #[inline(always)]
 #[allow(unsafe_code)]
 unsafe fn add_term<S: Simd>([coarse_sum, fine_sum]: [S::Wide; 2], term: S::V) -> [S::Wide; 2] {
+    // SAFETY: registers alone; the caller runs on a processor that has `S`.
     unsafe {
         let (coarse_grid, fine_grid) = (S::splat_wide(HIGH), S::splat_wide(LOW));
         let term = S::widen(S::max(term, S::splat(0.0)));
@@ -310,6 +318,8 @@ unsafe fn contributions<S: Simd, const O: usize, const N: usize>(
 ) -> [[S::V; N]; O] {
     let TapWeights { inputs, taps, groups, .. } = *job.weights;
     let channels = inputs * groups;
+    // SAFETY: `w` walks the taps of outputs `output..output + O`, `u` those of samples `sample..sample + N`, all
+    // of which the caller says are there; `count` elements from `channel` and `read` on are in a row.
     unsafe {
         let mut w = job.weights.data.as_ptr().add(place.output * taps * inputs + place.channel);
         let mut u = job.sums.as_ptr().add(sample * taps * channels + place.read);

@@ -218,6 +218,7 @@ unsafe fn run_chunk<S: Simd>(chunk: &Chunk<'_>, out: Shared) {
             };
             ($r:literal: $($v:literal)*) => {
                 match chunk.piece.vecs {
+                    // SAFETY: rows `first..first + R` are below `each`, the columns are the piece's.
                     $($v if $v <= S::VECS => unsafe {
                         run_tile::<S, $r, $v>(chunk, first, out.0)
                     },)*
@@ -241,6 +242,8 @@ unsafe fn run_tile<S: Simd, const R: usize, const V: usize>(
     let tail = piece.cols - (V - 1) * S::LANES;
     let count = |v: usize| if v + 1 == V { tail } else { S::LANES };
     let at = |r: usize, v: usize| chunk.offset + (first + r) * chunk.outputs + v * S::LANES;
+    // SAFETY: `out` is `[taps, each, outputs]` and `offset` the piece's first column in it; of the last
+    // vector only the `tail` columns that the piece has are read and written.
     unsafe {
         let mut acc = [[S::splat(0.0); V]; R];
         if !chunk.begins {
