@@ -98,14 +98,11 @@ pub fn calibrate(
     if method == Method::None {
         return Ok(plain);
     }
+    if method == Method::Layerwise {
+        return layerwise(&plain, preprocess, sources, progress);
+    }
     let scores = collect(&plain, preprocess, sources, progress)?;
     let before = scores.right(|_, z| z);
-    if method == Method::Layerwise {
-        let ready = layerwise(&plain, preprocess, sources, progress)?;
-        let after = collect(&ready, preprocess, sources, progress)?.right(|_, z| z);
-        loss_of(method, before, after).iter().for_each(|note| progress.note(note));
-        return Ok(ready);
-    }
     let (scale, shift, mut notes) = match method {
         Method::Paper => paper(&scores),
         _ => affine(&scores),
@@ -415,23 +412,8 @@ fn layerwise(
     progress: &dyn Progress,
 ) -> Result<Classifier, Error> {
     let parts = &model.card.parts;
-    let by_part: Vec<Vec<LayerInfo>> = parts
-        .iter()
-        .map(|part| {
-            let prefix = format!("{}/", part.name);
-            layers(&model.graph)
-                .into_iter()
-                .filter(|layer| layer.name.starts_with(&prefix))
-                .collect()
-        })
-        .collect();
-    if by_part.iter().any(Vec::is_empty) {
-        return Err(Error::Options(
-            "layer-wise scaling needs parts in branches; assemble with --layout branches"
-                .to_owned(),
-        ));
-    }
-    refuse_unseen_parts(parts, sources)?;
+    let by_part = branches(model)?;
+    let before = collect(model, preprocess, sources, progress)?.right(|_, z| z);
     let depth = by_part.iter().map(Vec::len).min().unwrap_or(0);
     let mut current = model.clone();
     let mut unscaled = 0;
@@ -466,6 +448,8 @@ fn layerwise(
             "{unscaled} outputs whose summed activation is not positive were left unscaled"
         ));
     }
+    let after = collect(&current, preprocess, sources, progress)?.right(|_, z| z);
+    notes.extend(loss_of(Method::Layerwise, before, after));
     notes.iter().for_each(|note| progress.note(note));
     let count: usize = parts.iter().map(|part| part.logits.len()).sum();
     let note = CalibrationNote {
@@ -476,6 +460,23 @@ fn layerwise(
         notes,
     };
     with_factors(&current, Some(note))
+}
+
+/// The layers of every part.
+fn branches(model: &Classifier) -> Result<Vec<Vec<LayerInfo>>, Error> {
+    let all = layers(&model.graph);
+    let of = |part: &Part| {
+        let prefix = format!("{}/", part.name);
+        all.iter().filter(|layer| layer.name.starts_with(&prefix)).cloned().collect()
+    };
+    let by_part: Vec<Vec<LayerInfo>> = model.card.parts.iter().map(of).collect();
+    if by_part.iter().any(Vec::is_empty) {
+        return Err(Error::Options(
+            "layer-wise scaling needs parts in branches; assemble with --layout branches"
+                .to_owned(),
+        ));
+    }
+    Ok(by_part)
 }
 
 /// For each layer, the mean over its part's own images of every output's sum over positions.
