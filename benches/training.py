@@ -142,8 +142,8 @@ class Bench:
     def model(self, arch, width):
         path = self.scratch / f"{arch}-{width}.onnx"
         if not path.exists():
-            subprocess.run([self.options.bin, "init", "--arch", arch, "--width", str(width), "--classes", "10", "--size", "32", "--quiet",
-                            "-o", path], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([self.options.bin, "init", "--arch", arch, "--width", str(width), "--classes", "10", "--size",
+                            "32", "--quiet", "-o", path], check=True, stdout=subprocess.DEVNULL)
         return path
 
     def rested(self, line):

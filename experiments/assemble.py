@@ -63,16 +63,11 @@ def halves(run, models, data, samples):
 
 def strangers(run, samples):
     """Components of two sources of different architecture, trained on different data."""
-    demo = run.file("demo")
-    run("demo", "--out", demo)
     rows, bricks, parts = [], [], []
-    for name in ("digits", "garments"):
-        source, data = demo / f"{name}.onnx", demo / "data" / name
-        profile = demo / f"{name}.profile.safetensors"
-        rows.append(measured(f"source {name}", run.eval(source, "--data", data)))
-        brick, _ = run.cut(source, data, profile, "0-9", "0-9")
+    for source, data, brick in run.demo():
         bricks.append(brick)
-        rows.append(measured(f"component {name} 0-9", run.eval(brick, "--data", data)))
+        rows += [measured(f"source {source.stem}", run.eval(source, "--data", data)),
+                 measured(f"component {source.stem} 0-9", run.eval(brick, "--data", data))]
         parts += ["--data", f"{brick.stem}={data}"]
     return rows + joined(run, "strangers", bricks, parts, samples)
 

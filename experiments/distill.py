@@ -29,12 +29,8 @@ def main():
     parser.add_argument("--seeds", default=len(SEEDS), type=int, help="how many of the seeds to run")
     options = parser.parse_args()
     run = driver(options)
-    demo = run.file("demo")
-    run("demo", "--out", demo)
     bricks, named, plain = [], [], []
-    for name in ("digits", "garments"):
-        source, images = demo / f"{name}.onnx", demo / "data" / name
-        brick, _ = run.cut(source, images, demo / f"{name}.profile.safetensors", "0-9", "0-9")
+    for _, images, brick in run.demo():
         bricks.append(brick)
         named += ["--data", f"{brick.stem}={images}"]
         plain += ["--data", images]

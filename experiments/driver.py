@@ -87,6 +87,15 @@ class Driver:
                       "-o", brick, seed=seed)
         return brick, answer
 
+    def demo(self):
+        """Of both sources of `brickwork demo`: the model, its images, a component of all its classes."""
+        folder = self.file("demo")
+        self("demo", "--out", folder)
+        for name in ("digits", "garments"):
+            source, images = folder / f"{name}.onnx", folder / "data" / name
+            profile = folder / f"{name}.profile.safetensors"
+            yield source, images, self.cut(source, images, profile, "0-9", "0-9")[0]
+
     def test_images(self, data, classes):
         """A folder of the CIFAR-10 test images of these classes alone."""
         folder = self.file("test-" + "".join(map(str, sorted(classes))))

@@ -28,11 +28,9 @@ def task(run, title, name, bricks, data, options, source=None):
     before, calibrated = (run.eval(model, *data) for model in (raw, ready))
     rows = [("source", None, run.eval(source, *data)["accuracy_per_image"])] if source else []
     rows += [(SCORE1, None, before["accuracy_per_image"]), (READY, None, calibrated["accuracy_per_image"])]
-    seeds = SEEDS[:options.seeds]
-    rows += [(f"Score2: joined, {options.epochs} epochs", seed, tuned(run, raw, f"{name}.tuned", data, options, seed))
-             for seed in seeds]
-    rows += [(f"calibrated, {options.epochs} epochs", seed, tuned(run, ready, f"{name}.affine-tuned", data, options, seed))
-             for seed in seeds]
+    for what, model, label in (("Score2: joined", raw, "tuned"), ("calibrated", ready, "affine-tuned")):
+        rows += [(f"{what}, {options.epochs} epochs", seed, tuned(run, model, f"{name}.{label}", data, options, seed))
+                 for seed in SEEDS[:options.seeds]]
     rows.append((BOUND, None, bound(before)["accuracy"]))
     return [{"title": title, "cut": what, "seed": seed, "accuracy": accuracy} for what, seed, accuracy in rows]
 
@@ -48,12 +46,8 @@ def halves(run, options):
 
 def strangers(run, options):
     """Digits and garments."""
-    demo = run.file("demo")
-    run("demo", "--out", demo)
     bricks, data = [], []
-    for name in ("digits", "garments"):
-        source, images = demo / f"{name}.onnx", demo / "data" / name
-        brick, _ = run.cut(source, images, demo / f"{name}.profile.safetensors", "0-9", "0-9")
+    for _, images, brick in run.demo():
         bricks.append(brick)
         data += ["--data", f"{brick.stem}={images}"]
     return task(run, "digits 0-9 + garments 0-9", "strangers", bricks, data, options)
