@@ -7,6 +7,7 @@ use brickwork_data::Preprocess;
 use brickwork_graph::Graph;
 use serde::{Deserialize, Serialize};
 
+use crate::criterion::Criterion;
 use crate::error::Error;
 use crate::link::{Rule, Thresholds};
 
@@ -56,6 +57,9 @@ pub struct Origin {
     /// Thresholds used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thresholds: Option<Thresholds>,
+    /// What the channels were chosen by, if they were given up step by step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub criterion: Option<Criterion>,
     /// The kept channels, by the source node's name, in the source's numbers.
     pub kept: BTreeMap<String, KeptLayer>,
     /// For the reference rule: inputs that each layer reads; the weights of its others are zero.
@@ -90,6 +94,12 @@ pub struct RefitNote {
     pub rows: usize,
     /// Ridge, relative to the mean diagonal of the second moments.
     pub lambda: f64,
+    /// Whether layers put right what earlier ones got wrong in the values they are added to.
+    #[serde(default)]
+    pub corrects: bool,
+    /// How often a layer was solved again with what its activation flattens left free.
+    #[serde(default)]
+    pub rounds: usize,
     /// Seed of the choice of images and rows.
     pub seed: u64,
 }

@@ -56,11 +56,13 @@ pub struct CompressOptions {
     pub round_to: usize,
     /// Whether cuts are refitted, which adds biases that count as parameters.
     pub refits: bool,
+    /// What a group's worth is weighed against, where worth has a unit.
+    pub unit: Unit,
 }
 
 impl Default for CompressOptions {
     fn default() -> Self {
-        Self { floor: 0.05, uniform: false, round_to: 1, refits: true }
+        Self { floor: 0.05, uniform: false, round_to: 1, refits: true, unit: Unit::Macs }
     }
 }
 
@@ -87,7 +89,12 @@ impl<'a> Ranking<'a> {
         options: &CompressOptions,
     ) -> Result<Self, Error> {
         let (graph, channels) = (ground.graph, &ground.channels);
-        let worth = criterion.scores(ground)?;
+        let mut worth = criterion.scores(ground)?;
+        let sizes = Sizes::new(graph, channels, options.refits);
+        if criterion.is_absolute() {
+            let savings = sizes.savings(options.unit);
+            worth.iter_mut().zip(savings).for_each(|(worth, saved)| *worth /= saved.max(1) as f64);
+        }
         let mut always = vec![false; channels.len()];
         ground.classes.iter().for_each(|&label| always[label as usize] = true);
         let mut rest = Vec::new();
@@ -108,7 +115,6 @@ impl<'a> Ranking<'a> {
             place.then(better(&worth, *left, *right))
         });
         let order = rest.into_iter().map(|(_, group)| group).collect();
-        let sizes = Sizes::new(graph, channels, options.refits);
         Ok(Self { ground, sizes, worth, always, order, round_to: options.round_to })
     }
 

@@ -1,12 +1,15 @@
 //! Criteria: how much every channel group is worth to a network that keeps all its classes.
 //!
-//! A layer scores its channels; the scores of a layer are brought to mean 1, so that layers can be
-//! compared; a group is worth the mean of what the layers at which it lives say of it.
+//! The first-order criterion says what losing a group costs, which is compared to what it saves. By the
+//! others a layer scores its channels; the scores of a layer are brought to mean 1, so that layers can
+//! be compared; a group is worth the mean of what the layers at which it lives say of it.
 
 mod bn_scale;
 mod contribution;
+mod energy;
 mod fpgm;
 mod l1;
+mod taylor;
 
 use std::collections::BTreeMap;
 
@@ -20,13 +23,18 @@ use crate::disassemble::class_labels;
 use crate::error::Error;
 use crate::layers::{LayerInfo, layers};
 use crate::profile::Profile;
+use crate::progress::{Progress, Silent};
 
 /// What makes a channel worth keeping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Criterion {
+    /// How far silencing it moves the scores, to first order (Molchanov et al. 2019).
+    Taylor,
     /// How far what it contributes tells the classes apart, by a profile.
     Contribution,
+    /// The mean square of its values times the squares of the weights that read it.
+    Energy,
     /// The mean absolute weight of its filters (Li et al. 2017).
     L1,
     /// The distance of its filters from the others of their layer (He et al. 2019).
@@ -39,13 +47,22 @@ pub enum Criterion {
 
 impl Criterion {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Contribution, Self::L1, Self::Fpgm, Self::BnScale, Self::Random];
+    pub const ALL: [Self; 7] = [
+        Self::Taylor,
+        Self::Contribution,
+        Self::Energy,
+        Self::L1,
+        Self::Fpgm,
+        Self::BnScale,
+        Self::Random,
+    ];
 
     /// Its name in words of the command line.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Taylor => "taylor",
             Self::Contribution => "contribution",
+            Self::Energy => "energy",
             Self::L1 => "l1",
             Self::Fpgm => "fpgm",
             Self::BnScale => "bn-scale",
@@ -53,14 +70,28 @@ impl Criterion {
         }
     }
 
+    /// Whether worth is in a unit that all layers share, so that it can be weighed against what a
+    /// group costs.
+    pub fn is_absolute(self) -> bool {
+        self == Self::Taylor
+    }
+
+    /// Whether it judges by images.
+    pub fn needs_images(self) -> bool {
+        matches!(self, Self::Taylor | Self::Energy)
+    }
+
     /// The worth of every label; labels of one group are worth the same.
     ///
     /// # Errors
     /// If the criterion needs what the model or the caller does not give: a profile of the model
-    /// for contributions, normalisation behind every layer for its scales.
+    /// for contributions, normalisation behind every layer for its scales, images and a backward
+    /// pass of every operator for changes of the scores.
     pub fn scores(self, ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
         match self {
+            Self::Taylor => taylor::scores(ground),
             Self::Contribution => contribution::scores(ground),
+            Self::Energy => energy::scores(ground),
             Self::L1 => Ok(by_filter(ground, l1::scores)),
             Self::Fpgm => Ok(by_filter(ground, fpgm::scores)),
             Self::BnScale => bn_scale::scores(ground),
@@ -80,24 +111,49 @@ pub struct Ground<'a> {
     layers: Vec<LayerInfo>,
     pub(crate) classes: Vec<Label>,
     profile: Option<&'a Profile>,
+    images: Option<&'a Tensor>,
     seed: u64,
+    progress: &'a dyn Progress,
 }
 
 impl<'a> Ground<'a> {
-    /// Of a model; a profile is needed for contributions alone, a seed for random scores.
+    /// Of a model; a profile is needed for contributions alone, preprocessed images `[n, c, h, w]` for
+    /// what happens to them, a seed for random draws.
     ///
     /// # Errors
     /// If the profile is of another model, or the model's scores do not lie along an axis.
     pub fn new(
         classifier: &'a Classifier,
         profile: Option<&'a Profile>,
+        images: Option<&'a Tensor>,
         seed: u64,
     ) -> Result<Self, Error> {
         profile.map_or(Ok(()), |profile| profile.check_model(classifier))?;
         let graph = &*classifier.graph;
         let channels = Channels::of(graph);
         let classes = class_labels(graph, &channels)?;
-        Ok(Self { graph, channels, layers: layers(graph), classes, profile, seed })
+        Ok(Self {
+            graph,
+            channels,
+            layers: layers(graph),
+            classes,
+            profile,
+            images,
+            seed,
+            progress: &Silent,
+        })
+    }
+
+    /// Shows how far scores are.
+    pub fn watched(self, progress: &'a dyn Progress) -> Self {
+        Self { progress, ..self }
+    }
+
+    /// The images that `criterion` needs.
+    fn images(&self, criterion: &str) -> Result<&Tensor, Error> {
+        self.images.ok_or_else(|| {
+            Error::Options(format!("the criterion {criterion} needs images; give it data"))
+        })
     }
 
     /// The model's channels, to whose labels scores belong.

@@ -183,6 +183,7 @@ impl Plan {
                 of: names.len(),
                 rule,
                 thresholds,
+                criterion: None,
                 kept: self.kept.clone(),
                 reads: self.reads.clone().unwrap_or_default(),
                 checked,

@@ -32,6 +32,7 @@ mod report;
 mod route;
 mod sealed;
 mod select;
+mod shrink;
 mod sizes;
 mod source;
 mod stages;
@@ -76,6 +77,7 @@ pub use route::{
     RouteRow, route,
 };
 pub use select::{ClassSamples, Sample, Sampling, margin, select, top_class};
+pub use shrink::{Shrink, ShrinkOptions};
 pub use sizes::Sizes;
 pub use source::{Held, Numbered, Source, random_images};
 pub use store::{load_profile, save_masks, save_profile};

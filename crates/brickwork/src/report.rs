@@ -62,6 +62,11 @@ impl Page {
         self.body.push(html! { p { (text) } });
     }
 
+    /// An SVG drawing, which must be trusted.
+    pub fn drawing(&mut self, svg: &str) {
+        self.body.push(html! { div.drawing { (PreEscaped(svg)) } });
+    }
+
     /// Anything.
     pub(crate) fn add(&mut self, part: Markup) {
         self.body.push(part);

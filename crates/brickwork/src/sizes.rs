@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use brickwork_graph::{Binding, Channels, Graph, Keep, Label, Layer, ValueId};
 
+use crate::compress::Unit;
 use crate::layers::layers;
 
 /// Sizes of the cuts of one graph.
@@ -88,6 +89,45 @@ impl<'a> Sizes<'a> {
             held.each * blocks.sum::<u64>()
         });
         self.other_params + constants.sum::<u64>() + self.new_biases(keep)
+    }
+
+    /// What dropping each group alone saves, at the places of all its labels.
+    pub fn savings(&self, unit: Unit) -> Vec<u64> {
+        let mut saved = vec![0; self.channels.len()];
+        match unit {
+            Unit::Macs => self.layers.iter().for_each(|layer| {
+                let ends = layer.ends;
+                let (inputs, outputs) =
+                    (ends.inputs.len() / ends.groups, ends.outputs.len() / ends.groups);
+                for (i, o) in ends.inputs.chunks(inputs).zip(ends.outputs.chunks(outputs)) {
+                    self.without(layer.each, &[i, o], &mut saved);
+                }
+            }),
+            Unit::Parameters => self.constants.iter().for_each(|held| {
+                for block in 0..held.blocks {
+                    let axes: Vec<_> =
+                        held.axes.iter().map(|axis| held.part(axis, block)).collect();
+                    self.without(held.each, &axes, &mut saved);
+                }
+            }),
+        }
+        (0..saved.len()).map(|label| saved[self.channels.group(label as Label) as usize]).collect()
+    }
+
+    /// Adds what is missing from a block with these labels along its axes, where one group is gone.
+    fn without(&self, each: u64, axes: &[&[Label]], saved: &mut [u64]) {
+        let mut counts: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+        for (axis, labels) in axes.iter().enumerate() {
+            for &label in *labels {
+                let group = self.channels.group(label) as usize;
+                counts.entry(group).or_insert_with(|| vec![0; axes.len()])[axis] += 1;
+            }
+        }
+        let whole: u64 = axes.iter().map(|labels| labels.len() as u64).product();
+        for (group, counts) in counts {
+            let left: u64 = axes.iter().zip(counts).map(|(l, n)| l.len() as u64 - n).product();
+            saved[group] += each * (whole - left);
+        }
     }
 
     /// A refit begins at the first layer that is cut.

@@ -43,12 +43,14 @@ impl Stages {
         &mut self,
         graph: &Arc<Graph>,
         until: usize,
-        also: ValueId,
+        also: &[ValueId],
     ) -> Result<(), Error> {
         let mut wanted = live(graph, until);
-        if !wanted.contains(&also) {
-            wanted.push(also);
-        }
+        also.iter().for_each(|value| {
+            if !wanted.contains(value) {
+                wanted.push(*value);
+            }
+        });
         let known: Vec<(ValueId, usize)> = self
             .held
             .iter()

@@ -6,9 +6,9 @@ mod common;
 
 use brickwork::{
     Classifier, CompressOptions, Criterion, Error, Ground, Profile, ProfileOptions, Ranking,
-    RefitOptions, Sampling, Silent, Unit, Variant, layers, profile, variant,
+    RefitOptions, Sampling, Silent, Sizes, Unit, Variant, class_labels, layers, profile, variant,
 };
-use brickwork_graph::{Graph, cut};
+use brickwork_graph::{Channels, Graph, Keep, cut, families};
 use brickwork_tensor::Tensor;
 use common::grown::{Gene, grow};
 use common::{Net, classifier, dataset, difference, random_images, relative, run, source};
@@ -44,7 +44,7 @@ fn scores(
     criterion: Criterion,
     layer: &str,
 ) -> Result<Vec<f64>, Error> {
-    let ground = Ground::new(model, profile, 0)?;
+    let ground = Ground::new(model, profile, None, 0)?;
     let scores = criterion.scores(&ground)?;
     let layer = layers(&model.graph).into_iter().find(|info| info.name == layer).unwrap();
     let outputs = &ground.channels().layer(layer.node).unwrap().outputs;
@@ -72,6 +72,52 @@ fn criteria_by_hand() {
     let profile = black_and_white(&model);
     let found = scores(&model, Some(&profile), Criterion::Contribution, "conv").unwrap();
     close(&found, &[3.0 / 7.0, 18.0 / 7.0, 0.0]);
+}
+
+#[test]
+fn criteria_that_look_at_images() {
+    let model = three_channels();
+    let white = Tensor::new([5, 1, 2, 2], vec![1.0; 20]);
+    let of = |criterion: Criterion| {
+        let ground = Ground::new(&model, None, Some(&white), 3).unwrap();
+        let scores = criterion.scores(&ground).unwrap();
+        let conv = &layers(&model.graph)[0];
+        let outputs = &ground.channels().layer(conv.node).unwrap().outputs;
+        outputs.iter().map(|&label| scores[label as usize]).collect::<Vec<_>>()
+    };
+    // Values 0.5, 4 and 0, squared, times 2^2, 1 + 0.5^2 and 5^2 + 1, over their mean.
+    close(&of(Criterion::Energy), &[1.0 / 7.0, 20.0 / 7.0, 0.0]);
+    // Silencing them moves the scores' difference by 1, 2 and 0.
+    let taylor = of(Criterion::Taylor);
+    assert!(taylor[0] > 0.0, "{taylor:?}");
+    close(&[taylor[1] / taylor[0], taylor[2]], &[4.0, 0.0]);
+}
+
+#[test]
+fn savings_are_what_a_group_takes_with_it() {
+    check(60, |genes, _, seed| {
+        let model = grown(&genes, seed);
+        let channels = Channels::of(&model.graph);
+        let sizes = Sizes::new(&model.graph, &channels, false);
+        let whole = Keep::all(&channels);
+        let classes = class_labels(&model.graph, &channels).unwrap();
+        for unit in [Unit::Macs, Unit::Parameters] {
+            let of = |keep: &Keep| match unit {
+                Unit::Macs => sizes.macs(keep),
+                Unit::Parameters => sizes.parameters(keep),
+            };
+            let savings = sizes.savings(unit);
+            for group in families(&model.graph, &channels).into_iter().flatten() {
+                let others = |label| channels.group(label) != group;
+                let keep = Keep::closed(&model.graph, &channels, others, |_| 0.0);
+                // A group that cannot be given up alone is none of interest.
+                if !keep.has(&channels, group) && !classes.contains(&group) {
+                    prop_assert_eq!(of(&whole) - of(&keep), savings[group as usize]);
+                }
+            }
+        }
+        Ok(())
+    });
 }
 
 #[test]
@@ -103,7 +149,7 @@ fn what_a_criterion_needs_and_lacks_is_said() {
     assert!(refusal(Criterion::Contribution).contains("needs a profile"));
     let other = three_channels();
     let profile = black_and_white(&other);
-    let said = Ground::new(&model, Some(&profile), 0).err().unwrap().to_string();
+    let said = Ground::new(&model, Some(&profile), None, 0).err().unwrap().to_string();
     assert!(said.contains("profile this model"), "{said}");
 }
 
@@ -130,7 +176,7 @@ fn cuts_fit_their_budget_and_the_next_group_would_not() {
     let tight = std::cell::Cell::new(0);
     check(60, |genes, share, seed| {
         let model = grown(&genes, seed);
-        let ground = Ground::new(&model, None, seed).unwrap();
+        let ground = Ground::new(&model, None, None, seed).unwrap();
         for (criterion, uniform, round_to, unit) in [
             (Criterion::L1, false, 1, Unit::Macs),
             (Criterion::Fpgm, true, 1, Unit::Parameters),
@@ -169,7 +215,7 @@ fn made(
     share: f64,
     images: Option<&Tensor>,
 ) -> Variant {
-    let ground = Ground::new(model, None, 0).unwrap();
+    let ground = Ground::new(model, None, None, 0).unwrap();
     let ranking = Ranking::new(&ground, Criterion::L1, options).unwrap();
     let (least, whole) =
         (ranking.size(Unit::Parameters, &ranking.keep(0)), model.graph.parameters());
@@ -246,7 +292,7 @@ fn two_layers() -> Classifier {
 #[test]
 fn widths_follow_floor_uniform_and_rounding() {
     let model = two_layers();
-    let ground = Ground::new(&model, None, 0).unwrap();
+    let ground = Ground::new(&model, None, None, 0).unwrap();
     let widths = |options: CompressOptions, share: f64| {
         let ranking = Ranking::new(&ground, Criterion::L1, &options).unwrap();
         let count = match share {

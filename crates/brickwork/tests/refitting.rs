@@ -9,6 +9,7 @@ use std::sync::Arc;
 use brickwork::{
     Choice, Classifier, KeptLayer, KeptMap, Plan, RefitNote, RefitOptions, Silent, refit,
 };
+use brickwork_exec::Session;
 use brickwork_graph::Graph;
 use brickwork_tensor::Tensor;
 use common::grown::grow;
@@ -107,6 +108,52 @@ fn scores_come_closer_to_the_source() {
         let after = squared(&run(again.clone(), images), &expected);
         assert!(after < share * before, "{before} to {after}");
     }
+}
+
+/// Two residual blocks: what the first gets wrong, the second can put right.
+fn two_blocks() -> Classifier {
+    let mut net = Net::new([3, 8, 8]);
+    net.conv("image", "stem", [10, 3, 3], 1).then("Relu", "stem", "x");
+    for (from, inner, outer, sum, to) in
+        [("x", "in1", "out1", "sum1", "y"), ("y", "in2", "out2", "sum2", "z")]
+    {
+        let hidden = format!("{inner}.on");
+        net.conv(from, inner, [8, 10, 3], 1).then("Relu", inner, &hidden);
+        net.conv(&hidden, outer, [10, 8, 3], 1);
+        net.node("Add", &[from, outer], &[sum], &[]).then("Relu", sum, to);
+    }
+    net.means("z", "flat").linear("flat", "head", [4, 10]);
+    classifier("two", net.finish("head", 3), &CLASSES)
+}
+
+#[test]
+fn errors_of_earlier_layers_are_put_right() {
+    let model = two_blocks();
+    let mut kept = Plan::new(&model, &[0, 1, 2, 3], &Choice::Everything, 1).unwrap().kept;
+    kept.retain(|name, _| name.starts_with("in"));
+    kept.values_mut()
+        .for_each(|layer| *layer = KeptLayer { input: (0..10).collect(), output: vec![1, 4, 6] });
+    let plan = Plan::new(&model, &[0, 1, 2, 3], &Choice::Given(kept), 1).unwrap();
+    let (small, _) = plan.cut(&model, 1).unwrap();
+    let (seen, unseen) = (random_images(80, [3, 8, 8], 1), random_images(60, [3, 8, 8], 2));
+    let best = RefitOptions::default();
+    let off = |options: &RefitOptions| {
+        let (again, note) = refitted(&model, &small, &plan.kept, &seen, 16, options);
+        assert_eq!((note.corrects, note.rounds), (options.corrects, options.rounds));
+        let last = |graph: &Graph| value_of(graph, "z", &unseen);
+        squared(&last(&again), &last(&model.graph))
+    };
+    let (plain, corrected) = (off(&best.plain()), off(&RefitOptions { rounds: 0, ..best }));
+    assert!(corrected < 0.99 * plain, "{plain} to {corrected}");
+    let eased = off(&best);
+    assert!(eased < 0.99 * corrected, "{corrected} to {eased}");
+}
+
+/// A value of a graph.
+fn value_of(graph: &Graph, name: &str, images: &Tensor) -> Tensor {
+    let value = graph.find_value(name).unwrap();
+    let mut session = Session::new(Arc::new(graph.clone()), &[value]);
+    session.outputs(images.shape()[0], images.data()).unwrap().remove(0)
 }
 
 /// A layer that gets all it needs is found exactly: the second layer copies, so that half of the

@@ -1,5 +1,6 @@
 //! What the user may say.
 
+mod budget;
 mod compress;
 mod gcn;
 mod route;
@@ -12,7 +13,8 @@ use brickwork_data::{ChannelOrder, Fit, Split};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use compress::{Budget, CompressArgs};
+pub(crate) use budget::BudgetArgs;
+pub(crate) use compress::CompressArgs;
 pub(crate) use gcn::{GcnArgs, GcnCommand, GcnCutArgs, GcnEvalArgs, GcnTrainArgs, NodeSplit};
 pub(crate) use route::RouteArgs;
 pub(crate) use training::{
@@ -325,11 +327,15 @@ impl LinkArgs {
 #[command(after_help = "Examples:
   brickwork disassemble net.onnx --profile net.profile.safetensors \\
       --classes cat,dog --data cifar-10-batches-bin -o pets.onnx
+  brickwork disassemble net.onnx --classes cat,dog --data cifar-10-batches-bin \\
+      --max-drop 1.0 --frontier pets.html -o pets.onnx
   brickwork disassemble net.onnx --profile net.profile.safetensors \\
       --classes 0-4 --refit none -o half.onnx
   brickwork disassemble net.onnx --keep kept.json --classes 0-9 --refit none \\
       -o pruned.onnx")]
-#[command(group = ArgGroup::new("channels").required(true).args(["profile", "keep"]))]
+#[command(group = ArgGroup::new("channels").required(true).args([
+    "profile", "keep", "macs", "params", "max_drop", "latency", "pick",
+]))]
 pub(crate) struct DisassembleArgs {
     /// Classes of the component: names, indices, inclusive ranges
     #[arg(long, value_name = "CLASSES")]
@@ -366,6 +372,8 @@ pub(crate) struct DisassembleArgs {
     #[arg(long, value_name = "MASKS.safetensors")]
     pub(crate) masks_out: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) budget: BudgetArgs,
+    #[command(flatten)]
     pub(crate) model: ModelArgs,
 }
 
@@ -381,8 +389,10 @@ pub(crate) enum Choose {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Refit {
-    /// Least squares towards what the source computes
+    /// Least squares towards what the source needs, errors of earlier layers put right
     Lsq,
+    /// Least squares towards what every layer of the source computes
+    Plain,
     /// The bare cut
     None,
 }

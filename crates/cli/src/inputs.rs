@@ -248,6 +248,12 @@ pub(crate) fn refit_samples(model: &Classifier, classes: usize, asked: u32, out:
     each
 }
 
+/// Refuses before any long step if models cannot be written into the folder `path`, which need not
+/// be there.
+pub(crate) fn check_folder(path: &Path) -> anyhow::Result<()> {
+    if path.exists() { check_writable(&path.join("model.onnx")) } else { check_writable(path) }
+}
+
 /// Refuses before any long step if `path` cannot be written.
 pub(crate) fn check_writable(path: &Path) -> anyhow::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

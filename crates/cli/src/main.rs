@@ -2,6 +2,7 @@
 
 mod args;
 mod cmd;
+mod held;
 mod hints;
 mod inputs;
 mod interrupt;

@@ -7,7 +7,8 @@ mod common;
 use common::{Own, has_keys, prepared, steady};
 use serde_json::{Value, json};
 
-const CRITERIA: [&str; 5] = ["contribution", "l1", "fpgm", "bn-scale", "random"];
+const CRITERIA: [&str; 7] =
+    ["taylor", "contribution", "energy", "l1", "fpgm", "bn-scale", "random"];
 
 fn ready() -> Own {
     prepared();
@@ -36,7 +37,7 @@ fn without_sizes(text: &str) -> String {
 fn comparison_of_all_criteria_at_equal_cost() {
     let own = ready();
     let line = "compress garments.onnx --data data/garments --macs 50% --compare --refit-samples 30 \
-                --hold-out 50 --keep-all OUT/all -o OUT/half.onnx";
+                --step 50% --hold-out 50 --keep-all OUT/all -o OUT/half.onnx";
     let found = own.json(line);
     has_keys(&found, &["output", "kept_all", "criterion", "budget", "source", "models"]);
     assert_eq!(found["budget"], json!({ "unit": "MACs", "limit": 3_891_936 }));
@@ -59,8 +60,8 @@ fn comparison_of_all_criteria_at_equal_cost() {
             ["accuracy_before_refit", "accuracy_after_refit"].map(|key| number(&model[key]));
         assert!(after > before && after > 0.7, "{name}: {before} and {after}");
     }
-    assert!(own.read("half.onnx") == own.read("all/contribution.onnx"));
-    assert_eq!(own.files().len(), 11);
+    assert!(own.read("half.onnx") == own.read("all/taylor.onnx"));
+    assert_eq!(own.files().len(), 15);
     assert_eq!(
         own.json("inspect OUT/half.onnx")["classes"],
         own.json("inspect garments.onnx")["classes"]
@@ -83,7 +84,7 @@ fn what_is_printed() {
 #[test]
 fn the_profile_may_be_given() {
     let own = ready();
-    let line = "compress digits.onnx --macs 40% --no-refit";
+    let line = "compress digits.onnx --macs 40% --no-refit --criterion contribution";
     own.succeeds(&format!("{line} --profile digits.profile -o OUT/given.onnx"));
     own.succeeds(&format!("{line} --data data/digits --profile digits.profile -o OUT/both.onnx"));
     own.succeeds(&format!("{line} --data data/digits -o OUT/made.onnx"));
@@ -124,8 +125,8 @@ fn the_smallest_model_within_a_drop() {
     let size = |found: &Value| number(&found["models"][0]["macs"]);
     assert!(size(&loose) < 0.9 * size(&strict), "{} and {}", size(&loose), size(&strict));
     assert!(size(&strict) < 0.9 * number(&found("0")["source"]["macs"]));
-    // One percent less would have cost too much.
-    let limit = number(&strict["budget"]["limit"]) - 4_165.2;
+    // One more step would have cost too much.
+    let limit = 0.8 * number(&strict["budget"]["limit"]);
     let less = own.json(&format!(
         "compress digits.onnx --data data/digits --refit-samples 20 --hold-out 50 --macs {} -o OUT/y.onnx",
         limit as u64
@@ -139,7 +140,7 @@ fn threads_change_nothing() {
     for threads in [1, 3] {
         own.succeeds(&format!(
             "compress garments.onnx --data data/garments --macs 30% --compare --refit-samples 10 \
-             --threads {threads} --seed 4 --keep-all OUT/{threads}"
+             --step 50% --threads {threads} --seed 4 --keep-all OUT/{threads}"
         ));
     }
     for name in CRITERIA {
@@ -158,13 +159,13 @@ fn what_cannot_be_done_is_refused() {
         &format!("{digits} --macs 0.01%"),
         &["41 MACs (0.0 %) cannot be reached", "the smallest cut has", "--floor"],
     );
-    own.refused(&format!("{digits} --params 200000"), &["has only 61706 parameters, 200000"]);
+    own.refused(&format!("{digits} --params 200000"), &["there are only 61706 parameters, 200000"]);
     own.refused(
         &format!("{digits} --macs 50% --criterion bn-scale"),
         &["none follows 4 layers: conv1, conv2, fc1, fc2", "another criterion"],
     );
     own.refused(
-        &format!("{digits} --macs 50% --profile garments.profile"),
+        &format!("{digits} --macs 50% --criterion contribution --profile garments.profile"),
         &["the profile is of `garments`"],
     );
     let everything = own.refused(
@@ -180,9 +181,11 @@ fn what_cannot_be_done_is_refused() {
     );
     own.succeeds("profile digits.onnx --data data/digits --samples 2 --classes 0-4 -o OUT/low");
     own.refused(
-        "compress digits.onnx --macs 50% --no-refit --profile OUT/low -o OUT/x.onnx",
+        "compress digits.onnx --macs 50% --no-refit --criterion contribution --profile OUT/low -o OUT/x.onnx",
         &["class `5` is not in the profile"],
     );
     own.succeeds("annotate digits.onnx --class-names 9,8,7,6,5,4,3,2,1,zero -o OUT/named.onnx");
-    own.refused("compress OUT/named.onnx --data data/digits --macs 50% -o OUT/x.onnx", &["zero"]);
+    let named = "compress OUT/named.onnx --data data/digits --macs 50% -o OUT/x.onnx";
+    own.refused(named, &["no image of class 9"]);
+    own.refused(&format!("{named} --criterion contribution"), &["zero"]);
 }

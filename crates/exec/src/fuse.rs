@@ -8,13 +8,22 @@ use brickwork_tensor::kernels::pointwise::Pointwise;
 
 /// A node together with the readers it takes over.
 #[derive(Clone, Debug)]
-pub(crate) struct Chain {
-    pub(crate) host: NodeId,
-    pub(crate) epilogue: Epilogue,
+pub struct Chain {
+    /// The node.
+    pub host: NodeId,
+    /// What follows it.
+    pub epilogue: Epilogue,
     /// The value added by the epilogue.
-    pub(crate) residual: Option<ValueId>,
+    pub residual: Option<ValueId>,
     /// What the chain computes in place of the host's output 0.
-    pub(crate) output: ValueId,
+    pub output: ValueId,
+}
+
+/// Every node of a graph with what can follow it in its kernel, in running order. A node that
+/// follows another is not listed itself.
+pub fn chains(graph: &Graph) -> Vec<Chain> {
+    let needed = vec![true; graph.nodes().len()];
+    Fuser::new(graph, &needed, graph.inputs(), graph.outputs()).chains(&needed, true)
 }
 
 /// The needed nodes as chains, in running order.

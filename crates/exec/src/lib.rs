@@ -17,6 +17,7 @@ mod session;
 mod training;
 
 pub use error::ExecError;
+pub use fuse::{Chain, chains};
 pub use loss::{LossError, correct, cross_entropy, distillation, squared_error};
 pub use optimiser::{Optimiser, OptimiserError, OptimiserKind, OptimiserState};
 pub use schedule::{Curve, Schedule, ScheduleError};

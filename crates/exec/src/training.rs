@@ -76,6 +76,7 @@ pub struct Training {
     targets: Vec<ValueId>,
     needed: Vec<bool>,
     level: Level,
+    settled: bool,
     plans: BTreeMap<usize, TrainPlan>,
     arena: Arena,
 }
@@ -103,9 +104,19 @@ impl Training {
             targets: targets.to_vec(),
             needed,
             level: Level::best(),
+            settled: false,
             plans: BTreeMap::new(),
             arena: Arena::default(),
         }
+    }
+
+    /// Gradients of the network as it is in inference: statistics stay, nothing is dropped.
+    pub fn settled(mut self) -> Self {
+        self.settled = true;
+        for parameter in self.parameters.iter_mut().filter(|p| p.role == Role::Statistic) {
+            parameter.role = Role::Fixed;
+        }
+        self
     }
 
     /// Uses the given instruction set instead of the best.
@@ -148,6 +159,7 @@ impl Training {
                 needed: &self.needed,
                 batch,
                 level: self.level,
+                settled: self.settled,
             };
             let plan = TrainPlan::new(&request)?;
             self.plans.insert(batch, plan);

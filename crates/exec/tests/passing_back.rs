@@ -4,12 +4,12 @@ mod common;
 
 use std::sync::Arc;
 
-use brickwork_exec::{Learned, Role, Target, Training};
+use brickwork_exec::{Learned, Role, Session, Target, Training};
 use brickwork_graph::{Attr, Builder, Form, Graph, Literal, Shape};
 use brickwork_tensor::Tensor;
 use rayon::ThreadPoolBuilder;
 
-use common::{BATCH, Net, check, check_targets, feed, ints, noise, run, value};
+use common::{BATCH, Net, check, check_settled, check_targets, feed, ints, noise, run, value};
 
 fn small() -> Net {
     Net::new(3, 4, 5)
@@ -179,6 +179,32 @@ fn dropout_in_front_of_all_that_is_learned() {
     );
     step.expect("trains");
     assert!((200..376).contains(&dropped), "{dropped} of 576");
+}
+
+#[test]
+fn gradients_of_the_network_in_inference() {
+    let net = || {
+        let net = small().norm("v", "n", 3).then("Dropout", &["n"], "d").with("w", &[2, 3, 1, 1]);
+        net.then("Conv", &["d", "w"], "y")
+    };
+    check_settled(net());
+    let graph = Arc::new(net().graph());
+    let (x, targets) = (feed(&graph), graph.outputs().to_vec());
+    let mut training = Training::new(graph.clone(), &targets, |_| true).settled();
+    let constants = |training: &Training| -> Vec<Vec<f32>> {
+        training.parameters().iter().map(|p| p.data.clone()).collect()
+    };
+    let (before, mut found) = (constants(&training), Vec::new());
+    let read = |targets: &mut [Target<'_>]| {
+        found = targets[0].data.to_vec();
+        true
+    };
+    training.step(BATCH, &[&x], 1, read, |_| {}).expect("trains");
+    assert_eq!(before, constants(&training));
+    let expected = Session::new(graph, &targets).outputs(BATCH, &x).expect("runs").remove(0);
+    for (a, b) in found.iter().zip(expected.data()) {
+        assert!((a - b).abs() < 1e-5, "{a} {b}");
+    }
 }
 
 /// A network with most kinds of sums in it.

@@ -66,6 +66,7 @@ pub struct Lower<'a> {
     needed: Vec<bool>,
     fixed: Vec<Option<&'a Arc<Tensor>>>,
     salt: u64,
+    settled: bool,
 }
 
 /// What a node prepared once and uses for every batch size: packed weights.
@@ -120,6 +121,7 @@ impl<'a> Lower<'a> {
             needed: Vec::new(),
             fixed: Vec::new(),
             salt: 0,
+            settled: false,
         }
     }
 
@@ -133,6 +135,16 @@ impl<'a> Lower<'a> {
     ) -> Self {
         (self.needed, self.fixed, self.salt) = (needed, fixed, salt);
         self
+    }
+
+    /// Lowers for gradients of the network as it is in inference: nothing is drawn at random.
+    pub fn settled(self, settled: bool) -> Self {
+        Self { settled, ..self }
+    }
+
+    /// Whether gradients are those of the network as it is in inference.
+    pub fn is_settled(&self) -> bool {
+        self.settled
     }
 
     /// The constant in `slot`, if one stands there that training, too, leaves as it is.

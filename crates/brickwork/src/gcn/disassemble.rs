@@ -15,7 +15,8 @@ use crate::kept::{KeptMap, kept_map};
 use crate::layers::{LayerInfo, layers};
 use crate::link::{Relevance, Rule, Thresholds, link};
 use crate::random::uniform;
-use crate::refit::{RefitOptions, solve};
+use crate::refit::RefitOptions;
+use crate::refit::ridge::Ridge;
 use crate::select::{margin, top_class};
 
 /// How to cut.
@@ -104,6 +105,7 @@ pub fn disassemble_gcn(
             of: names.len(),
             rule: Some(Rule::Graph),
             thresholds: Some(options.thresholds),
+            criterion: None,
             kept: kept.clone(),
             reads: Default::default(),
             checked,
@@ -119,7 +121,7 @@ pub fn disassemble_gcn(
 
 fn note(nodes: &Nodes, lambda: f64) -> RefitNote {
     let rows = nodes.known().len();
-    RefitNote { images: 1, rows, lambda, seed: 0 }
+    RefitNote { images: 1, rows, lambda, corrects: false, rounds: 0, seed: 0 }
 }
 
 /// The most confident correctly classified nodes of every class.
@@ -208,9 +210,8 @@ fn refit(
         let outputs = kept.get(&layer.name).map_or(&[][..], |kept| &kept.output);
         let x = columns(&values(&current, &[layer.input], features)?[0].take(1, at));
         let y = columns(&target.take(1, at).take(2, outputs));
-        let (inputs, outputs) = (layer.weighted.inputs, layer.weighted.outputs);
         let mut weights = layer.weights(&current);
-        solve(x, y, weights.data_mut(), inputs, outputs, lambda, false);
+        Ridge::new(x, lambda, false).fit(y, weights.data_mut());
         let Some(stored) = &current.value(layer.weight).constant else { continue };
         let mut patch = Patch::new(format!("refitting `{}`", layer.name));
         patch.constant(layer.weight, Arc::new(layer.weighted.store(&weights, stored)));

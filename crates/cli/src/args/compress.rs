@@ -5,15 +5,8 @@ use std::path::PathBuf;
 use brickwork::Criterion;
 use clap::{ArgGroup, Args};
 
-use super::{Choices, DataArgs, HoldOut, ModelArgs, one_of};
-
-const CRITERIA: Choices<Criterion> = &[
-    ("contribution", Criterion::Contribution),
-    ("l1", Criterion::L1),
-    ("fpgm", Criterion::Fpgm),
-    ("bn-scale", Criterion::BnScale),
-    ("random", Criterion::Random),
-];
+use super::budget::{Budget, CRITERIA, parse_budget, parse_points, parse_share, parse_step};
+use super::{DataArgs, HoldOut, ModelArgs, one_of};
 
 /// Make a model smaller without giving up a class
 #[derive(Args)]
@@ -30,8 +23,8 @@ pub(crate) struct CompressArgs {
     /// Keep this many parameters, or this share of them
     #[arg(long, value_name = "50% | N", value_parser = parse_budget)]
     pub(crate) params: Option<Budget>,
-    /// Keep the smallest whole percentage of the multiply-accumulates that costs at most this many
-    /// points of accuracy on images held out of the training split
+    /// Keep the smallest that costs at most this many points of accuracy on images held out of the
+    /// training split
     #[arg(long, value_name = "POINTS", value_parser = parse_points)]
     pub(crate) max_drop: Option<f64>,
     #[command(flatten)]
@@ -39,10 +32,13 @@ pub(crate) struct CompressArgs {
     /// Where to write the smaller model
     #[arg(short, long, value_name = "OUT.onnx", required_unless_present = "compare")]
     pub(crate) output: Option<PathBuf>,
-    /// What makes a channel worth keeping: that its contributions tell the classes apart, or a
-    /// baseline
-    #[arg(long, value_name = "HOW", default_value = "contribution", value_parser = one_of(CRITERIA))]
+    /// What makes a channel worth keeping: that the scores would move without it (taylor), that its
+    /// contributions tell the classes apart (contribution), or a baseline
+    #[arg(long, value_name = "HOW", default_value = "taylor", value_parser = one_of(CRITERIA))]
     pub(crate) criterion: Criterion,
+    /// What a step leaves of the size before it; contribution takes one step
+    #[arg(long, value_name = "SHARE", default_value = "80%", value_parser = parse_step)]
+    pub(crate) step: f64,
     /// The model's profile, for the criterion contribution [default: made from the data]
     #[arg(long, value_name = "PROFILE.safetensors")]
     pub(crate) profile: Option<PathBuf>,
@@ -73,35 +69,4 @@ pub(crate) struct CompressArgs {
     pub(crate) round_to: u16,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-}
-
-/// A size to keep.
-#[derive(Clone, Copy)]
-pub(crate) enum Budget {
-    /// Of the whole, in 0..=1.
-    Share(f64),
-    /// So many.
-    Count(u64),
-}
-
-fn parse_budget(text: &str) -> Result<Budget, String> {
-    let count = || text.parse().ok().filter(|&count| count > 0).map(Budget::Count);
-    let share = || parse_share(text).ok().filter(|&share| share > 0.0).map(Budget::Share);
-    count().or_else(share).ok_or_else(|| {
-        "expected a share such as 50% (above 0%, up to 100%) or a number such as 20000000"
-            .to_owned()
-    })
-}
-
-fn parse_share(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
-    let share = number.map(|percent| percent / 100.0).filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "expected a share from 0% to 100%".to_owned())
-}
-
-fn parse_points(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(points) if (0.0..=100.0).contains(&points) => Ok(points),
-        _ => Err("expected points of accuracy from 0 to 100, such as 1.0".to_owned()),
-    }
 }

@@ -6,18 +6,22 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use brickwork::{
-    Classifier, CompressOptions, Criterion, Error, EvalOptions, Ground, Held, Profile,
-    ProfileOptions, Ranking, RefitOptions, Sampling, Source, Unit, Variant, eval, load_profile,
-    profile, random_images, smallest_share, variant,
+    Classifier, CompressOptions, Criterion, Error, Ground, Profile, ProfileOptions, Ranking,
+    RefitOptions, Sampling, Shrink, ShrinkOptions, Unit, Variant, load_profile, profile,
+    random_images, smallest_share, variant,
 };
-use brickwork_data::{Preprocess, Split};
+use brickwork_data::Split;
 use brickwork_tensor::Tensor;
 use serde_json::{Value, json};
 
-use crate::args::{Budget, CompressArgs, Global, HoldOut};
+use crate::args::{CompressArgs, Global, HoldOut};
+use crate::held::HeldOut;
 use crate::inputs;
 use crate::print::{Out, percent, row, table, thousands};
 use crate::progress::Shown;
+
+/// After so many steps in a row that lost too much, the search ends.
+const PATIENCE: usize = 2;
 
 /// Samples of every class behind a profile that is made on the way.
 const PROFILED: usize = 50;
@@ -25,28 +29,20 @@ const PROFILED: usize = 50;
 pub(crate) fn run(args: &CompressArgs, global: &Global, out: &Out) -> anyhow::Result<()> {
     check_options(args)?;
     let job = Job::prepare(args, global.seed, out)?;
-    let ground = Ground::new(&job.model, job.profile.as_ref(), job.seed)?;
-    let options = ranking_options(args);
-    let own = Ranking::new(&ground, args.criterion, &options)?;
     let source = job.accuracy(&job.model)?;
-    let (unit, limit) = job.limit(&own, source)?;
+    let (unit, limit) = job.limit(source)?;
     let mut made = Vec::new();
     let mut skipped = Vec::new();
     for criterion in Criterion::ALL {
-        let result = match criterion == args.criterion {
-            true => job.make(criterion, &own, unit, limit),
-            false if !args.compare => continue,
-            false => match Ranking::new(&ground, criterion, &options) {
-                Ok(ranking) => job.make(criterion, &ranking, unit, limit),
-                // Not every model has what the other criteria judge by.
-                Err(error @ Error::Model(_)) => {
-                    skipped.push((criterion, error.to_string()));
-                    continue;
-                }
-                Err(error) => Err(error),
-            },
-        };
-        made.push(result?);
+        if criterion != args.criterion && !args.compare {
+            continue;
+        }
+        match job.ranking_error(criterion)? {
+            // Not every model has what the other criteria judge by.
+            Some(error) if criterion != args.criterion => skipped.push((criterion, error)),
+            Some(error) => bail!("{error}"),
+            None => made.push(job.make(criterion, unit, limit)?),
+        }
     }
     let chosen = made.iter().find(|made| made.criterion == args.criterion);
     if let Some((path, chosen)) = args.output.as_ref().zip(chosen) {
@@ -67,6 +63,7 @@ fn check_options(args: &CompressArgs) -> anyhow::Result<()> {
     let reasons = [
         (!args.no_refit, "the refit, which is on by default (--no-refit)"),
         (needs_profile(args) && args.profile.is_none(), "contributions (or pass --profile)"),
+        (args.criterion.needs_images(), "this criterion"),
         (args.max_drop.is_some(), "--max-drop"),
         (args.compare, "--compare"),
     ];
@@ -84,10 +81,7 @@ fn check_options(args: &CompressArgs) -> anyhow::Result<()> {
         problems.push(format!("--profile says nothing to the criterion {name}"));
     }
     let checks = args.output.iter().map(|path| inputs::check_writable(path));
-    let folder = args.keep_all.iter().map(|path| match path.exists() {
-        true => inputs::check_writable(&path.join("model.onnx")),
-        false => inputs::check_writable(path),
-    });
+    let folder = args.keep_all.iter().map(|path| inputs::check_folder(path));
     problems.extend(checks.chain(folder).filter_map(Result::err).map(|error| error.to_string()));
     if problems.is_empty() { Ok(()) } else { bail!("{}", problems.join("\n  and: ")) }
 }
@@ -96,29 +90,14 @@ fn needs_profile(args: &CompressArgs) -> bool {
     args.compare || args.criterion == Criterion::Contribution
 }
 
-fn ranking_options(args: &CompressArgs) -> CompressOptions {
+fn rules(args: &CompressArgs) -> CompressOptions {
     CompressOptions {
         floor: args.floor,
         uniform: args.uniform,
         round_to: usize::from(args.round_to),
         refits: !args.no_refit,
+        unit: if args.params.is_some() { Unit::Parameters } else { Unit::Macs },
     }
-}
-
-/// Holds images of every data set out.
-fn split(
-    sources: Vec<Source>,
-    held: HoldOut,
-    seed: u64,
-) -> Result<(Vec<Source>, Option<Vec<Source>>), Error> {
-    let held = match held {
-        HoldOut::None => return Ok((sources, None)),
-        HoldOut::Fraction(part) => Held::Fraction(part),
-        HoldOut::PerClass(count) => Held::PerClass(count),
-    };
-    let parts = sources.into_iter().map(|source| source.split_off(held, seed));
-    let (rest, held) = parts.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-    Ok((rest, Some(held)))
 }
 
 /// What every cut is made from.
@@ -130,18 +109,6 @@ struct Job<'a> {
     held: Option<HeldOut>,
     profile: Option<Profile>,
     images: Option<Tensor>,
-}
-
-/// Images that only measure.
-struct HeldOut {
-    sources: Vec<Source>,
-    preprocess: Preprocess,
-}
-
-impl HeldOut {
-    fn count(&self) -> usize {
-        self.sources.iter().map(|source| source.dataset.len()).sum()
-    }
 }
 
 /// One smaller model and what it is worth.
@@ -175,7 +142,7 @@ impl<'a> Job<'a> {
             None => inputs::preprocess(&self.model, &args.data.input)?,
         };
         self.model = inputs::described(&self.model, &preprocess)?;
-        let (rest, held) = split(sources, args.hold_out, self.seed)?;
+        let (rest, held) = HeldOut::split(sources, args.hold_out, &preprocess, self.seed)?;
         let classes: Vec<usize> = (0..self.model.class_count()).collect();
         if needs_profile(args) && self.profile.is_none() {
             let sampling = Sampling::Count(PROFILED);
@@ -183,81 +150,130 @@ impl<'a> Job<'a> {
             let progress = Shown::new(self.out);
             self.profile = Some(profile(&self.model, &preprocess, &rest, &options, &progress)?);
         }
-        if !args.no_refit {
+        if !args.no_refit || args.compare || args.criterion.needs_images() {
             let each =
                 inputs::refit_samples(&self.model, classes.len(), args.refit_samples, self.out);
             self.images = Some(random_images(&rest, &classes, each, self.seed, &preprocess)?);
         }
-        self.held = held.map(|sources| HeldOut { sources, preprocess });
+        self.held = held;
         Ok(())
     }
 
     /// Accuracy on the images held out.
     fn accuracy(&self, model: &Classifier) -> Result<Option<f64>, Error> {
-        let Some(held) = &self.held else { return Ok(None) };
-        let classes = (0..model.class_count()).collect();
-        let options = EvalOptions { classes, source: None, before_refit: None, parts: None };
-        let progress = Shown::new(self.out);
-        let report = eval(model, &held.preprocess, &held.sources, &options, &progress)?;
-        Ok(Some(report.accuracy_per_image))
+        self.held.as_ref().map(|held| held.accuracy(model, self.out)).transpose()
     }
 
-    /// The size to keep.
-    fn limit(&self, own: &Ranking<'_>, source: Option<f64>) -> anyhow::Result<(Unit, u64)> {
-        let (unit, budget) = match (self.args.macs, self.args.params, self.args.max_drop) {
-            (Some(budget), ..) => (Unit::Macs, budget),
-            (_, Some(budget), _) => (Unit::Parameters, budget),
-            (.., points) => return self.smallest(own, source, points.unwrap_or(0.0)),
-        };
-        let whole = unit.of(&self.model.graph);
-        match budget {
-            Budget::Count(count) if count > whole => {
-                bail!(
-                    "`{}` has only {whole} {}, {count} are asked for",
-                    self.model.name,
-                    unit.name()
-                )
-            }
-            Budget::Count(count) => Ok((unit, count)),
-            Budget::Share(share) => Ok((unit, (whole as f64 * share) as u64)),
+    /// Why a criterion cannot judge the model, if it judges by the model alone.
+    fn ranking_error(&self, criterion: Criterion) -> Result<Option<String>, Error> {
+        if criterion.needs_images() || criterion == Criterion::Contribution {
+            return Ok(None);
+        }
+        match criterion.scores(&Ground::new(&self.model, None, None, self.seed)?) {
+            Err(Error::Model(why)) => Ok(Some(why)),
+            other => other.map(|_| None),
         }
     }
 
-    /// The smallest percentage of the multiply-accumulates that costs few enough points.
-    fn smallest(
-        &self,
-        own: &Ranking<'_>,
-        source: Option<f64>,
-        points: f64,
-    ) -> anyhow::Result<(Unit, u64)> {
+    /// The size to keep.
+    fn limit(&self, source: Option<f64>) -> anyhow::Result<(Unit, u64)> {
+        let (unit, budget) = match (self.args.macs, self.args.params, self.args.max_drop) {
+            (Some(budget), ..) => (Unit::Macs, budget),
+            (_, Some(budget), _) => (Unit::Parameters, budget),
+            (.., points) => return Ok((Unit::Macs, self.smallest(source, points.unwrap_or(0.0))?)),
+        };
+        Ok((unit, budget.of(unit.of(&self.model.graph), unit.name())?))
+    }
+
+    /// The smallest number of multiply-accumulates that costs few enough points.
+    fn smallest(&self, source: Option<f64>, points: f64) -> Result<u64, Error> {
         let whole = Unit::Macs.of(&self.model.graph);
         let part = |percent: u64| (u128::from(whole) * u128::from(percent) / 100) as u64;
-        let least = own.size(Unit::Macs, &own.keep(0));
-        let least = (1..100).find(|&percent| part(percent) >= least).unwrap_or(100);
-        let share = smallest_share(least, |share| {
-            let accuracy = self.accuracy(self.cut(own, Unit::Macs, part(share))?.best())?;
-            let drop = 100.0 * (source.unwrap_or(0.0) - accuracy.unwrap_or(0.0));
-            self.out.note(&format!("{share} % of the MACs cost {drop:.2} points"));
-            Ok(drop <= points + 1e-9)
-        })?;
-        Ok((Unit::Macs, part(share)))
+        let drop = |model: &Classifier| -> Result<f64, Error> {
+            let lost = source.unwrap_or(0.0) - self.accuracy(model)?.unwrap_or(0.0);
+            let share = 100.0 * model.graph.macs() as f64 / whole.max(1) as f64;
+            self.out.note(&format!("{share:.1} % of the MACs cost {:.2} points", 100.0 * lost));
+            Ok(100.0 * lost)
+        };
+        if self.args.criterion == Criterion::Contribution {
+            let ground = self.ground()?;
+            let ranking = self.ranking(&ground)?;
+            let least = ranking.size(Unit::Macs, &ranking.keep(0));
+            let least = (1..100).find(|&percent| part(percent) >= least).unwrap_or(100);
+            let share = smallest_share(least, |share| {
+                let cut = self.at_once(Unit::Macs, part(share))?;
+                Ok(drop(cut.best())? <= points + 1e-9)
+            })?;
+            return Ok(part(share));
+        }
+        let mut shrink = self.shrink(self.args.criterion)?;
+        let (mut best, mut lost) = (whole, 0);
+        while lost < PATIENCE {
+            let next = shrink.next_limit(0);
+            match shrink.step(next, &Shown::new(self.out)) {
+                // There is nothing left to give up.
+                Err(Error::Options(_)) if best < whole || lost > 0 => break,
+                other => other?,
+            }
+            let fits = drop(&shrink.component()?)? <= points + 1e-9;
+            (best, lost) = if fits { (shrink.size(), 0) } else { (best, lost + 1) };
+        }
+        Ok(best)
     }
 
-    fn cut(&self, ranking: &Ranking<'_>, unit: Unit, limit: u64) -> Result<Variant, Error> {
+    fn ground(&self) -> Result<Ground<'_>, Error> {
+        Ground::new(&self.model, self.profile.as_ref(), self.images.as_ref(), self.seed)
+    }
+
+    fn ranking<'g>(&self, ground: &'g Ground<'g>) -> Result<Ranking<'g>, Error> {
+        Ranking::new(ground, Criterion::Contribution, &rules(self.args))
+    }
+
+    /// A cut by contributions, which are those of the whole model.
+    fn at_once(&self, unit: Unit, limit: u64) -> Result<Variant, Error> {
+        let ground = self.ground()?;
+        let ranking = self.ranking(&ground)?;
         let kept = ranking.kept(&ranking.keep(ranking.within(unit, limit)?));
         let options = RefitOptions { seed: self.seed, ..RefitOptions::default() };
-        let progress = Shown::new(self.out);
-        variant(&self.model, kept, self.images.as_ref(), &options, &progress)
+        variant(&self.model, kept, self.refit_images(), &options, &Shown::new(self.out))
     }
 
-    fn make(
-        &self,
-        criterion: Criterion,
-        ranking: &Ranking<'_>,
-        unit: Unit,
-        limit: u64,
-    ) -> Result<Made, Error> {
-        let variant = self.cut(ranking, unit, limit)?;
+    fn shrink(&self, criterion: Criterion) -> Result<Shrink<'_>, Error> {
+        let usual = ShrinkOptions::default();
+        let options = ShrinkOptions {
+            criterion,
+            rules: rules(self.args),
+            step: self.args.step,
+            refit: RefitOptions { seed: self.seed, ..usual.refit },
+            seed: self.seed,
+        };
+        let classes: Vec<usize> = (0..self.model.class_count()).collect();
+        Shrink::new(&self.model, &classes, self.images.as_ref(), options)
+    }
+
+    /// A cut that is made step by step.
+    fn stepwise(&self, criterion: Criterion, limit: u64) -> Result<Variant, Error> {
+        let mut shrink = self.shrink(criterion)?;
+        shrink.check(limit)?;
+        while shrink.size() > limit {
+            shrink.step(shrink.next_limit(limit), &Shown::new(self.out))?;
+        }
+        let model = shrink.component()?;
+        let kept = model.card.origin.as_ref().map(|origin| origin.kept.clone()).unwrap_or_default();
+        let usual = RefitOptions::default();
+        let bare = variant(&self.model, kept, None, &usual, &Shown::new(self.out))?;
+        Ok(Variant { refitted: self.refit_images().map(|_| model), ..bare })
+    }
+
+    fn refit_images(&self) -> Option<&Tensor> {
+        self.images.as_ref().filter(|_| !self.args.no_refit)
+    }
+
+    fn make(&self, criterion: Criterion, unit: Unit, limit: u64) -> Result<Made, Error> {
+        let variant = match criterion {
+            Criterion::Contribution => self.at_once(unit, limit)?,
+            _ => self.stepwise(criterion, limit)?,
+        };
         let refitted = variant.refitted.as_ref();
         let after = refitted.map(|model| self.accuracy(model)).transpose()?.flatten();
         Ok(Made { criterion, accuracy: [self.accuracy(&variant.bare)?, after], variant })
@@ -277,7 +293,7 @@ impl<'a> Job<'a> {
             "criterion": args.criterion.name(),
             "budget": { "unit": unit.name(), "limit": limit },
             "held_out": self.held.as_ref().map(HeldOut::count),
-            "refit_images": self.images.as_ref().map(|images| images.shape()[0]),
+            "refit_images": self.refit_images().map(|images| images.shape()[0]),
             "source": {
                 "name": self.model.name,
                 "params": self.model.graph.parameters(),

@@ -1,5 +1,7 @@
 //! `brickwork disassemble`
 
+mod smaller;
+
 use std::fmt::Write;
 
 use anyhow::{Context, bail};
@@ -17,6 +19,9 @@ use crate::print::{Out, shrunk};
 use crate::progress::Shown;
 
 pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow::Result<()> {
+    if args.profile.is_none() && args.keep.is_none() {
+        return smaller::run(args, global, out);
+    }
     check_options(args)?;
     let mut model = inputs::load(&args.model, Some(&args.data.input))?;
     let profile = args.profile.as_deref().map(load_profile).transpose()?;
@@ -46,6 +51,7 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
     if let Some(images) = images.filter(|_| !args.dry_run) {
         let batch = images.choose(&classes, &model, args, out)?;
         let options = RefitOptions { seed: global.seed, ..RefitOptions::default() };
+        let options = if args.refit == Refit::Plain { options.plain() } else { options };
         let (source, size) = (&model.graph, batch_size(&model));
         let progress = Shown::new(out);
         let (better, note) = refit(source, &graph, &plan.kept, &batch, size, &options, &progress)?;
@@ -68,7 +74,7 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
 
 /// Everything that can be refused before any work.
 fn check_options(args: &DisassembleArgs) -> anyhow::Result<()> {
-    if args.refit == Refit::Lsq && args.data.data.is_empty() && !args.dry_run {
+    if args.refit != Refit::None && args.data.data.is_empty() && !args.dry_run {
         bail!(
             "the refit, which is on by default, needs images: pass --data DATA (its training split is \
              used), or --refit none for the bare cut"

@@ -88,7 +88,7 @@ fn file_bytes(path: &Path) -> u64 {
 }
 
 /// Median time of one image, in milliseconds.
-fn latency_ms(model: &Classifier) -> anyhow::Result<f64> {
+pub(crate) fn latency_ms(model: &Classifier) -> anyhow::Result<f64> {
     let [c, h, w] = model.input();
     let image = uniform([1, c, h, w], -1.0, 1.0, 0);
     let mut scorer = model.single_scorer();

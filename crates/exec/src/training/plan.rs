@@ -40,6 +40,8 @@ pub(crate) struct Request<'a> {
     pub(crate) needed: &'a [bool],
     pub(crate) batch: usize,
     pub(crate) level: Level,
+    /// Whether the gradients are those of the network in inference.
+    pub(crate) settled: bool,
 }
 
 /// A node that gradients pass back through.
@@ -197,7 +199,8 @@ impl<'b> Planner<'_, 'b> {
         let outputs = node.outputs.iter().map(|&out| self.extents(out)).collect();
         let mut lower = Lower::new(feeds, outputs, Epilogue::default(), self.request.level)
             .for_batches_of(self.request.batch)
-            .for_training(slots, self.fixed(id), id.index() as u64);
+            .for_training(slots, self.fixed(id), id.index() as u64)
+            .settled(self.request.settled);
         let made = if learns || node.op.draws() {
             node.op.train(&mut lower)
         } else {

@@ -144,13 +144,22 @@ pub(crate) fn check(net: Net) {
     check_targets(net.graph(), &["y"]);
 }
 
+/// The same for the network as it is in inference.
+pub(crate) fn check_settled(net: Net) {
+    let graph = net.graph();
+    let targets = [value(&graph, "y")];
+    check_training(&feed(&graph), Training::new(Arc::new(graph), &targets, |_| true).settled());
+}
+
 /// The same for a loss of several values. A learned parameter without a gradient must not matter.
 pub(crate) fn check_targets(graph: Graph, targets: &[&str]) {
     let targets: Vec<ValueId> = targets.iter().map(|name| value(&graph, name)).collect();
-    let x = feed(&graph);
-    let mut training = Training::new(Arc::new(graph), &targets, |_| true);
+    check_training(&feed(&graph), Training::new(Arc::new(graph), &targets, |_| true));
+}
+
+fn check_training(x: &[f32], mut training: Training) {
     let before = training.parameters().to_vec();
-    let analytic = run(&mut training, &x).1;
+    let analytic = run(&mut training, x).1;
     assert!(!analytic.is_empty());
     for (index, parameter) in before.iter().enumerate() {
         if parameter.role != Role::Learned {
@@ -166,7 +175,7 @@ pub(crate) fn check_targets(graph: Graph, targets: &[&str]) {
                     parameter.data.clone_from(&start.data);
                 }
                 training.parameters_mut()[index].data[k] += by;
-                run(&mut training, &x).0
+                run(&mut training, x).0
             };
             let epsilon = 2e-3f32;
             let slope = (moved(epsilon) - moved(-epsilon)) / f64::from(2.0 * epsilon);

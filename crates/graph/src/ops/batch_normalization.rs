@@ -1,7 +1,7 @@
 //! BatchNormalization: `scale * (x - mean) / sqrt(variance + epsilon) + bias`, per channel. In
 //! inference with the running mean and variance; in training with the batch's own, which the running
 //! ones follow: `running * momentum + batch * (1 - momentum)`, the batch's variance unbiased as in
-//! PyTorch.
+//! PyTorch. Where the running ones stay as they are, training uses them as inference does.
 
 use std::sync::Arc;
 
@@ -121,14 +121,21 @@ impl Op for BatchNormalization {
         let order = Order::channels_last(extents.len());
         lower.want(0, order.clone());
         let channels = extents[1];
+        let level = lower.level();
+        let gives = lower.needed(0..3);
+        if let (Some(mean), Some(variance)) = (lower.fixed(3), lower.fixed(4)) {
+            let statistics = Settled::new(mean.data(), variance.data(), self.epsilon, level);
+            let forward = Lowered::kernel(statistics.clone(), order);
+            let reads = [Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)].to_vec();
+            let back = Unsettle { statistics, gives: gives.clone() };
+            return Ok(Trained::new(forward, back, reads, gives));
+        }
         if extents.iter().product::<usize>() <= channels {
             return Err(OpError::new(
                 "there is one number per channel to normalise over; training needs more than one \
                  sample in a batch",
             ));
         }
-        let level = lower.level();
-        let gives = lower.needed(0..3);
         let forward = Normalise { channels, epsilon: self.epsilon, level };
         let reads = [Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)];
         let reads = reads.into_iter().chain([Reads::Kept(0), Reads::Kept(1)]).collect();
@@ -206,6 +213,62 @@ impl Kernel for Normalise {
             (0..self.channels).map(|c| beta[c] - found.mean[c] * scale[c]).collect();
         y.copy_from_slice(x);
         scale_rows(y, &scale, &shift, (f32::NEG_INFINITY, f32::INFINITY), self.level);
+    }
+}
+
+/// Normalises by statistics that stay.
+#[derive(Clone)]
+struct Settled {
+    mean: Vec<f32>,
+    /// The inverse standard deviation.
+    inverse: Vec<f32>,
+    level: Level,
+}
+
+impl Settled {
+    fn new(mean: &[f32], variance: &[f32], epsilon: f32, level: Level) -> Self {
+        let inverse = variance.iter().map(|v| 1.0 / (v + epsilon).sqrt()).collect();
+        Self { mean: mean.to_vec(), inverse, level }
+    }
+
+    fn scale(&self, gamma: &[f32]) -> Vec<f32> {
+        gamma.iter().zip(&self.inverse).map(|(g, i)| g * i).collect()
+    }
+}
+
+impl Kernel for Settled {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        let scale = self.scale(inputs[1]);
+        let shift: Vec<f32> =
+            inputs[2].iter().zip(&self.mean).zip(&scale).map(|((b, m), s)| b - m * s).collect();
+        outputs[0].copy_from_slice(inputs[0]);
+        scale_rows(outputs[0], &scale, &shift, (f32::NEG_INFINITY, f32::INFINITY), self.level);
+    }
+}
+
+/// Gradients of what [`Settled`] reads: those of value, scale and bias in `gives`.
+struct Unsettle {
+    statistics: Settled,
+    gives: Vec<usize>,
+}
+
+impl Kernel for Unsettle {
+    fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
+        let Settled { mean, inverse, level } = &self.statistics;
+        let [dy, x, gamma] = [inputs[0], inputs[1], inputs[2]];
+        let sums = (self.gives != [0]).then(|| parameter_gradients(dy, x, mean, inverse, *level));
+        for (slot, out) in self.gives.iter().zip(outputs) {
+            match (slot, &sums) {
+                (1, Some(sums)) => out.copy_from_slice(&sums.scale),
+                (2, Some(sums)) => out.copy_from_slice(&sums.shift),
+                _ => {
+                    let scale = self.statistics.scale(gamma);
+                    let none = vec![0.0; scale.len()];
+                    out.copy_from_slice(dy);
+                    scale_rows(out, &scale, &none, (f32::NEG_INFINITY, f32::INFINITY), *level);
+                }
+            }
+        }
     }
 }
 

@@ -60,6 +60,21 @@ impl Pointwise {
         values.par_chunks_mut(CHUNK).for_each(|chunk| self.apply_here(chunk, level));
     }
 
+    /// The function is constant for all arguments up to the first number, and from the second on.
+    pub fn flat(&self) -> (f32, f32) {
+        match self {
+            Self::Clip(low, high) => (*low, *high),
+            Self::HardSigmoid(slope, shift) if *slope > 0.0 => {
+                (-shift / slope, (1.0 - shift) / slope)
+            }
+            Self::HardSwish => (-3.0, f32::INFINITY),
+            Self::Chain(functions) => functions.first().map_or(Self::NOWHERE, Self::flat),
+            _ => Self::NOWHERE,
+        }
+    }
+
+    const NOWHERE: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
+
     /// Whether the derivative can be told from the result, so that the argument need not be kept.
     pub fn derives_from_result(&self) -> bool {
         use Pointwise as P;

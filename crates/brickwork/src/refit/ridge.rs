@@ -1,0 +1,197 @@
+//! Ridge regression towards given weights, solved by the smaller of its two systems.
+
+use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
+use brickwork_tensor::{Level, Tensor};
+use faer::linalg::solvers::{Llt, PartialPivLu, Solve};
+use faer::{Mat, Side};
+
+/// The least-squares problems of one set of inputs: `min |Y - W X - b|^2 + ridge |W - W0|^2`, for any
+/// `Y` and `W0`. The system is factored once.
+pub(crate) struct Ridge {
+    /// Inputs `[features, rows]`, centred if there is a bias.
+    x: Tensor,
+    /// The same `[rows, features]`.
+    by_row: Tensor,
+    /// What was subtracted; zeros without a bias.
+    means: Vec<f64>,
+    centred: bool,
+    factor: Option<Factor>,
+    /// Whether the system is the one over features.
+    primal: bool,
+}
+
+enum Factor {
+    Cholesky(Llt<f64>),
+    /// Rounding made a nearly singular matrix indefinite: pivot instead.
+    Pivoted(PartialPivLu<f64>),
+}
+
+impl Ridge {
+    /// For inputs `[features, rows]`; the ridge is `lambda` times the mean diagonal of `X X'`.
+    /// With `centred` there is a bias.
+    pub(crate) fn new(x: Tensor, lambda: f64, centred: bool) -> Self {
+        let primal = x.shape()[0] <= x.shape()[1];
+        Self::from_side(x, lambda, centred, primal)
+    }
+
+    fn from_side(mut x: Tensor, lambda: f64, centred: bool, primal: bool) -> Self {
+        let features = x.shape()[0];
+        let means = if centred { centre(&mut x) } else { vec![0.0; features] };
+        let by_row = x.transpose(&[1, 0]);
+        let energy: f64 = x.data().iter().map(|&v| f64::from(v) * f64::from(v)).sum();
+        let ridge = lambda * energy / features as f64;
+        let side = if primal { &x } else { &by_row };
+        // Inputs that never vary say nothing.
+        let factor = (ridge > 0.0).then(|| Factor::new(side, ridge));
+        Self { x, by_row, means, centred, factor, primal }
+    }
+
+    fn features(&self) -> usize {
+        self.x.shape()[0]
+    }
+
+    fn rows(&self) -> usize {
+        self.x.shape()[1]
+    }
+
+    /// Moves `weights` `[outputs, features]` from `W0` to the solution for `y` `[outputs, rows]`;
+    /// returns the biases.
+    pub(crate) fn fit(&self, mut y: Tensor, weights: &mut [f32]) -> Vec<f32> {
+        let (features, rows, outputs) = (self.features(), self.rows(), y.shape()[0]);
+        let y_means = if self.centred { centre(&mut y) } else { vec![0.0; outputs] };
+        let explained = product(weights, outputs, &self.by_row, rows);
+        y.data_mut().iter_mut().zip(&explained).for_each(|(y, e)| *y -= e);
+        if let Some(factor) = &self.factor {
+            let step = if self.primal {
+                let right = product(self.x.data(), features, &y, outputs);
+                factor.solve(&right, features, outputs)
+            } else {
+                // X (X' X + ridge)^-1 R'
+                let right = y.transpose(&[1, 0]);
+                product(&factor.solve(right.data(), rows, outputs), outputs, &self.x, features)
+            };
+            weights.iter_mut().zip(step).for_each(|(w, s)| *w += s);
+        }
+        let shift = |row: &[f32]| -> f64 {
+            row.iter().zip(&self.means).map(|(&w, m)| f64::from(w) * m).sum()
+        };
+        weights.chunks(features).zip(y_means).map(|(row, y)| (y - shift(row)) as f32).collect()
+    }
+
+    /// What `weights` `[outputs, features]` and `biases` give: `[outputs, rows]`.
+    pub(crate) fn predict(&self, weights: &[f32], biases: &[f32]) -> Vec<f32> {
+        let mut given = product(weights, biases.len(), &self.by_row, self.rows());
+        let rows = weights.chunks(self.features()).zip(biases);
+        for (given, (row, bias)) in given.chunks_mut(self.rows()).zip(rows) {
+            let mean: f64 = row.iter().zip(&self.means).map(|(&w, m)| f64::from(w) * m).sum();
+            given.iter_mut().for_each(|v| *v += (f64::from(*bias) + mean) as f32);
+        }
+        given
+    }
+}
+
+impl Factor {
+    /// Of `side side' + ridge`, for `side` `[n, k]`.
+    fn new(side: &Tensor, ridge: f64) -> Self {
+        let n = side.shape()[0];
+        let gram = product(side.data(), n, side, n);
+        let on_diagonal = |row, column| if row == column { ridge } else { 0.0 };
+        let at = |row, column| f64::from(gram[row * n + column]) + on_diagonal(row, column);
+        let matrix = Mat::from_fn(n, n, at);
+        match matrix.llt(Side::Lower) {
+            Ok(factor) => Self::Cholesky(factor),
+            Err(_) => Self::Pivoted(matrix.partial_piv_lu()),
+        }
+    }
+
+    /// For `right` `[n, m]` the solution, transposed: `[m, n]`.
+    fn solve(&self, right: &[f32], n: usize, m: usize) -> Vec<f32> {
+        let right = Mat::from_fn(n, m, |row, column| f64::from(right[row * m + column]));
+        let solved = match self {
+            Self::Cholesky(factor) => factor.solve(&right),
+            Self::Pivoted(factor) => factor.solve(&right),
+        };
+        (0..m * n).map(|k| solved[(k % n, k / n)] as f32).collect()
+    }
+}
+
+/// Subtracts and returns the mean of every row.
+fn centre(array: &mut Tensor) -> Vec<f64> {
+    let count = array.shape()[1];
+    array
+        .data_mut()
+        .chunks_mut(count)
+        .map(|row| {
+            let mean = row.iter().map(|&v| f64::from(v)).sum::<f64>() / count as f64;
+            row.iter_mut().for_each(|v| *v -= mean as f32);
+            mean
+        })
+        .collect()
+}
+
+/// `a b'` for `a` `[m, k]` and `b` `[n, k]`: `[m, n]`.
+fn product(a: &[f32], m: usize, b: &Tensor, n: usize) -> Vec<f32> {
+    let inner = b.shape()[1];
+    let packed = Packed::new(Level::best(), b.data(), None, n, inner, 1, 1);
+    let mut out = vec![0.0; m * n];
+    packed.run(&Gather::rows(inner), a, m, Finish::PLAIN, &mut out);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// y = W x + b exactly; a wrong W0 must be repaired, from either side of the system.
+    fn repaired(features: usize, rows: usize) -> (Vec<f32>, Vec<f32>, Vec<f32>, f32) {
+        let x = crate::random::uniform([features, rows], -1.0, 2.0, 1);
+        let truth = crate::random::uniform([3, features], -1.0, 1.0, 2).into_data();
+        let bias = [0.5f32, -1.0, 2.0];
+        let mut y = product(&truth, 3, &x.transpose(&[1, 0]), rows);
+        y.iter_mut().enumerate().for_each(|(k, v)| *v += bias[k / rows]);
+        let mut weights = vec![0.0; 3 * features];
+        let problem = Ridge::new(x, 1e-9, true);
+        let shift = problem.fit(Tensor::new([3, rows], y.clone()), &mut weights);
+        let given = problem.predict(&weights, &shift);
+        let off = given.iter().zip(&y).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        (weights, truth, shift, off)
+    }
+
+    #[test]
+    fn exact_maps_are_found() {
+        let (weights, truth, shift, off) = repaired(12, 400);
+        for (w, t) in weights.iter().zip(&truth) {
+            assert!((w - t).abs() < 1e-3, "{w} {t}");
+        }
+        assert!((shift[0] - 0.5).abs() < 1e-3 && (shift[2] - 2.0).abs() < 1e-3);
+        assert!(off < 1e-3, "{off}");
+    }
+
+    #[test]
+    fn fewer_rows_than_features_are_explained_exactly() {
+        assert!(repaired(40, 12).3 < 1e-3);
+    }
+
+    #[test]
+    fn both_sides_of_the_system_agree() {
+        let x = crate::random::uniform([20, 15], -1.0, 1.0, 3);
+        let y = crate::random::uniform([4, 15], -1.0, 1.0, 4);
+        let [one, other] = [true, false].map(|primal| {
+            let mut weights = vec![0.1; 80];
+            Ridge::from_side(x.clone(), 0.1, true, primal).fit(y.clone(), &mut weights);
+            weights
+        });
+        for (a, b) in one.iter().zip(&other) {
+            assert!((a - b).abs() < 1e-4, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn a_strong_ridge_keeps_the_weights() {
+        let x = crate::random::uniform([5, 50], -1.0, 1.0, 5);
+        let y = crate::random::uniform([2, 50], -1.0, 1.0, 6);
+        let mut weights = vec![0.25; 10];
+        Ridge::new(x, 1e9, true).fit(y, &mut weights);
+        assert!(weights.iter().all(|w| (w - 0.25).abs() < 1e-4));
+    }
+}

@@ -1,0 +1,190 @@
+//! Making a component smaller and smaller: score its channels, give up those that cost least for what
+//! they save, refit, and again. Every stop on the way is a component.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use brickwork_graph::Graph;
+use brickwork_tensor::Tensor;
+
+use crate::batching::batch_size;
+use crate::card::{Card, KeptLayer, RefitNote};
+use crate::classifier::Classifier;
+use crate::compress::{CompressOptions, Ranking};
+use crate::criterion::{Criterion, Ground};
+use crate::disassemble::{Choice, Plan, with_card};
+use crate::error::Error;
+use crate::kept::KeptMap;
+use crate::progress::Progress;
+use crate::refit::{RefitOptions, refit};
+
+/// How to shrink.
+#[derive(Clone, Copy, Debug)]
+pub struct ShrinkOptions {
+    /// What makes a channel worth keeping; not contributions, which are of a network that was
+    /// profiled.
+    pub criterion: Criterion,
+    /// What every cut must keep to.
+    pub rules: CompressOptions,
+    /// What one step leaves, at least, of the size before it; in 0..1.
+    pub step: f64,
+    /// How to refit.
+    pub refit: RefitOptions,
+    /// Seed of random draws.
+    pub seed: u64,
+}
+
+impl Default for ShrinkOptions {
+    fn default() -> Self {
+        Self {
+            criterion: Criterion::Taylor,
+            rules: CompressOptions { floor: 0.0, ..CompressOptions::default() },
+            step: 0.8,
+            refit: RefitOptions::default(),
+            seed: 0,
+        }
+    }
+}
+
+/// A component on its way down.
+pub struct Shrink<'a> {
+    source: &'a Classifier,
+    /// The source's head for the task, and everything below it.
+    whole: Classifier,
+    plan: Plan,
+    images: Option<&'a Tensor>,
+    options: ShrinkOptions,
+    /// What there is now, and which of the whole's channels it keeps.
+    current: Arc<Graph>,
+    kept: KeptMap,
+    checked: f32,
+    note: Option<RefitNote>,
+}
+
+impl<'a> Shrink<'a> {
+    /// Starts with all channels of `source` and its head for `classes`. Scores and refits judge by
+    /// preprocessed images `[n, c, h, w]` of these classes, and need no labels; nothing is refitted
+    /// without images, or if the rules say so.
+    ///
+    /// # Errors
+    /// If the head cannot be cut to the classes.
+    pub fn new(
+        source: &'a Classifier,
+        classes: &[usize],
+        images: Option<&'a Tensor>,
+        options: ShrinkOptions,
+    ) -> Result<Self, Error> {
+        let plan = Plan::new(source, classes, &Choice::Everything, 1)?;
+        let (graph, checked) = plan.cut(source, options.seed)?;
+        let card = plan.card(source, &Choice::Everything, checked);
+        let whole = Classifier::new(&source.name, with_card(&graph, &card)?)?;
+        let kept = everything(&plan.kept);
+        let current = whole.graph.clone();
+        Ok(Self { source, whole, plan, images, options, current, kept, checked, note: None })
+    }
+
+    /// The size now.
+    pub fn size(&self) -> u64 {
+        self.options.rules.unit.of(&self.current)
+    }
+
+    /// The source restricted to the classes.
+    pub fn whole(&self) -> &Classifier {
+        &self.whole
+    }
+
+    /// The size after the next step towards `budget`.
+    pub fn next_limit(&self, budget: u64) -> u64 {
+        budget.max((self.size() as f64 * self.options.step) as u64)
+    }
+
+    /// Refuses a budget that no choice of channels reaches.
+    ///
+    /// # Errors
+    /// If the smallest cut exceeds it.
+    pub fn check(&self, budget: u64) -> Result<(), Error> {
+        let ground = Ground::new(&self.whole, None, None, self.options.seed)?;
+        let rules = &self.options.rules;
+        Ranking::new(&ground, Criterion::Random, rules)?.within(rules.unit, budget).map(|_| ())
+    }
+
+    /// Gives up channels until the size is at most `limit`, and refits.
+    ///
+    /// # Errors
+    /// If the size cannot be reached, the criterion lacks something, or a network cannot run.
+    pub fn step(&mut self, limit: u64, progress: &dyn Progress) -> Result<(), Error> {
+        if self.size() <= limit {
+            return Ok(());
+        }
+        let now = Classifier::new(&self.whole.name, (*self.current).clone())?;
+        let ground = Ground::new(&now, None, self.images, self.options.seed)?.watched(progress);
+        let rules = &self.options.rules;
+        let ranking = Ranking::new(&ground, self.options.criterion, rules)?;
+        let count = ranking.within(rules.unit, limit)?;
+        let choice = Choice::Given(ranking.kept(&ranking.keep(count)));
+        let classes: Vec<usize> = (0..now.class_count()).collect();
+        let plan = Plan::new(&now, &classes, &choice, 1)?;
+        let (graph, checked) = plan.cut(&now, self.options.seed)?;
+        self.kept = within(&self.kept, &plan.kept);
+        self.checked = self.checked.max(checked);
+        self.current = Arc::new(graph);
+        if let Some(images) = self.images.filter(|_| rules.refits) {
+            let (source, size) = (&self.whole.graph, batch_size(&self.whole));
+            let options = &self.options.refit;
+            let (better, note) =
+                refit(source, &self.current, &self.kept, images, size, options, progress)?;
+            (self.current, self.note) = (Arc::new(better), Some(note));
+        }
+        Ok(())
+    }
+
+    /// What there is now, as a component of the source.
+    ///
+    /// # Errors
+    /// If the graph breaks an invariant, which would be a bug.
+    pub fn component(&self) -> Result<Classifier, Error> {
+        let mut card: Card = self.plan.card(self.source, &Choice::Everything, self.checked);
+        if let Some(origin) = &mut card.origin {
+            origin.kept = within(&self.plan.kept, &self.kept);
+            origin.criterion = Some(self.options.criterion);
+            origin.refit.clone_from(&self.note);
+        }
+        Classifier::new("component", with_card(&self.current, &card)?)
+    }
+}
+
+/// All channels of what `kept` leaves, in its own numbers.
+fn everything(kept: &KeptMap) -> KeptMap {
+    let all = |layer: &KeptLayer| KeptLayer {
+        input: (0..layer.input.len()).collect(),
+        output: (0..layer.output.len()).collect(),
+    };
+    kept.iter().map(|(name, layer)| (name.clone(), all(layer))).collect()
+}
+
+/// What `inner` keeps of what `outer` keeps.
+fn within(outer: &KeptMap, inner: &KeptMap) -> KeptMap {
+    let of = |outer: &[usize], inner: &[usize]| inner.iter().map(|&k| outer[k]).collect();
+    let both = |(name, layer): (&String, &KeptLayer)| {
+        let outer = outer.get(name)?;
+        let (input, output) = (of(&outer.input, &layer.input), of(&outer.output, &layer.output));
+        Some((name.clone(), KeptLayer { input, output }))
+    };
+    inner.iter().filter_map(both).collect::<BTreeMap<_, _>>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_of_a_cut_is_a_cut() {
+        let map = |input: &[usize], output: &[usize]| -> KeptMap {
+            let layer = KeptLayer { input: input.to_vec(), output: output.to_vec() };
+            [("a".to_owned(), layer)].into()
+        };
+        let outer = map(&[1, 4, 6], &[0, 2]);
+        assert_eq!(within(&outer, &map(&[0, 2], &[1])), map(&[1, 6], &[2]));
+        assert_eq!(within(&outer, &everything(&outer)), outer);
+    }
+}

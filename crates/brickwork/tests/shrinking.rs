@@ -1,0 +1,73 @@
+//! Components on their way down: sizes, what they keep, and that they can be proved.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use brickwork::{CompressOptions, Criterion, Shrink, ShrinkOptions, Silent, Unit, recut, verify};
+use common::grown::grow;
+use common::{classifier, random_images, run};
+
+const CLASSES: [&str; 4] = ["a", "b", "c", "d"];
+const GENES: [(u8, u8); 4] = [(4, 1), (7, 2), (10, 0), (5, 3)];
+
+fn options(criterion: Criterion, unit: Unit) -> ShrinkOptions {
+    let usual = ShrinkOptions::default();
+    ShrinkOptions { criterion, rules: CompressOptions { unit, ..usual.rules }, ..usual }
+}
+
+#[test]
+fn every_stop_is_a_component_of_the_source() {
+    let genes: Vec<_> = GENES.iter().map(|&(a, b)| (a.into(), b.into())).collect();
+    let model = classifier("model", grow(&genes, 4, 1), &CLASSES);
+    let images = random_images(24, model.input(), 1);
+    for (criterion, unit) in [
+        (Criterion::Taylor, Unit::Macs),
+        (Criterion::Energy, Unit::Parameters),
+        (Criterion::Random, Unit::Macs),
+    ] {
+        let mut shrink =
+            Shrink::new(&model, &[1, 3], Some(&images), options(criterion, unit)).unwrap();
+        let whole = shrink.size();
+        let mut before = whole;
+        while before > whole / 2 {
+            let limit = shrink.next_limit(whole / 2);
+            shrink.step(limit, &Silent).unwrap();
+            assert!(shrink.size() <= limit && shrink.size() < before);
+            before = shrink.size();
+            let component = shrink.component().unwrap();
+            assert_eq!(unit.of(&component.graph), before);
+            let origin = component.card.origin.as_ref().unwrap();
+            assert_eq!((origin.criterion, &origin.classes[..]), (Some(criterion), &[1, 3][..]));
+            let proof = verify(&model, &component, &images).unwrap();
+            assert!(proof.holds && proof.refitted, "{proof:?}");
+            assert_eq!(recut(&model, &component).unwrap().graph.macs(), component.graph.macs());
+        }
+    }
+}
+
+#[test]
+fn the_whole_task_is_the_source_and_steps_upwards_do_nothing() {
+    let model = classifier("model", grow(&[(4, 1), (5, 3)], 4, 1), &CLASSES);
+    let images = random_images(8, model.input(), 1);
+    let mut shrink = Shrink::new(&model, &[0, 2], Some(&images), ShrinkOptions::default()).unwrap();
+    let size = shrink.size();
+    shrink.step(size + 1, &Silent).unwrap();
+    assert_eq!(shrink.size(), size);
+    let same = run((*shrink.component().unwrap().graph).clone(), &images);
+    assert_eq!(same, run((*model.graph).clone(), &images).take(1, &[0, 2]));
+    let said = shrink.step(1, &Silent).unwrap_err().to_string();
+    assert!(said.contains("cannot be reached"), "{said}");
+}
+
+#[test]
+fn without_a_refit_a_cut_is_what_the_source_computes() {
+    let model = classifier("model", grow(&[(4, 1), (5, 3)], 4, 1), &CLASSES);
+    let images = random_images(8, model.input(), 1);
+    let bare = options(Criterion::L1, Unit::Macs);
+    let mut shrink = Shrink::new(&model, &[0, 2], None, bare).unwrap();
+    let limit = shrink.size() * 7 / 10;
+    shrink.step(limit, &Silent).unwrap();
+    let proof = verify(&model, &shrink.component().unwrap(), &images).unwrap();
+    assert!(proof.holds && !proof.refitted, "{proof:?}");
+}

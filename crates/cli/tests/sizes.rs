@@ -1,0 +1,82 @@
+//! `disassemble` to a size: budgets, frontiers and what is refused.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Own, has_keys, shared};
+use serde_json::{Value, json};
+
+const CUT: &str = "disassemble garments.onnx --classes sandal,bag,coat --data data/garments \
+                   --refit-samples 30 --hold-out 20";
+
+fn ready() -> Own {
+    shared();
+    Own::new()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+#[test]
+fn a_share_of_the_multiply_accumulates() {
+    let own = ready();
+    let line = format!("{CUT} --macs 30% --frontier OUT/all.json -o OUT/x.onnx");
+    let found = own.json(&line);
+    has_keys(&found, &["output", "classes", "criterion", "kept", "macs", "params", "frontier"]);
+    assert_eq!((&found["criterion"], &found["held_out"]), (&json!("taylor"), &json!(60)));
+    let points = found["frontier"].as_array().unwrap();
+    let macs: Vec<f64> = points.iter().map(|point| number(&point["macs"])).collect();
+    assert!(macs.windows(2).all(|pair| pair[1] < pair[0]), "{macs:?}");
+    assert!(*macs.last().unwrap() <= 0.3 * macs[0] && macs[macs.len() - 2] > 0.3 * macs[0]);
+    assert_eq!(number(&found["chosen"]), (points.len() - 1) as f64);
+    assert_eq!(number(&own.json("inspect OUT/x.onnx")["macs"]), *macs.last().unwrap());
+    own.succeeds("verify garments.onnx OUT/x.onnx");
+    let written: Value = serde_json::from_slice(&own.read("all.json")).unwrap();
+    assert_eq!(written, found["frontier"]);
+    let eval = own.json("eval OUT/x.onnx --data data/garments --no-latency");
+    assert!(number(&eval["accuracy_per_image"]) > 0.9, "{eval}");
+    // The same again, to the bit.
+    own.succeeds(&line.replace("OUT/x.onnx", "OUT/y.onnx"));
+    assert!(own.read("x.onnx") == own.read("y.onnx"));
+}
+
+#[test]
+fn what_may_be_lost_and_what_is_picked() {
+    let own = ready();
+    let found = own.json(&format!("{CUT} --max-drop 2 --step 60% -o OUT/x.onnx"));
+    let points = found["frontier"].as_array().unwrap();
+    let accuracy: Vec<f64> = points.iter().map(|point| number(&point["accuracy"])).collect();
+    let chosen = number(&found["chosen"]) as usize;
+    assert!(chosen > 0 && accuracy[0] - accuracy[chosen] <= 0.02 + 1e-9, "{accuracy:?}");
+    assert!(accuracy[chosen + 1..].iter().all(|a| accuracy[0] - a > 0.02));
+    let picked = own.json(&format!(
+        "{CUT} --step 60% --frontier OUT/f.html --pick 50% --keep-all OUT/all -o OUT/y.onnx"
+    ));
+    let points = picked["frontier"].as_array().unwrap();
+    let shares: Vec<f64> =
+        points.iter().map(|point| number(&point["macs"]) / number(&points[0]["macs"])).collect();
+    let chosen = number(&picked["chosen"]) as usize;
+    assert!(shares[chosen] <= 0.5 && shares[chosen - 1] > 0.5 && *shares.last().unwrap() < 0.08);
+    assert!(own.read("y.onnx") == own.read(&format!("all/step-{chosen}.onnx")));
+    let page = String::from_utf8(own.read("f.html")).unwrap();
+    assert!(page.contains("<svg") && page.contains("kept"));
+}
+
+#[test]
+fn refusals_come_before_any_work() {
+    let own = ready();
+    let base = "disassemble digits.onnx --classes 0,1 -o OUT/x.onnx";
+    own.refused(&format!("{base} --macs 30%"), &["pass --data DATA"]);
+    own.refused(
+        &format!("{base} --data data/digits --max-drop 1 --hold-out none --frontier OUT/a.png"),
+        &["--hold-out none", "OUT/a.png", ".html, .svg, .csv or .json"],
+    );
+    own.refused(&format!("{base} --data data/digits --macs 99999999"), &["99999999", "MACs"]);
+    let small = format!("{base} --data data/digits --refit-samples 5 --macs 10");
+    own.refused(&small, &["cannot be reached", "the smallest cut has"]);
+    let quick = format!("{base} --data data/digits --refit-samples 5 --latency 0.001us");
+    own.refused(&quick, &["no step fits", "ms: ask for more"]);
+    assert!(own.files().is_empty());
+}
