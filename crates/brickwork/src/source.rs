@@ -221,19 +221,18 @@ impl Source {
     }
 }
 
-/// At most `each` images of every class, at random, over all data sets: `[n, c, h, w]`.
+/// Of every class at most so many images, at random, over all data sets: `[n, c, h, w]`.
 ///
 /// # Errors
 /// If a class has no image, or one cannot be read.
 pub fn random_images(
     sources: &[Source],
-    classes: &[usize],
-    each: usize,
+    classes: &[(usize, usize)],
     seed: u64,
     preprocess: &Preprocess,
 ) -> Result<Tensor, Error> {
     let mut batches = Vec::new();
-    for &class in classes {
+    for &(class, each) in classes {
         let mut left = each;
         for source in sources {
             let indices = source.some_of(class, left, seed);

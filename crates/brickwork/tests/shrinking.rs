@@ -18,8 +18,7 @@ fn options(criterion: Criterion, unit: Unit) -> ShrinkOptions {
 
 #[test]
 fn every_stop_is_a_component_of_the_source() {
-    let genes: Vec<_> = GENES.iter().map(|&(a, b)| (a.into(), b.into())).collect();
-    let model = classifier("model", grow(&genes, 4, 1), &CLASSES);
+    let model = classifier("model", grow(&GENES, 4, 1), &CLASSES);
     let images = random_images(24, model.input(), 1);
     for (criterion, unit) in [
         (Criterion::Taylor, Unit::Macs),

@@ -357,6 +357,10 @@ pub(crate) struct DisassembleArgs {
     /// Images per class to refit on, chosen at random from the training split
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) refit_samples: u32,
+    /// Images of every other class of the model to refit on as well, so that the component goes on
+    /// telling them from its own
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) refit_foreign: u32,
     /// Keep a multiple of this many channels in every group
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) round_to: u16,

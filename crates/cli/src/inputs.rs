@@ -238,14 +238,20 @@ pub(crate) fn described(model: &Classifier, preprocess: &Preprocess) -> anyhow::
     Ok(model.with_card(card)?)
 }
 
-/// How many images of each class to refit on: as many as asked for, if memory allows.
-pub(crate) fn refit_samples(model: &Classifier, classes: usize, asked: u32, out: &Out) -> usize {
-    let limit = image_limit(&model.graph) / classes.max(1);
-    let each = (asked as usize).min(limit.max(1));
-    if each < asked as usize {
-        out.note(&format!("refitting on {each} images per class, as many as memory allows"));
+/// How many images of which classes to refit on: as many as asked for, if memory allows.
+pub(crate) fn within_memory(
+    model: &Classifier,
+    mut asked: Vec<(usize, usize)>,
+    out: &Out,
+) -> Vec<(usize, usize)> {
+    let (limit, all) = (image_limit(&model.graph), asked.iter().map(|(_, n)| n).sum::<usize>());
+    if all > limit {
+        let less = |count: usize| (count as u128 * limit as u128 / all as u128).max(1) as usize;
+        asked.iter_mut().for_each(|(_, count)| *count = less(*count));
+        let left: usize = asked.iter().map(|(_, count)| count).sum();
+        out.note(&format!("refitting on {left} images, as many as memory allows"));
     }
-    each
+    asked
 }
 
 /// Refuses before any long step if models cannot be written into the folder `path`, which need not

@@ -151,9 +151,9 @@ impl<'a> Job<'a> {
             self.profile = Some(profile(&self.model, &preprocess, &rest, &options, &progress)?);
         }
         if !args.no_refit || args.compare || args.criterion.needs_images() {
-            let each =
-                inputs::refit_samples(&self.model, classes.len(), args.refit_samples, self.out);
-            self.images = Some(random_images(&rest, &classes, each, self.seed, &preprocess)?);
+            let asked = classes.iter().map(|&class| (class, args.refit_samples as usize)).collect();
+            let wanted = inputs::within_memory(&self.model, asked, self.out);
+            self.images = Some(random_images(&rest, &wanted, self.seed, &preprocess)?);
         }
         self.held = held;
         Ok(())

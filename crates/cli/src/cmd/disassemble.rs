@@ -135,9 +135,26 @@ impl RefitImages {
         args: &DisassembleArgs,
         out: &Out,
     ) -> anyhow::Result<Tensor> {
-        let each = inputs::refit_samples(model, classes.len(), args.refit_samples, out);
-        Ok(brickwork::random_images(&self.sources, classes, each, self.seed, &self.preprocess)?)
+        let wanted = refit_classes(args, model, classes, &self.sources, out);
+        Ok(brickwork::random_images(&self.sources, &wanted, self.seed, &self.preprocess)?)
     }
+}
+
+/// How many images of which classes a component for `classes` is refitted on: its own, and as far as
+/// there are any, others of the model.
+fn refit_classes(
+    args: &DisassembleArgs,
+    model: &Classifier,
+    classes: &[usize],
+    sources: &[brickwork::Source],
+    out: &Out,
+) -> Vec<(usize, usize)> {
+    let seen = |class: &usize| sources.iter().any(|s| !s.samples_of(&[*class]).is_empty());
+    let others = (0..model.class_count()).filter(|class| !classes.contains(class) && seen(class));
+    let asked = |count: u32| count as usize;
+    let own = classes.iter().map(|&class| (class, asked(args.refit_samples)));
+    let foreign = others.map(|class| (class, asked(args.refit_foreign)));
+    inputs::within_memory(model, own.chain(foreign).filter(|(_, n)| *n > 0).collect(), out)
 }
 
 fn describe(

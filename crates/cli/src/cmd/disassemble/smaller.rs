@@ -12,6 +12,7 @@ use brickwork::{
 use brickwork_data::Split;
 use serde_json::{Value, json};
 
+use super::refit_classes;
 use crate::args::{Choose, DisassembleArgs, Global, HoldOut, Refit};
 use crate::cmd::eval::latency_ms;
 use crate::held::HeldOut;
@@ -35,8 +36,8 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
     let classes = brickwork::parse_classes(&args.classes, &model.class_names())?;
     let (rest, held) = HeldOut::split(sources, args.budget.hold_out, &preprocess, global.seed)?;
     let held = held.map(|held| held.of(&classes)).transpose()?;
-    let each = inputs::refit_samples(&model, classes.len(), args.refit_samples, out);
-    let images = random_images(&rest, &classes, each, global.seed, &preprocess)?;
+    let wanted = refit_classes(args, &model, &classes, &rest, out);
+    let images = random_images(&rest, &wanted, global.seed, &preprocess)?;
     let shrink = Shrink::new(&model, &classes, Some(&images), options(args, global.seed))?;
     let mut walk = Walk { args, held, out, shrink, points: Vec::new(), models: Vec::new() };
     walk.go()?;
