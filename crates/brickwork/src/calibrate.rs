@@ -153,7 +153,7 @@ fn with_factors(model: &Classifier, note: Option<CalibrationNote>) -> Result<Cla
             patch.constant(id, Arc::new(Tensor::new([1, count], data)));
         }
     }
-    let card = Card { calibration: note, ..model.card.clone() };
+    let card = Card { calibration: note, reject: None, ..model.card.clone() };
     patch.metadata(KEY, card.to_json());
     Classifier::new(model.name.clone(), patch.apply(&model.graph)?)
 }

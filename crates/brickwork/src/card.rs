@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::criterion::Criterion;
 use crate::error::Error;
 use crate::link::{Rule, Thresholds};
+use crate::reject::Reject;
 
 /// The metadata key.
 pub const KEY: &str = "brickwork";
@@ -38,6 +39,9 @@ pub struct Card {
     /// How the parts' scores were made comparable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<CalibrationNote>,
+    /// Below which its top score counts for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reject: Option<Reject>,
 }
 
 /// How a component was cut out of its source.

@@ -11,6 +11,7 @@ use crate::card::Card;
 use crate::classifier::Classifier;
 use crate::error::Error;
 use crate::progress::Progress;
+use crate::reject::Rejection;
 use crate::select::top_class;
 use crate::source::Source;
 
@@ -85,6 +86,8 @@ pub struct Report {
     pub base_leakage: Option<Leakage>,
     /// For assembled models.
     pub parts: Option<PartConfusion>,
+    /// What the model's threshold does, if it has one.
+    pub reject: Option<Rejection>,
 }
 
 /// Measures `model` on labelled data.
@@ -147,6 +150,7 @@ impl Report {
             leakage: leakage(scored, classes),
             base_leakage: None,
             parts: None,
+            reject: card.reject.map(|reject| Rejection::of(scored, reject.threshold)),
         }
     }
 
@@ -169,7 +173,7 @@ impl Report {
 }
 
 /// Samples whose class is not among `classes`.
-fn foreign_of(source: &Source, classes: &[usize]) -> Vec<usize> {
+pub(crate) fn foreign_of(source: &Source, classes: &[usize]) -> Vec<usize> {
     let is_foreign = |&index: &usize| source.class(index).is_none_or(|c| !classes.contains(&c));
     (0..source.dataset.len()).filter(is_foreign).collect()
 }
@@ -181,7 +185,8 @@ pub(crate) struct Scored {
 }
 
 impl Scored {
-    fn of(
+    /// Runs `model` over own and foreign samples of every source.
+    pub(crate) fn of(
         model: &Classifier,
         preprocess: &Preprocess,
         sources: &[Source],

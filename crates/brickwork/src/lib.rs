@@ -28,6 +28,7 @@ mod profile;
 mod progress;
 mod random;
 mod refit;
+mod reject;
 mod report;
 mod route;
 mod sealed;
@@ -71,6 +72,7 @@ pub use profile::{
 pub use progress::{Progress, Silent};
 pub use random::{random_weights, uniform};
 pub use refit::{RefitOptions, image_limit, refit};
+pub use reject::{Reject, RejectAt, Rejection, fit_reject};
 pub use report::{Page, Picture, png};
 pub use route::{
     Kind, LayerOverlap, Merge, Overlap, Route, RouteLayer, RouteLink, RouteNode, RouteOptions,

@@ -76,6 +76,12 @@ impl Source {
         Ok(Self { name, dataset, class_of })
     }
 
+    /// Images of which none is of a model's classes.
+    pub fn all_foreign(name: impl Into<String>, dataset: Dataset) -> Self {
+        let class_of = vec![None; dataset.classes().len()];
+        Self { name: name.into(), dataset, class_of }
+    }
+
     /// Several sources as one, their samples one after the other.
     ///
     /// # Errors

@@ -50,6 +50,7 @@ fn run(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Inspect(args) => cmd::inspect::run(args, out),
         Command::Masks(args) => cmd::masks::run(args, out),
         Command::Profile(args) => cmd::profile::run(args, out),
+        Command::Reject(args) => cmd::reject::run(args, out),
         Command::Route(args) => cmd::route::run(args, out),
         Command::Train(args) => cmd::train::run(args, &cli.global, out),
         Command::Finetune(args) => cmd::finetune::run(args, &cli.global, out),

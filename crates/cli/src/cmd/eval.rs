@@ -18,7 +18,8 @@ pub(crate) fn run(args: &EvalArgs, out: &Out) -> anyhow::Result<()> {
     let mut model = inputs::load(&args.model, Some(&args.data.input))?;
     let preprocess = inputs::preprocess(&model, &args.data.input)?;
     let source = args.source.as_deref().map(inputs::load_plain).transpose()?;
-    let sources = inputs::sources(&mut model, &args.data, Split::Test, out)?;
+    let mut sources = inputs::sources(&mut model, &args.data, Split::Test, out)?;
+    sources.extend(inputs::foreign(&args.foreign, &args.data, Split::Test, out)?);
     let classes = inputs::classes(args.classes.as_deref(), &model.class_names())?;
     let indices = source.as_ref().map(|source| source_indices(&model, source)).transpose()?;
     let bare = match &source {
@@ -142,6 +143,7 @@ fn words(args: &EvalArgs, model: &Classifier, report: &Report, result: &Value) -
     rows.extend(report.accuracy_per_class.iter().map(|(name, x)| vec![name.clone(), percent(*x)]));
     text.push_str(&table(&rows));
     leakage_words(report, &mut text);
+    reject_words(report, &mut text);
     if let Some(parts) = &report.parts {
         let mut rows = vec![
             std::iter::once("images of")
@@ -196,4 +198,17 @@ pub(crate) fn leakage_words(report: &Report, text: &mut String) {
         base.map(|b| percent(b.recall_at_5_false_accepts)),
     );
     let _ = write!(text, "\n{}", table(&rows));
+}
+
+/// What the model's threshold does.
+fn reject_words(report: &Report, text: &mut String) {
+    let Some(found) = &report.reject else { return };
+    let (accepted, right) = (percent(found.accepted), percent(found.accepted_and_right));
+    let _ = writeln!(
+        text,
+        "\nof its own images {accepted} % are accepted, {right} % accepted and right"
+    );
+    if let Some(share) = found.false_accepts {
+        let _ = writeln!(text, "of foreign images {} % are accepted", percent(share));
+    }
 }

@@ -16,6 +16,7 @@ pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod masks;
 pub(crate) mod profile;
+pub(crate) mod reject;
 pub(crate) mod route;
 pub(crate) mod train;
 pub(crate) mod verify;

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Accuracy against size: components cut step by step to a share of the MACs, by several criteria, without training.
+
+Channels are chosen, weights refitted on training images; every figure is from the test images.
+"""
+from disassemble import merged, spread
+from driver import arguments, driver, percent, save, table, thousands
+
+MODELS = ["cifar10-resnet20-akamaster"]
+TASKS = ["3", "0,1", "2,4,6", "0-4", "0-9"]
+SHARES = [50, 25, 10]
+SEEDS = [0, 1, 2]
+HEAD = ["classes", "MACs", "criterion", "params", "bare, %", "refitted, %", "AUROC, own against foreign"]
+OURS = "taylor"
+WAYS = [(OURS, []), ("taylor, plain refit", ["--refit", "plain"]), ("energy", ["--criterion", "energy"]),
+        ("l1", ["--criterion", "l1"]), ("random", ["--criterion", "random"])]
+
+
+def accuracy(answer, key=None):
+    """Of several classes; a single one has none of its own."""
+    if len(answer["accuracy_per_class"]) == 1:
+        return None
+    return answer["accuracy_per_image"] if key is None else answer[key] and answer[key]["per_image"]
+
+
+def auroc(leakage):
+    return leakage and leakage["auroc"]
+
+
+def path(run, model, data, task, shares, way, options, seed):
+    """The components at every share of the multiply-accumulates on one way down, on the test images."""
+    label = f"{model.stem}.{task.replace(',', '+')}.{way.replace(', ', '-').replace(' ', '-')}.{seed}"
+    folder = run.file(label)
+    answer = run("disassemble", model, "--classes", task, "--data", data, "--macs", f"{min(shares)}%", "--step", "70%",
+                 "--hold-out", "none", *options, "--keep-all", folder, "-o", run.file(f"{label}.onnx"), seed=seed)
+    sizes = [point["macs"] for point in answer["frontier"]]
+    for share in shares:
+        step = next(k for k, size in enumerate(sizes) if size <= share / 100 * sizes[0])
+        found = run.eval(folder / f"step-{step}.onnx", "--source", model, "--data", data)
+        yield {"share": share, "cut": way, "seed": seed, "params": found["params"], "macs": found["macs"],
+               "bare": accuracy(found, "before_refit"), "accuracy": accuracy(found), "auroc": auroc(found["leakage"])}
+
+
+def whole(run, model, data, task):
+    answer = run.eval(model, "--data", data, "--classes", task)
+    restricted = accuracy(answer, "base_restricted") if answer["base_restricted"] else accuracy(answer)
+    return {"share": 100, "cut": "source, restricted", "seed": None, "params": answer["params"],
+            "macs": answer["macs"], "bare": None, "accuracy": restricted, "auroc": auroc(answer["leakage"])}
+
+
+def measure(run, model, data, task, options):
+    rows = [whole(run, model, data, task)]
+    for way, words in WAYS:
+        for seed in SEEDS if way == "random" else SEEDS[:1]:
+            rows += path(run, model, data, task, options.shares, way, words, seed)
+    return rows
+
+
+def lines(task, rows):
+    for share in sorted({row["share"] for row in rows}, reverse=True):
+        for cut, group in merged([row for row in rows if row["share"] == share]).items():
+            column = lambda key, show: spread([row[key] for row in group], show)
+            yield [task, column("macs", thousands), cut, column("params", thousands), column("bare", percent),
+                   column("accuracy", percent), column("auroc", lambda x: f"{x:.3f}")]
+
+
+def main():
+    parser = arguments(__doc__, "frontier")
+    parser.add_argument("--only", nargs="+", default=MODELS, help="folders of MODELS, or files of train.py")
+    parser.add_argument("--tasks", nargs="+", default=TASKS, help="class lists")
+    parser.add_argument("--shares", nargs="+", default=SHARES, type=int, help="percentages of the MACs")
+    options = parser.parse_args()
+    run = driver(options)
+    data = options.data / "cifar-10-batches-bin"
+    figures, parts = {}, []
+    for name in options.only:
+        model = run.model(options.models / name)
+        parts.append(f"## {name}")
+        rows = []
+        for task in options.tasks:
+            figures[f"{name}, {task}"] = measure(run, model, data, task, options)
+            rows += lines(task, figures[f"{name}, {task}"])
+        parts.append(table(HEAD, rows))
+    notes = f"""Accuracy is over the test images of the classes. Every way gives channels up step by step, each step
+to 70 % of the size before it (so 49, 24 and 10 % are on the way), and refits after every step on 200 training images per class,
+without labels. "taylor" is the default; its refit puts right what earlier layers got wrong, the plain one does not.
+The other criteria are refitted like the default. Random: mean of {len(SEEDS)} seeds (lowest to highest). AUROC: the top
+score on own images against that on images of the other classes."""
+    save(options, run, "Accuracy against size", "\n\n".join([*parts, notes]), figures, key="model, classes")
+
+
+if __name__ == "__main__":
+    main()
