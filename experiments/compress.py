@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Smaller CIFAR-10 classifiers that keep all classes: contributions next to other criteria at equal MACs.
+"""Smaller CIFAR-10 classifiers that keep all classes, by several criteria at equal MACs.
 
 Channels are ranked, weights refitted and fine-tuned on training images; every figure is from the test images.
 """
@@ -36,7 +36,7 @@ def measure(run, model, data, profile, options):
     rows = [{"share": 100, "cut": "source", "seed": None, "params": whole["params"], "macs": whole["macs"],
              "bare": whole["accuracy_per_image"], "refitted": None, "tuned": None}]
     left_out = set()
-    for share in SHARES:
+    for share in options.shares:
         compare = ["--compare", "--profile", profile]
         more, reasons = compressed(run, model, data, share, options, *compare, seed=SEEDS[0])
         rows += more
@@ -48,7 +48,7 @@ def measure(run, model, data, profile, options):
 
 
 def lines(rows):
-    for share in [100, *SHARES]:
+    for share in sorted({row["share"] for row in rows}, reverse=True):
         for cut, group in merged([row for row in rows if row["share"] == share]).items():
             column = lambda key, show: spread([row[key] for row in group], show)
             yield [f"{share} %", cut, column("params", thousands), column("macs", thousands),
@@ -58,6 +58,7 @@ def lines(rows):
 def main():
     parser = arguments(__doc__, "compress")
     parser.add_argument("--only", nargs="+", default=MODELS, help="folders of MODELS with MODEL.onnx and meta.json")
+    parser.add_argument("--shares", nargs="+", default=SHARES, type=int, help="percentages of the MACs")
     parser.add_argument("--uniform", action="store_true", help="give up the same share of every layer")
     parser.add_argument("--epochs", default=3, type=int, help="epochs of fine-tuning")
     parser.add_argument("--samples", default=1000, type=int, help="training images per class to fine-tune on")
@@ -70,7 +71,8 @@ def main():
         figures[name], left_out = measure(run, model, data, run.profile(model, data), options)
         parts += [f"## {name}", table(HEAD, lines(figures[name]))]
         parts += [f"Left out: {reason}." for reason in sorted(left_out)]
-    notes = f"""Accuracy is over all test images. Every criterion cuts until the multiply-accumulates fit the share; the next
+    notes = f"""Accuracy is over all test images. Channels are given up step by step, with a refit after each; by contribution
+in one step. "bare" is the same cut with the source's weights. Every criterion cuts until the multiply-accumulates fit the share; the next
 group of channels would exceed it. Random: mean of {len(SEEDS)} seeds (lowest to highest). The refit uses 200 training images
 per class and no labels; fine-tuning takes {options.epochs} epochs over {thousands(options.samples)} training images per class."""
     save(options, run, "Smaller classifiers of CIFAR-10", "\n\n".join([*parts, notes]), figures, key="model")
