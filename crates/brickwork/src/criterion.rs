@@ -104,6 +104,9 @@ impl Criterion {
     }
 }
 
+/// Images that criteria look at together.
+const BATCH: usize = 16;
+
 /// What criteria judge by.
 pub struct Ground<'a> {
     pub(crate) graph: &'a Graph,
@@ -153,6 +156,17 @@ impl<'a> Ground<'a> {
     fn images(&self, criterion: &str) -> Result<&Tensor, Error> {
         self.images.ok_or_else(|| {
             Error::Options(format!("the criterion {criterion} needs images; give it data"))
+        })
+    }
+
+    /// The images a batch at a time, as a count and their elements; tells the progress.
+    fn batches<'i>(&'i self, images: &'i Tensor) -> impl Iterator<Item = (usize, &'i [f32])> {
+        let count = images.shape()[0];
+        let each = images.data().len() / count.max(1);
+        self.progress.begin("scoring channels", count as u64);
+        images.data().chunks(BATCH * each.max(1)).map(move |data| {
+            self.progress.step((data.len() / each) as u64);
+            (data.len() / each, data)
         })
     }
 

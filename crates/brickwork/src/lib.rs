@@ -24,10 +24,12 @@ mod kept;
 mod layers;
 mod link;
 mod padded;
+mod probe;
 mod profile;
 mod progress;
 mod random;
 mod refit;
+mod regression;
 mod reject;
 mod report;
 mod route;
@@ -66,6 +68,7 @@ pub use inspect::{GroupRow, Inspection, LayerRow, MemberRow, explain, inspect};
 pub use kept::{KeptMap, additions, kept_map, wanted_labels};
 pub use layers::{LayerInfo, layers};
 pub use link::{Relevance, Rule, Thresholds, link, reference_masks};
+pub use probe::{Probe, ProbeImages, probe};
 pub use profile::{
     Header, LayerSums, Profile, ProfileOptions, ProfilingPass, profile, profiling_pass,
 };

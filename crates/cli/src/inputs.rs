@@ -187,6 +187,11 @@ pub(crate) fn sources(
     Ok(found)
 }
 
+/// Where the data sets are.
+pub(crate) fn paths(data: &DataArgs) -> Vec<PathBuf> {
+    data.data.iter().map(|text| named(text).1).collect()
+}
+
 /// Data sets of which every image is foreign to the model.
 pub(crate) fn foreign(
     paths: &[PathBuf],

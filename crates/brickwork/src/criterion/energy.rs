@@ -5,11 +5,8 @@ use std::sync::Arc;
 
 use brickwork_exec::Session;
 
-use super::{Ground, Opinions};
+use super::{BATCH, Ground, Opinions};
 use crate::error::Error;
-
-/// Images run at a time.
-const BATCH: usize = 16;
 
 /// The scores that reading layers give the channels they read.
 pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
@@ -19,12 +16,7 @@ pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
     let mut session = Session::new(graph, &inputs).for_batches_of(BATCH);
     let mut energies: Vec<Vec<f64>> =
         ground.layers.iter().map(|layer| vec![0.0; layer.weighted.inputs]).collect();
-    let count = images.shape()[0];
-    let each = images.data().len() / count;
-    ground.progress.begin("scoring channels", count as u64);
-    for first in (0..count).step_by(BATCH) {
-        let batch = BATCH.min(count - first);
-        let data = &images.data()[first * each..(first + batch) * each];
+    for (batch, data) in ground.batches(images) {
         let values = session.outputs(batch, data)?;
         for ((layer, sums), value) in ground.layers.iter().zip(&mut energies).zip(values) {
             let axis = layer.weighted.channel_axis(value.rank());
@@ -33,7 +25,6 @@ pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
                 sums[at / inner % layer.weighted.inputs] += f64::from(*x) * f64::from(*x);
             }
         }
-        ground.progress.step(batch as u64);
     }
     let mut opinions = Opinions::new(&ground.channels);
     for (layer, energies) in ground.layers.iter().zip(energies) {

@@ -20,9 +20,6 @@ use super::Ground;
 use crate::error::Error;
 use crate::layers::LayerInfo;
 
-/// Images of a draw.
-const BATCH: usize = 16;
-
 /// For every label the worth of its group.
 pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
     let images = ground.images("taylor")?;
@@ -35,11 +32,7 @@ pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
     let mut rng = ChaCha8Rng::seed_from_u64(ground.seed);
     let mut sums = vec![0.0f64; ground.channels.len()];
     let count = images.shape()[0];
-    let each = images.data().len() / count;
-    ground.progress.begin("scoring channels", count as u64);
-    for first in (0..count).step_by(BATCH) {
-        let batch = BATCH.min(count - first);
-        let data = &images.data()[first * each..(first + batch) * each];
+    for (batch, data) in ground.batches(images) {
         let names: Vec<String> = training.parameters().iter().map(|p| p.name.clone()).collect();
         let mut gates = vec![0.0f64; ground.channels.len()];
         let draw = |targets: &mut [Target<'_>]| {
@@ -57,7 +50,6 @@ pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
             }
         })?;
         sums.iter_mut().zip(&gates).for_each(|(sum, gate)| *sum += gate * gate / count as f64);
-        ground.progress.step(batch as u64);
     }
     Ok((0..sums.len()).map(|label| sums[ground.channels.group(label as u32) as usize]).collect())
 }

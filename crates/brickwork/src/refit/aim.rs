@@ -62,8 +62,7 @@ impl<'a> Followed<'a> {
         let function = epilogue.and_then(|epilogue| epilogue.pointwise.as_ref());
         let flat =
             function.filter(|_| known).map_or((f32::NEG_INFINITY, f32::INFINITY), |f| f.flat());
-        let sides = sides.filter(|_| options.corrects);
-        Aim { scale, shift, flat, sides, rounds: options.rounds }
+        Aim { scale, shift, flat, sides, corrects: options.corrects, rounds: options.rounds }
     }
 }
 
@@ -74,6 +73,7 @@ pub(super) struct Aim<'a> {
     flat: (f32, f32),
     /// What is added: in the cut network, in the source.
     sides: Option<(&'a Held, &'a Held)>,
+    corrects: bool,
     rounds: usize,
 }
 
@@ -89,40 +89,63 @@ impl Aim<'_> {
         mut given: Tensor,
         weights: &mut [f32],
     ) -> Vec<f32> {
-        let count = own.len();
-        let (scale, shift) = (&self.scale[first..first + count], &self.shift[first..first + count]);
-        let largest = self.scale.iter().fold(0.0f32, |top, s| top.max(s.abs()));
-        let tells = |o: usize| scale[o].abs() > LEAST_SCALE * largest;
+        let outputs: Vec<usize> = (first..first + own.len()).collect();
         let mut added = Tensor::filled(given.shape(), 0.0);
         if let Some((ours, theirs)) = self.sides {
-            let here: Vec<usize> = (first..first + count).collect();
-            added = picked(layer, ours, rows, &here);
-            let there = picked(layer, theirs, rows, own);
-            let each = rows.len();
-            for (k, y) in given.data_mut().iter_mut().enumerate() {
-                if tells(k / each) {
-                    *y += (there.data()[k] - added.data()[k]) / scale[k / each];
-                }
+            added = picked(layer, ours, rows, &outputs);
+            if self.corrects {
+                self.correct(&mut given, &added, &picked(layer, theirs, rows, own), first);
             }
         }
         let start = weights.to_vec();
         let mut biases = problem.fit(given.clone(), weights);
-        let bends = self.flat.0 > f32::NEG_INFINITY || self.flat.1 < f32::INFINITY;
-        for _ in 0..if bends { self.rounds } else { 0 } {
-            let mut eased = given.clone();
-            let predicted = problem.predict(weights, &biases);
-            for (k, y) in eased.data_mut().iter_mut().enumerate() {
-                let o = k / rows.len();
-                if tells(o) {
-                    let sum = |y: f32| scale[o] * y + shift[o] + added.data()[k];
-                    let wanted = nearest(sum(*y), sum(predicted[k]), self.flat);
-                    *y = (wanted - shift[o] - added.data()[k]) / scale[o];
-                }
-            }
+        for _ in 0..self.rounds {
+            let Some(eased) = self.eased(&given, &problem.predict(weights, &biases), &added, first)
+            else {
+                break;
+            };
             weights.copy_from_slice(&start);
             biases = problem.fit(eased, weights);
         }
         biases
+    }
+
+    /// The scale and shift of an output, if its sum tells anything about it.
+    fn affine(&self, output: usize) -> Option<(f32, f32)> {
+        let largest = self.scale.iter().fold(0.0f32, |top, s| top.max(s.abs()));
+        let scale = self.scale[output];
+        (scale.abs() > LEAST_SCALE * largest).then_some((scale, self.shift[output]))
+    }
+
+    /// Adds to `given` what is missing from `ours` against `theirs`; all `[outputs, rows]`.
+    fn correct(&self, given: &mut Tensor, ours: &Tensor, theirs: &Tensor, first: usize) {
+        let rows = given.shape()[1];
+        let sides = ours.data().chunks(rows).zip(theirs.data().chunks(rows));
+        for (o, (given, (ours, theirs))) in given.data_mut().chunks_mut(rows).zip(sides).enumerate()
+        {
+            let Some((scale, _)) = self.affine(first + o) else { continue };
+            let missing = ours.iter().zip(theirs).map(|(ours, theirs)| theirs - ours);
+            given.iter_mut().zip(missing).for_each(|(y, missing)| *y += missing / scale);
+        }
+    }
+
+    /// What does as well as `given` and is nearest to what is `found`, if anything else does.
+    fn eased(&self, given: &Tensor, found: &[f32], added: &Tensor, first: usize) -> Option<Tensor> {
+        if self.flat == (f32::NEG_INFINITY, f32::INFINITY) {
+            return None;
+        }
+        let rows = given.shape()[1];
+        let mut eased = given.clone();
+        let sides = found.chunks(rows).zip(added.data().chunks(rows));
+        for (o, (given, (found, added))) in eased.data_mut().chunks_mut(rows).zip(sides).enumerate()
+        {
+            let Some((scale, shift)) = self.affine(first + o) else { continue };
+            for (y, (found, added)) in given.iter_mut().zip(found.iter().zip(added)) {
+                let sum = |y: f32| scale * y + shift + added;
+                *y = (nearest(sum(*y), sum(*found), self.flat) - shift - added) / scale;
+            }
+        }
+        Some(eased)
     }
 }
 

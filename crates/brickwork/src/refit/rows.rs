@@ -41,11 +41,6 @@ impl Rows {
         }
         Self { chosen, width }
     }
-
-    /// How many.
-    pub(super) fn len(&self) -> usize {
-        self.chosen.len()
-    }
 }
 
 /// Inputs of one group at the chosen rows: `[inputs * taps, rows]`, features in `[i, k]` order.

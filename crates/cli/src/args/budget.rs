@@ -7,18 +7,9 @@ use clap::Args;
 
 use super::{Choices, HoldOut, one_of};
 
+/// The first needs a profile, the others judge a network as it is at every step.
 pub(crate) const CRITERIA: Choices<Criterion> = &[
-    ("taylor", Criterion::Taylor),
     ("contribution", Criterion::Contribution),
-    ("energy", Criterion::Energy),
-    ("l1", Criterion::L1),
-    ("fpgm", Criterion::Fpgm),
-    ("bn-scale", Criterion::BnScale),
-    ("random", Criterion::Random),
-];
-
-/// Criteria that judge a network as it is at every step, without a profile.
-const STEPWISE: Choices<Criterion> = &[
     ("taylor", Criterion::Taylor),
     ("energy", Criterion::Energy),
     ("l1", Criterion::L1),
@@ -56,7 +47,7 @@ pub(crate) struct BudgetArgs {
     #[arg(long, help_heading = SIZE, value_name = "40%", value_parser = parse_share, requires = "frontier")]
     pub(crate) pick: Option<f64>,
     /// What makes a channel worth keeping
-    #[arg(long, help_heading = SIZE, value_name = "HOW", default_value = "taylor", value_parser = one_of(STEPWISE))]
+    #[arg(long, help_heading = SIZE, value_name = "HOW", default_value = "taylor", value_parser = one_of(&CRITERIA[1..]))]
     pub(crate) criterion: Criterion,
     /// What a step leaves of the size before it
     #[arg(long, help_heading = SIZE, value_name = "SHARE", default_value = "80%", value_parser = parse_step)]

@@ -15,6 +15,7 @@ pub(crate) mod gcn;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod masks;
+pub(crate) mod probe;
 pub(crate) mod profile;
 pub(crate) mod reject;
 pub(crate) mod route;
