@@ -42,6 +42,7 @@ mod stages;
 mod store;
 mod train;
 mod verify;
+mod without;
 
 pub use architectures::{Architecture, ArchitectureOptions, Stem};
 pub use assemble::{AssembleOptions, Layout, assemble};
@@ -91,3 +92,4 @@ pub use train::{
     Teacher, TrainOptions, Trainer, Watch, score,
 };
 pub use verify::{Verification, part_images, recut, verify, verify_assembled};
+pub use without::without;

@@ -163,7 +163,7 @@ fn everything(kept: &KeptMap) -> KeptMap {
 }
 
 /// What `inner` keeps of what `outer` keeps.
-fn within(outer: &KeptMap, inner: &KeptMap) -> KeptMap {
+pub(crate) fn within(outer: &KeptMap, inner: &KeptMap) -> KeptMap {
     let of = |outer: &[usize], inner: &[usize]| inner.iter().map(|&k| outer[k]).collect();
     let both = |(name, layer): (&String, &KeptLayer)| {
         let outer = outer.get(name)?;

@@ -407,7 +407,8 @@ pub(crate) enum Refit {
 #[derive(Args)]
 #[command(after_help = "Examples:
   brickwork assemble digits.onnx garments.onnx -o both.onnx
-  brickwork assemble a.onnx b.onnx c.onnx --layout padded --on-duplicate max -o joined.onnx")]
+  brickwork assemble a.onnx b.onnx c.onnx --layout padded --on-duplicate max -o joined.onnx
+  brickwork assemble a.onnx b.onnx --replace cat=better.onnx --remove dog -o patched.onnx")]
 pub(crate) struct AssembleArgs {
     /// The components, in order
     #[arg(value_name = "PART.onnx", required = true)]
@@ -415,12 +416,27 @@ pub(crate) struct AssembleArgs {
     /// Where to write the model
     #[arg(short, long, value_name = "NEW.onnx")]
     pub(crate) output: PathBuf,
+    /// Leave these classes out: names, separated by commas. All other scores stay as they are
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) remove: Vec<String>,
+    /// Take a class from another component instead. Repeat for several
+    #[arg(long, value_name = "CLASS=BRICK.onnx", value_parser = parse_replacement)]
+    pub(crate) replace: Vec<(String, PathBuf)>,
     /// Parallel branches (any parts), or block-diagonal layers (parts of one architecture)
     #[arg(long, value_name = "LAYOUT", default_value = "branches", value_parser = one_of(LAYOUTS))]
     pub(crate) layout: Layout,
     /// What to do about classes of one name: join their scores, or keep both apart
     #[arg(long, value_name = "HOW", default_value = "refuse", value_parser = one_of(DUPLICATES))]
     pub(crate) on_duplicate: OnDuplicate,
+}
+
+fn parse_replacement(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((class, path)) if !class.is_empty() && !path.is_empty() => {
+            Ok((class.to_owned(), PathBuf::from(path)))
+        }
+        _ => Err("expected a class and a file, such as cat=better.onnx".to_owned()),
+    }
 }
 
 /// Make the scores of an assembled model's parts comparable

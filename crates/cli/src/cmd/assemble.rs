@@ -1,7 +1,11 @@
 //! `brickwork assemble`
 
+use std::path::PathBuf;
+
 use anyhow::bail;
-use brickwork::{AssembleOptions, Classifier, assemble, part_images, uniform, verify_assembled};
+use brickwork::{
+    AssembleOptions, Classifier, assemble, part_images, uniform, verify_assembled, without,
+};
 use serde_json::json;
 
 use crate::args::{AssembleArgs, Global};
@@ -10,8 +14,7 @@ use crate::print::{Out, row, table, thousands};
 
 pub(crate) fn run(args: &AssembleArgs, global: &Global, out: &Out) -> anyhow::Result<()> {
     inputs::check_writable(&args.output)?;
-    let parts =
-        args.parts.iter().map(|path| inputs::load_plain(path)).collect::<Result<Vec<_>, _>>()?;
+    let parts = parts(args)?;
     let options = AssembleOptions { layout: args.layout, on_duplicate: args.on_duplicate };
     let whole = assemble(&parts, &options)?;
     let [c, h, w] = whole.input();
@@ -56,4 +59,50 @@ pub(crate) fn run(args: &AssembleArgs, global: &Global, out: &Out) -> anyhow::Re
             args.output.display()
         )
     })
+}
+
+/// The parts as they are to be joined: without what is left out or replaced, then what replaces it.
+fn parts(args: &AssembleArgs) -> anyhow::Result<Vec<Classifier>> {
+    let load = |path: &PathBuf| inputs::load_plain(path);
+    let mut parts = args.parts.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+    let replaced = args.replace.iter().map(|(class, _)| class);
+    let gone: Vec<String> = args.remove.iter().chain(replaced).cloned().collect();
+    refuse_unknown(&gone, &parts)?;
+    let less = parts.iter().map(|part| {
+        let own = part.class_names();
+        let lost: Vec<String> = gone.iter().filter(|name| own.contains(name)).cloned().collect();
+        if lost.is_empty() { Ok(Some(part.clone())) } else { without(part, &lost) }
+    });
+    parts = less.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    let mut bricks: Vec<(&PathBuf, Vec<&String>)> = Vec::new();
+    for (class, path) in &args.replace {
+        match bricks.iter_mut().find(|(known, _)| *known == path) {
+            Some((_, classes)) => classes.push(class),
+            None => bricks.push((path, vec![class])),
+        }
+    }
+    for (path, classes) in bricks {
+        let brick = load(path)?;
+        let own = brick.class_names();
+        if let Some(class) = classes.iter().find(|class| !own.contains(class)) {
+            bail!("{} has no class {class}; it has {}", path.display(), own.join(", "));
+        }
+        let lost: Vec<String> = own.into_iter().filter(|name| !classes.contains(&name)).collect();
+        parts.extend(if lost.is_empty() { Some(brick) } else { without(&brick, &lost)? });
+    }
+    Ok(parts)
+}
+
+/// Every class that is to go must be in some part, once.
+fn refuse_unknown(gone: &[String], parts: &[Classifier]) -> anyhow::Result<()> {
+    let all: Vec<String> = parts.iter().flat_map(Classifier::class_names).collect();
+    for (k, name) in gone.iter().enumerate() {
+        if !all.contains(name) {
+            bail!("no part has a class {name}; they have {}", all.join(", "));
+        }
+        if gone[..k].contains(name) {
+            bail!("class {name} is removed or replaced twice");
+        }
+    }
+    Ok(())
 }
