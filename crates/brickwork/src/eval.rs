@@ -303,13 +303,13 @@ fn leakage(scored: &Scored, classes: &[usize]) -> Option<Leakage> {
     })
 }
 
-fn sorted(values: impl Iterator<Item = f32>) -> Vec<f32> {
+pub(crate) fn sorted(values: impl Iterator<Item = f32>) -> Vec<f32> {
     let mut list: Vec<f32> = values.collect();
     list.sort_by(f32::total_cmp);
     list
 }
 
-fn share_from(values: &[f32], test: impl Fn(f32) -> bool) -> f64 {
+pub(crate) fn share_from(values: &[f32], test: impl Fn(f32) -> bool) -> f64 {
     share(values.iter().filter(|&&x| test(x)).count(), values.len())
 }
 

@@ -76,7 +76,7 @@ pub fn refit(
     options: &RefitOptions,
     progress: &dyn Progress,
 ) -> Result<(Graph, RefitNote), Error> {
-    let source_layers = layers(source);
+    let (source_layers, source_chains) = (layers(source), chains(source));
     let mut current = Arc::new(cut.clone());
     let mut theirs = Stages::new(source, images, batch);
     let mut ours = Stages::new(&current, images, batch);
@@ -89,8 +89,8 @@ pub fn refit(
             && kept.output.len() == target.weighted.outputs;
         if changed || !whole {
             changed = true;
-            let (own, other) = (chains(&current), chains(source));
-            let followed = Followed::new((&own, &layer), (&other, target));
+            let own_chains = chains(&current);
+            let followed = Followed::new((&own_chains, &layer), (&source_chains, target));
             let (added, there) = followed.residuals().unzip();
             let needs =
                 |last, added: Option<_>| [last].into_iter().chain(added).collect::<Vec<_>>();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::card::Card;
 use crate::classifier::Classifier;
 use crate::error::Error;
-use crate::eval::{Scored, foreign_of};
+use crate::eval::{Scored, foreign_of, share_from, sorted};
 use crate::progress::Progress;
 use crate::source::Source;
 
@@ -113,21 +113,19 @@ fn top(logits: &[f32]) -> f32 {
 }
 
 fn above(scores: &[f32], threshold: f32) -> f64 {
-    scores.iter().filter(|score| **score > threshold).count() as f64 / scores.len().max(1) as f64
+    share_from(scores, |score| score > threshold)
 }
 
 /// The lowest score that at most `share` of the scores exceed.
 fn passed_by(scores: &[f32], share: f64) -> f32 {
-    let mut sorted = scores.to_vec();
-    sorted.sort_by(f32::total_cmp);
+    let sorted = sorted(scores.iter().copied());
     let most = (share * sorted.len() as f64).floor() as usize;
     sorted[sorted.len() - 1 - most.min(sorted.len() - 1)]
 }
 
 /// The highest score that at most `share` of the scores stay below.
 fn fewer_than(scores: &[f32], share: f64) -> f32 {
-    let mut sorted = scores.to_vec();
-    sorted.sort_by(f32::total_cmp);
+    let sorted = sorted(scores.iter().copied());
     // Shares such as 1 - 0.95 are not exact.
     sorted[((share * sorted.len() as f64 + 1e-9).floor() as usize).min(sorted.len() - 1)]
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Own, has_keys, prepared, steady};
+use common::{Own, has_keys, number, prepared, steady};
 use serde_json::{Value, json};
 
 const CRITERIA: [&str; 7] =
@@ -13,10 +13,6 @@ const CRITERIA: [&str; 7] =
 fn ready() -> Own {
     prepared();
     Own::new()
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
 }
 
 fn macs(own: &Own, model: &str) -> f64 {

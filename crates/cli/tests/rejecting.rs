@@ -4,12 +4,8 @@
 
 mod common;
 
-use common::{Own, prepared};
+use common::{Own, number, prepared};
 use serde_json::Value;
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
-}
 
 fn ready() -> Own {
     prepared();

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Own, has_keys, shared};
+use common::{Own, has_keys, number, shared};
 use serde_json::{Value, json};
 
 const CUT: &str = "disassemble garments.onnx --classes sandal,bag,coat --data data/garments \
@@ -13,10 +13,6 @@ const CUT: &str = "disassemble garments.onnx --classes sandal,bag,coat --data da
 fn ready() -> Own {
     shared();
     Own::new()
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
 }
 
 #[test]

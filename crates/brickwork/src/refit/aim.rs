@@ -99,11 +99,9 @@ impl Aim<'_> {
         }
         let start = weights.to_vec();
         let mut biases = problem.fit(given.clone(), weights);
-        for _ in 0..self.rounds {
-            let Some(eased) = self.eased(&given, &problem.predict(weights, &biases), &added, first)
-            else {
-                break;
-            };
+        let bends = self.flat != (f32::NEG_INFINITY, f32::INFINITY);
+        for _ in 0..if bends { self.rounds } else { 0 } {
+            let eased = self.eased(&given, &problem.predict(weights, &biases), &added, first);
             weights.copy_from_slice(&start);
             biases = problem.fit(eased, weights);
         }
@@ -129,11 +127,8 @@ impl Aim<'_> {
         }
     }
 
-    /// What does as well as `given` and is nearest to what is `found`, if anything else does.
-    fn eased(&self, given: &Tensor, found: &[f32], added: &Tensor, first: usize) -> Option<Tensor> {
-        if self.flat == (f32::NEG_INFINITY, f32::INFINITY) {
-            return None;
-        }
+    /// What does as well as `given` and is nearest to what is `found`.
+    fn eased(&self, given: &Tensor, found: &[f32], added: &Tensor, first: usize) -> Tensor {
         let rows = given.shape()[1];
         let mut eased = given.clone();
         let sides = found.chunks(rows).zip(added.data().chunks(rows));
@@ -145,7 +140,7 @@ impl Aim<'_> {
                 *y = (nearest(sum(*y), sum(*found), self.flat) - shift - added) / scale;
             }
         }
-        Some(eased)
+        eased
     }
 }
 

@@ -72,18 +72,20 @@ impl Ridge {
             };
             weights.iter_mut().zip(step).for_each(|(w, s)| *w += s);
         }
-        let shift = |row: &[f32]| -> f64 {
-            row.iter().zip(&self.means).map(|(&w, m)| f64::from(w) * m).sum()
-        };
-        weights.chunks(features).zip(y_means).map(|(row, y)| (y - shift(row)) as f32).collect()
+        self.at_means(weights).zip(y_means).map(|(own, y)| (y - own) as f32).collect()
+    }
+
+    /// What every output's weights give for the means of the inputs.
+    fn at_means(&self, weights: &[f32]) -> impl Iterator<Item = f64> {
+        let of = |row: &[f32]| row.iter().zip(&self.means).map(|(&w, m)| f64::from(w) * m).sum();
+        weights.chunks(self.features()).map(of)
     }
 
     /// What `weights` `[outputs, features]` and `biases` give: `[outputs, rows]`.
     pub(crate) fn predict(&self, weights: &[f32], biases: &[f32]) -> Vec<f32> {
         let mut given = product(weights, biases.len(), &self.by_row, self.rows());
-        let rows = weights.chunks(self.features()).zip(biases);
-        for (given, (row, bias)) in given.chunks_mut(self.rows()).zip(rows) {
-            let mean: f64 = row.iter().zip(&self.means).map(|(&w, m)| f64::from(w) * m).sum();
+        let offsets = self.at_means(weights).zip(biases);
+        for (given, (mean, bias)) in given.chunks_mut(self.rows()).zip(offsets) {
             given.iter_mut().for_each(|v| *v += (f64::from(*bias) + mean) as f32);
         }
         given

@@ -179,6 +179,14 @@ fn describe(
     })
 }
 
+/// What a component is for, and how small it became.
+fn size_words(text: &mut String, model: &Classifier, component: &Classifier) {
+    let _ = writeln!(text, "classes     {}", component.class_names().join(", "));
+    let sizes = [model.graph.parameters() as u64, component.graph.parameters() as u64];
+    let _ = writeln!(text, "parameters  {}", shrunk(sizes[0], sizes[1]));
+    let _ = writeln!(text, "MACs        {}", shrunk(model.graph.macs(), component.graph.macs()));
+}
+
 fn words(
     args: &DisassembleArgs,
     model: &Classifier,
@@ -187,10 +195,7 @@ fn words(
     result: &Value,
 ) -> String {
     let mut text = String::new();
-    let _ = writeln!(text, "classes     {}", component.class_names().join(", "));
-    let sizes = [model.graph.parameters() as u64, component.graph.parameters() as u64];
-    let _ = writeln!(text, "parameters  {}", shrunk(sizes[0], sizes[1]));
-    let _ = writeln!(text, "MACs        {}", shrunk(model.graph.macs(), component.graph.macs()));
+    size_words(&mut text, model, component);
     let checked = result["cut_equals_mask"].as_f64().unwrap_or(f64::NAN);
     let _ =
         writeln!(text, "check       cut equals masked source, largest difference {checked:.1e}");

@@ -57,6 +57,11 @@ pub(crate) fn prepared() -> &'static Path {
 /// Images for `joined.onnx`.
 pub(crate) const JOINED_DATA: &str = "--data low=data/digits --data pieces=data/garments";
 
+/// A JSON value that must be a number.
+pub(crate) fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
 /// What a command said.
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,

@@ -12,12 +12,12 @@ use brickwork::{
 use brickwork_data::Split;
 use serde_json::{Value, json};
 
-use super::refit_classes;
+use super::{refit_classes, size_words};
 use crate::args::{Choose, DisassembleArgs, Global, HoldOut, Refit};
 use crate::cmd::eval::latency_ms;
 use crate::held::HeldOut;
 use crate::inputs;
-use crate::print::{Out, percent, row, shrunk, table, thousands};
+use crate::print::{Out, percent, row, table, thousands};
 use crate::progress::Shown;
 use frontier::{Form, Frontier, Point};
 
@@ -244,11 +244,7 @@ impl Walk<'_> {
             let _ =
                 writeln!(text, "\naccuracy on {} training images that were held out", held.count());
         }
-        let sizes = [source.graph.parameters() as u64, component.graph.parameters() as u64];
-        let _ = writeln!(text, "classes     {}", component.class_names().join(", "));
-        let _ = writeln!(text, "parameters  {}", shrunk(sizes[0], sizes[1]));
-        let _ =
-            writeln!(text, "MACs        {}", shrunk(source.graph.macs(), component.graph.macs()));
+        size_words(&mut text, source, component);
         let output = self.args.output.iter().filter(|_| !self.args.dry_run);
         for path in output.chain(&self.args.budget.frontier) {
             let _ = writeln!(text, "written     {}", path.display());
