@@ -104,6 +104,9 @@ pub struct RefitNote {
     /// How often a layer was solved again with what its activation flattens left free.
     #[serde(default)]
     pub rounds: usize,
+    /// Passes over all layers together that brought the scores closer to the source's.
+    #[serde(default)]
+    pub passes: usize,
     /// Seed of the choice of images and rows.
     pub seed: u64,
 }

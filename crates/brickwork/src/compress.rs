@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::kept::{KeptMap, kept_map};
 use crate::layers::layers;
 use crate::progress::Progress;
-use crate::refit::{RefitOptions, refit};
+use crate::refit::{Cut, RefitOptions, refit};
 use crate::sizes::Sizes;
 
 /// What a budget counts.
@@ -75,6 +75,7 @@ pub struct Ranking<'a> {
     always: Vec<bool>,
     /// The others' groups, best first.
     order: Vec<Label>,
+    uniform: bool,
     round_to: usize,
 }
 
@@ -115,7 +116,8 @@ impl<'a> Ranking<'a> {
             place.then(better(&worth, *left, *right))
         });
         let order = rest.into_iter().map(|(_, group)| group).collect();
-        Ok(Self { ground, sizes, worth, always, order, round_to: options.round_to })
+        let CompressOptions { uniform, round_to, .. } = *options;
+        Ok(Self { ground, sizes, worth, always, order, uniform, round_to })
     }
 
     /// How many groups a cut may keep or not.
@@ -130,8 +132,12 @@ impl<'a> Ranking<'a> {
 
     /// Keeps the best `count` groups, and what belongs to them.
     pub fn keep(&self, count: usize) -> Keep {
+        self.keep_groups(&self.order[..count])
+    }
+
+    fn keep_groups(&self, groups: &[Label]) -> Keep {
         let mut wanted = self.always.clone();
-        self.order[..count].iter().for_each(|&group| wanted[group as usize] = true);
+        groups.iter().for_each(|&group| wanted[group as usize] = true);
         let score = |label: Label| self.worth[label as usize];
         let (graph, channels) = (self.ground.graph, &self.ground.channels);
         let mut keep = Keep::closed(graph, channels, |label| wanted[label as usize], score);
@@ -152,6 +158,23 @@ impl<'a> Ranking<'a> {
             Unit::Macs => self.sizes.macs(keep),
             Unit::Parameters => self.sizes.parameters(keep),
         }
+    }
+
+    /// The best groups that fit into a budget, and what fits of the next unless shares are uniform.
+    ///
+    /// # Errors
+    /// If the smallest cut exceeds it.
+    pub fn fitting(&self, unit: Unit, budget: u64) -> Result<Keep, Error> {
+        let count = self.within(unit, budget)?;
+        let mut groups = self.order[..count].to_vec();
+        let fillers = if self.uniform { 0 } else { FILLERS };
+        for &group in self.order[count..].iter().skip(1).take(fillers) {
+            groups.push(group);
+            if self.size(unit, &self.keep_groups(&groups)) > budget {
+                groups.pop();
+            }
+        }
+        Ok(self.keep_groups(&groups))
     }
 
     /// How many of the best groups fit into a budget: the next would exceed it.
@@ -187,6 +210,9 @@ impl<'a> Ranking<'a> {
         Ok(fits)
     }
 }
+
+/// How many of the groups after those that fit are tried for what is left of a budget.
+const FILLERS: usize = 64;
 
 /// The better of two groups first; of equals the first.
 fn better(worth: &[f64], a: Label, b: Label) -> Ordering {
@@ -254,7 +280,8 @@ pub fn variant(
     let mut refitted = None;
     if let Some(images) = images {
         let (source, size) = (&classifier.graph, batch_size(classifier));
-        let (better, note) = refit(source, &graph, &plan.kept, images, size, options, progress)?;
+        let cut = Cut { source, graph: &graph, kept: &plan.kept, classes: &classes };
+        let (better, note) = refit(&cut, images, size, options, progress)?;
         if let Some(origin) = &mut card.origin {
             origin.refit = Some(note);
         }

@@ -4,11 +4,13 @@
 //! For a layer with cut inputs `x` (rows of receptive fields) and an [`Aim`](aim) `y` at the kept
 //! outputs, `W = W0 + (X'X + mu I)^-1 X'(Y - X W0)` on centred data, `mu` = lambda times the mean
 //! diagonal of `X'X`, and `b = mean(y) - W' mean(x)`: ridge regression towards the weights it has.
-//! Layers are refitted front to back; no gradient, no labels.
+//! Layers are refitted front to back, then all of them [at once](scores) towards the source's scores.
+//! No labels.
 
 mod aim;
 pub(crate) mod ridge;
 mod rows;
+mod scores;
 
 use std::sync::Arc;
 
@@ -37,21 +39,41 @@ pub struct RefitOptions {
     pub corrects: bool,
     /// How often a layer is solved again with what its activation flattens left free.
     pub rounds: usize,
+    /// How often all refitted layers together are moved towards the source's scores, at most.
+    pub passes: usize,
     /// Seed of the choice of rows.
     pub seed: u64,
 }
 
 impl Default for RefitOptions {
     fn default() -> Self {
-        Self { rows: 16_384, lambda: 1e-2, corrects: true, rounds: 2, seed: 0 }
+        Self { rows: 16_384, lambda: 1e-2, corrects: true, rounds: 2, passes: 4, seed: 0 }
     }
 }
 
 impl RefitOptions {
     /// Every layer towards the source's own results, and no further.
     pub fn plain(self) -> Self {
-        Self { corrects: false, rounds: 0, ..self }
+        Self { corrects: false, rounds: 0, ..self.layers() }
     }
+
+    /// Layer by layer only.
+    pub fn layers(self) -> Self {
+        Self { passes: 0, ..self }
+    }
+}
+
+/// A cut that is to be refitted.
+#[derive(Clone, Copy)]
+pub struct Cut<'a> {
+    /// The source.
+    pub source: &'a Arc<Graph>,
+    /// What was cut out of it.
+    pub graph: &'a Graph,
+    /// The channels it keeps.
+    pub kept: &'a KeptMap,
+    /// The source's scores that are the cut's.
+    pub classes: &'a [usize],
 }
 
 /// Bytes of activations a refit may hold.
@@ -62,29 +84,67 @@ pub fn image_limit(source: &Graph) -> usize {
     (MEMORY / (2 * size_of::<f32>() * largest_stage(source).max(1))).max(1)
 }
 
-/// Refits every layer of `cut`, a cut of `source` with the given kept channels, on calibration
-/// images `[n, c, h, w]` that are already preprocessed.
+/// Refits every layer of `cut` from the first that lost anything, on calibration images
+/// `[n, c, h, w]` that are already preprocessed.
 ///
 /// # Errors
 /// If a network cannot run.
 pub fn refit(
-    source: &Arc<Graph>,
-    cut: &Graph,
-    kept: &KeptMap,
+    cut: &Cut<'_>,
     images: &Tensor,
     batch: usize,
     options: &RefitOptions,
     progress: &dyn Progress,
 ) -> Result<(Graph, RefitNote), Error> {
+    let (graph, refitted) = layer_by_layer(cut, images, batch, options, progress)?;
+    let (mut graph, mut passes) = (graph, 0);
+    if options.passes > 0 && !refitted.is_empty() {
+        let wanted = scores::scores(cut.source, images, batch)?.take(1, cut.classes);
+        let learned = constants(&graph, &refitted);
+        let sides = (images, &wanted);
+        (graph, passes) = scores::align(graph, &learned, sides, batch, options, progress)?;
+    }
+    let note = RefitNote {
+        images: images.shape()[0],
+        rows: options.rows,
+        lambda: options.lambda,
+        corrects: options.corrects,
+        rounds: options.rounds,
+        passes,
+        seed: options.seed,
+    };
+    Ok((Arc::unwrap_or_clone(graph), note))
+}
+
+/// The names of the weights and biases of some layers.
+fn constants(graph: &Graph, names: &[String]) -> Vec<String> {
+    let found = layers(graph).into_iter().filter(|layer| names.contains(&layer.name));
+    let of = |layer: LayerInfo| {
+        let bias = layer.weighted.bias_slot.and_then(|slot| graph.node(layer.node).input(slot));
+        [Some(layer.weight), bias].into_iter().flatten()
+    };
+    found.flat_map(of).map(|value| graph.value(value).name.clone()).collect()
+}
+
+/// Refits front to back; gives the names of the layers that were refitted too.
+fn layer_by_layer(
+    cut: &Cut<'_>,
+    images: &Tensor,
+    batch: usize,
+    options: &RefitOptions,
+    progress: &dyn Progress,
+) -> Result<(Arc<Graph>, Vec<String>), Error> {
+    let source = cut.source;
     let (source_layers, source_chains) = (layers(source), chains(source));
-    let mut current = Arc::new(cut.clone());
+    let mut current = Arc::new(cut.graph.clone());
+    let mut refitted = Vec::new();
     let mut theirs = Stages::new(source, images, batch);
     let mut ours = Stages::new(&current, images, batch);
     let mut changed = false;
     progress.begin("refitting layers", source_layers.len() as u64);
     for (place, target) in source_layers.iter().enumerate() {
         let layer = layers(&current).into_iter().find(|layer| layer.name == target.name);
-        let (Some(layer), Some(kept)) = (layer, kept.get(&target.name)) else { continue };
+        let (Some(layer), Some(kept)) = (layer, cut.kept.get(&target.name)) else { continue };
         let whole = kept.input.len() == target.weighted.inputs
             && kept.output.len() == target.weighted.outputs;
         if changed || !whole {
@@ -106,18 +166,11 @@ pub fn refit(
             let sides = Sides { x, y, kept, aim: &aim };
             let patch = refit_layer(&current, &layer, &sides, &rows, options.lambda);
             current = Arc::new(patch.apply(&current)?);
+            refitted.push(layer.name);
         }
         progress.step(1);
     }
-    let note = RefitNote {
-        images: images.shape()[0],
-        rows: options.rows,
-        lambda: options.lambda,
-        corrects: options.corrects,
-        rounds: options.rounds,
-        seed: options.seed,
-    };
-    Ok((Arc::unwrap_or_clone(current), note))
+    Ok((current, refitted))
 }
 
 /// What a layer is refitted from.

@@ -16,7 +16,7 @@ use crate::disassemble::{Choice, Plan, with_card};
 use crate::error::Error;
 use crate::kept::KeptMap;
 use crate::progress::Progress;
-use crate::refit::{RefitOptions, refit};
+use crate::refit::{Cut, RefitOptions, refit};
 
 /// How to shrink.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ impl Default for ShrinkOptions {
         Self {
             criterion: Criterion::Taylor,
             rules: CompressOptions { floor: 0.0, ..CompressOptions::default() },
-            step: 0.8,
+            step: 0.7,
             refit: RefitOptions::default(),
             seed: 0,
         }
@@ -120,8 +120,7 @@ impl<'a> Shrink<'a> {
         let ground = Ground::new(&now, None, self.images, self.options.seed)?.watched(progress);
         let rules = &self.options.rules;
         let ranking = Ranking::new(&ground, self.options.criterion, rules)?;
-        let count = ranking.within(rules.unit, limit)?;
-        let choice = Choice::Given(ranking.kept(&ranking.keep(count)));
+        let choice = Choice::Given(ranking.kept(&ranking.fitting(rules.unit, limit)?));
         let classes: Vec<usize> = (0..now.class_count()).collect();
         let plan = Plan::new(&now, &classes, &choice, 1)?;
         let (graph, checked) = plan.cut(&now, self.options.seed)?;
@@ -130,9 +129,8 @@ impl<'a> Shrink<'a> {
         self.current = Arc::new(graph);
         if let Some(images) = self.images.filter(|_| rules.refits) {
             let (source, size) = (&self.whole.graph, batch_size(&self.whole));
-            let options = &self.options.refit;
-            let (better, note) =
-                refit(source, &self.current, &self.kept, images, size, options, progress)?;
+            let cut = Cut { source, graph: &self.current, kept: &self.kept, classes: &classes };
+            let (better, note) = refit(&cut, images, size, &self.options.refit, progress)?;
             (self.current, self.note) = (Arc::new(better), Some(note));
         }
         Ok(())

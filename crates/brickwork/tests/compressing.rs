@@ -200,6 +200,12 @@ fn cuts_fit_their_budget_and_the_next_group_would_not() {
             let count = ranking.within(unit, budget).unwrap();
             prop_assert!(size(count) <= budget);
             prop_assert!(count == ranking.len() || size(count + 1) > budget);
+            let filled = ranking.fitting(unit, budget).unwrap();
+            let kept = |keep: &Keep| {
+                ranking.kept(keep).values().map(|layer| layer.output.len()).sum::<usize>()
+            };
+            prop_assert!(ranking.size(unit, &filled) <= budget);
+            prop_assert!(kept(&filled) >= kept(&ranking.keep(count)));
             tight.set(tight.get() + usize::from(0 < count && count < ranking.len()));
             let said = ranking.within(unit, least - 1).unwrap_err().to_string();
             prop_assert!(said.contains(&format!("the smallest cut has {least}")), "{}", said);

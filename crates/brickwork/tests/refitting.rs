@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use brickwork::{
-    Choice, Classifier, KeptLayer, KeptMap, Plan, RefitNote, RefitOptions, Silent, refit,
+    Choice, Classifier, Cut, KeptLayer, KeptMap, Plan, RefitNote, RefitOptions, Silent, refit,
 };
 use brickwork_exec::Session;
 use brickwork_graph::Graph;
@@ -51,7 +51,10 @@ fn refitted(
     batch: usize,
     options: &RefitOptions,
 ) -> (Graph, RefitNote) {
-    refit(&model.graph, small, kept, images, batch, options, &Silent).unwrap()
+    let all = (0..model.class_count()).collect();
+    let classes: Vec<usize> = kept.get("head").map_or(all, |head| head.output.clone());
+    let cut = Cut { source: &model.graph, graph: small, kept, classes: &classes };
+    refit(&cut, images, batch, options, &Silent).unwrap()
 }
 
 /// All constants by name.
@@ -185,13 +188,48 @@ fn what_can_be_computed_is_found() {
     assert!(relative(&run(again, &others), &expected) < 1e-3);
 }
 
+/// Layers on their own stop short of what all of them together can do for the scores.
+#[test]
+fn all_layers_together_come_closer_to_the_scores() {
+    let model = two_blocks();
+    let mut kept = Plan::new(&model, &[0, 1, 2, 3], &Choice::Everything, 1).unwrap().kept;
+    kept.retain(|name, _| name.starts_with("in"));
+    kept.values_mut()
+        .for_each(|layer| *layer = KeptLayer { input: (0..10).collect(), output: vec![1, 4] });
+    kept.insert("head".to_owned(), KeptLayer { input: Vec::new(), output: vec![0, 1, 2] });
+    let plan = Plan::new(&model, &[0, 1, 2], &Choice::Given(kept), 1).unwrap();
+    let (small, _) = plan.cut(&model, 1).unwrap();
+    let (seen, unseen) = (random_images(300, [3, 8, 8], 1), random_images(200, [3, 8, 8], 2));
+    let off = |options: RefitOptions, passes: std::ops::Range<usize>| {
+        let (again, note) = refitted(&model, &small, &plan.kept, &seen, 16, &options);
+        assert!(passes.contains(&note.passes), "{} passes", note.passes);
+        let [found, expected] = [again, (*model.graph).clone()].map(|graph| run(graph, &unseen));
+        squared(&centred(&found), &centred(&expected.take(1, &[0, 1, 2])))
+    };
+    let layers = off(RefitOptions::default().layers(), 0..1);
+    let together = off(RefitOptions::default(), 1..5);
+    assert!(together < 0.9 * layers, "{layers} to {together}");
+}
+
+/// Scores `[n, k]` without the mean of every row.
+fn centred(scores: &Tensor) -> Tensor {
+    let classes = scores.shape()[1];
+    let rows = scores.data().chunks(classes).flat_map(|row| {
+        let mean = row.iter().sum::<f32>() / classes as f32;
+        row.iter().map(move |score| score - mean)
+    });
+    Tensor::new(scores.shape(), rows.collect::<Vec<_>>())
+}
+
 #[test]
 fn batches_and_threads_do_not_matter() {
     let model = model();
     let (plan, small) = half(&model, 3);
-    let images = random_images(30, [3, 8, 8], 1);
+    let images = random_images(90, [3, 8, 8], 1);
     let options = RefitOptions { rows: 500, ..RefitOptions::default() };
-    let expected = constants(&refitted(&model, &small, &plan.kept, &images, 30, &options).0);
+    let (expected, note) = refitted(&model, &small, &plan.kept, &images, 30, &options);
+    let expected = constants(&expected);
+    assert!(note.passes > 0);
     for (threads, batch) in [(1, 1), (1, 30), (2, 7), (3, 30)] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let found = pool.install(|| refitted(&model, &small, &plan.kept, &images, batch, &options));

@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use brickwork::{
-    AssembleOptions, Choice, Classifier, KeptLayer, KeptMap, Layout, Method, Origin, Plan,
+    AssembleOptions, Choice, Classifier, Cut, KeptLayer, KeptMap, Layout, Method, Origin, Plan,
     RefitOptions, Silent, Verification, assemble, calibrate, recut, refit, verify,
     verify_assembled, with_card,
 };
@@ -134,8 +134,9 @@ fn a_refitted_cut_is_checked_on_the_sources_weights() {
     let source = model(1);
     let (plan, part) = component(&source);
     let options = RefitOptions::default();
-    let (graph, note) =
-        refit(&source.graph, &part.graph, &plan.kept, &images(), 4, &options, &Silent).unwrap();
+    let (kept, classes) = (&plan.kept, &plan.classes[..]);
+    let cut = Cut { source: &source.graph, graph: &part.graph, kept, classes };
+    let (graph, note) = refit(&cut, &images(), 4, &options, &Silent).unwrap();
     let mut card = part.card.clone();
     card.origin.as_mut().unwrap().refit = Some(note);
     let refitted = Classifier::new("refitted", with_card(&graph, &card).unwrap()).unwrap();

@@ -42,7 +42,7 @@ impl Ridge {
         let ridge = lambda * energy / features as f64;
         let side = if primal { &x } else { &by_row };
         // Inputs that never vary say nothing.
-        let factor = (ridge > 0.0).then(|| Factor::new(side, ridge));
+        let factor = (ridge > 0.0).then(|| Factor::new(&gram(side), ridge));
         Self { x, by_row, means, centred, factor, primal }
     }
 
@@ -92,13 +92,40 @@ impl Ridge {
     }
 }
 
+/// The products of rows with each other, and what solves for them with any ridge.
+pub(crate) struct Kernel {
+    /// `A A'` `[n, n]` of the rows `A`.
+    gram: Tensor,
+}
+
+impl Kernel {
+    /// Of rows `[n, width]`.
+    pub(crate) fn new(rows: &Tensor) -> Self {
+        Self { gram: gram(rows) }
+    }
+
+    /// `(A A' + mu)^-1 right` for `n` numbers; `mu` is `damping` times the mean diagonal. Zeros if
+    /// all rows are zeros.
+    pub(crate) fn solve(&self, right: &[f32], damping: f64) -> Vec<f32> {
+        let n = right.len();
+        let diagonal: f64 = (0..n).map(|k| f64::from(self.gram.data()[k * n + k])).sum();
+        let ridge = damping * diagonal / n as f64;
+        if ridge > 0.0 { Factor::new(&self.gram, ridge).solve(right, n, 1) } else { vec![0.0; n] }
+    }
+}
+
+/// `rows rows'` for `rows` `[n, k]`: `[n, n]`.
+fn gram(rows: &Tensor) -> Tensor {
+    let n = rows.shape()[0];
+    Tensor::new([n, n], product(rows.data(), n, rows, n))
+}
+
 impl Factor {
-    /// Of `side side' + ridge`, for `side` `[n, k]`.
-    fn new(side: &Tensor, ridge: f64) -> Self {
-        let n = side.shape()[0];
-        let gram = product(side.data(), n, side, n);
+    /// Of `gram` `[n, n]` with `ridge` on its diagonal.
+    fn new(gram: &Tensor, ridge: f64) -> Self {
+        let n = gram.shape()[0];
         let on_diagonal = |row, column| if row == column { ridge } else { 0.0 };
-        let at = |row, column| f64::from(gram[row * n + column]) + on_diagonal(row, column);
+        let at = |row, column| f64::from(gram.data()[row * n + column]) + on_diagonal(row, column);
         let matrix = Mat::from_fn(n, n, at);
         match matrix.llt(Side::Lower) {
             Ok(factor) => Self::Cholesky(factor),
@@ -186,6 +213,18 @@ mod tests {
         for (a, b) in one.iter().zip(&other) {
             assert!((a - b).abs() < 1e-4, "{a} {b}");
         }
+    }
+
+    #[test]
+    fn a_kernel_solves_for_its_rows() {
+        let rows = crate::random::uniform([6, 9], -1.0, 1.0, 8);
+        let right: Vec<f32> = (0..6).map(|k| k as f32 - 2.0).collect();
+        let solved = Kernel::new(&rows).solve(&right, 1e-6);
+        let back = product(&gram(&rows).into_data(), 6, &Tensor::new([1, 6], solved), 1);
+        for (back, right) in back.iter().zip(&right) {
+            assert!((back - right).abs() < 1e-3, "{back} {right}");
+        }
+        assert_eq!(Kernel::new(&Tensor::filled([2, 3], 0.0)).solve(&[1.0, 2.0], 0.1), [0.0; 2]);
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(crate) struct BudgetArgs {
     #[arg(long, help_heading = SIZE, value_name = "HOW", default_value = "taylor", value_parser = one_of(&CRITERIA[1..]))]
     pub(crate) criterion: Criterion,
     /// What a step leaves of the size before it
-    #[arg(long, help_heading = SIZE, value_name = "SHARE", default_value = "80%", value_parser = parse_step)]
+    #[arg(long, help_heading = SIZE, value_name = "SHARE", default_value = "70%", value_parser = parse_step)]
     pub(crate) step: f64,
     /// Images held out of the training split to measure on: a percentage, a count per class, or none
     #[arg(long, help_heading = SIZE, value_name = "10% | 50 | none", default_value = "10%")]

@@ -37,7 +37,7 @@ pub(crate) struct CompressArgs {
     #[arg(long, value_name = "HOW", default_value = "taylor", value_parser = one_of(CRITERIA))]
     pub(crate) criterion: Criterion,
     /// What a step leaves of the size before it; contribution takes one step
-    #[arg(long, value_name = "SHARE", default_value = "80%", value_parser = parse_step)]
+    #[arg(long, value_name = "SHARE", default_value = "70%", value_parser = parse_step)]
     pub(crate) step: f64,
     /// The model's profile, for the criterion contribution [default: made from the data]
     #[arg(long, value_name = "PROFILE.safetensors")]

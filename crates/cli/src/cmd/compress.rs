@@ -233,7 +233,7 @@ impl<'a> Job<'a> {
     fn at_once(&self, unit: Unit, limit: u64) -> Result<Variant, Error> {
         let ground = self.ground()?;
         let ranking = self.ranking(&ground)?;
-        let kept = ranking.kept(&ranking.keep(ranking.within(unit, limit)?));
+        let kept = ranking.kept(&ranking.fitting(unit, limit)?);
         let options = RefitOptions { seed: self.seed, ..RefitOptions::default() };
         variant(&self.model, kept, self.refit_images(), &options, &Shown::new(self.out))
     }

@@ -6,8 +6,8 @@ use std::fmt::Write;
 
 use anyhow::{Context, bail};
 use brickwork::{
-    Choice, Classifier, Control, KeptMap, Plan, Profile, RefitOptions, batch_size, load_profile,
-    refit, save_masks, with_card,
+    Choice, Classifier, Control, Cut, KeptMap, Plan, Profile, RefitOptions, batch_size,
+    load_profile, refit, save_masks, with_card,
 };
 use brickwork_data::{Preprocess, Split};
 use brickwork_tensor::Tensor;
@@ -54,7 +54,8 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
         let options = if args.refit == Refit::Plain { options.plain() } else { options };
         let (source, size) = (&model.graph, batch_size(&model));
         let progress = Shown::new(out);
-        let (better, note) = refit(source, &graph, &plan.kept, &batch, size, &options, &progress)?;
+        let cut = Cut { source, graph: &graph, kept: &plan.kept, classes: &plan.classes };
+        let (better, note) = refit(&cut, &batch, size, &options, &progress)?;
         graph = better;
         card.preprocess = Some(images.preprocess);
         if let Some(origin) = &mut card.origin {

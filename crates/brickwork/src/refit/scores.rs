@@ -1,0 +1,281 @@
+//! All refitted layers at once towards the source's scores.
+//!
+//! Layer by layer a refit brings every layer near the source's; what counts are the scores `s` of the
+//! source and `z` of the cut. Moving all weights by `d` moves the scores of image `i` by `J_i d`, to
+//! first order, and the cross-entropy of their softmaxes at a temperature has the curvature
+//! `diag(p) - p p'` (Gauss-Newton; Martens 2020), `p` the mean of both softmaxes. One pass is the
+//! least-squares problem
+//!
+//! `min over d of sum over i of (v_i' (J_i d - (s_i - z_i)))^2 + mu |d|^2`,
+//! `v_i = sum over classes c of e_c sqrt(p_c) (u_c - p)`,
+//!
+//! whose random signs `e` give `v_i` that covariance. With rows `A_i = v_i' J_i`, one backward pass
+//! each, its solution is `d = A' (A A' + mu)^-1 r`: a system over images, and one backward pass over all.
+//! `mu` and the length of the step are those that do best on images that took no part in it.
+
+mod rows;
+
+use std::sync::Arc;
+
+use brickwork_exec::Session;
+use brickwork_graph::Graph;
+use brickwork_tensor::Tensor;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::RefitOptions;
+use super::ridge::Kernel;
+use crate::error::Error;
+use crate::progress::Progress;
+use rows::Learned;
+
+/// Images of a pass, at most.
+const IMAGES: usize = 1024;
+
+/// Unknowns of a pass, at most: so few images say nothing of more, which the layers fit well already.
+const UNKNOWNS: usize = 64 * IMAGES;
+
+/// One image in so many takes no part, and checks.
+const CHECKS: usize = 5;
+
+/// Fewer images that check tell nothing.
+const LEAST_CHECKS: usize = 16;
+
+/// What `mu` is tried at, relative to the mean diagonal of `A A'`.
+const DAMPINGS: [f64; 3] = [1e-2, 1e-1, 1.0];
+
+/// Parts of the step that are tried.
+const LENGTHS: [f32; 3] = [1.0, 0.5, 0.25];
+
+/// A pass that gains a smaller part of what is left is the last.
+const LEAST_GAIN: f64 = 0.01;
+
+/// Moves the constants that are `learned`, by name, until the scores of `graph` on `images`
+/// `[n, c, h, w]` come no closer to the `wanted` ones, `[n, k]`; gives the graph and the passes that
+/// brought it closer. Leaves networks alone that learn more than [`UNKNOWNS`], and all of them if there
+/// are too few images to check on.
+///
+/// # Errors
+/// If the network cannot run.
+pub(super) fn align(
+    mut graph: Arc<Graph>,
+    learned: &[String],
+    (images, wanted): (&Tensor, &Tensor),
+    batch: usize,
+    options: &RefitOptions,
+    progress: &dyn Progress,
+) -> Result<(Arc<Graph>, usize), Error> {
+    let (check, mut fit): (Vec<usize>, Vec<usize>) =
+        (0..images.shape()[0]).partition(|image| image % CHECKS == CHECKS - 1);
+    if check.len() < LEAST_CHECKS {
+        return Ok((graph, 0));
+    }
+    let soft = Soft::of(wanted);
+    let check = Check::new(&soft, (images, wanted), &check, batch);
+    let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+    let mut loss = check.loss(&graph)?;
+    for pass in 0..options.passes {
+        let learned = match Learned::new(&graph, learned) {
+            Ok(learned) if learned.count() <= UNKNOWNS => learned,
+            Ok(_) => return Ok((graph, pass)),
+            Err(error) => {
+                progress.note(&format!("the scores are not aligned as a whole: {error}"));
+                return Ok((graph, pass));
+            }
+        };
+        fit.shuffle(&mut rng);
+        let some = &fit[..fit.len().min(IMAGES)];
+        let (images, wanted) = (images.take(0, some), wanted.take(0, some));
+        let found = scores(&graph, &images, batch)?;
+        let problem = soft.problem(&found, &wanted, &mut rng);
+        let Some((moved, less)) = pass_over(learned, &images, &problem, (&check, loss), progress)?
+        else {
+            return Ok((graph, pass));
+        };
+        let gain = 1.0 - less / loss;
+        (graph, loss) = (moved, less);
+        if gain < LEAST_GAIN {
+            return Ok((graph, pass + 1));
+        }
+    }
+    Ok((graph, options.passes))
+}
+
+/// One pass: the network that does best in the check and its loss, if that is below `loss`.
+fn pass_over(
+    mut learned: Learned,
+    images: &Tensor,
+    problem: &Problem,
+    (check, mut loss): (&Check<'_>, f64),
+    progress: &dyn Progress,
+) -> Result<Option<(Arc<Graph>, f64)>, Error> {
+    let slopes = learned.slopes(images, &problem.directions, progress)?;
+    let kernel = Kernel::new(&slopes);
+    let mut best = None;
+    for damping in DAMPINGS {
+        let step = added(&slopes, &kernel.solve(&problem.missing, damping));
+        for length in LENGTHS {
+            let moved = Arc::new(learned.moved(&step, length)?);
+            let found = check.loss(&moved)?;
+            if found < loss {
+                (best, loss) = (Some(moved), found);
+            }
+        }
+    }
+    Ok(best.map(|graph| (graph, loss)))
+}
+
+/// The rows of an array `[n, width]` added up with weights.
+fn added(rows: &Tensor, weights: &[f32]) -> Vec<f32> {
+    let width = rows.shape()[1];
+    let mut sum = vec![0.0; width];
+    for (row, weight) in rows.data().chunks(width).zip(weights) {
+        sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += weight * x);
+    }
+    sum
+}
+
+/// Images that take no part.
+struct Check<'a> {
+    soft: &'a Soft,
+    images: Tensor,
+    wanted: Tensor,
+    batch: usize,
+}
+
+impl<'a> Check<'a> {
+    fn new(
+        soft: &'a Soft,
+        (images, wanted): (&Tensor, &Tensor),
+        chosen: &[usize],
+        batch: usize,
+    ) -> Self {
+        Self { soft, images: images.take(0, chosen), wanted: wanted.take(0, chosen), batch }
+    }
+
+    fn loss(&self, graph: &Arc<Graph>) -> Result<f64, Error> {
+        Ok(self.soft.loss(&scores(graph, &self.images, self.batch)?, &self.wanted))
+    }
+}
+
+/// The equations of a pass.
+struct Problem {
+    /// The `v_i`: `[n, k]`.
+    directions: Tensor,
+    /// `v_i' (s_i - z_i)`.
+    missing: Vec<f32>,
+}
+
+/// What a graph makes of images: `[n, k]`.
+pub(super) fn scores(graph: &Arc<Graph>, images: &Tensor, batch: usize) -> Result<Tensor, Error> {
+    let mut session = Session::new(graph.clone(), &[graph.logits()]).for_batches_of(batch);
+    let each: usize = images.shape()[1..].iter().product();
+    let mut all = Vec::new();
+    for slice in images.data().chunks(batch * each) {
+        all.extend(session.outputs(slice.len() / each, slice)?.remove(0).into_data());
+    }
+    let count = images.shape()[0];
+    Ok(Tensor::new([count, all.len() / count], all))
+}
+
+/// Scores as probabilities.
+struct Soft {
+    temperature: f64,
+}
+
+impl Soft {
+    /// With a temperature that leaves scores such as the `wanted` ones two apart, on average, so that
+    /// confident images count too.
+    fn of(wanted: &Tensor) -> Self {
+        let classes = wanted.shape()[1];
+        let off = |row: &[f32]| {
+            let mean = if classes > 1 { row.iter().sum::<f32>() / classes as f32 } else { 0.0 };
+            row.iter().map(|s| f64::from(s - mean).powi(2)).sum::<f64>()
+        };
+        let squares: f64 = wanted.data().chunks(classes).map(off).sum();
+        let spread = (squares / wanted.data().len() as f64).sqrt();
+        Self { temperature: if spread > 0.0 { spread / 2.0 } else { 1.0 } }
+    }
+
+    /// Logarithms of the probabilities of the classes; a single class is held against a score of 0.
+    fn logs(&self, row: &[f32]) -> Vec<f64> {
+        let mut logs: Vec<f64> = row.iter().map(|&z| f64::from(z) / self.temperature).collect();
+        if row.len() == 1 {
+            logs.push(0.0);
+        }
+        let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let total = logs.iter().map(|z| (z - top).exp()).sum::<f64>().ln() + top;
+        logs.iter_mut().for_each(|z| *z -= total);
+        logs
+    }
+
+    /// Mean Kullback-Leibler divergence of what is `found` from what is `wanted`, both `[n, k]`.
+    fn loss(&self, found: &Tensor, wanted: &Tensor) -> f64 {
+        let classes = wanted.shape()[1];
+        let rows = found.data().chunks(classes).zip(wanted.data().chunks(classes));
+        let of = |(z, s): (&[f32], &[f32])| {
+            let sides = self.logs(s).into_iter().zip(self.logs(z));
+            sides.map(|(s, z)| s.exp() * (s - z)).sum::<f64>()
+        };
+        rows.map(of).sum::<f64>() / wanted.shape()[0] as f64
+    }
+
+    /// The equations for scores that are `found` where others are `wanted`, both `[n, k]`.
+    fn problem(&self, found: &Tensor, wanted: &Tensor, rng: &mut ChaCha8Rng) -> Problem {
+        let classes = wanted.shape()[1];
+        let (mut directions, mut missing) = (Vec::new(), Vec::new());
+        for (z, s) in found.data().chunks(classes).zip(wanted.data().chunks(classes)) {
+            let sides = self.logs(z).into_iter().zip(self.logs(s));
+            let p: Vec<f64> = sides.map(|(z, s)| f64::midpoint(z.exp(), s.exp())).collect();
+            let signed = |p: &f64| if rng.random::<bool>() { p.sqrt() } else { -p.sqrt() };
+            let drawn: Vec<f64> = p.iter().map(signed).collect();
+            let total: f64 = drawn.iter().sum();
+            let v = drawn.iter().zip(&p).take(classes).map(|(drawn, p)| (drawn - p * total) as f32);
+            let start = directions.len();
+            directions.extend(v);
+            let off = s.iter().zip(z).map(|(s, z)| s - z);
+            missing.push(directions[start..].iter().zip(off).map(|(v, off)| v * off).sum());
+        }
+        Problem { directions: Tensor::new(wanted.shape(), directions), missing }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directions_have_the_curvature_as_their_covariance() {
+        let wanted = Tensor::new([1, 3], vec![2.0, 0.5, -1.0]);
+        let soft = Soft { temperature: 1.0 };
+        let p: Vec<f64> = soft.logs(wanted.data()).into_iter().map(f64::exp).collect();
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let mut sums = [[0.0f64; 3]; 3];
+        let draws = 20_000;
+        for _ in 0..draws {
+            let v = soft.problem(&wanted, &wanted, &mut rng).directions;
+            for (a, row) in sums.iter_mut().enumerate() {
+                for (b, sum) in row.iter_mut().enumerate() {
+                    *sum += f64::from(v.data()[a] * v.data()[b]) / f64::from(draws);
+                }
+            }
+        }
+        for (a, row) in sums.iter().enumerate() {
+            for (b, sum) in row.iter().enumerate() {
+                let own = if a == b { p[a] } else { 0.0 };
+                assert!((sum - (own - p[a] * p[b])).abs() < 0.01, "{a} {b} {sum}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_single_score_is_held_against_none() {
+        let soft = Soft { temperature: 2.0 };
+        let alone = soft.logs(&[3.0]);
+        let pair = soft.logs(&[3.0, 0.0]);
+        assert_eq!(alone, pair);
+        let (a, b) = (Tensor::new([1, 1], vec![3.0]), Tensor::new([1, 1], vec![1.0]));
+        assert!(soft.loss(&a, &b) > 0.01 && soft.loss(&a, &a).abs() < 1e-12);
+    }
+}
