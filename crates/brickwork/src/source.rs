@@ -76,6 +76,12 @@ impl Source {
         Ok(Self { name, dataset, class_of })
     }
 
+    /// The data's name of one of the model's classes.
+    fn name_of(&self, class: usize) -> Option<&String> {
+        let place = self.class_of.iter().position(|&own| own == Some(class))?;
+        self.dataset.classes().get(place)
+    }
+
     /// Images of which none is of a model's classes.
     pub fn all_foreign(name: impl Into<String>, dataset: Dataset) -> Self {
         let class_of = vec![None; dataset.classes().len()];
@@ -248,7 +254,9 @@ pub fn random_images(
             }
         }
         if left == each {
-            return Err(Error::Options(format!("the data has no image of class {class}")));
+            let name = sources.iter().find_map(|source| source.name_of(class));
+            let name = name.map_or(format!("{class}"), |name| format!("`{name}`"));
+            return Err(Error::Options(format!("the data has no image of class {name}")));
         }
     }
     Ok(Tensor::concat(&batches.iter().collect::<Vec<_>>(), 0))

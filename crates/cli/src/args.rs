@@ -8,7 +8,9 @@ mod training;
 
 use std::path::PathBuf;
 
-use brickwork::{Architecture, Layout, Method, OnDuplicate, Rule, Sampling, Stem, Thresholds};
+use brickwork::{
+    Architecture, Layout, Method, OnDuplicate, RefitOptions, Rule, Sampling, Stem, Thresholds,
+};
 use brickwork_data::{ChannelOrder, Fit, Split};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -395,12 +397,28 @@ pub(crate) enum Choose {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Refit {
-    /// Least squares towards what the source needs, errors of earlier layers put right
+    /// Least squares towards what the source needs: layer by layer, errors of earlier layers put
+    /// right, then small networks as a whole
     Lsq,
+    /// The same layer by layer only
+    Layers,
     /// Least squares towards what every layer of the source computes
     Plain,
     /// The bare cut
     None,
+}
+
+impl Refit {
+    /// How to refit, if at all.
+    pub(crate) fn options(self, seed: u64) -> Option<RefitOptions> {
+        let usual = RefitOptions { seed, ..RefitOptions::default() };
+        match self {
+            Self::Lsq => Some(usual),
+            Self::Layers => Some(usual.layers()),
+            Self::Plain => Some(usual.plain()),
+            Self::None => None,
+        }
+    }
 }
 
 /// Join components into one classifier

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Refit, parse_threshold};
+use super::{Choices, one_of, parse_threshold};
+
+/// Whether kept weights are refitted.
+const REFITS: Choices<bool> = &[("lsq", true), ("none", false)];
 
 /// Graph convolutional networks: train, disassemble and measure
 #[derive(Args)]
@@ -81,8 +84,8 @@ pub(crate) struct GcnCutArgs {
     #[arg(long, value_name = "B", default_value_t = 0.3, value_parser = parse_threshold)]
     pub(crate) beta: f32,
     /// Refit the kept weights in closed form at the nodes of train and val
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = Refit::Lsq)]
-    pub(crate) refit: Refit,
+    #[arg(long, value_name = "HOW", default_value = "lsq", action = clap::ArgAction::Set, value_parser = one_of(REFITS))]
+    pub(crate) refit: bool,
 }
 
 /// Measure accuracy and leakage

@@ -122,6 +122,9 @@ struct Made {
 impl<'a> Job<'a> {
     fn prepare(args: &'a CompressArgs, seed: u64, out: &'a Out) -> anyhow::Result<Self> {
         let mut model = inputs::load(&args.model, Some(&args.data.input))?;
+        for (budget, unit) in [(args.macs, Unit::Macs), (args.params, Unit::Parameters)] {
+            budget.map(|budget| budget.of(unit.of(&model.graph), unit.name())).transpose()?;
+        }
         let given = args.profile.as_deref().map(load_profile).transpose()?;
         if let Some(profile) = &given {
             profile.check_model(&model)?;

@@ -6,8 +6,8 @@ use std::fmt::Write;
 
 use anyhow::{Context, bail};
 use brickwork::{
-    Choice, Classifier, Control, Cut, KeptMap, Plan, Profile, RefitOptions, batch_size,
-    load_profile, refit, save_masks, with_card,
+    Choice, Classifier, Control, Cut, KeptMap, Plan, Profile, batch_size, load_profile, refit,
+    save_masks, with_card,
 };
 use brickwork_data::{Preprocess, Split};
 use brickwork_tensor::Tensor;
@@ -48,10 +48,9 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
     let plan = other.as_ref().unwrap_or(&own);
     let (mut graph, checked) = plan.cut(&model, global.seed)?;
     let mut card = plan.card(&model, &choice, checked);
-    if let Some(images) = images.filter(|_| !args.dry_run) {
+    let sides = images.zip(args.refit.options(global.seed)).filter(|_| !args.dry_run);
+    if let Some((images, options)) = sides {
         let batch = images.choose(&classes, &model, args, out)?;
-        let options = RefitOptions { seed: global.seed, ..RefitOptions::default() };
-        let options = if args.refit == Refit::Plain { options.plain() } else { options };
         let (source, size) = (&model.graph, batch_size(&model));
         let progress = Shown::new(out);
         let cut = Cut { source, graph: &graph, kept: &plan.kept, classes: &plan.classes };

@@ -8,9 +8,7 @@ use brickwork::{
 };
 use serde_json::{Value, json};
 
-use crate::args::{
-    GcnArgs, GcnCommand, GcnCutArgs, GcnEvalArgs, GcnTrainArgs, Global, NodeSplit, Refit,
-};
+use crate::args::{GcnArgs, GcnCommand, GcnCutArgs, GcnEvalArgs, GcnTrainArgs, Global, NodeSplit};
 use crate::cmd::eval::leakage_words;
 use crate::inputs;
 use crate::print::{Out, percent, row, shrunk, table, thousands};
@@ -74,7 +72,7 @@ fn disassemble(args: &GcnCutArgs, global: &Global, out: &Out) -> anyhow::Result<
             beta_linear: args.beta,
             ..defaults.thresholds
         },
-        refit: defaults.refit.filter(|_| args.refit == Refit::Lsq),
+        refit: defaults.refit.filter(|_| args.refit),
         seed: global.seed,
     };
     let cut = disassemble_gcn(&model, &nodes, &options)?;

@@ -18,6 +18,7 @@ pub(crate) fn run(args: &ProbeArgs, global: &Global, out: &Out) -> anyhow::Resul
     }
     let models =
         args.models.iter().map(|path| inputs::load_plain(path)).collect::<Result<Vec<_>, _>>()?;
+    let preprocess = all(models.iter().map(|model| inputs::preprocess(model, &args.data.input)))?;
     let set = |split| -> anyhow::Result<Source> {
         let sets = inputs::foreign(&inputs::paths(&args.data), &args.data, split, out)?;
         Ok(Source::join(sets)?)
@@ -31,10 +32,9 @@ pub(crate) fn run(args: &ProbeArgs, global: &Global, out: &Out) -> anyhow::Resul
     let fitted = ProbeImages::of(&train, &classes, args.samples as usize, global.seed);
     let measured = ProbeImages::of(&test, &classes, usize::MAX, global.seed);
     let mut found: Vec<(&str, Probe)> = Vec::new();
-    for model in &models {
-        let preprocess = inputs::preprocess(model, &args.data.input)?;
+    for (model, preprocess) in models.iter().zip(&preprocess) {
         let shown = Shown::new(out);
-        let result = probe(model, &preprocess, &fitted, &measured, classes.len(), &shown)?;
+        let result = probe(model, preprocess, &fitted, &measured, classes.len(), &shown)?;
         found.push((&model.name, result));
     }
     let chosen: Vec<&String> = classes.iter().map(|&class| &names[class]).collect();
@@ -53,6 +53,18 @@ pub(crate) fn run(args: &ProbeArgs, global: &Global, out: &Out) -> anyhow::Resul
         let list = chosen.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
         format!("{}\nclasses     {list}", table(&rows))
     })
+}
+
+/// All results, or all errors at once.
+fn all<T>(results: impl Iterator<Item = anyhow::Result<T>>) -> anyhow::Result<Vec<T>> {
+    let (mut found, mut problems) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(result) => found.push(result),
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    if problems.is_empty() { Ok(found) } else { bail!("{}", problems.join("\n  and: ")) }
 }
 
 /// The data's classes that are none of the model's.

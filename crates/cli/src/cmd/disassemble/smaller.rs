@@ -6,14 +6,12 @@ use std::fmt::Write;
 use std::fs;
 
 use anyhow::{Context, bail};
-use brickwork::{
-    Classifier, CompressOptions, RefitOptions, Shrink, ShrinkOptions, Unit, random_images,
-};
+use brickwork::{Classifier, CompressOptions, Shrink, ShrinkOptions, Unit, random_images};
 use brickwork_data::Split;
 use serde_json::{Value, json};
 
 use super::{refit_classes, size_words};
-use crate::args::{Choose, DisassembleArgs, Global, HoldOut, Refit};
+use crate::args::{Choose, DisassembleArgs, Global, HoldOut};
 use crate::cmd::eval::latency_ms;
 use crate::held::HeldOut;
 use crate::inputs;
@@ -90,17 +88,17 @@ fn check_options(args: &DisassembleArgs) -> anyhow::Result<Option<Form>> {
 
 fn options(args: &DisassembleArgs, seed: u64) -> ShrinkOptions {
     let usual = ShrinkOptions::default();
-    let refit = RefitOptions { seed, ..usual.refit };
+    let refit = args.refit.options(seed);
     ShrinkOptions {
         criterion: args.budget.criterion,
         rules: CompressOptions {
             unit: if args.budget.params.is_some() { Unit::Parameters } else { Unit::Macs },
             round_to: usize::from(args.round_to),
-            refits: args.refit != Refit::None,
+            refits: refit.is_some(),
             ..usual.rules
         },
         step: args.budget.step,
-        refit: if args.refit == Refit::Plain { refit.plain() } else { refit },
+        refit: refit.unwrap_or(usual.refit),
         seed,
     }
 }
