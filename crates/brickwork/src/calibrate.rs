@@ -1,8 +1,11 @@
 //! Making the logits of an assembled model's parts comparable, without training: a factor and a
-//! shift for every logit, from calibration images of all parts.
+//! shift for every logit, and at will a linear correction, from calibration images of all parts.
 
 mod affine;
+mod correction;
+mod drawn;
 mod layerwise;
+mod linear;
 mod paper;
 
 use std::sync::Arc;
@@ -13,14 +16,17 @@ use brickwork_tensor::Tensor;
 
 use crate::assemble::{SCALE, SHIFT};
 use crate::batching::batch_size;
-use crate::card::{CalibrationNote, Card, KEY, Part};
+use crate::card::{CalibrationNote, Card, KEY, OnDuplicate, Part};
 use crate::classifier::Classifier;
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::select::top_class;
 use crate::source::Source;
 use affine::affine;
+pub(crate) use correction::CORRECTION;
+pub use drawn::calibrate_from_moments;
 use layerwise::layerwise;
+use linear::{Form, linear};
 use paper::paper;
 
 /// How to calibrate.
@@ -36,6 +42,12 @@ pub enum Method {
     Layerwise,
     /// A temperature per part and a bias per class that minimise the cross-entropy over all classes.
     Affine,
+    /// The same, and for every part a number added to all its logits: a linear map of its own last
+    /// features and logits, which learns from the other parts' images what is not the part's.
+    Background,
+    /// The same, and for every class a number added to its logits: a linear map of all parts' last
+    /// features and logits.
+    Linear,
 }
 
 impl Method {
@@ -46,6 +58,8 @@ impl Method {
             Self::Paper => "paper",
             Self::Layerwise => "layerwise",
             Self::Affine => "affine",
+            Self::Background => "background",
+            Self::Linear => "linear",
         }
     }
 }
@@ -58,10 +72,51 @@ struct Scores {
     truth: Vec<usize>,
     /// The part of every logit.
     part: Vec<usize>,
+    /// The score of the model that every logit goes to.
+    place: Vec<usize>,
+    /// How logits of one score were joined.
+    joined: Option<OnDuplicate>,
+    /// Class of every logit.
     names: Vec<String>,
+    /// `[images, features]`: what the correction reads, if the model has one.
+    features: Tensor,
 }
 
 impl Scores {
+    /// Of no image yet.
+    fn empty(model: &Classifier) -> Self {
+        let parts = &model.card.parts;
+        let each = parts.iter().enumerate();
+        let part: Vec<usize> = each.flat_map(|(k, part)| vec![k; part.logits.len()]).collect();
+        Self {
+            logits: Tensor::new([0, part.len()], Vec::new()),
+            truth: Vec::new(),
+            part,
+            place: parts.iter().flat_map(|part| part.logits.iter().copied()).collect(),
+            joined: model.card.joined,
+            names: parts.iter().flat_map(|part| part.classes.iter().cloned()).collect(),
+            features: Tensor::new([0, 0], Vec::new()),
+        }
+    }
+
+    /// The logit that images of a class are judged by: the first part's, where several have it.
+    fn logit_of(&self, class: usize) -> usize {
+        self.place.iter().position(|&place| place == class).unwrap_or(0)
+    }
+
+    /// The same of some of the images.
+    fn of(&self, rows: &[usize]) -> Self {
+        Self {
+            logits: self.logits.take(0, rows),
+            truth: rows.iter().map(|&row| self.truth[row]).collect(),
+            part: self.part.clone(),
+            place: self.place.clone(),
+            joined: self.joined,
+            names: self.names.clone(),
+            features: self.features.take(0, rows),
+        }
+    }
+
     /// Share of the images whose true logit is the highest, after `change(place, logit)`.
     fn right(&self, change: impl Fn(usize, f32) -> f32) -> f64 {
         let rows = self.logits.data().chunks(self.part.len()).zip(&self.truth);
@@ -86,7 +141,8 @@ fn loss_of(method: Method, before: f64, after: f64) -> Option<String> {
     })
 }
 
-/// Calibrates an assembled model on labelled images of its classes; never give it test images.
+/// Calibrates an assembled model on labelled images of its classes; never give it test images. A
+/// correction's penalty is chosen by holding parts of the images out in turns, as `seed` says.
 ///
 /// # Errors
 /// If the model was not assembled by Brickwork, or the data has no image of its classes.
@@ -95,15 +151,22 @@ pub fn calibrate(
     preprocess: &Preprocess,
     sources: &[Source],
     method: Method,
+    seed: u64,
     progress: &dyn Progress,
 ) -> Result<Classifier, Error> {
     check(model)?;
-    let plain = with_factors(model, None)?;
-    if method == Method::None {
-        return Ok(plain);
-    }
-    if method == Method::Layerwise {
-        return layerwise(&plain, preprocess, sources, progress);
+    let plain = with_factors(&correction::removed(model)?, None)?;
+    let form = match method {
+        Method::None => return Ok(plain),
+        Method::Layerwise => return layerwise(&plain, preprocess, sources, progress),
+        Method::Background => Some(Form::Background),
+        Method::Linear => Some(Form::Linear),
+        Method::Paper | Method::Affine => None,
+    };
+    if let Some(form) = form {
+        let (zero, owners) = correction::with_zero(&plain)?;
+        let scores = collect(&zero, preprocess, sources, progress)?;
+        return linear([&plain, &zero], &scores, &owners, form, seed, progress);
     }
     let scores = collect(&plain, preprocess, sources, progress)?;
     let before = scores.right(|_, z| z);
@@ -178,26 +241,25 @@ fn collect(
     }
     refuse_unseen_parts(parts, sources)?;
     progress.begin("scoring calibration images", count as u64);
-    let raw = raw_logits(model)?;
-    let mut session = model.session(&[raw]);
-    let (mut logits, mut truth) = (Vec::new(), Vec::new());
+    let fetches: Vec<_> =
+        [raw_logits(model)?].into_iter().chain(correction::features(model)).collect();
+    let mut session = model.session(&fetches);
+    let (mut logits, mut features, mut truth) = (Vec::new(), Vec::new(), Vec::new());
     for (source, job) in sources.iter().zip(&jobs) {
         source.for_each_batch(job, batch_size(model), preprocess, |indices, images| {
-            logits.extend(session.outputs(indices.len(), images.data())?.remove(0).into_data());
+            let mut found = session.outputs(indices.len(), images.data())?.into_iter();
+            logits.extend(found.next().into_iter().flat_map(Tensor::into_data));
+            features.extend(found.next().into_iter().flat_map(Tensor::into_data));
             truth.extend(indices.iter().filter_map(|&index| source.class(index)));
             progress.step(indices.len() as u64);
             Ok(())
         })?;
     }
-    let part: Vec<usize> =
-        parts.iter().enumerate().flat_map(|(k, part)| vec![k; part.logits.len()]).collect();
-    // A class that several parts hold is judged by the first part's logit.
-    let flat: Vec<usize> = parts.iter().flat_map(|part| part.logits.iter().copied()).collect();
-    let logit_of = |class: usize| flat.iter().position(|&score| score == class).unwrap_or(0);
-    let truth = truth.into_iter().map(logit_of).collect();
-    let names = parts.iter().flat_map(|part| part.classes.iter().cloned()).collect();
-    let logits = Tensor::new([count, part.len()], logits);
-    Ok(Scores { logits, truth, part, names })
+    let empty = Scores::empty(model);
+    let truth = truth.into_iter().map(|class| empty.logit_of(class)).collect();
+    let logits = Tensor::new([count, empty.part.len()], logits);
+    let features = Tensor::new([count, features.len() / count], features);
+    Ok(Scores { logits, truth, features, ..empty })
 }
 
 /// Parts can only be made comparable if there are images of each.
@@ -251,7 +313,10 @@ mod tests {
             logits: Tensor::new([40, 4], logits),
             truth,
             part: vec![0, 0, 1, 1],
+            place: vec![0, 1, 2, 3],
+            joined: None,
             names: ["a", "b", "c", "d"].map(str::to_owned).to_vec(),
+            features: Tensor::new([40, 0], Vec::new()),
         }
     }
 
