@@ -7,6 +7,7 @@ mod drawn;
 mod layerwise;
 mod linear;
 mod paper;
+mod trials;
 
 use std::sync::Arc;
 
@@ -22,12 +23,13 @@ use crate::error::Error;
 use crate::progress::Progress;
 use crate::select::top_class;
 use crate::source::Source;
-use affine::affine;
+use affine::{affine, hold};
 pub(crate) use correction::CORRECTION;
 pub use drawn::calibrate_from_moments;
 use layerwise::layerwise;
 use linear::{Form, linear};
 use paper::paper;
+use trials::few_words;
 
 /// How to calibrate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +174,7 @@ pub fn calibrate(
     let before = scores.right(|_, z| z);
     let (scale, shift, mut notes) = match method {
         Method::Paper => paper(&scores),
-        _ => affine(&scores),
+        _ => held_affine(&scores, seed),
     };
     notes.extend(loss_of(method, before, scores.right(|k, z| scale[k] * z + shift[k])));
     notes.iter().for_each(|note| progress.note(note));
@@ -184,6 +186,21 @@ pub fn calibrate(
         notes,
     };
     with_factors(&plain, Some(note))
+}
+
+/// Affine, held back as far as there are too few images to trust it.
+fn held_affine(scores: &Scores, seed: u64) -> (Vec<f32>, Vec<f32>, Vec<String>) {
+    let hold = hold(scores, seed);
+    let (scale, shift, mut notes) = affine(scores, hold);
+    if hold > 0.0 {
+        notes.push(format!(
+            "{} calibration images are few; shifts, and how far factors differ between parts, are held \
+             back by a penalty of {hold}",
+            scores.truth.len()
+        ));
+    }
+    notes.extend(few_words(scores, "their shifts are uncertain"));
+    (scale, shift, notes)
 }
 
 fn check(model: &Classifier) -> Result<(), Error> {
@@ -334,7 +351,7 @@ mod tests {
         assert_eq!(accuracy(&scores, &[1.0; 4], &[0.0; 4]), 0.5);
         let (scale, shift, notes) = paper(&scores);
         assert_eq!((accuracy(&scores, &scale, &shift), notes.len()), (1.0, 0));
-        let (scale, shift, notes) = affine(&scores);
+        let (scale, shift, notes) = affine(&scores, 0.0);
         assert_eq!((accuracy(&scores, &scale, &shift), notes.len()), (1.0, 0));
     }
 
@@ -346,7 +363,7 @@ mod tests {
         let (scale, _, notes) = paper(&scores);
         assert!(scale.iter().all(|s| s.is_finite() && *s > 0.0));
         assert!(notes.iter().any(|note| note.contains("`c`")), "{notes:?}");
-        let (scale, shift, notes) = affine(&scores);
+        let (scale, shift, notes) = affine(&scores, 0.0);
         assert!(scale.iter().chain(&shift).all(|x| x.is_finite()));
         assert!(notes[0].contains("`c`"));
     }

@@ -4,6 +4,7 @@ use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
 
 use super::Scores;
+use super::trials::{Trials, joined, judge};
 
 /// Weight of the penalties that keep temperatures near 1 and biases near 0, per image.
 const PENALTY: f64 = 1e-4;
@@ -11,20 +12,42 @@ const PENALTY: f64 = 1e-4;
 /// The least temperature: a negative one would turn a part's ranking around.
 const LEAST: f64 = 1e-3;
 
+/// Further penalties that are tried, falling: on biases, and on what keeps temperatures apart. The
+/// first leaves little but one temperature for all.
+const HOLDS: [f64; 8] = [10.0, 1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 0.0];
+
+/// With so many images a class, nothing is held back.
+const ENOUGH: usize = 100;
+
+/// How far biases and temperatures are to be held back, as images held out in turns say.
+pub(super) fn hold(scores: &Scores, seed: u64) -> f64 {
+    if scores.truth.len() >= ENOUGH * scores.part.len() {
+        return 0.0;
+    }
+    let trials = Trials::of(scores, HOLDS.len(), seed, |rest, held| {
+        let judged = |&hold: &f64| {
+            let (scale, shift, _) = affine(rest, hold);
+            judge(held, &joined(held, |k, z| scale[k] * z + shift[k]))
+        };
+        HOLDS.iter().map(judged).collect()
+    });
+    HOLDS[trials.chosen()]
+}
+
 /// Minimises the mean cross-entropy of `softmax(t[part] * z + b)` by damped Newton steps; the
 /// problem is convex in temperatures and biases. Temperatures stop at [`LEAST`].
-pub(super) fn affine(scores: &Scores) -> (Vec<f32>, Vec<f32>, Vec<String>) {
+pub(super) fn affine(scores: &Scores, hold: f64) -> (Vec<f32>, Vec<f32>, Vec<String>) {
     let count = scores.part.len();
     let parts = scores.part.iter().max().map_or(0, |last| last + 1);
     let unknowns = parts + count;
     let mut solution = vec![0.0f64; unknowns];
     solution[..parts].fill(1.0);
-    let mut loss = cross_entropy(scores, &solution, parts);
+    let mut loss = cross_entropy(scores, &solution, parts, hold);
     for _ in 0..50 {
-        let (mut gradient, mut hessian) = derivatives(scores, &solution, parts);
+        let (mut gradient, mut hessian) = derivatives(scores, &solution, parts, hold);
         for k in (0..parts).filter(|&k| solution[k] <= LEAST) {
             if gradient[k] > 0.0 {
-                hold(k, &mut gradient, &mut hessian);
+                fix(k, &mut gradient, &mut hessian);
             }
         }
         let matrix = Mat::from_fn(unknowns, unknowns, |r, c| hessian[r * unknowns + c]);
@@ -36,7 +59,7 @@ pub(super) fn affine(scores: &Scores) -> (Vec<f32>, Vec<f32>, Vec<String>) {
             let moved = |k: usize| solution[k] - length * step[(k, 0)];
             let least = |k: usize| if k < parts { LEAST } else { f64::NEG_INFINITY };
             let trial: Vec<f64> = (0..unknowns).map(|k| moved(k).max(least(k))).collect();
-            let trial_loss = cross_entropy(scores, &trial, parts);
+            let trial_loss = cross_entropy(scores, &trial, parts, hold);
             if trial_loss < loss || length < 1e-6 {
                 break (trial, trial_loss);
             }
@@ -66,7 +89,7 @@ pub(super) fn affine(scores: &Scores) -> (Vec<f32>, Vec<f32>, Vec<String>) {
 }
 
 /// Takes an unknown out of a Newton step.
-fn hold(k: usize, gradient: &mut [f64], hessian: &mut [f64]) {
+fn fix(k: usize, gradient: &mut [f64], hessian: &mut [f64]) {
     let unknowns = gradient.len();
     gradient[k] = 0.0;
     for other in 0..unknowns {
@@ -84,20 +107,24 @@ fn calibrated(scores: &Scores, row: &[f32], solution: &[f64], parts: usize) -> V
     logits.into_iter().map(|z| z - top - total.ln()).collect()
 }
 
-fn penalty(solution: &[f64], parts: usize) -> f64 {
-    let off: f64 = solution[..parts].iter().map(|t| (t - 1.0).powi(2)).sum();
+fn penalty(solution: &[f64], parts: usize, hold: f64) -> f64 {
+    let off = |from: f64| solution[..parts].iter().map(|t| (t - from).powi(2)).sum::<f64>();
     let biases: f64 = solution[parts..].iter().map(|b| b * b).sum();
-    PENALTY * (off + biases) / 2.0
+    (PENALTY * (off(1.0) + biases) + hold * (off(mean(&solution[..parts])) + biases)) / 2.0
 }
 
-fn cross_entropy(scores: &Scores, solution: &[f64], parts: usize) -> f64 {
+fn mean(temperatures: &[f64]) -> f64 {
+    temperatures.iter().sum::<f64>() / temperatures.len() as f64
+}
+
+fn cross_entropy(scores: &Scores, solution: &[f64], parts: usize, hold: f64) -> f64 {
     let count = scores.part.len();
     let rows = scores.logits.data().chunks(count).zip(&scores.truth);
     let sum: f64 = rows.map(|(row, &truth)| -calibrated(scores, row, solution, parts)[truth]).sum();
-    sum / scores.truth.len() as f64 + penalty(solution, parts)
+    sum / scores.truth.len() as f64 + penalty(solution, parts, hold)
 }
 
-fn derivatives(scores: &Scores, solution: &[f64], parts: usize) -> (Vec<f64>, Vec<f64>) {
+fn derivatives(scores: &Scores, solution: &[f64], parts: usize, hold: f64) -> (Vec<f64>, Vec<f64>) {
     let count = scores.part.len();
     let unknowns = solution.len();
     let (mut gradient, mut hessian) = (vec![0.0; unknowns], vec![0.0; unknowns * unknowns]);
@@ -128,7 +155,12 @@ fn derivatives(scores: &Scores, solution: &[f64], parts: usize) -> (Vec<f64>, Ve
     }
     for k in 0..unknowns {
         gradient[k] += PENALTY * (solution[k] - f64::from(u8::from(k < parts)));
-        hessian[k * unknowns + k] += PENALTY;
+        hessian[k * unknowns + k] += PENALTY + hold;
+        let from = if k < parts { mean(&solution[..parts]) } else { 0.0 };
+        gradient[k] += hold * (solution[k] - from);
+    }
+    for (r, c) in (0..parts).flat_map(|r| (0..parts).map(move |c| (r, c))) {
+        hessian[r * unknowns + c] -= hold / parts as f64;
     }
     (gradient, hessian)
 }
@@ -142,7 +174,7 @@ mod tests {
     fn derivatives_agree_with_differences() {
         let scores = two_parts(2.0, 1.0);
         let at = [1.1, 0.8, 0.1, -0.2, 0.3, 0.0];
-        let (gradient, hessian) = derivatives(&scores, &at, 2);
+        let (gradient, hessian) = derivatives(&scores, &at, 2, 0.3);
         let moved = |k: usize, by: f64| {
             let mut x = at;
             x[k] += by;
@@ -150,12 +182,26 @@ mod tests {
         };
         for k in 0..6 {
             let (up, down) = (moved(k, 1e-5), moved(k, -1e-5));
-            let slope = (cross_entropy(&scores, &up, 2) - cross_entropy(&scores, &down, 2)) / 2e-5;
+            let slope = (cross_entropy(&scores, &up, 2, 0.3)
+                - cross_entropy(&scores, &down, 2, 0.3))
+                / 2e-5;
             assert!((slope - gradient[k]).abs() < 1e-7, "{k}: {slope} {}", gradient[k]);
-            let (up, down) = (derivatives(&scores, &up, 2).0, derivatives(&scores, &down, 2).0);
+            let (up, down) =
+                (derivatives(&scores, &up, 2, 0.3).0, derivatives(&scores, &down, 2, 0.3).0);
             for c in 0..6 {
                 assert!(((up[c] - down[c]) / 2e-5 - hessian[k * 6 + c]).abs() < 1e-6);
             }
         }
+    }
+
+    #[test]
+    fn held_back_far_enough_all_parts_share_a_temperature() {
+        let scores = two_parts(3.0, 1.0);
+        let (scale, shift, _) = affine(&scores, 1e6);
+        assert!((scale[0] - scale[3]).abs() < 1e-3 && shift.iter().all(|b| b.abs() < 1e-3));
+        let (scale, _, _) = affine(&scores, 0.0);
+        assert!((scale[0] - scale[3]).abs() > 0.1, "{scale:?}");
+        // What so unequal parts gain is surely more than chance.
+        assert!(hold(&scores, 1) < 0.1, "{}", hold(&scores, 1));
     }
 }

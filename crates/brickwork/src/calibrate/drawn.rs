@@ -30,7 +30,7 @@ pub fn calibrate_from_moments(
     let moments = moments(model)?;
     let plain = with_factors(&correction::removed(model)?, None)?;
     let scores = drawn(&plain, &moments, seed);
-    let (scale, shift, _) = affine(&scores);
+    let (scale, shift, _) = affine(&scores, 0.0);
     let images: usize = moments.iter().map(|m| m.own_images + m.foreign_images).sum();
     let notes = vec![format!(
         "no calibration image: {DRAWS} scores of every class were drawn from the moments that the parts \

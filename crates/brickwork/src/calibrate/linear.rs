@@ -4,12 +4,11 @@
 
 use brickwork_tensor::Tensor;
 use faer::Mat;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
-use super::affine::affine;
+use super::affine::{affine, hold};
+use super::trials::{Trials, few_words, joined, judge, log_sum};
 use super::{Method, Scores, correction, loss_of, with_factors};
-use crate::card::{CalibrationNote, OnDuplicate};
+use crate::card::CalibrationNote;
 use crate::classifier::Classifier;
 use crate::error::Error;
 use crate::progress::Progress;
@@ -27,12 +26,6 @@ pub(super) enum Form {
 /// Penalties tried, falling. Features are standardised, the loss is a mean over images.
 const PENALTIES: [f64; 10] = [3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4];
 
-/// Parts of the calibration images that are held out in turns.
-const FOLDS: usize = 5;
-
-/// Images of a class below which its share in the correction is called uncertain.
-const FEW: usize = 5;
-
 /// Calibrates `plain` by what was `scores`d with a correction of zero, which `zero` has.
 pub(super) fn linear(
     [plain, zero]: [&Classifier; 2],
@@ -42,17 +35,19 @@ pub(super) fn linear(
     seed: u64,
     progress: &dyn Progress,
 ) -> Result<Classifier, Error> {
-    let correcting = Correcting { form, owners };
-    let trials = correcting.trials(scores, seed, progress);
-    let chosen = trials.best();
-    let (scale, shift, mut notes) = affine(scores);
+    let correcting = Correcting { form, owners, hold: hold(scores, seed) };
+    progress.begin("choosing the penalty", 1);
+    let trials = correcting.trials(scores, seed);
+    progress.step(1);
+    let chosen = trials.chosen().checked_sub(1).map(|k| PENALTIES[k]);
+    let (scale, shift, mut notes) = affine(scores, correcting.hold);
     let map = correcting.fitted(scores, [&scale, &shift], chosen);
     let right = |score: &dyn Fn(&Scores) -> Mat<f64>| judge(scores, &score(scores)).1;
     let before = right(&|scores| joined(scores, |_, z| z));
     let after = right(&|scores| correcting.scores(scores, [&scale, &shift], map.as_ref()));
     let count = scores.truth.len() as f64;
-    notes.push(trials.words(scores));
-    notes.extend(few_words(scores, chosen));
+    notes.push(words(scores, &trials, chosen));
+    notes.extend(few_words(scores, &cost(chosen)));
     notes.extend(loss_of(form.method(), before as f64 / count, after as f64 / count));
     notes.iter().for_each(|note| progress.note(note));
     let note = CalibrationNote {
@@ -93,6 +88,8 @@ struct Correcting<'a> {
     form: Form,
     /// The part of every feature.
     owners: &'a [usize],
+    /// How far affine is held back.
+    hold: f64,
 }
 
 impl Correcting<'_> {
@@ -156,38 +153,20 @@ impl Correcting<'_> {
         Some(path.fold(fits.zero(), |map, &p| fits.fit(p, map)))
     }
 
-    /// What every penalty gives on images held out in turns.
-    fn trials(&self, scores: &Scores, seed: u64, progress: &dyn Progress) -> Trials {
-        let folds = folds(scores, seed);
-        let mut trials = Trials::default();
-        progress.begin("choosing the penalty", FOLDS as u64);
-        for fold in 0..FOLDS {
-            let side = |held: bool| -> Vec<usize> {
-                (0..folds.len()).filter(|&row| (folds[row] == fold) == held).collect()
-            };
-            let (rest, held) = (side(false), side(true));
-            if !rest.is_empty() && !held.is_empty() {
-                self.try_penalties(&scores.of(&rest), &scores.of(&held), &mut trials);
-            }
-            progress.step(1);
-        }
-        trials
-    }
-
-    /// Adds what every penalty, fitted to `rest`, does to `held`.
-    fn try_penalties(&self, rest: &Scores, held: &Scores, trials: &mut Trials) {
-        let (scale, shift, _) = affine(rest);
-        let factors = [&scale[..], &shift[..]];
-        let score = |map: Option<&Regression>| judge(held, &self.scores(held, factors, map));
-        trials.images += held.truth.len();
-        trials.add(0, score(None));
-        let problem = self.problem(rest, factors);
-        let fits = Fits::new(&problem);
-        let mut map = fits.zero();
-        for (k, &penalty) in PENALTIES.iter().enumerate() {
-            map = fits.fit(penalty, map);
-            trials.add(k + 1, score(Some(&map)));
-        }
+    /// No correction, then every penalty, on images held out in turns.
+    fn trials(&self, scores: &Scores, seed: u64) -> Trials {
+        Trials::of(scores, PENALTIES.len() + 1, seed, |rest, held| {
+            let (scale, shift, _) = affine(rest, self.hold);
+            let factors = [&scale[..], &shift[..]];
+            let judged = |map: Option<&Regression>| judge(held, &self.scores(held, factors, map));
+            let problem = self.problem(rest, factors);
+            let fits = Fits::new(&problem);
+            let path = PENALTIES.iter().scan(fits.zero(), |map, &penalty| {
+                *map = fits.fit(penalty, map.clone());
+                Some(judged(Some(map)))
+            });
+            [judged(None)].into_iter().chain(path).collect()
+        })
     }
 
     /// Weights `[features, logits]` and biases of the layer that adds the correction to the logits.
@@ -201,117 +180,31 @@ impl Correcting<'_> {
     }
 }
 
-/// Loss and correct images without a correction, then with every penalty.
-#[derive(Default)]
-struct Trials {
-    images: usize,
-    loss: [f64; PENALTIES.len() + 1],
-    right: [usize; PENALTIES.len() + 1],
-}
-
-impl Trials {
-    fn add(&mut self, place: usize, (loss, right): (f64, usize)) {
-        self.loss[place] += loss;
-        self.right[place] += right;
-    }
-
-    fn place(&self) -> usize {
-        (1..self.loss.len())
-            .fold(0, |best, k| if self.loss[k] < self.loss[best] { k } else { best })
-    }
-
-    /// The penalty of the lowest loss; none if that is without a correction.
-    fn best(&self) -> Option<f64> {
-        self.place().checked_sub(1).map(|k| PENALTIES[k])
-    }
-
-    fn words(&self, scores: &Scores) -> String {
-        let share = |place: usize| 100.0 * self.right[place] as f64 / self.images.max(1) as f64;
-        let says = |what: String| {
-            format!("of {} calibration images, held out in turns, {what}", scores.truth.len())
-        };
-        match self.best() {
-            None => says(format!(
-                "{:.2} % are right by affine alone; no correction lowers the loss, so it is left out",
-                share(0)
-            )),
-            Some(penalty) => says(format!(
-                "{:.2} % are right by affine alone, {:.2} % with the correction (penalty {penalty})",
-                share(0),
-                share(self.place())
-            )),
-        }
-    }
-}
-
-/// What fewer than [`FEW`] images of a class cost.
-fn few_words(scores: &Scores, chosen: Option<f64>) -> Option<String> {
-    let count = |class: usize| scores.truth.iter().filter(|&&k| scores.place[k] == class).count();
-    let classes = scores.place.iter().max().map_or(0, |last| last + 1);
-    let few: Vec<String> = (0..classes)
-        .map(|class| (class, count(class)))
-        .filter(|&(_, count)| count < FEW)
-        .filter_map(|(class, count)| {
-            let logit = scores.place.iter().position(|&place| place == class)?;
-            Some(format!("`{}` ({count})", scores.names[logit]))
-        })
-        .collect();
-    let cost = match chosen {
-        None => "the correction was left out, which leaves affine".to_owned(),
+/// What the correction does to images held out in turns.
+fn words(scores: &Scores, trials: &Trials, chosen: Option<f64>) -> String {
+    let (count, percent) = (scores.truth.len(), |way| 100.0 * trials.right(way));
+    let alone = format!(
+        "of {count} calibration images, held out in turns, {:.2} % are right by affine alone",
+        percent(0)
+    );
+    match chosen {
+        None => format!("{alone}; no correction is surely better, so it is left out"),
         Some(penalty) => {
-            format!("the correction is held back by a penalty of {penalty} and rests on the others")
+            let with = percent(trials.chosen());
+            format!("{alone}, {with:.2} % with the correction (penalty {penalty})")
         }
-    };
-    (!few.is_empty())
-        .then(|| format!("fewer than {FEW} calibration images of {}: {cost}", few.join(", ")))
-}
-
-/// The fold of every image: every class is spread over the folds, at random.
-fn folds(scores: &Scores, seed: u64) -> Vec<usize> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut order: Vec<usize> = (0..scores.truth.len()).collect();
-    for k in 1..order.len() {
-        order.swap(k, rng.random_range(0..=k));
     }
-    order.sort_by_key(|&row| scores.truth[row]);
-    let mut folds = vec![0; order.len()];
-    order.iter().enumerate().for_each(|(k, &row)| folds[row] = k % FOLDS);
-    folds
 }
 
-/// The scores `[n, classes]` of the model after `change(logit, value)`.
-fn joined(scores: &Scores, change: impl Fn(usize, f32) -> f32) -> Mat<f64> {
-    let classes = scores.place.iter().max().map_or(0, |last| last + 1);
-    let sources: Vec<Vec<usize>> = (0..classes)
-        .map(|class| (0..scores.place.len()).filter(|&k| scores.place[k] == class).collect())
-        .collect();
-    let width = scores.place.len();
-    let logits = scores.logits.data();
-    Mat::from_fn(logits.len() / width, classes, |row, class| {
-        let values = sources[class].iter().map(|&k| change(k, logits[row * width + k]));
-        f64::from(OnDuplicate::join(scores.joined, values))
-    })
-}
-
-/// The summed cross-entropy of scores `[n, classes]`, and how many rows are right.
-fn judge(scores: &Scores, found: &Mat<f64>) -> (f64, usize) {
-    let (mut loss, mut right) = (0.0, 0);
-    for (row, &truth) in scores.truth.iter().enumerate() {
-        let truth = scores.place[truth];
-        let own = found[(row, truth)];
-        loss += log_sum((0..found.ncols()).map(|k| found[(row, k)])) - own;
-        right += usize::from((0..found.ncols()).all(|k| k == truth || found[(row, k)] < own));
-    }
-    (loss, right)
-}
-
-/// The logarithm of the sum of exponentials.
-fn log_sum(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let top = values.clone().fold(f64::NEG_INFINITY, f64::max);
-    if top == f64::NEG_INFINITY {
-        top
-    } else {
-        top + values.map(|z| (z - top).exp()).sum::<f64>().ln()
+/// What few images of a class cost.
+fn cost(chosen: Option<f64>) -> String {
+    match chosen {
+        None => "the correction is left out, which leaves affine".to_owned(),
+        Some(penalty) => {
+            format!(
+                "the correction, held back by a penalty of {penalty}, rests on the other classes"
+            )
+        }
     }
 }
 
@@ -319,7 +212,6 @@ fn log_sum(values: impl Iterator<Item = f64> + Clone) -> f64 {
 mod tests {
     use super::super::tests::two_parts;
     use super::*;
-    use crate::progress::Silent;
     use crate::random::uniform;
 
     const OWNERS: [usize; 6] = [0, 1, 0, 0, 1, 1];
@@ -335,8 +227,8 @@ mod tests {
         Scores { features, ..scores }
     }
 
-    fn trials(scores: &Scores, form: Form) -> Trials {
-        Correcting { form, owners: &OWNERS }.trials(scores, 3, &Silent)
+    fn correcting(form: Form) -> Correcting<'static> {
+        Correcting { form, owners: &OWNERS, hold: 0.0 }
     }
 
     #[test]
@@ -346,9 +238,10 @@ mod tests {
             let scores = scores(|row, k| noise.data()[2 * row + k]);
             let some = scores.of(&(0..20).collect::<Vec<_>>());
             for form in [Form::Background, Form::Linear] {
-                let found = trials(&some, form);
-                assert_eq!(found.images, 20);
-                assert!(found.loss[found.place()] <= found.loss[0], "{:?}", found.loss);
+                let trials = correcting(form).trials(&some, 3);
+                let lost = |way: usize| trials.losses[way].iter().sum::<f64>();
+                assert_eq!(trials.losses[0].len(), 20);
+                assert!(lost(trials.chosen()) <= lost(0), "{seed} {form:?}");
             }
         }
     }
@@ -363,11 +256,11 @@ mod tests {
                 .flat_map(|r| (0..4).map(move |k| if k % 2 == r % 2 { 1.0 } else { 0.0 }))
                 .collect(),
         );
-        let found = trials(&scores, Form::Background);
-        assert!(found.right[0] < 25 && found.right[found.place()] == 40, "{:?}", found.right);
-        let correcting = Correcting { form: Form::Background, owners: &OWNERS };
-        let factors = [&[1.0; 4][..], &[0.0; 4][..]];
-        let map = correcting.fitted(&scores, factors, found.best()).unwrap();
+        let correcting = correcting(Form::Background);
+        let trials = correcting.trials(&scores, 3);
+        assert!(trials.right(0) < 0.6 && trials.right(trials.chosen()) == 1.0);
+        let penalty = trials.chosen().checked_sub(1).map(|k| PENALTIES[k]);
+        let map = correcting.fitted(&scores, [&[1.0; 4], &[0.0; 4]], penalty).unwrap();
         let (weights, _) = correcting.spread(&scores, &map);
         // A part's logits read its own features alone, and all the same.
         for (feature, &owner) in OWNERS.iter().enumerate() {
@@ -376,29 +269,5 @@ mod tests {
             assert_eq!(row[2 * (1 - owner)..2 * (1 - owner) + 2], [0.0; 2]);
         }
         assert!(weights.data()[0] > 0.0);
-    }
-
-    #[test]
-    fn every_class_is_spread_over_the_folds() {
-        let scores = scores(|_, _| 0.0);
-        let folds = folds(&scores, 7);
-        for class in 0..4 {
-            for fold in 0..FOLDS {
-                let both = |row: &usize| scores.truth[*row] == class && folds[*row] == fold;
-                assert_eq!((0..40).filter(both).count(), 2);
-            }
-        }
-    }
-
-    #[test]
-    fn classes_of_few_images_are_named() {
-        let scores = scores(|_, _| 0.0).of(&[0, 4, 8, 12, 16, 1, 2, 3, 5, 6, 10, 14, 18]);
-        let said = few_words(&scores, None).unwrap();
-        assert_eq!(
-            said,
-            "fewer than 5 calibration images of `b` (2), `d` (1): the correction was left out, which \
-             leaves affine"
-        );
-        assert!(few_words(&scores, Some(0.3)).unwrap().contains("a penalty of 0.3"));
     }
 }
