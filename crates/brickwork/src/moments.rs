@@ -2,6 +2,7 @@
 //! others when no image is at hand.
 
 use brickwork_data::Preprocess;
+use brickwork_formats::onnx::{self, ReadOptions};
 use brickwork_tensor::Tensor;
 use faer::{Mat, Side};
 use rand::{Rng, RngExt};
@@ -47,8 +48,11 @@ pub fn with_moments(
         classes.iter().map(of).collect()
     };
     let (own, foreign) = (logits(&origin.classes)?, logits(&others)?);
-    let moments = Some(Moments::of(component.fingerprint(), &own, &foreign));
-    component.with_card(Card { moments, ..component.card.clone() })
+    // As it is read from its file, which may order its values anew.
+    let stored = onnx::decode(&onnx::encode(&component.graph)?, None, &ReadOptions::default())?;
+    let stored = Classifier::new(component.name.clone(), stored)?;
+    let moments = Some(Moments::of(stored.fingerprint(), &own, &foreign));
+    stored.with_card(Card { moments, ..component.card.clone() })
 }
 
 /// Means and covariances of a component's logits.

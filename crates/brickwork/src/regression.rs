@@ -64,16 +64,23 @@ impl<'a> Fits<'a> {
     }
 
     /// Minimises the mean cross-entropy plus half of `penalty` times the squared weights, starting at
-    /// `from`, by steps `W - (bound + penalty)^-1 * gradient`, of which none overshoots.
+    /// `from`, by steps `W - (bound + penalty)^-1 * gradient`, of which none overshoots, with momentum
+    /// (Nesterov 1983) that is given up where it leads uphill (O'Donoghue and Candès 2015).
     pub(crate) fn fit(&self, penalty: f64, from: Regression) -> Regression {
         let mut found = from;
         let mut bound = self.bound.clone();
         (0..bound.nrows()).for_each(|k| bound[(k, k)] += penalty);
         // A positive penalty makes the matrix definite.
         let Ok(factor) = bound.llt(Side::Lower) else { return found };
+        let (mut moved, mut run) = (Mat::zeros(bound.nrows(), found.weights.ncols()), 0.0);
         for _ in 0..STEPS {
-            let step = factor.solve(&self.gradient(&found, penalty));
+            let before = found.weights.clone();
+            found.weights += &moved * faer::Scale(run / (run + 3.0));
+            let gradient = self.gradient(&found, penalty);
+            let step = factor.solve(&gradient);
             found.weights -= &step;
+            moved = &found.weights - before;
+            run = if product(&gradient, &moved) > 0.0 { 0.0 } else { run + 1.0 };
             if step.norm_max() < 1e-6 {
                 break;
             }
@@ -158,6 +165,12 @@ fn moments(features: &Tensor) -> (Vec<f64>, Vec<f64>) {
     };
     let scales = (0..f).map(scale).collect();
     (means, scales)
+}
+
+/// The sum of the products of the elements.
+fn product(a: &Mat<f64>, b: &Mat<f64>) -> f64 {
+    let columns = a.col_iter().zip(b.col_iter());
+    columns.map(|(a, b)| a.iter().zip(b.iter()).map(|(a, b)| a * b).sum::<f64>()).sum()
 }
 
 /// Probabilities of scores `[n, classes]`.

@@ -449,7 +449,8 @@ fn parse_replacement(text: &str) -> Result<(String, PathBuf), String> {
   brickwork calibrate both.onnx -o ready.onnx
 
 Without --data, affine draws scores from the means and covariances that components carry since they
-were cut with images (disassemble --data): on their own classes, and on their source's others.")]
+were cut with images (disassemble --data): on their own classes, and on their source's others, which
+stand for the other parts' images. For parts of different sources they stand badly.")]
 pub(crate) struct CalibrateArgs {
     /// The assembled model
     #[arg(value_name = "NEW.onnx")]

@@ -15,6 +15,11 @@ use crate::progress::Progress;
 /// Scores that are drawn for every class.
 const DRAWS: usize = 500;
 
+/// What to say of parts that were cut from different models.
+const FAR_OFF: &str = "the parts were cut from different models; how they score each other's images is not \
+                       known, and taken for how they score other classes of their own sources, which can be \
+                       far off: measure it, or give images of all parts (--data)";
+
 /// Calibrates an assembled model by the method `affine` without any image: for every class, scores are
 /// drawn for an image of it, those of a part that has the class from the part's moments of the class,
 /// those of any other from its moments of images of other classes, each on its own.
@@ -32,13 +37,23 @@ pub fn calibrate_from_moments(
     let scores = drawn(&plain, &moments, seed);
     let (scale, shift, _) = affine(&scores, 0.0);
     let images: usize = moments.iter().map(|m| m.own_images + m.foreign_images).sum();
-    let notes = vec![format!(
+    let mut notes = vec![format!(
         "no calibration image: {DRAWS} scores of every class were drawn from the moments that the parts \
          carry, of {images} images"
     )];
+    if !one_source(model) {
+        notes.push(FAR_OFF.to_owned());
+    }
     notes.iter().for_each(|note| progress.note(note));
     let method = Method::Affine.name().to_owned();
     with_factors(&plain, Some(CalibrationNote { method, images: 0, scale, shift, notes }))
+}
+
+/// Whether all parts were cut from one model.
+fn one_source(model: &Classifier) -> bool {
+    let source = |part: &Part| part.origin.as_ref().map(|origin| origin.fingerprint.clone());
+    let parts = &model.card.parts;
+    parts.iter().all(|part| source(part) == source(&parts[0]))
 }
 
 /// The moments of every part.
