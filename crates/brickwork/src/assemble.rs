@@ -35,6 +35,8 @@ pub struct AssembleOptions {
 pub(crate) const SCALE: &str = "calibration.scale";
 /// See [`SCALE`].
 pub(crate) const SHIFT: &str = "calibration.shift";
+/// The value between the two.
+pub(crate) const SCALED: &str = "scaled";
 
 /// Joins `parts` into one classifier.
 ///
@@ -169,8 +171,8 @@ impl<'a> Assembly<'a> {
         let last = if joins { "calibrated" } else { "logits" };
         builder.constant(SCALE, Literal::Floats(Nd::filled([1, count], 1.0)));
         builder.constant(SHIFT, Literal::Floats(Nd::filled([1, count], 0.0)));
-        operation(builder, "Mul", &[raw, SCALE], "scaled", &[]);
-        operation(builder, "Add", &["scaled", SHIFT], last, &[]);
+        operation(builder, "Mul", &[raw, SCALE], SCALED, &[]);
+        operation(builder, "Add", &[SCALED, SHIFT], last, &[]);
         if joins {
             self.join_duplicates(builder, count);
         }
@@ -223,13 +225,19 @@ impl<'a> Assembly<'a> {
     }
 
     fn card(&self) -> Card {
-        let parts = self.parts.iter().zip(&self.scores).map(|(part, scores)| Part {
-            name: part.name.clone(),
-            fingerprint: part.classifier.fingerprint(),
-            classes: part.classifier.class_names(),
-            logits: scores.clone(),
-            preprocess: part.preprocess.clone(),
-            origin: part.classifier.card.origin.clone(),
+        let parts = self.parts.iter().zip(&self.scores).map(|(part, scores)| {
+            let fingerprint = part.classifier.fingerprint();
+            let moments = part.classifier.card.moments.clone();
+            Part {
+                name: part.name.clone(),
+                // A network that was changed since keeps what was said of it before.
+                moments: moments.filter(|moments| moments.fingerprint == fingerprint),
+                fingerprint,
+                classes: part.classifier.class_names(),
+                logits: scores.clone(),
+                preprocess: part.preprocess.clone(),
+                origin: part.classifier.card.origin.clone(),
+            }
         });
         let raw: usize = self.scores.iter().map(Vec::len).sum();
         Card {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::criterion::Criterion;
 use crate::error::Error;
 use crate::link::{Rule, Thresholds};
+use crate::moments::Moments;
 use crate::reject::Reject;
 
 /// The metadata key.
@@ -30,6 +31,9 @@ pub struct Card {
     /// Where a component comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// What a component's scores look like on images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moments: Option<Moments>,
     /// What an assembled model is made of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
@@ -142,6 +146,9 @@ pub struct Part {
     /// Where it comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// What its scores look like on images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moments: Option<Moments>,
 }
 
 /// What becomes of classes that several parts share.
@@ -157,6 +164,17 @@ pub enum OnDuplicate {
     Mean,
     /// They stay apart, each under its part's name.
     KeepBoth,
+}
+
+impl OnDuplicate {
+    /// The score of a class from the scores that parts give it.
+    pub(crate) fn join(how: Option<Self>, scores: impl ExactSizeIterator<Item = f32>) -> f32 {
+        let count = scores.len();
+        match how {
+            Some(Self::Mean) => scores.sum::<f32>() / count as f32,
+            _ => scores.fold(f32::NEG_INFINITY, f32::max),
+        }
+    }
 }
 
 /// How an assembled model was calibrated.

@@ -23,6 +23,7 @@ mod inspect;
 mod kept;
 mod layers;
 mod link;
+mod moments;
 mod padded;
 mod probe;
 mod profile;
@@ -47,7 +48,7 @@ mod without;
 pub use architectures::{Architecture, ArchitectureOptions, Stem};
 pub use assemble::{AssembleOptions, Layout, assemble};
 pub use batching::batch_size;
-pub use calibrate::{Method, calibrate};
+pub use calibrate::{Method, calibrate, calibrate_from_moments};
 pub use card::{
     CalibrationNote, Card, KEY, KeptLayer, OnDuplicate, Origin, Part, RefitNote, SampleNote,
 };
@@ -69,6 +70,7 @@ pub use inspect::{GroupRow, Inspection, LayerRow, MemberRow, explain, inspect};
 pub use kept::{KeptMap, additions, kept_map, wanted_labels};
 pub use layers::{LayerInfo, layers};
 pub use link::{Relevance, Rule, Thresholds, link, reference_masks};
+pub use moments::{Moments, with_moments};
 pub use probe::{Probe, ProbeImages, probe};
 pub use profile::{
     Header, LayerSums, Profile, ProfileOptions, ProfilingPass, profile, profiling_pass,

@@ -38,7 +38,7 @@ pub(crate) fn build(builder: &mut Builder, assembly: &Assembly<'_>) -> Result<Ve
 }
 
 /// The name in the joint network of what the parts call `name`.
-fn joint_name(name: &str) -> String {
+pub(crate) fn joint_name(name: &str) -> String {
     format!("joint/{name}")
 }
 

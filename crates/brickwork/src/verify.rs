@@ -8,6 +8,7 @@ use brickwork_tensor::Tensor;
 use serde::Serialize;
 
 use crate::assemble::adapted_name;
+use crate::calibrate::CORRECTION;
 use crate::card::{Card, OnDuplicate, Origin, Part};
 use crate::classifier::Classifier;
 use crate::disassemble::{TOLERANCE, class_labels, relative_difference, silence, with_card};
@@ -251,7 +252,8 @@ pub fn part_images(whole: &Classifier, images: &Tensor) -> Result<Vec<Tensor>, E
     whole.card.parts.iter().map(adapted).collect()
 }
 
-/// Checks that an assembled model computes its parts' logits, scaled and shifted as its card says.
+/// Checks that an assembled model computes its parts' logits, scaled and shifted as its card says; a
+/// linear correction is taken as the model computes it.
 /// `parts` are the components in the card's order; `images` `[n, c, h, w]` are in the assembled
 /// model's own preprocessing, and `own` gives the same images in each part's.
 ///
@@ -284,7 +286,8 @@ pub fn verify_assembled(
         }
     }
     let scores = logits(&whole.graph, images)?;
-    let expected = expected_scores(card, parts, own, scores.shape()[1])?;
+    let correction = correction(&whole.graph, images)?;
+    let expected = expected_scores(card, parts, own, correction.as_ref(), scores.shape()[1])?;
     let mut found = Verification::of(parts.len());
     found.scores = relative_difference(&scores, &expected);
     for note in &card.parts {
@@ -299,11 +302,18 @@ fn logits(graph: &Arc<Graph>, images: &Tensor) -> Result<Tensor, Error> {
     Ok(run(graph, &[graph.logits()], images)?.remove(0))
 }
 
+/// What the linear correction of an assembled model adds to each part's logits, if it has one.
+fn correction(graph: &Arc<Graph>, images: &Tensor) -> Result<Option<Tensor>, Error> {
+    let value = graph.find_value(CORRECTION);
+    value.map(|value| Ok(run(graph, &[value], images)?.remove(0))).transpose()
+}
+
 /// The scores an assembled model should give, from its parts run one by one.
 fn expected_scores(
     card: &Card,
     parts: &[Classifier],
     own: &[Tensor],
+    correction: Option<&Tensor>,
     classes: usize,
 ) -> Result<Tensor, Error> {
     let images = own.first().map_or(0, |images| images.shape()[0]);
@@ -317,16 +327,15 @@ fn expected_scores(
                 None => (1.0, 0.0),
             };
             let column = logits.data().iter().skip(k).step_by(logits.shape()[1]);
-            columns[place].push(column.map(|z| z * scale + shift).collect());
+            let added =
+                |row: usize| correction.map_or(0.0, |c| c.data()[row * c.shape()[1] + raw + k]);
+            let calibrated = |(row, z): (usize, &f32)| z * scale + added(row) + shift;
+            columns[place].push(column.enumerate().map(calibrated).collect());
         }
         raw += note.logits.len();
     }
     let score = |row: usize, place: usize| -> f32 {
-        let values = columns[place].iter().map(|column| column[row]);
-        match card.joined {
-            Some(OnDuplicate::Mean) => values.sum::<f32>() / columns[place].len() as f32,
-            _ => values.fold(f32::NEG_INFINITY, f32::max),
-        }
+        OnDuplicate::join(card.joined, columns[place].iter().map(|column| column[row]))
     };
     let data = (0..images * classes).map(|k| score(k / classes, k % classes)).collect();
     Ok(Tensor::new([images, classes], data))

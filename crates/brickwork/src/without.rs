@@ -46,6 +46,7 @@ pub fn without(model: &Classifier, lost: &[String]) -> Result<Option<Classifier>
             Some(origin)
         }
     };
-    let card = Card { classes: fresh.classes, origin, reject: None, ..model.card.clone() };
+    let card =
+        Card { classes: fresh.classes, origin, moments: None, reject: None, ..model.card.clone() };
     Classifier::new(model.name.clone(), with_card(&graph, &card)?).map(Some)
 }

@@ -5,15 +5,22 @@
 mod common;
 
 use brickwork::{
-    AssembleOptions, CalibrationNote, Classifier, Layout, Method, Silent, Source, assemble,
-    calibrate,
+    AssembleOptions, CalibrationNote, Classifier, Layout, Method, OnDuplicate, Silent, Source,
+    assemble, calibrate, verify_assembled,
 };
 use brickwork_data::Preprocess;
 use brickwork_tensor::Tensor;
 use common::{Net, classifier, dataset, noise, owned, pixel_reader, random_images, rows, source};
 
 const CLASSES: [&str; 4] = ["a", "b", "c", "d"];
-const METHODS: [Method; 4] = [Method::None, Method::Paper, Method::Layerwise, Method::Affine];
+const METHODS: [Method; 6] = [
+    Method::None,
+    Method::Paper,
+    Method::Layerwise,
+    Method::Affine,
+    Method::Background,
+    Method::Linear,
+];
 
 /// Two parts whose scores are the four pixels of a row.
 fn pixels() -> Classifier {
@@ -26,7 +33,7 @@ fn pixels() -> Classifier {
 
 fn calibrated(model: &Classifier, data: &[Source], method: Method) -> Classifier {
     let preprocess = model.card.preprocess.clone().unwrap();
-    calibrate(model, &preprocess, data, method, &Silent).unwrap()
+    calibrate(model, &preprocess, data, method, 0, &Silent).unwrap()
 }
 
 fn note(model: &Classifier) -> CalibrationNote {
@@ -257,13 +264,123 @@ fn calibrating_again_starts_afresh() {
     assert_eq!(none.card.calibration, None);
 }
 
+/// Images of six pixels: four scores, of which a part takes the other's images and its own classes for
+/// each other, and two pixels that tell the truth.
+fn told_by_pixels() -> (Classifier, Source, Tensor, Vec<usize>) {
+    let parts = [
+        pixel_reader("first", &[(0, 1.0), (1, 1.0)], 6, &CLASSES[..2]),
+        pixel_reader("second", &[(2, 1.0), (3, 1.0)], 6, &CLASSES[2..]),
+    ];
+    let model = assemble(&parts, &AssembleOptions::default()).unwrap();
+    let labels: Vec<usize> = (0..80).map(|k| k % 4).collect();
+    let pixel = |k: usize, at: usize| match at {
+        4 => (labels[k] % 2) as f32,
+        5 => (labels[k] / 2) as f32,
+        _ => 2.0 * noise(k as u64, at as u64) as f32,
+    };
+    let data = (0..80).flat_map(|k| (0..6).map(move |at| (k, at))).map(|(k, at)| pixel(k, at));
+    let images = Tensor::new([80, 1, 1, 6], data.collect());
+    let source = source("rows", dataset(&images, &labels, &CLASSES), &model);
+    (model, source, images, labels)
+}
+
+fn hits(
+    model: &Classifier,
+    images: &Tensor,
+    labels: &[usize],
+    same: impl Fn(usize, usize) -> bool,
+) -> usize {
+    let scores = scores(model, images);
+    let rows = scores.data().chunks(4).zip(labels);
+    rows.filter(|(row, label)| same(brickwork::top_class(row), **label)).count()
+}
+
+#[test]
+fn corrections_tell_what_factors_and_shifts_cannot() {
+    let (model, source, images, labels) = told_by_pixels();
+    let data = [source];
+    let [affine, background, linear] = [Method::Affine, Method::Background, Method::Linear]
+        .map(|method| calibrated(&model, &data, method));
+    let right = |model| hits(model, &images, &labels, |a, b| a == b);
+    let part = |model| hits(model, &images, &labels, |a, b| a / 2 == b / 2);
+    assert!(right(&affine) < 40 && part(&affine) < 60, "{} {}", right(&affine), part(&affine));
+    // A gate finds the part, and leaves the choice within it.
+    assert!(part(&background) == 80 && right(&background) < 60, "{}", right(&background));
+    assert_eq!(right(&linear), 80);
+    let notes = note(&linear).notes;
+    assert!(notes[0].contains("held out in turns") && notes[0].contains("penalty"), "{notes:?}");
+    assert!(linear.graph.macs() > model.graph.macs());
+}
+
+#[test]
+fn a_correction_can_be_taken_back() {
+    let (model, source, images, _) = told_by_pixels();
+    let data = [source];
+    let affine = calibrated(&model, &data, Method::Affine);
+    for method in [Method::Background, Method::Linear] {
+        let corrected = calibrated(&model, &data, method);
+        assert_ne!(corrected.fingerprint(), affine.fingerprint());
+        assert_eq!(calibrated(&corrected, &data, Method::None).fingerprint(), model.fingerprint());
+        let again = calibrated(&corrected, &data, Method::Affine);
+        assert_eq!((again.fingerprint(), &again.card), (affine.fingerprint(), &affine.card));
+        assert_eq!(scores(&again, &images), scores(&affine, &images));
+        let twice = calibrated(&corrected, &data, method);
+        assert_eq!((twice.fingerprint(), &twice.card), (corrected.fingerprint(), &corrected.card));
+    }
+}
+
+/// Features of several positions, parts in one network, classes of two parts.
+#[test]
+fn corrections_of_every_layout() {
+    let part = |name: &str, seed, classes: &[&str]| {
+        let mut net = Net::new([1, 4, 4]);
+        net.conv("image", "stem", [5, 1, 3], 1).then("Relu", "stem", "x");
+        net.conv("x", "head", [2, 5, 3], 1).means("head", "scores");
+        classifier(name, net.finish("scores", seed), classes)
+    };
+    let images = random_images(60, [1, 4, 4], 3);
+    let labels: Vec<usize> = (0..60)
+        .map(|k| {
+            let mean = images.data()[16 * k..16 * k + 8].iter().sum::<f32>();
+            let other = images.data()[16 * k + 8..16 * k + 16].iter().sum::<f32>();
+            usize::from(mean > 0.0) + 2 * usize::from(other > 0.0)
+        })
+        .collect();
+    let cases = [
+        (Layout::Branches, OnDuplicate::Refuse, ["a", "b", "c", "d"]),
+        (Layout::Padded, OnDuplicate::Refuse, ["a", "b", "c", "d"]),
+        (Layout::Branches, OnDuplicate::Max, ["a", "b", "b", "c"]),
+        (Layout::Padded, OnDuplicate::Mean, ["a", "b", "b", "c"]),
+    ];
+    for (layout, on_duplicate, names) in cases {
+        let parts = [part("first", 1, &names[..2]), part("second", 2, &names[2..])];
+        let model = assemble(&parts, &AssembleOptions { layout, on_duplicate }).unwrap();
+        let count = model.class_count();
+        let labels: Vec<usize> = labels.iter().map(|&label| label % count).collect();
+        let data = [source("set", dataset(&images, &labels, &CLASSES[..count]), &model)];
+        let affine = calibrated(&model, &data, Method::Affine);
+        for method in [Method::Background, Method::Linear] {
+            let after = calibrated(&model, &data, method);
+            let (before, now) = (loss(&affine, &images, &labels), loss(&after, &images, &labels));
+            assert!(now <= before + 1e-6, "{layout:?} {method:?}: {before} to {now}");
+            let own = vec![images.clone(); 2];
+            let proof = verify_assembled(&after, &parts, &images, &own).unwrap();
+            assert!(proof.holds, "{layout:?} {method:?} {proof:?}");
+            let none = calibrated(&after, &data, Method::None);
+            assert_eq!(none.fingerprint(), model.fingerprint(), "{layout:?} {method:?}");
+        }
+        let linear = calibrated(&model, &data, Method::Linear);
+        assert!(loss(&linear, &images, &labels) < loss(&affine, &images, &labels) - 0.01);
+    }
+}
+
 #[test]
 fn what_cannot_be_calibrated_is_refused() {
     let alone = pixel_reader("alone", &[(0, 1.0), (1, 1.0)], 4, &CLASSES[..2]);
     let data = |model: &Classifier| source("rows", rows(&[(0, &[1.0; 4])], &CLASSES), model);
     let preprocess = Preprocess::plain([1, 4], 1);
     let refused = |model: &Classifier, data: Source, method| {
-        calibrate(model, &preprocess, &[data], method, &Silent).unwrap_err().to_string()
+        calibrate(model, &preprocess, &[data], method, 0, &Silent).unwrap_err().to_string()
     };
     let error = refused(&alone, data(&alone), Method::Paper);
     assert!(error.contains("`alone` was not assembled by brickwork"), "{error}");

@@ -170,8 +170,8 @@ fn true_assemblies_hold() {
     let data = source("set", dataset(&random_images(30, [3, 8, 8], 5), &labels, &classes), &whole);
     let preprocess = whole.card.preprocess.clone().unwrap();
     for method in [Method::Paper, Method::Affine] {
-        let after =
-            calibrate(&whole, &preprocess, std::slice::from_ref(&data), method, &Silent).unwrap();
+        let after = calibrate(&whole, &preprocess, std::slice::from_ref(&data), method, 0, &Silent)
+            .unwrap();
         let found = verified_whole(&after, &parts).unwrap();
         assert!(found.holds, "{method:?}: {found:?}");
         // The uncalibrated scores under the card of the calibrated ones.

@@ -79,6 +79,8 @@ const DUPLICATES: Choices<OnDuplicate> = &[
 const STEMS: Choices<Stem> = &[("cifar", Stem::Cifar), ("imagenet", Stem::Imagenet)];
 const METHODS: Choices<Method> = &[
     ("affine", Method::Affine),
+    ("background", Method::Background),
+    ("linear", Method::Linear),
     ("paper", Method::Paper),
     ("layerwise", Method::Layerwise),
     ("none", Method::None),
@@ -461,7 +463,12 @@ fn parse_replacement(text: &str) -> Result<(String, PathBuf), String> {
 #[derive(Args)]
 #[command(after_help = "Examples:
   brickwork calibrate both.onnx --data digits=mnist/ --data garments=fashion/ -o ready.onnx
-  brickwork calibrate both.onnx --data cifar-10-batches-bin --method paper -o ready.onnx")]
+  brickwork calibrate both.onnx --data cifar-10-batches-bin --method linear -o ready.onnx
+  brickwork calibrate both.onnx -o ready.onnx
+
+Without --data, affine draws scores from the means and covariances that components carry since they
+were cut with images (disassemble --data): on their own classes, and on their source's others, which
+stand for the other parts' images. For parts of different sources they stand badly.")]
 pub(crate) struct CalibrateArgs {
     /// The assembled model
     #[arg(value_name = "NEW.onnx")]
@@ -471,8 +478,9 @@ pub(crate) struct CalibrateArgs {
     /// Where to write the calibrated model
     #[arg(short, long, value_name = "OUT.onnx")]
     pub(crate) output: PathBuf,
-    /// affine: temperature per part and bias per class; paper: head scaling; layerwise: equations
-    /// 12 to 14; none: undo
+    /// affine: temperature per part and bias per class; background: and for each part how little an
+    /// image is its own; linear: and a linear map of all parts' last features and logits (5 images of
+    /// a class or more); paper: head scaling; layerwise: equations 12 to 14; none: undo
     #[arg(long, value_name = "METHOD", default_value = "affine", value_parser = one_of(METHODS))]
     pub(crate) method: Method,
     /// Images per class, chosen at random [default: all]

@@ -1,6 +1,7 @@
 //! `brickwork calibrate`
 
-use brickwork::calibrate;
+use anyhow::bail;
+use brickwork::{Classifier, Method, calibrate, calibrate_from_moments};
 use brickwork_data::Split;
 use serde_json::json;
 
@@ -13,14 +14,18 @@ pub(crate) fn run(args: &CalibrateArgs, global: &Global, out: &Out) -> anyhow::R
     inputs::check_writable(&args.output)?;
     let model = ModelArgs { model: args.model.clone(), weights: None };
     let mut model = inputs::load(&model, Some(&args.data.input))?;
-    let preprocess = inputs::preprocess(&model, &args.data.input)?;
-    let mut sources = inputs::sources(&mut model, &args.data, Split::Train, out)?;
-    if let Some(count) = args.samples {
-        for source in &mut sources {
-            source.keep_some(count as usize, global.seed)?;
+    let ready = if args.data.data.is_empty() {
+        without_images(args, global, &model, out)?
+    } else {
+        let preprocess = inputs::preprocess(&model, &args.data.input)?;
+        let mut sources = inputs::sources(&mut model, &args.data, Split::Train, out)?;
+        if let Some(count) = args.samples {
+            for source in &mut sources {
+                source.keep_some(count as usize, global.seed)?;
+            }
         }
-    }
-    let ready = calibrate(&model, &preprocess, &sources, args.method, &Shown::new(out))?;
+        calibrate(&model, &preprocess, &sources, args.method, global.seed, &Shown::new(out))?
+    };
     ready.save(&args.output)?;
     let note = ready.card.calibration.clone();
     let result =
@@ -47,4 +52,29 @@ pub(crate) fn run(args: &CalibrateArgs, global: &Global, out: &Out) -> anyhow::R
             args.output.display()
         )
     })
+}
+
+/// Calibrates by what the parts say of themselves.
+fn without_images(
+    args: &CalibrateArgs,
+    global: &Global,
+    model: &Classifier,
+    out: &Out,
+) -> anyhow::Result<Classifier> {
+    let progress = Shown::new(out);
+    match args.method {
+        Method::None => {
+            let preprocess = inputs::preprocess(model, &args.data.input)?;
+            Ok(calibrate(model, &preprocess, &[], Method::None, global.seed, &progress)?)
+        }
+        Method::Affine if args.samples.is_none() => {
+            Ok(calibrate_from_moments(model, global.seed, &progress)?)
+        }
+        Method::Affine => bail!("--samples counts images, and none are given; pass --data DATA"),
+        method => bail!(
+            "no images are given; --method {} needs some (--data DATA), --method affine does with what \
+             the parts carry",
+            method.name()
+        ),
+    }
 }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use anyhow::{Context, bail};
 use brickwork::{
     Choice, Classifier, Control, Cut, KeptMap, Plan, Profile, batch_size, load_profile, refit,
-    save_masks, with_card,
+    save_masks, with_card, with_moments,
 };
 use brickwork_data::{Preprocess, Split};
 use brickwork_tensor::Tensor;
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
         profile.check_model(&model)?;
         model.card.classes.clone_from(&profile.header.classes);
     }
-    let images = RefitImages::prepare(args, global, &mut model, profile.as_ref(), out)?;
+    let images = Images::prepare(args, global, &mut model, profile.as_ref(), out)?;
     let classes = brickwork::parse_classes(&args.classes, &model.class_names())?;
     let choice = match (&profile, &args.keep) {
         (Some(profile), _) => Choice::Profile(profile, args.link.rule, args.link.thresholds()),
@@ -48,20 +48,23 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
     let plan = other.as_ref().unwrap_or(&own);
     let (mut graph, checked) = plan.cut(&model, global.seed)?;
     let mut card = plan.card(&model, &choice, checked);
-    let sides = images.zip(args.refit.options(global.seed)).filter(|_| !args.dry_run);
-    if let Some((images, options)) = sides {
+    let images = images.filter(|_| !args.dry_run);
+    if let Some((images, options)) = images.as_ref().zip(args.refit.options(global.seed)) {
         let batch = images.choose(&classes, &model, args, out)?;
         let (source, size) = (&model.graph, batch_size(&model));
         let progress = Shown::new(out);
         let cut = Cut { source, graph: &graph, kept: &plan.kept, classes: &plan.classes };
         let (better, note) = refit(&cut, &batch, size, &options, &progress)?;
         graph = better;
-        card.preprocess = Some(images.preprocess);
+        card.preprocess = Some(images.preprocess.clone());
         if let Some(origin) = &mut card.origin {
             origin.refit = Some(note);
         }
     }
-    let component = Classifier::new("component", with_card(&graph, &card)?)?;
+    let mut component = Classifier::new("component", with_card(&graph, &card)?)?;
+    if let Some(images) = &images {
+        component = with_moments(&component, &images.preprocess, &images.sources, images.seed)?;
+    }
     if let Some(path) = &args.masks_out {
         save_masks(&own.masks, &component.class_names(), path)?;
     }
@@ -102,14 +105,14 @@ fn read_keep(path: &std::path::Path) -> anyhow::Result<KeptMap> {
 
 const KEEP_FORM: &str = r#"{"LAYER": {"input": [...], "output": [...]}, ...}, as --json prints"#;
 
-/// Where refit images come from.
-struct RefitImages {
+/// Where images for the refit and the moments come from.
+struct Images {
     sources: Vec<brickwork::Source>,
     preprocess: Preprocess,
     seed: u64,
 }
 
-impl RefitImages {
+impl Images {
     fn prepare(
         args: &DisassembleArgs,
         global: &Global,
@@ -117,7 +120,7 @@ impl RefitImages {
         profile: Option<&Profile>,
         out: &Out,
     ) -> anyhow::Result<Option<Self>> {
-        if args.refit == Refit::None || args.data.data.is_empty() {
+        if args.data.data.is_empty() {
             return Ok(None);
         }
         let sources = inputs::sources(model, &args.data, Split::Train, out)?;

@@ -6,7 +6,9 @@ use std::fmt::Write;
 use std::fs;
 
 use anyhow::{Context, bail};
-use brickwork::{Classifier, CompressOptions, Shrink, ShrinkOptions, Unit, random_images};
+use brickwork::{
+    Classifier, CompressOptions, Shrink, ShrinkOptions, Unit, random_images, with_moments,
+};
 use brickwork_data::Split;
 use serde_json::{Value, json};
 
@@ -40,14 +42,15 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
     let mut walk = Walk { args, held, out, shrink, points: Vec::new(), models: Vec::new() };
     walk.go()?;
     let chosen = walk.chosen()?;
+    let noted = |model: &Classifier| with_moments(model, &preprocess, &rest, global.seed);
     if let Some(path) = args.output.as_ref().filter(|_| !args.dry_run) {
-        walk.models[chosen].save(path)?;
+        noted(&walk.models[chosen])?.save(path)?;
     }
     if let Some(folder) = &args.budget.keep_all {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         for (k, model) in walk.models.iter().enumerate() {
-            model.save(&folder.join(format!("step-{k}.onnx")))?;
+            noted(model)?.save(&folder.join(format!("step-{k}.onnx")))?;
         }
     }
     let frontier = Frontier { source: &model.name, points: &walk.points, chosen };

@@ -1,0 +1,204 @@
+//! The nodes of a linear correction: between the factors and the shifts of an assembled model, a layer
+//! that reads the last features and the raw logits of every part adds to the logits.
+
+use std::sync::Arc;
+
+use brickwork_graph::{Attr, Builder, Graph, Literal, Node, Patch, ValueId};
+use brickwork_tensor::{Nd, Tensor};
+
+use super::raw_logits;
+use crate::assemble::{SCALED, SHIFT, operation, place_node};
+use crate::card::Part;
+use crate::classifier::Classifier;
+use crate::error::Error;
+use crate::layers::{LayerInfo, layers};
+use crate::padded::joint_name;
+
+/// What the names of all nodes of a correction begin with.
+const PREFIX: &str = "correction.";
+
+/// Whether a node or constant belongs to a correction, and to no part.
+fn is_own(name: &str) -> bool {
+    name.starts_with(PREFIX) && !name.contains('/')
+}
+
+/// What a correction reads: `[n, features]`.
+const FEATURES: &str = "correction.features";
+
+/// What it adds to the logits: `[n, logits]`.
+pub(crate) const CORRECTION: &str = "correction.linear";
+const CORRECTED: &str = "correction.sum";
+const WEIGHTS: &str = "correction.weights";
+const BIAS: &str = "correction.bias";
+
+/// What the last layer of a part reads, or of all parts at once.
+struct Head {
+    features: ValueId,
+    /// The part of every feature.
+    owners: Vec<usize>,
+}
+
+/// The model with a correction of zero, and the part of every feature that it reads: the last
+/// features of the parts, then their raw logits.
+pub(super) fn with_zero(model: &Classifier) -> Result<(Classifier, Vec<usize>), Error> {
+    let heads = heads(model)?;
+    let parts = model.card.parts.iter().enumerate();
+    let raw = parts.flat_map(|(k, part)| vec![k; part.logits.len()]);
+    let owners = heads.iter().flat_map(|head| head.owners.iter().copied()).chain(raw).collect();
+    let graph = rebuilt(model, &heads)?;
+    Ok((Classifier::new(model.name.clone(), graph)?, owners))
+}
+
+/// The model without any correction.
+pub(super) fn removed(model: &Classifier) -> Result<Classifier, Error> {
+    match model.graph.find_value(CORRECTED) {
+        None => Ok(model.clone()),
+        Some(_) => Classifier::new(model.name.clone(), rebuilt(model, &[])?),
+    }
+}
+
+/// What the correction of a model reads, if it has one.
+pub(super) fn features(model: &Classifier) -> Option<ValueId> {
+    model.graph.find_value(FEATURES)
+}
+
+/// Sets weights `[features, logits]` and biases `[logits]` of a model's correction.
+pub(super) fn set(
+    model: &Classifier,
+    weights: Tensor,
+    bias: Vec<f32>,
+) -> Result<Classifier, Error> {
+    let mut patch = Patch::new("correcting");
+    for (name, data) in [(WEIGHTS, weights), (BIAS, Tensor::vector(bias))] {
+        if let Some(id) = model.graph.find_value(name) {
+            patch.constant(id, Arc::new(data));
+        }
+    }
+    Classifier::new(model.name.clone(), patch.apply(&model.graph)?)
+}
+
+fn heads(model: &Classifier) -> Result<Vec<Head>, Error> {
+    let all = layers(&model.graph);
+    let last = |prefix: &str| all.iter().rfind(|layer| layer.name.starts_with(prefix));
+    let parts = &model.card.parts;
+    let own: Option<Vec<&LayerInfo>> =
+        parts.iter().map(|part| last(&format!("{}/", part.name))).collect();
+    let heads = match (own, last(&joint_name(""))) {
+        (Some(own), _) => own
+            .into_iter()
+            .enumerate()
+            .map(|(k, layer)| Head {
+                features: layer.input,
+                owners: vec![k; layer.weighted.inputs],
+            })
+            .collect(),
+        (None, Some(joint)) => {
+            let owners = owners(&joint.weights(&model.graph), parts);
+            vec![Head { features: joint.input, owners }]
+        }
+        (None, None) => Vec::new(),
+    };
+    let fits = |head: &Head| {
+        let extents = model.graph.value(head.features).shape.sample();
+        matches!(extents.len(), 2 | 4) && extents[1] == head.owners.len()
+    };
+    if heads.is_empty() || !heads.iter().all(fits) {
+        return Err(Error::Options(format!(
+            "the last layers of the parts of `{}` are not found; calibrate by --method affine",
+            model.name
+        )));
+    }
+    Ok(heads)
+}
+
+/// For every input of a block-diagonal layer of weights `[outputs, inputs, taps]`, the part whose outputs it moves most.
+fn owners(weights: &Tensor, parts: &[Part]) -> Vec<usize> {
+    let [inputs, taps] = [weights.shape()[1], weights.shape()[2]];
+    let rows: Vec<usize> =
+        parts.iter().enumerate().flat_map(|(k, part)| vec![k; part.logits.len()]).collect();
+    let size = |part: usize, input: usize| -> f32 {
+        let own = rows.iter().enumerate().filter(|(_, owner)| **owner == part);
+        let kernel = |row: usize| &weights.data()[(row * inputs + input) * taps..][..taps];
+        own.flat_map(|(row, _)| kernel(row)).map(|w| w.abs()).sum()
+    };
+    let stronger = |input: usize| {
+        move |best: usize, part: usize| {
+            if size(part, input) > size(best, input) { part } else { best }
+        }
+    };
+    (0..inputs).map(|input| (0..parts.len()).fold(0, stronger(input))).collect()
+}
+
+/// The graph of `model` once more: with a correction by `heads` in place of any it has, or without.
+fn rebuilt(model: &Classifier, heads: &[Head]) -> Result<Graph, Error> {
+    let graph = &*model.graph;
+    let mut builder = Builder::new(graph.name(), 17, None);
+    builder.metadata(graph.metadata().clone());
+    for &id in graph.inputs() {
+        builder.input(&graph.value(id).name, graph.value(id).shape.clone());
+    }
+    for value in graph.values().iter().filter(|value| !is_own(&value.name)) {
+        if let Some(data) = &value.constant {
+            builder.constant(&value.name, Literal::Floats((**data).clone()));
+        }
+    }
+    let name = |id: ValueId| graph.value(id).name.as_str();
+    let shift = graph.find_value(SHIFT);
+    for node in graph.nodes().iter().filter(|node| !is_own(&node.name)) {
+        let shifts = node.inputs.contains(&shift);
+        if shifts && !heads.is_empty() {
+            place_correction(&mut builder, model, heads)?;
+        }
+        let operand = |id: ValueId| match name(id) {
+            SCALED | CORRECTED if shifts && !heads.is_empty() => CORRECTED.to_owned(),
+            CORRECTED => SCALED.to_owned(),
+            other => other.to_owned(),
+        };
+        copy_node(&mut builder, node, operand, |id| name(id).to_owned());
+    }
+    graph.outputs().iter().for_each(|&id| builder.output(name(id)));
+    Ok(builder.finish()?)
+}
+
+fn copy_node(
+    builder: &mut Builder,
+    node: &Node,
+    operand: impl Fn(ValueId) -> String,
+    result: impl Fn(ValueId) -> String,
+) {
+    let inputs: Vec<Option<String>> = node.inputs.iter().map(|id| id.map(&operand)).collect();
+    let outputs: Vec<String> = node.outputs.iter().map(|&id| result(id)).collect();
+    place_node(builder, &node.name, node.op.as_ref(), &inputs, &outputs);
+}
+
+/// Adds the nodes of a correction of zero. Features of several positions are averaged over them.
+fn place_correction(
+    builder: &mut Builder,
+    model: &Classifier,
+    heads: &[Head],
+) -> Result<(), Error> {
+    let graph = &*model.graph;
+    let mut read = Vec::new();
+    for (k, head) in heads.iter().enumerate() {
+        let value = graph.value(head.features);
+        if value.shape.rank() == 2 {
+            read.push(value.name.clone());
+            continue;
+        }
+        let [pooled, flat] = ["pooled", "flat"].map(|stem| format!("{PREFIX}{stem}.{k}"));
+        operation(builder, "GlobalAveragePool", &[&value.name], &pooled, &[]);
+        operation(builder, "Flatten", &[&pooled], &flat, &[]);
+        read.push(flat);
+    }
+    let raw = raw_logits(model)?;
+    read.push(graph.value(raw).name.clone());
+    let read: Vec<&str> = read.iter().map(String::as_str).collect();
+    let logits = graph.value(raw).shape.sample()[1];
+    let count = heads.iter().map(|head| head.owners.len()).sum::<usize>() + logits;
+    builder.constant(WEIGHTS, Literal::Floats(Nd::filled([count, logits], 0.0)));
+    builder.constant(BIAS, Literal::Floats(Nd::filled([logits], 0.0)));
+    operation(builder, "Concat", &read, FEATURES, &[("axis", Attr::Int(1))]);
+    operation(builder, "Gemm", &[FEATURES, WEIGHTS, BIAS], CORRECTION, &[]);
+    operation(builder, "Add", &[SCALED, CORRECTION], CORRECTED, &[]);
+    Ok(())
+}
