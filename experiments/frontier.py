@@ -40,6 +40,12 @@ def walk(run, model, data, task, shares, way, options, seed):
         yield share, folder / f"step-{step}.onnx"
 
 
+def sized(run, model, data, task, share, foreign=0):
+    """The default's component at one share, refitted on so many images of every other class as well."""
+    way, words = (f"{OURS}-foreign{foreign}", ["--refit-foreign", foreign]) if foreign else (OURS, [])
+    return dict(walk(run, model, data, task, [share], way, words, 0))[share]
+
+
 def path(run, model, data, task, shares, way, options, seed):
     """The figures of every component of a `walk` on the test images."""
     for share, brick in walk(run, model, data, task, shares, way, options, seed):
