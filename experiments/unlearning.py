@@ -84,9 +84,9 @@ def main():
             rows += lines(task, found)
     notes = f"""ResNet-20 of CIFAR-10. The probe is a linear classifier of the classes that were given up, fitted on what the last
 layer reads for {options.samples} training images of each: high where a network still tells these classes apart. The component and
-the random cuts are refitted after each step, to 70 % of the size before it. Untrained networks are of `brickwork init`, all widths
-scaled to about the component's MACs, or whole: what random features give away by themselves. Random and untrained: mean of
-{len(options.seeds)} seeds (lowest to highest). Accuracy on the own classes is among these classes alone."""
+the random cuts are refitted after each step, to 70 % of the size before it. Untrained networks are of `brickwork init`,
+all widths scaled to about the component's MACs, or whole: what random features give away by themselves. Random and untrained:
+mean of {len(options.seeds)} seeds (lowest to highest). Accuracy on the own classes is among these classes alone."""
     save(options, run, "What components still know of other classes", f"{table(HEAD, rows)}\n\n{notes}", figures)
 
 
