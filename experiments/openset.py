@@ -106,8 +106,8 @@ def main():
     rows = [line for task, found in figures.items() for line in lines(task, found)]
     notes = f"""ResNet-20 of CIFAR-10, components at {options.share} % of the MACs. An image is accepted if the top score is above
 the threshold; without one every image is. A threshold accepts at most 5 % of the training images of the other classes of
-CIFAR-10, or 95 % of those of its own; it has seen none of the other data sets. Some classes of CIFAR-100 are close to classes of CIFAR-10. Grey images
-are resized to 32×32. "accuracy" is over all own images, as if none were rejected, "of accepted" over those that are
+CIFAR-10, or 95 % of those of its own; it has seen none of the other data sets. Some classes of CIFAR-100 are close
+to classes of CIFAR-10. Grey images are resized to 32×32. "accuracy" is over all own images, as if none were rejected, "of accepted" over those that are
 accepted. One kind of component was refitted on {FOREIGN_REFIT} training images of every other class too; the joined ones are
 of this kind, calibrated (affine) on {options.samples} training images per class."""
     save(options, run, "Rejecting images of other classes", f"{table(HEAD, rows)}\n\n{notes}", figures)

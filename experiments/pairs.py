@@ -94,7 +94,7 @@ def sections(figures, options):
 
 def main():
     parser = arguments(__doc__, None)
-    parser.add_argument("--five", action="store_true", help="halves of five classes at 40 % instead of pairs at 10 %")
+    parser.add_argument("--five", action="store_true", help="halves of five classes at 40 %% instead of pairs at 10 %%")
     parser.add_argument("--tasks", nargs="+", help="class lists [default: all pairs]")
     parser.add_argument("--shares", nargs="+", type=int, help="percentages of the MACs [default: 10, or 40]")
     parser.add_argument("--seeds", nargs="+", default=[0], type=int, help="seeds of every criterion")
