@@ -28,16 +28,28 @@ def auroc(leakage):
     return leakage and leakage["auroc"]
 
 
-def path(run, model, data, task, shares, way, options, seed):
-    """The components at every share of the multiply-accumulates on one way down, on the test images."""
-    label = f"{model.stem}.{task.replace(',', '+')}.{way.replace(', ', '-').replace(' ', '-')}.{seed}"
+def walk(run, model, data, task, shares, way, options, seed):
+    """The components at every share of the multiply-accumulates on one way down: the share and the file."""
+    label = f"{model.stem}.{task.replace(',', '+')}.{way.replace(', ', '-').replace(' ', '-')}.{min(shares)}.{seed}"
     folder = run.file(label)
     answer = run("disassemble", model, "--classes", task, "--data", data, "--macs", f"{min(shares)}%", "--step", "70%",
                  "--hold-out", "none", *options, "--keep-all", folder, "-o", run.file(f"{label}.onnx"), seed=seed)
     sizes = [point["macs"] for point in answer["frontier"]]
     for share in shares:
         step = next(k for k, size in enumerate(sizes) if size <= share / 100 * sizes[0])
-        found = run.eval(folder / f"step-{step}.onnx", "--source", model, "--data", data)
+        yield share, folder / f"step-{step}.onnx"
+
+
+def sized(run, model, data, task, share, foreign=0):
+    """The default's component at one share, refitted on so many images of every other class as well."""
+    way, words = (f"{OURS}-foreign{foreign}", ["--refit-foreign", foreign]) if foreign else (OURS, [])
+    return dict(walk(run, model, data, task, [share], way, words, 0))[share]
+
+
+def path(run, model, data, task, shares, way, options, seed):
+    """The figures of every component of a `walk` on the test images."""
+    for share, brick in walk(run, model, data, task, shares, way, options, seed):
+        found = run.eval(brick, "--source", model, "--data", data)
         yield {"share": share, "cut": way, "seed": seed, "params": found["params"], "macs": found["macs"],
                "bare": accuracy(found, "before_refit"), "accuracy": accuracy(found), "auroc": auroc(found["leakage"])}
 
