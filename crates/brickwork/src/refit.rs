@@ -98,11 +98,9 @@ pub fn refit(
 ) -> Result<(Graph, RefitNote), Error> {
     let (graph, refitted) = layer_by_layer(cut, images, batch, options, progress)?;
     let (mut graph, mut passes) = (graph, 0);
-    if options.passes > 0 && !refitted.is_empty() {
-        let wanted = scores::scores(cut.source, images, batch)?.take(1, cut.classes);
-        let learned = constants(&graph, &refitted);
-        let sides = (images, &wanted);
-        (graph, passes) = scores::align(graph, &learned, sides, batch, options, progress)?;
+    if options.passes > 0 {
+        let names = constants(&graph, &refitted);
+        (graph, passes) = scores::align(graph, &names, cut, (images, batch), options, progress)?;
     }
     let note = RefitNote {
         images: images.shape()[0],

@@ -10,8 +10,7 @@
 //! `v_i = sum over classes c of e_c sqrt(p_c) (u_c - p)`,
 //!
 //! whose random signs `e` give `v_i` that covariance. With rows `A_i = v_i' J_i`, one backward pass
-//! each, its solution is `d = A' (A A' + mu)^-1 r`: a system over images, and one backward pass over all.
-//! `mu` and the length of the step are those that do best on images that took no part in it.
+//! each, and `r_i = v_i' (s_i - z_i)`, its solution is `d = A' (A A' + mu)^-1 r`: a system over images. `mu` and the length of the step are those that do best on images that took no part in it.
 
 mod rows;
 
@@ -24,8 +23,8 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::RefitOptions;
 use super::ridge::Kernel;
+use super::{Cut, RefitOptions};
 use crate::error::Error;
 use crate::progress::Progress;
 use rows::Learned;
@@ -51,39 +50,33 @@ const LENGTHS: [f32; 3] = [1.0, 0.5, 0.25];
 /// A pass that gains a smaller part of what is left is the last.
 const LEAST_GAIN: f64 = 0.01;
 
-/// Moves the constants that are `learned`, by name, until the scores of `graph` on `images`
-/// `[n, c, h, w]` come no closer to the `wanted` ones, `[n, k]`; gives the graph and the passes that
-/// brought it closer. Leaves networks alone that learn more than [`UNKNOWNS`], and all of them if there
-/// are too few images to check on.
+/// Moves the constants of these names until the scores of `graph` on `images` `[n, c, h, w]` come no
+/// closer to those of the source for its classes `[n, k]`; gives the graph and the passes that brought
+/// it closer. Leaves networks alone that learn more than [`UNKNOWNS`], and all of them if there are
+/// too few images to check on.
 ///
 /// # Errors
 /// If the network cannot run.
 pub(super) fn align(
     mut graph: Arc<Graph>,
-    learned: &[String],
-    (images, wanted): (&Tensor, &Tensor),
-    batch: usize,
+    names: &[String],
+    cut: &Cut<'_>,
+    (images, batch): (&Tensor, usize),
     options: &RefitOptions,
     progress: &dyn Progress,
 ) -> Result<(Arc<Graph>, usize), Error> {
     let (check, mut fit): (Vec<usize>, Vec<usize>) =
         (0..images.shape()[0]).partition(|image| image % CHECKS == CHECKS - 1);
-    if check.len() < LEAST_CHECKS {
+    if check.len() < LEAST_CHECKS || !can_learn(&graph, names, progress) {
         return Ok((graph, 0));
     }
-    let soft = Soft::of(wanted);
-    let check = Check::new(&soft, (images, wanted), &check, batch);
+    let wanted = scores(cut.source, images, batch)?.take(1, cut.classes);
+    let soft = Soft::of(&wanted);
+    let check = Check::new(&soft, (images, &wanted), &check, batch);
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let mut loss = check.loss(&graph)?;
     for pass in 0..options.passes {
-        let learned = match Learned::new(&graph, learned) {
-            Ok(learned) if learned.count() <= UNKNOWNS => learned,
-            Ok(_) => return Ok((graph, pass)),
-            Err(error) => {
-                progress.note(&format!("the scores are not aligned as a whole: {error}"));
-                return Ok((graph, pass));
-            }
-        };
+        let learned = Learned::new(&graph, names)?;
         fit.shuffle(&mut rng);
         let some = &fit[..fit.len().min(IMAGES)];
         let (images, wanted) = (images.take(0, some), wanted.take(0, some));
@@ -100,6 +93,17 @@ pub(super) fn align(
         }
     }
     Ok((graph, options.passes))
+}
+
+/// Whether a network is small enough, and every node on the way has a backward pass.
+fn can_learn(graph: &Arc<Graph>, names: &[String], progress: &dyn Progress) -> bool {
+    match Learned::new(graph, names) {
+        Ok(learned) => (1..=UNKNOWNS).contains(&learned.count()),
+        Err(error) => {
+            progress.note(&format!("the scores are not aligned as a whole: {error}"));
+            false
+        }
+    }
 }
 
 /// One pass: the network that does best in the check and its loss, if that is below `loss`.
@@ -168,7 +172,7 @@ struct Problem {
 }
 
 /// What a graph makes of images: `[n, k]`.
-pub(super) fn scores(graph: &Arc<Graph>, images: &Tensor, batch: usize) -> Result<Tensor, Error> {
+fn scores(graph: &Arc<Graph>, images: &Tensor, batch: usize) -> Result<Tensor, Error> {
     let mut session = Session::new(graph.clone(), &[graph.logits()]).for_batches_of(batch);
     let each: usize = images.shape()[1..].iter().product();
     let mut all = Vec::new();
