@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""Two halves of one network, cut to half of their MACs and joined, by every calibration and from few or many images, or none.
+
+Components are refitted, scores calibrated on training images; every figure is from the test images.
+"""
+from disassemble import merged, spread
+from driver import arguments, driver, percent, save, table
+from frontier import sized
+
+MODEL = "cifar10-resnet20-akamaster"
+TASKS = ["0-4", "5-9"]
+METHODS = ["affine", "background", "linear"]
+HEAD = ["calibration", "accuracy, %", "bound: perfect routing, %"]
+
+
+def measured(run, name, seed, file, data):
+    answer = run.eval(file, "--data", data)
+    return {"cut": name, "seed": seed, "accuracy": answer["accuracy_per_image"],
+            "bound": answer["parts"]["perfect_routing"]["per_image"]}
+
+
+def calibrated(run, raw, data, options):
+    """Without images, then by every method from so many, with every seed."""
+    for seed in options.seeds:
+        ready = raw.with_suffix(f".moments.{seed}.onnx")
+        run("calibrate", raw, "-o", ready, seed=seed)
+        yield measured(run, "affine, from the parts' moments", seed, ready, data)
+    for samples in options.samples:
+        for method in METHODS:
+            for seed in options.seeds:
+                ready = raw.with_suffix(f".{method}{samples}.{seed}.onnx")
+                run("calibrate", raw, "--data", data, "--samples", samples, "--method", method, "-o", ready, seed=seed)
+                yield measured(run, f"{method}, {samples} images per class", seed, ready, data)
+
+
+def measure(run, model, data, foreign, options):
+    """The halves joined, as they come and calibrated."""
+    bricks = [sized(run, model, data, task, options.share, foreign) for task in options.tasks]
+    raw = run.file(f"{MODEL}.{options.share}.foreign{foreign}.joined.onnx")
+    run("assemble", *copies(run, bricks, options.tasks), "-o", raw)
+    return [measured(run, "none", None, raw, data), *calibrated(run, raw, data, options)]
+
+
+def copies(run, bricks, tasks):
+    """Under names of their own: parts are called by their files."""
+    for brick, task in zip(bricks, tasks):
+        copy = run.file(f"{brick.parent.name.replace('.', '-')}.{task.replace(',', '+')}.onnx")
+        copy.write_bytes(brick.read_bytes())
+        yield copy
+
+
+def lines(rows):
+    for name, group in merged(rows).items():
+        column = lambda key: spread([row[key] for row in group], percent)
+        yield [name, column("accuracy"), column("bound")]
+
+
+def main():
+    parser = arguments(__doc__, "calibration")
+    parser.add_argument("--tasks", nargs="+", default=TASKS, help="class lists of the parts")
+    parser.add_argument("--share", default=50, type=int, help="percentage of the MACs that each part keeps")
+    parser.add_argument("--samples", nargs="+", default=[5, 20, 100, 500], type=int, help="images per class to calibrate on")
+    parser.add_argument("--foreign", nargs="+", default=[0, 200], type=int,
+                        help="images of every other class that the parts are refitted on as well")
+    parser.add_argument("--seeds", nargs="+", default=[0, 1, 2], type=int, help="seeds of the choice of images")
+    options = parser.parse_args()
+    run = driver(options)
+    data = options.data / "cifar-10-batches-bin"
+    model = run.model(options.models / MODEL)
+    source = run.eval(model, "--data", data)["accuracy_per_image"]
+    figures = {f"parts refitted on {foreign} images of every other class": measure(run, model, data, foreign, options)
+               for foreign in options.foreign}
+    text = "\n\n".join(f"## {name.capitalize()}\n\n{table(HEAD, lines(rows))}" for name, rows in figures.items())
+    notes = f"""ResNet-20 of CIFAR-10, its halves {' and '.join(options.tasks)}, each at {options.share} % of the MACs; the
+source itself has {percent(source)} % over all classes. Calibration images are training images, of which the source has learned
+all. Perfect routing: every image is judged by the part that has its class. Seeds: {len(options.seeds)} (lowest to highest)."""
+    save(options, run, "Halves of one network joined, by calibration", f"{text}\n\n{notes}", figures, key="parts")
+
+
+if __name__ == "__main__":
+    main()
