@@ -6,6 +6,7 @@ Components are refitted, scores calibrated on training images; every figure is f
 from disassemble import merged, spread
 from driver import arguments, driver, percent, save, table
 from frontier import sized
+from openset import named
 
 MODEL = "cifar10-resnet20-akamaster"
 TASKS = ["0-4", "5-9"]
@@ -35,18 +36,10 @@ def calibrated(run, raw, data, options):
 
 def measure(run, model, data, foreign, options):
     """The halves joined, as they come and calibrated."""
-    bricks = [sized(run, model, data, task, options.share, foreign) for task in options.tasks]
+    bricks = [named(run, sized(run, model, data, task, options.share, foreign), task) for task in options.tasks]
     raw = run.file(f"{MODEL}.{options.share}.foreign{foreign}.joined.onnx")
-    run("assemble", *copies(run, bricks, options.tasks), "-o", raw)
+    run("assemble", *bricks, "-o", raw)
     return [measured(run, "none", None, raw, data), *calibrated(run, raw, data, options)]
-
-
-def copies(run, bricks, tasks):
-    """Under names of their own: parts are called by their files."""
-    for brick, task in zip(bricks, tasks):
-        copy = run.file(f"{brick.parent.name.replace('.', '-')}.{task.replace(',', '+')}.onnx")
-        copy.write_bytes(brick.read_bytes())
-        yield copy
 
 
 def lines(rows):
