@@ -1,22 +1,26 @@
 #!/usr/bin/env python3
-"""Two halves of one network, cut to half of their MACs and joined, by every calibration and from few or many images, or none.
+"""Two halves of one network, joined at its own size, by every calibration and from few or many images, or none.
+
+Either each half is cut to half of the MACs, or both keep the same trunk, which is stored and run once, and are cut behind it.
 
 Components are refitted, scores calibrated on training images; every figure is from the test images.
 """
 from disassemble import merged, spread
-from driver import arguments, driver, percent, save, table
+from driver import arguments, driver, percent, save, table, thousands
 from frontier import sized
 from openset import named
 
 MODEL = "cifar10-resnet20-akamaster"
 TASKS = ["0-4", "5-9"]
 METHODS = ["affine", "background", "linear"]
-HEAD = ["calibration", "accuracy, %", "bound: perfect routing, %"]
+SETUPS = {"Each half on its own at 50 % of the MACs": (50, None),
+          "Halves with the trunk up to the second stage, each at 84 % of the MACs": (84, "/layer2/layer2.2/conv2/Conv")}
+HEAD = ["calibration", "MACs", "accuracy, %", "bound: perfect routing, %"]
 
 
 def measured(run, name, seed, file, data):
     answer = run.eval(file, "--data", data)
-    return {"cut": name, "seed": seed, "accuracy": answer["accuracy_per_image"],
+    return {"cut": name, "seed": seed, "macs": answer["macs"], "accuracy": answer["accuracy_per_image"],
             "bound": answer["parts"]["perfect_routing"]["per_image"]}
 
 
@@ -34,10 +38,11 @@ def calibrated(run, raw, data, options):
                 yield measured(run, f"{method}, {samples} images per class", seed, ready, data)
 
 
-def measure(run, model, data, foreign, options):
+def measure(run, model, data, setup, options):
     """The halves joined, as they come and calibrated."""
-    bricks = [named(run, sized(run, model, data, task, options.share, foreign), task) for task in options.tasks]
-    raw = run.file(f"{MODEL}.{options.share}.foreign{foreign}.joined.onnx")
+    share, trunk = setup
+    bricks = [named(run, sized(run, model, data, task, share, options.foreign, trunk), task) for task in options.tasks]
+    raw = run.file(f"{MODEL}.{share}.foreign{options.foreign}.{'trunk.' if trunk else ''}joined.onnx")
     run("assemble", *bricks, "-o", raw)
     return [measured(run, "none", None, raw, data), *calibrated(run, raw, data, options)]
 
@@ -45,15 +50,14 @@ def measure(run, model, data, foreign, options):
 def lines(rows):
     for name, group in merged(rows).items():
         column = lambda key: spread([row[key] for row in group], percent)
-        yield [name, column("accuracy"), column("bound")]
+        yield [name, spread([row["macs"] for row in group], thousands), column("accuracy"), column("bound")]
 
 
 def main():
     parser = arguments(__doc__, "calibration")
     parser.add_argument("--tasks", nargs="+", default=TASKS, help="class lists of the parts")
-    parser.add_argument("--share", default=50, type=int, help="percentage of the MACs that each part keeps")
     parser.add_argument("--samples", nargs="+", default=[5, 20, 100, 500], type=int, help="images per class to calibrate on")
-    parser.add_argument("--foreign", nargs="+", default=[0, 200], type=int,
+    parser.add_argument("--foreign", default=0, type=int,
                         help="images of every other class that the parts are refitted on as well")
     parser.add_argument("--seeds", nargs="+", default=[0, 1, 2], type=int, help="seeds of the choice of images")
     options = parser.parse_args()
@@ -61,11 +65,11 @@ def main():
     data = options.data / "cifar-10-batches-bin"
     model = run.model(options.models / MODEL)
     source = run.eval(model, "--data", data)["accuracy_per_image"]
-    figures = {f"parts refitted on {foreign} images of every other class": measure(run, model, data, foreign, options)
-               for foreign in options.foreign}
-    text = "\n\n".join(f"## {name.capitalize()}\n\n{table(HEAD, lines(rows))}" for name, rows in figures.items())
-    notes = f"""ResNet-20 of CIFAR-10, its halves {' and '.join(options.tasks)}, each at {options.share} % of the MACs; the
-source itself has {percent(source)} % over all classes. Calibration images are training images, of which the source has learned
+    figures = {name: measure(run, model, data, setup, options) for name, setup in SETUPS.items()}
+    text = "\n\n".join(f"## {name}\n\n{table(HEAD, lines(rows))}" for name, rows in figures.items())
+    notes = f"""ResNet-20 of CIFAR-10, its halves {' and '.join(options.tasks)}; the source itself has
+{percent(source)} % over all classes. Parts are refitted on 500 training images per class of their own and {options.foreign} of every other
+class. Calibration images are training images, of which the source has learned
 all. Perfect routing: every image is judged by the part that has its class. Seeds: {len(options.seeds)} (lowest to highest)."""
     save(options, run, "Halves of one network joined, by calibration", f"{text}\n\n{notes}", figures, key="parts")
 

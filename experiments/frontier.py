@@ -40,9 +40,11 @@ def walk(run, model, data, task, shares, way, options, seed):
         yield share, folder / f"step-{step}.onnx"
 
 
-def sized(run, model, data, task, share, foreign=0):
-    """The default's component at one share, refitted on so many images of every other class as well."""
+def sized(run, model, data, task, share, foreign=0, trunk=None):
+    """The default's component at one share, refitted on so many images of every other class as well, whole up to a layer."""
     way, words = (f"{OURS}-foreign{foreign}", ["--refit-foreign", foreign]) if foreign else (OURS, [])
+    if trunk:
+        way, words = f"{way}-trunk{trunk.replace('/', '.')}", [*words, "--trunk", trunk]
     return dict(walk(run, model, data, task, [share], way, words, 0))[share]
 
 

@@ -1,5 +1,7 @@
 //! Joining components into one classifier: one image in, all parts' logits side by side out.
 
+mod shared;
+
 use std::collections::HashSet;
 
 use brickwork_data::{ChannelOrder, Fit, Preprocess};
@@ -9,12 +11,15 @@ use brickwork_tensor::Nd;
 use crate::card::{Card, KEY, OnDuplicate, Part};
 use crate::classifier::Classifier;
 use crate::error::Error;
+use crate::layers::layers;
 use crate::padded;
+use shared::{SHARED, Trunk, unique};
 
 /// How the parts are laid out in the assembled graph. The function is the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Layout {
-    /// As parallel branches; any parts; the cost is the sum of the parts'.
+    /// As parallel branches; any parts; the cost is the sum of the parts', less what several of
+    /// them have in common, which is stored and run once.
     #[default]
     Branches,
     /// As one network of block-diagonal layers (the paper's alignment padding); parts of one
@@ -62,6 +67,13 @@ pub fn assemble(parts: &[Classifier], options: &AssembleOptions) -> Result<Class
     Classifier::new("assembled", builder.finish()?)
 }
 
+/// The weighted layers of an assembled model that several of its parts use.
+pub fn shared_layers(whole: &Classifier) -> Vec<String> {
+    let prefix = format!("{SHARED}/");
+    let names = layers(&whole.graph).into_iter().map(|layer| layer.name);
+    names.filter(|name| !whole.card.parts.is_empty() && name.starts_with(&prefix)).collect()
+}
+
 /// How much each of the calibrated logits behind one score counts.
 type Weighing<'a> = &'a dyn Fn(&[usize]) -> Vec<(usize, f32)>;
 
@@ -100,15 +112,12 @@ impl<'a> Assembly<'a> {
                 lost.join("`, `")
             )));
         }
-        let mut taken = HashSet::new();
+        let mut taken = HashSet::from([SHARED.to_owned()]);
         let placed: Vec<Placed<'_>> = parts
             .iter()
             .filter_map(|classifier| {
-                let mut name = classifier.name.clone();
-                while !taken.insert(name.clone()) {
-                    name.push('\'');
-                }
                 let preprocess = classifier.card.preprocess.clone()?;
+                let name = unique(&mut taken, classifier.name.clone());
                 Some(Placed { name, graph: &classifier.graph, preprocess, classifier })
             })
             .collect();
@@ -127,13 +136,14 @@ impl<'a> Assembly<'a> {
     }
 
     fn branches(&self, builder: &mut Builder) -> Vec<String> {
-        self.parts
-            .iter()
-            .map(|part| {
-                let image = self.adapted_input(builder, part);
-                import(builder, part, &image)
-            })
-            .collect()
+        let graphs: Vec<&Graph> = self.parts.iter().map(|part| part.graph).collect();
+        let mut trunk = Trunk::of(&graphs, self.same_input);
+        let mut branch = |(place, part): (usize, &Placed<'_>)| {
+            let image = self.adapted_input(builder, part);
+            let logits = trunk.import(builder, (place, &part.name), part.graph, &image);
+            flat(builder, part.graph, logits)
+        };
+        self.parts.iter().enumerate().map(&mut branch).collect()
     }
 
     /// The name of the input as `part` wants it; nodes are added where it differs.
@@ -305,28 +315,6 @@ fn join_classes(
         scores.push(places);
     }
     Ok((names, scores))
-}
-
-/// Copies a part's nodes into the builder under its name; returns the name of its logits `[n, k]`.
-fn import(builder: &mut Builder, part: &Placed<'_>, image: &str) -> String {
-    let graph = part.graph;
-    let input = graph.inputs()[0];
-    let rename = |name: &str| format!("{}/{name}", part.name);
-    for value in graph.values() {
-        if let Some(data) = &value.constant {
-            builder.constant(&rename(&value.name), Literal::Floats((**data).clone()));
-        }
-    }
-    let value_name = |id: brickwork_graph::ValueId| {
-        if id == input { image.to_owned() } else { rename(&graph.value(id).name) }
-    };
-    for node in graph.nodes() {
-        let inputs: Vec<Option<String>> =
-            node.inputs.iter().map(|input| input.map(value_name)).collect();
-        let outputs: Vec<String> = node.outputs.iter().map(|&id| value_name(id)).collect();
-        place_node(builder, &rename(&node.name), node.op.as_ref(), &inputs, &outputs);
-    }
-    flat(builder, graph, value_name(graph.logits()))
 }
 
 /// The logits as `[n, k]`.

@@ -58,11 +58,13 @@ pub struct CompressOptions {
     pub refits: bool,
     /// What a group's worth is weighed against, where worth has a unit.
     pub unit: Unit,
+    /// The first so many weighted layers, in running order, keep all that they read and make.
+    pub trunk: usize,
 }
 
 impl Default for CompressOptions {
     fn default() -> Self {
-        Self { floor: 0.05, uniform: false, round_to: 1, refits: true, unit: Unit::Macs }
+        Self { floor: 0.05, uniform: false, round_to: 1, refits: true, unit: Unit::Macs, trunk: 0 }
     }
 }
 
@@ -98,6 +100,12 @@ impl<'a> Ranking<'a> {
         }
         let mut always = vec![false; channels.len()];
         ground.classes.iter().for_each(|&label| always[label as usize] = true);
+        for layer in layers(graph).iter().take(options.trunk) {
+            let ends = channels.layer(layer.node).into_iter();
+            for &label in ends.flat_map(|ends| ends.inputs.iter().chain(&ends.outputs)) {
+                always[channels.group(label) as usize] = true;
+            }
+        }
         let mut rest = Vec::new();
         for mut family in families(graph, channels) {
             family.sort_by(|&a, &b| better(&worth, a, b));
@@ -106,7 +114,7 @@ impl<'a> Ranking<'a> {
             for (place, group) in family.into_iter().enumerate() {
                 if place < floor {
                     always[group as usize] = true;
-                } else {
+                } else if !always[group as usize] {
                     rest.push((place as f64 / count as f64, group));
                 }
             }

@@ -46,7 +46,7 @@ mod verify;
 mod without;
 
 pub use architectures::{Architecture, ArchitectureOptions, Stem};
-pub use assemble::{AssembleOptions, Layout, assemble};
+pub use assemble::{AssembleOptions, Layout, assemble, shared_layers};
 pub use batching::batch_size;
 pub use calibrate::{Method, calibrate, calibrate_from_moments};
 pub use card::{

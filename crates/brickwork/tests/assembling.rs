@@ -104,6 +104,55 @@ fn branches_cost_the_sum_of_their_parts() {
     assert_eq!(whole.graph.parameters(), params + 14);
 }
 
+/// The same stem and first layer, and from there on others.
+fn of_one_trunk(seed: u64) -> Graph {
+    let mut net = Net::new([3, 8, 8]);
+    net.conv("image", "stem", [4, 3, 3], 1).norm("stem", "norm", 4).then("Relu", "norm", "x");
+    net.conv("x", "own", [4, 4, 3], 1).node("Add", &["x", "own"], &["sum"], &[]);
+    net.means("sum", "flat").linear("flat", "head", [2, 4]);
+    let stem: Vec<f32> = (0..108).map(|k| (k % 7) as f32 / 7.0 - 0.4).collect();
+    net.given("stem.weight", &[4, 3, 3, 3], &stem).given("stem.bias", &[4], &[0.1; 4]);
+    for (name, value) in [("scale", 0.8), ("shift", -0.1), ("mean", 0.2), ("var", 1.5)] {
+        net.given(&format!("norm.{name}"), &[4], &[value; 4]);
+    }
+    net.finish("head", seed)
+}
+
+#[test]
+fn what_parts_have_in_common_is_there_once() {
+    let parts = [
+        classifier("first", of_one_trunk(1), &["a", "b"]),
+        classifier("second", of_one_trunk(2), &["c", "d"]),
+        classifier("third", residual(5, 2, 3), &["e", "f"]),
+        classifier("shared", of_one_trunk(4), &["g", "h"]),
+    ];
+    let whole = assembled(&parts, Layout::Branches, OnDuplicate::Refuse);
+    let images = random_images(5, [3, 8, 8], 4);
+    let off = relative(&whole.scorer().logits(&images).unwrap(), &side_by_side(&parts, &images));
+    assert!(off <= 1e-5, "{off}");
+    let names: Vec<&str> = whole.graph.nodes().iter().map(|node| node.name.as_str()).collect();
+    let shared: Vec<_> = names.iter().filter(|name| name.starts_with("shared/")).collect();
+    assert_eq!(shared, ["shared/stem", "shared/norm", "shared/x"].iter().collect::<Vec<_>>());
+    assert!(names.contains(&"shared'/own") && names.contains(&"third/stem"), "{names:?}");
+    let sum: u64 = parts.iter().map(|part| part.graph.macs()).sum();
+    assert_eq!(whole.graph.macs(), sum - 2 * 3 * 4 * 9 * 64);
+    let own = part_images(&whole, &images).unwrap();
+    assert!(verify_assembled(&whole, &parts, &images, &own).unwrap().holds);
+}
+
+#[test]
+fn parts_that_are_the_same_keep_a_last_layer_each() {
+    let part = |name| classifier(name, of_one_trunk(1), &["a", "b"]);
+    let parts = [part("first"), part("second")];
+    let whole = assembled(&parts, Layout::Branches, OnDuplicate::Mean);
+    let images = random_images(5, [3, 8, 8], 4);
+    let alone = parts[0].scorer().logits(&images).unwrap();
+    assert!(relative(&whole.scorer().logits(&images).unwrap(), &alone) <= 1e-6);
+    let heads = whole.graph.nodes().iter().filter(|node| node.name.ends_with("/head"));
+    let heads: Vec<&str> = heads.map(|node| node.name.as_str()).collect();
+    assert_eq!(heads, ["first/head", "second/head"]);
+}
+
 #[test]
 fn components_of_one_source_in_both_layouts() {
     let source = classifier("source", residual(8, 4, 9), &["a", "b", "c", "d"]);

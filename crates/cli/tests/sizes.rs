@@ -61,6 +61,37 @@ fn what_may_be_lost_and_what_is_picked() {
 }
 
 #[test]
+fn components_with_one_trunk_share_it_once_assembled() {
+    let own = ready();
+    let layers = own.json("inspect digits.onnx")["layers"].as_array().unwrap().clone();
+    let macs =
+        |name: &str| number(&layers.iter().find(|layer| layer["name"] == name).unwrap()["macs"]);
+    let base = "disassemble digits.onnx --data data/digits --refit-samples 20 --hold-out none \
+                --macs 90%";
+    own.succeeds(&format!("{base} --trunk conv2 --classes 0-4 -o OUT/some.onnx"));
+    own.succeeds(&format!("{base} --trunk conv2 --classes 5-9 -o OUT/others.onnx"));
+    let whole = own.json("assemble OUT/some.onnx OUT/others.onnx -o OUT/whole.onnx");
+    let shared = whole["shared_layers"].as_array().unwrap();
+    assert_eq!((shared.len(), &shared[1]), (2, &json!("shared/conv2")));
+    let parts = whole["parts"].as_array().unwrap();
+    let apart: f64 = parts.iter().map(|part| number(&part["macs"])).sum();
+    assert_eq!(apart - number(&whole["macs"]), macs("conv1") + macs("conv2"));
+    own.succeeds("verify OUT/some.onnx OUT/others.onnx OUT/whole.onnx");
+    let eval = own.json("eval OUT/whole.onnx --data data/digits --no-latency");
+    assert!(number(&eval["accuracy_per_image"]) > 0.8, "{eval}");
+    let data = "--data data/digits";
+    own.succeeds(&format!("calibrate OUT/whole.onnx {data} --method linear -o OUT/linear.onnx"));
+    let short = "--samples 40 --epochs 1";
+    own.succeeds(&format!("finetune OUT/linear.onnx {data} {short} -o OUT/tuned.onnx"));
+    let text = own.succeeds("assemble OUT/some.onnx OUT/others.onnx -o OUT/again.onnx");
+    assert!(text.contains("2 layers are the same in several parts"), "{text}");
+    own.refused(
+        &format!("{base} --classes 0,1 --trunk layer2 -o OUT/x.onnx"),
+        &["no weighted layer `layer2`", "it has conv1, conv2, fc1"],
+    );
+}
+
+#[test]
 fn refusals_come_before_any_work() {
     let own = ready();
     let base = "disassemble digits.onnx --classes 0,1 -o OUT/x.onnx";

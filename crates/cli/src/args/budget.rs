@@ -52,6 +52,9 @@ pub(crate) struct BudgetArgs {
     /// What a step leaves of the size before it
     #[arg(long, help_heading = SIZE, value_name = "SHARE", default_value = "70%", value_parser = parse_step)]
     pub(crate) step: f64,
+    /// Leave this layer and all before it whole: components of one source share them once assembled
+    #[arg(long, help_heading = SIZE, value_name = "LAYER", conflicts_with_all = ["profile", "keep"])]
+    pub(crate) trunk: Option<String>,
     /// Images held out of the training split to measure on: a percentage, a count per class, or none
     #[arg(long, help_heading = SIZE, value_name = "10% | 50 | none", default_value = "10%")]
     pub(crate) hold_out: HoldOut,

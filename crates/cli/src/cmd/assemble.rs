@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use brickwork::{
-    AssembleOptions, Classifier, assemble, part_images, uniform, verify_assembled, without,
+    AssembleOptions, Classifier, assemble, part_images, shared_layers, uniform, verify_assembled,
+    without,
 };
 use serde_json::json;
 
@@ -30,6 +31,7 @@ pub(crate) fn run(args: &AssembleArgs, global: &Global, out: &Out) -> anyhow::Re
     }
     whole.save(&args.output)?;
     let sizes = |model: &Classifier| (model.graph.parameters(), model.graph.macs());
+    let shared = shared_layers(&whole);
     let result = json!({
         "output": args.output,
         "classes": whole.class_names(),
@@ -39,6 +41,7 @@ pub(crate) fn run(args: &AssembleArgs, global: &Global, out: &Out) -> anyhow::Re
         })).collect::<Vec<_>>(),
         "params": sizes(&whole).0,
         "macs": sizes(&whole).1,
+        "shared_layers": shared,
         "difference_from_parts": check.worst,
     });
     out.result(&result, || {
@@ -52,8 +55,12 @@ pub(crate) fn run(args: &AssembleArgs, global: &Global, out: &Out) -> anyhow::Re
                 thousands(macs),
             ]);
         }
+        let once = match shared.len() {
+            0 => String::new(),
+            count => format!("\n{count} layers are the same in several parts: stored and run once"),
+        };
         format!(
-            "{}\nscores equal the parts' (largest difference {:.1e})\nwritten {}",
+            "{}{once}\nscores equal the parts' (largest difference {:.1e})\nwritten {}",
             table(&rows),
             check.worst,
             args.output.display()

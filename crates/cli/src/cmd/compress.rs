@@ -97,6 +97,7 @@ fn rules(args: &CompressArgs) -> CompressOptions {
         round_to: usize::from(args.round_to),
         refits: !args.no_refit,
         unit: if args.params.is_some() { Unit::Parameters } else { Unit::Macs },
+        trunk: 0,
     }
 }
 

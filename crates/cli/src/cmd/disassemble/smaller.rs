@@ -34,11 +34,14 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
     let preprocess = inputs::preprocess(&model, &args.data.input)?;
     let model = inputs::described(&model, &preprocess)?;
     let classes = brickwork::parse_classes(&args.classes, &model.class_names())?;
+    let trunk = args.budget.trunk.as_ref().map_or(Ok(0), |name| trunk(&model, name))?;
     let (rest, held) = HeldOut::split(sources, args.budget.hold_out, &preprocess, global.seed)?;
     let held = held.map(|held| held.of(&classes)).transpose()?;
     let wanted = refit_classes(args, &model, &classes, &rest, out);
     let images = random_images(&rest, &wanted, global.seed, &preprocess)?;
-    let shrink = Shrink::new(&model, &classes, Some(&images), options(args, global.seed))?;
+    let mut options = options(args, global.seed);
+    options.rules.trunk = trunk;
+    let shrink = Shrink::new(&model, &classes, Some(&images), options)?;
     let mut walk = Walk { args, held, out, shrink, points: Vec::new(), models: Vec::new() };
     walk.go()?;
     let chosen = walk.chosen()?;
@@ -87,6 +90,17 @@ fn check_options(args: &DisassembleArgs) -> anyhow::Result<Option<Form>> {
     let checks = files.map(|path| inputs::check_writable(path)).chain(folder);
     problems.extend(checks.filter_map(Result::err).map(|error| error.to_string()));
     if problems.is_empty() { Ok(form) } else { bail!("{}", problems.join("\n  and: ")) }
+}
+
+/// How many weighted layers come before the end of the trunk.
+fn trunk(model: &Classifier, last: &str) -> anyhow::Result<usize> {
+    let names: Vec<String> =
+        brickwork::layers(&model.graph).into_iter().map(|layer| layer.name).collect();
+    let place = names.iter().position(|name| name == last);
+    place.map(|place| place + 1).with_context(|| {
+        let all = names.join(", ");
+        format!("--trunk: `{}` has no weighted layer `{last}`; it has {all}", model.name)
+    })
 }
 
 fn options(args: &DisassembleArgs, seed: u64) -> ShrinkOptions {
