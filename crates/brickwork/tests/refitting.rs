@@ -105,6 +105,9 @@ fn scores_come_closer_to_the_source() {
     assert_eq!((note.images, note.rows), (60, 16_384));
     assert_eq!(again.to_string().lines().count(), small.to_string().lines().count());
     assert_eq!(again.parameters(), small.parameters());
+    let names =
+        |graph: &Graph| constants(graph).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names(&again), names(&small));
     for (images, share) in [(&seen, 0.2), (&unseen, 0.4)] {
         let expected = run((*model.graph).clone(), images).take(1, &[0, 1, 2]);
         let before = squared(&run(small.clone(), images), &expected);
@@ -295,4 +298,7 @@ fn shared_weights_part_ways() {
         Arc::clone(again.constant(node, 1).unwrap())
     };
     assert!(difference(&weights("first"), &weights("second")) > 0.0);
+    let names: Vec<String> = constants(&again).into_iter().map(|(name, _)| name).collect();
+    let expected = ["first.bias", "first.bias_2", "first.weight", "first.weight_2"];
+    assert!(expected.iter().all(|name| names.iter().any(|own| own == name)), "{names:?}");
 }

@@ -1,6 +1,6 @@
 //! Edits as values: the only way to change a graph.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use brickwork_tensor::Tensor;
@@ -80,7 +80,12 @@ impl Patch {
         for (&node, op) in &self.ops {
             new.nodes[node.index()].op = op.clone();
         }
-        let mut taken: Names = new.values.iter().map(|value| value.name.clone()).collect();
+        for &(node, slot) in self.operands.keys() {
+            let inputs = &mut new.nodes[node.index()].inputs;
+            inputs.resize(inputs.len().max(slot + 1), None);
+            inputs[slot] = None;
+        }
+        let mut taken = names_in_use(&new);
         for ((node, slot), (name, data)) in &self.operands {
             let id = ValueId(new.values.len() as u32);
             new.values.push(Value {
@@ -88,9 +93,7 @@ impl Patch {
                 shape: Shape::fixed(data.shape()),
                 constant: Some(data.clone()),
             });
-            let inputs = &mut new.nodes[node.index()].inputs;
-            inputs.resize(inputs.len().max(slot + 1), None);
-            inputs[*slot] = Some(id);
+            new.nodes[node.index()].inputs[*slot] = Some(id);
         }
         for (&input, op) in &self.behind {
             stand_behind(&mut new, input, op, &mut taken);
@@ -116,6 +119,17 @@ impl Patch {
         }
         Ok(())
     }
+}
+
+/// The names of all values but constants that nothing reads.
+fn names_in_use(graph: &Graph) -> Names {
+    let read: BTreeSet<ValueId> =
+        graph.nodes.iter().flat_map(|node| node.inputs.iter().flatten()).copied().collect();
+    let values = graph.values.iter().enumerate();
+    let used = values.filter(|(place, value)| {
+        value.constant.is_none() || read.contains(&ValueId(*place as u32))
+    });
+    used.map(|(_, value)| value.name.clone()).collect()
 }
 
 /// Adds a node behind an input, before all others. Its shape is worked out with all the others.
