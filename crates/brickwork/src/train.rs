@@ -35,6 +35,10 @@ pub struct TrainOptions {
     pub optimiser: OptimiserKind,
     /// How far, at each step.
     pub schedule: Schedule,
+    /// Longest Euclidean norm of the gradient by all learned parameters together: a longer one is
+    /// shortened to it (Pascanu et al. 2013).
+    #[serde(default)]
+    pub clip: Option<f32>,
     /// Whether weight decay is confined to the weights of layers.
     pub decay_weights_only: bool,
     /// How samples vary from epoch to epoch.
@@ -278,9 +282,16 @@ impl<'a> Trainer<'a> {
         let weights: Vec<bool> = self.training.parameters().iter().map(|p| p.weights).collect();
         let learn = |learned: &mut [Learned<'_>]| {
             optimiser.begin_step();
+            let shorter = options.clip.map_or(1.0, |longest| shortening(learned, longest));
             for Learned { index, data, gradient } in learned {
                 let decays = weights[*index] || !options.decay_weights_only;
-                optimiser.update(*index, data, gradient, rate, decays, frozen[*index].as_deref());
+                let frozen = frozen[*index].as_deref();
+                if shorter < 1.0 {
+                    let gradient: Vec<f32> = gradient.iter().map(|g| g * shorter).collect();
+                    optimiser.update(*index, data, &gradient, rate, decays, frozen);
+                } else {
+                    optimiser.update(*index, data, gradient, rate, decays, frozen);
+                }
             }
         };
         let mixed = options.seed ^ (step as u64 + 1).wrapping_mul(0xd134_2543_de82_ef95);
@@ -298,7 +309,8 @@ impl<'a> Trainer<'a> {
         if !loss.is_finite() {
             return Err(Error::Training(format!(
                 "the loss became {loss} in epoch {}, step {} of {}; use a lower learning rate \
-                 (it was {rate}), a warm-up, or check the images' normalisation",
+                 (it was {rate}), a warm-up, clipped gradients (--clip 1), or check the images' \
+                 normalisation",
                 self.state.epoch + 1,
                 self.state.step + 1,
                 self.steps()
@@ -365,6 +377,15 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// The factor that makes a gradient no longer than `longest`.
+fn shortening(learned: &[Learned<'_>], longest: f32) -> f32 {
+    let squares = |learned: &Learned<'_>| {
+        learned.gradient.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>()
+    };
+    let norm = learned.iter().map(squares).sum::<f64>().sqrt() as f32;
+    if norm > longest { longest / norm } else { 1.0 }
+}
+
 /// Mean cross-entropy and accuracy of `model` on the samples of `source` that have a class.
 ///
 /// # Errors
@@ -406,4 +427,19 @@ pub fn score(
     )?;
     let count = samples.len() as f64;
     Ok(Score { loss: loss / count, accuracy: correct as f64 / count })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_gradients_are_shortened_as_a_whole() {
+        let (mut one, mut other) = ([0.0; 2], [0.0; 1]);
+        let learned = [
+            Learned { index: 0, data: &mut one, gradient: &[1.0, 2.0] },
+            Learned { index: 1, data: &mut other, gradient: &[-2.0] },
+        ];
+        assert_eq!([0.75, 3.0, 4.0].map(|longest| shortening(&learned, longest)), [0.25, 1.0, 1.0]);
+    }
 }

@@ -54,6 +54,7 @@ fn options(epochs: usize) -> TrainOptions {
         batch: 16,
         optimiser: OptimiserKind::Sgd { momentum: 0.9, nesterov: true, decay: 1e-4 },
         schedule: Schedule { rate: 0.05, warmup: 0.0, curve: Curve::Cosine { floor: 0.0 } },
+        clip: None,
         decay_weights_only: false,
         augment: Augment { pad_crop: Some(1), ..Augment::default() },
         keep_zeros: false,
@@ -265,6 +266,9 @@ fn zeros_and_what_is_not_named_stay() {
         assert_eq!(*x == 0.0, k % 4 != 0, "{k}: {x}");
     }
     assert_ne!(data(&kept, "conv.weight"), data(&model, "conv.weight"));
+    let clip = |longest| TrainOptions { clip: Some(longest), ..options(1) };
+    assert_eq!(run(&model, &clip(1e9)).log, run(&model, &options(1)).log);
+    assert_ne!(run(&model, &clip(1e-3)).log, run(&model, &options(1)).log);
     let head = run(&model, &TrainOptions { only: vec!["scores".to_owned()], ..options(1) }).model;
     assert_eq!(data(&head, "conv.weight"), data(&model, "conv.weight"));
     assert_ne!(data(&head, "scores.weight"), data(&model, "scores.weight"));

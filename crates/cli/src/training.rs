@@ -65,6 +65,7 @@ impl RunArgs {
             batch: self.batch,
             optimiser,
             schedule: Schedule { rate: self.lr.unwrap_or(usual_rate), warmup: self.warmup, curve },
+            clip: self.clip,
             decay_weights_only: self.decay_weights_only,
             augment: self.augment.0,
             keep_zeros: false,

@@ -48,6 +48,10 @@ pub(crate) struct RunArgs {
     /// Weight decay [default: 5e-4 for sgd, 0.01 for adamw]
     #[arg(long, help_heading = STEPS, value_name = "X")]
     pub(crate) weight_decay: Option<f64>,
+    /// Shorten gradients that are longer than this: what was refitted or has no normalisation may need
+    /// it
+    #[arg(long, help_heading = STEPS, value_name = "NORM", value_parser = parse_norm)]
+    pub(crate) clip: Option<f32>,
     /// Spare biases and normalisations the weight decay
     #[arg(long, help_heading = STEPS)]
     pub(crate) decay_weights_only: bool,
@@ -278,4 +282,9 @@ mod tests {
             assert!(bad.parse::<Augmented>().is_err(), "{bad}");
         }
     }
+}
+
+fn parse_norm(text: &str) -> Result<f32, String> {
+    let norm = text.parse().ok().filter(|norm: &f32| *norm > 0.0 && norm.is_finite());
+    norm.ok_or_else(|| "expected a number above 0, such as 1".to_owned())
 }

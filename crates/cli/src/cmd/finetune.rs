@@ -30,6 +30,13 @@ pub(crate) fn run(args: &FinetuneArgs, global: &Global, out: &Out) -> anyhow::Re
         training::run(&model, &samples, &preprocess, &options, &mut labels, &args.run, out)?;
     let best = outcome.log.iter().find(|epoch| epoch.epoch == outcome.best);
     let after = best.and_then(|epoch| epoch.held);
+    let accuracy = |score: Option<Score>| score.map(|score| score.accuracy);
+    if outcome.stopped.is_none() && accuracy(after) < accuracy(before) {
+        out.note(
+            "no epoch did as well as the model did before, on held out images: try a lower --lr, clipped \
+             gradients (--clip 1), or more images",
+        );
+    }
     let mut result = training::result(&outcome, &samples, &args.run);
     result["score1"] = json!(before);
     result["score2"] = json!(after);
