@@ -259,6 +259,11 @@ impl FromStr for Augmented {
     }
 }
 
+fn parse_norm(text: &str) -> Result<f32, String> {
+    let norm = text.parse().ok().filter(|norm: &f32| *norm > 0.0 && norm.is_finite());
+    norm.ok_or_else(|| "expected a number above 0, such as 1".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,9 +287,4 @@ mod tests {
             assert!(bad.parse::<Augmented>().is_err(), "{bad}");
         }
     }
-}
-
-fn parse_norm(text: &str) -> Result<f32, String> {
-    let norm = text.parse().ok().filter(|norm: &f32| *norm > 0.0 && norm.is_finite());
-    norm.ok_or_else(|| "expected a number above 0, such as 1".to_owned())
 }
