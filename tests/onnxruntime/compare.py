@@ -9,7 +9,8 @@ zoo    every network of fixtures/zoo with random weights: our scores and theirs
 cut    the same networks with a random half of their channels removed: our scores of the cut model and
        theirs; theirs of the cut model and of the source with the removed channels masked
 light  the models that come with the onnx package, as they are and with random weights
-demo   everything that `brickwork demo` reads and writes
+demo   everything that `brickwork demo` reads and writes, its joined model with scores corrected, two components
+       that share a trunk
 gcn    a network that classifies nodes and a part of it, whose neighbours are a sparse constant
 
 Scores may differ by 1e-4, and by 1e-4 of the largest one.
@@ -56,10 +57,22 @@ class Ours:
         self.material("run", model, source, target, len(images))
         return np.fromfile(target, "float32").reshape(len(images), -1)
 
+    def brickwork(self, *words):
+        subprocess.run([self.folder / "brickwork", "--quiet", *words], check=True, stdout=subprocess.DEVNULL)
+
     def demo(self):
         folder = self.scratch / "demo"
-        subprocess.run([self.folder / "brickwork", "--quiet", "demo", "--out", folder], check=True,
-                       stdout=subprocess.DEVNULL)
+        self.brickwork("demo", "--out", folder)
+        data, digits = folder / "data", ["--data", folder / "data/digits"]
+        images = [word for part, name in (("low", "digits"), ("shoes", "garments"), ("clothes", "garments"))
+                  for word in ("--data", f"{part}={data / name}")]
+        for method in ("linear", "background"):
+            self.brickwork("calibrate", folder / "joined.onnx", *images, "--method", method, "-o", folder / f"{method}.onnx")
+        halves = [folder / f"{task}.onnx" for task in ("0-4", "5-9")]
+        for half in halves:
+            self.brickwork("disassemble", folder / "digits.onnx", "--classes", half.stem, *digits, "--macs", "90%",
+                           "--trunk", "conv2", "--refit-samples", "20", "--hold-out", "none", "-o", half)
+        self.brickwork("assemble", *halves, "-o", folder / "one-trunk.onnx")
         return sorted(folder.glob("*.onnx"))
 
     def gcn(self):
@@ -72,8 +85,7 @@ class Ours:
         (self.scratch / "edges.csv").write_text("\n".join(["src,dst", *edges]) + "\n")
         gcn, part = self.scratch / "gcn.onnx", self.scratch / "gcn-part.onnx"
         for words in (["train", "-o", gcn], ["disassemble", gcn, "--classes", "0-1", "-o", part]):
-            subprocess.run([self.folder / "brickwork", "--quiet", "gcn", *words, "--data", self.scratch],
-                           check=True, stdout=subprocess.DEVNULL)
+            self.brickwork("gcn", *words, "--data", self.scratch)
         return [gcn, part]
 
 
