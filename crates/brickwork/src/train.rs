@@ -8,6 +8,7 @@ mod checkpoint;
 mod distillation;
 mod objective;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use brickwork_data::{Augment, Preprocess, shuffled};
@@ -171,6 +172,9 @@ impl<'a> Trainer<'a> {
         if options.epochs == 0 || options.batch == 0 {
             return Err(refuse("epochs and batch size must be at least 1".to_owned()));
         }
+        if let Some(clip) = options.clip.filter(|clip| !(clip.is_finite() && *clip > 0.0)) {
+            return Err(refuse(format!("the longest gradient must be above 0, not {clip}")));
+        }
         if samples.len() < 2 {
             return Err(refuse(format!(
                 "`{}` has {} samples of the model's classes; training needs at least 2",
@@ -285,13 +289,8 @@ impl<'a> Trainer<'a> {
             let shorter = options.clip.map_or(1.0, |longest| shortening(learned, longest));
             for Learned { index, data, gradient } in learned {
                 let decays = weights[*index] || !options.decay_weights_only;
-                let frozen = frozen[*index].as_deref();
-                if shorter < 1.0 {
-                    let gradient: Vec<f32> = gradient.iter().map(|g| g * shorter).collect();
-                    optimiser.update(*index, data, &gradient, rate, decays, frozen);
-                } else {
-                    optimiser.update(*index, data, gradient, rate, decays, frozen);
-                }
+                let gradient = shortened(gradient, shorter);
+                optimiser.update(*index, data, &gradient, rate, decays, frozen[*index].as_deref());
             }
         };
         let mixed = options.seed ^ (step as u64 + 1).wrapping_mul(0xd134_2543_de82_ef95);
@@ -384,6 +383,11 @@ fn shortening(learned: &[Learned<'_>], longest: f32) -> f32 {
     };
     let norm = learned.iter().map(squares).sum::<f64>().sqrt() as f32;
     if norm > longest { longest / norm } else { 1.0 }
+}
+
+/// A gradient times a factor, copied only where that changes it.
+fn shortened(gradient: &[f32], factor: f32) -> Cow<'_, [f32]> {
+    if factor < 1.0 { gradient.iter().map(|g| g * factor).collect() } else { gradient.into() }
 }
 
 /// Mean cross-entropy and accuracy of `model` on the samples of `source` that have a class.

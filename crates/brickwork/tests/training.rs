@@ -357,6 +357,10 @@ fn too_little_data_and_senseless_options_are_refused() {
     let refused =
         |options: TrainOptions| run_with(&model, &options, None, &never()).unwrap_err().to_string();
     assert!(refused(TrainOptions { epochs: 0, ..options(1) }).contains("at least 1"));
+    for clip in [0.0, -1.0, f32::NAN] {
+        let clipped = TrainOptions { clip: Some(clip), ..options(1) };
+        assert!(refused(clipped).contains("the longest gradient"), "{clip}");
+    }
     let mut negative = options(1);
     negative.schedule.rate = -1.0;
     assert!(refused(negative).contains("rate"));

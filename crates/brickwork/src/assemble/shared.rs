@@ -30,11 +30,11 @@ impl Trunk {
     /// Of parts; those that do not read the `same_image` have nothing in common.
     pub(super) fn of(parts: &[&Graph], same_image: bool) -> Self {
         let mut computations = Computations::default();
+        let end = |graph| if same_image { head(graph) } else { 0 };
         let numbers: Vec<Vec<usize>> =
-            parts.iter().map(|graph| computations.numbers(graph)).collect();
+            parts.iter().map(|graph| computations.numbers(graph, end(graph))).collect();
         let holders = |number| numbers.iter().filter(|part| part.contains(&number)).count();
-        let common =
-            (0..computations.count).map(|number| same_image && holders(number) > 1).collect();
+        let common = (0..computations.count).map(|number| holders(number) > 1).collect();
         Self { numbers, common, placed: HashMap::new(), taken: HashSet::new() }
     }
 
@@ -110,6 +110,11 @@ pub(super) fn unique(taken: &mut HashSet<String>, mut name: String) -> String {
     name
 }
 
+/// The place of a part's last layer.
+fn head(graph: &Graph) -> usize {
+    layers(graph).last().map_or(0, |layer| layer.node.index())
+}
+
 /// What nodes compute: two are the same if their operators and constants are equal and they read the
 /// same values.
 #[derive(Default)]
@@ -121,14 +126,12 @@ struct Computations {
 }
 
 impl Computations {
-    /// The number of every node of a part.
-    fn numbers(&mut self, graph: &Graph) -> Vec<usize> {
-        let head = layers(graph).last().map_or(0, |layer| layer.node.index());
+    /// The number of every node of a part; those from `end` on are like no other.
+    fn numbers(&mut self, graph: &Graph, end: usize) -> Vec<usize> {
         let mut values: HashMap<ValueId, String> = [(graph.inputs()[0], "image".to_owned())].into();
         let mut numbers = Vec::new();
         for (place, node) in graph.nodes().iter().enumerate() {
-            let number =
-                if place < head { self.number(graph, node, &values) } else { self.fresh() };
+            let number = if place < end { self.number(graph, node, &values) } else { self.fresh() };
             let results = node.outputs.iter().enumerate();
             values.extend(results.map(|(slot, &id)| (id, format!("{number}.{slot}"))));
             numbers.push(number);
@@ -168,8 +171,8 @@ impl Computations {
 
 /// To the bit.
 fn equal(a: &Tensor, b: &Tensor) -> bool {
-    let bits = |x: &Tensor| x.data().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-    a.shape() == b.shape() && a.data().first() == b.data().first() && bits(a) == bits(b)
+    let bits = |x: &f32| x.to_bits();
+    a.shape() == b.shape() && a.data().iter().map(bits).eq(b.data().iter().map(bits))
 }
 
 #[cfg(test)]
