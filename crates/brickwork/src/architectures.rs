@@ -1,6 +1,7 @@
 //! Network architectures to train from scratch, one family per file.
 
 mod alexnet;
+mod densenet;
 mod googlenet;
 mod inception_v3;
 mod lenet5;
@@ -132,7 +133,7 @@ impl Architecture {
     }
 }
 
-static ALL: [Architecture; 17] = [
+static ALL: [Architecture; 19] = [
     Architecture::new("lenet5", 32, false, lenet5::lenet5),
     Architecture::new("simnet", 32, false, simnet::simnet),
     Architecture::new("alexnet", 32, false, alexnet::alexnet),
@@ -148,6 +149,12 @@ static ALL: [Architecture; 17] = [
     Architecture::new("resnet50", 32, true, |net, x| resnet::bottleneck(net, x, 64, &[3, 4, 6, 3])),
     Architecture::new("googlenet", 32, true, googlenet::googlenet),
     Architecture::new("inception_v3", 299, true, inception_v3::inception_v3),
+    Architecture::new("densenet40_bc", 32, true, |net, x| {
+        densenet::densenet(net, x, 24, 12, &[6; 3])
+    }),
+    Architecture::new("densenet121", 32, true, |net, x| {
+        densenet::densenet(net, x, 64, 32, &[6, 12, 24, 16])
+    }),
     Architecture::new("mobilenet_v2", 224, true, mobilenet::v2),
     Architecture::new("simplenet_v1", 32, false, simplenet::v1),
 ];
