@@ -68,7 +68,7 @@ def main():
     figures = {name: measure(run, model, data, setup, options) for name, setup in SETUPS.items()}
     text = "\n\n".join(f"## {name}\n\n{table(HEAD, lines(rows))}" for name, rows in figures.items())
     notes = f"""ResNet-20 of CIFAR-10, its halves {' and '.join(options.tasks)}; the source itself has
-{percent(source)} % over all classes. Parts are refitted on 500 training images per class of their own and {options.foreign} of every other
+{percent(source)} % over all classes. Parts are refitted on all training images of their own classes and {options.foreign} of every other
 class. Calibration images are training images, of which the source has learned
 all. Perfect routing: every image is judged by the part that has its class. Seeds: {len(options.seeds)} (lowest to highest)."""
     save(options, run, "Halves of one network joined, by calibration", f"{text}\n\n{notes}", figures, key="parts")

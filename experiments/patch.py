@@ -84,7 +84,7 @@ def main():
                        for rows in figures.values())
     chosen = ", ".join(f"{name} ({percent(known[name])} %)" for name in classes)
     notes = f"""The weakest classes of {options.weak} on its training images: {chosen}. The component has these classes
-of {options.strong} at {options.share} % of the MACs, refitted on 500 training images of each and {options.foreign} of every
+of {options.strong} at {options.share} % of the MACs, refitted on all training images of each and {options.foreign} of every
 other class. Each class that is replaced takes the component's score instead of the network's own (`assemble --replace`); all others
 keep theirs. Calibration (affine) uses {options.samples} training images per class; the network calibrated alone says what that does
 by itself."""

@@ -12,6 +12,7 @@ pub(crate) mod ridge;
 mod rows;
 mod scores;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use brickwork_exec::chains;
@@ -31,6 +32,8 @@ use rows::{Rows, features, picked};
 /// How to refit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RefitOptions {
+    /// Images that single layers are solved on, at most.
+    pub images: usize,
     /// Rows (image, position) of a layer's least-squares problem, at most.
     pub rows: usize,
     /// Ridge relative to the mean diagonal of the second moments.
@@ -47,7 +50,15 @@ pub struct RefitOptions {
 
 impl Default for RefitOptions {
     fn default() -> Self {
-        Self { rows: 16_384, lambda: 1e-2, corrects: true, rounds: 2, passes: 4, seed: 0 }
+        Self {
+            images: 1024,
+            rows: 16_384,
+            lambda: 1e-2,
+            corrects: true,
+            rounds: 2,
+            passes: 8,
+            seed: 0,
+        }
     }
 }
 
@@ -76,11 +87,17 @@ pub struct Cut<'a> {
     pub classes: &'a [usize],
 }
 
-/// Bytes of activations a refit may hold.
+/// Bytes of activations a refit may hold, and of images.
 const MEMORY: usize = 4 << 30;
 
-/// How many images of `source` a refit can hold at once.
+/// How many images of `source` a refit can take.
 pub fn image_limit(source: &Graph) -> usize {
+    let image = source.value(source.inputs()[0]).shape.sample_volume();
+    (MEMORY / (size_of::<f32>() * image.max(1))).max(1)
+}
+
+/// How many images of `source` can be on their way through it and a cut of it at once.
+fn stage_limit(source: &Graph) -> usize {
     (MEMORY / (2 * size_of::<f32>() * largest_stage(source).max(1))).max(1)
 }
 
@@ -96,12 +113,10 @@ pub fn refit(
     options: &RefitOptions,
     progress: &dyn Progress,
 ) -> Result<(Graph, RefitNote), Error> {
-    let (graph, refitted) = layer_by_layer(cut, images, batch, options, progress)?;
-    let (mut graph, mut passes) = (graph, 0);
-    if options.passes > 0 {
-        let names = constants(&graph, &refitted);
-        (graph, passes) = scores::align(graph, &names, cut, (images, batch), options, progress)?;
-    }
+    let most = options.images.min(stage_limit(cut.source));
+    let some = some_of(images, most);
+    let graph = layer_by_layer(cut, &some, batch, options, progress)?;
+    let (graph, passes) = towards_scores((graph, cut), images, batch, options, progress)?;
     let note = RefitNote {
         images: images.shape()[0],
         rows: options.rows,
@@ -114,6 +129,66 @@ pub fn refit(
     Ok((Arc::unwrap_or_clone(graph), note))
 }
 
+/// At most so many of `images` `[n, c, h, w]`, evenly.
+pub(crate) fn some_of(images: &Tensor, most: usize) -> Cow<'_, Tensor> {
+    match images.shape()[0] {
+        count if count > most => {
+            Cow::Owned(images.take(0, &evenly(count, most).collect::<Vec<_>>()))
+        }
+        _ => Cow::Borrowed(images),
+    }
+}
+
+/// At most so many of `count` places, evenly.
+fn evenly(count: usize, most: usize) -> impl Iterator<Item = usize> {
+    let some = count.min(most);
+    (0..some).map(move |k| k * count / some)
+}
+
+/// Moves all layers of `cut` that a [`refit`] has refitted together towards the source's scores, on
+/// preprocessed images `[n, c, h, w]`; gives the passes that brought it closer too.
+///
+/// # Errors
+/// If a network cannot run.
+pub fn align(
+    cut: &Cut<'_>,
+    images: &Tensor,
+    batch: usize,
+    options: &RefitOptions,
+    progress: &dyn Progress,
+) -> Result<(Graph, usize), Error> {
+    let graph = Arc::new(cut.graph.clone());
+    let (graph, passes) = towards_scores((graph, cut), images, batch, options, progress)?;
+    Ok((Arc::unwrap_or_clone(graph), passes))
+}
+
+/// The same for the cut in another state.
+fn towards_scores(
+    (graph, cut): (Arc<Graph>, &Cut<'_>),
+    images: &Tensor,
+    batch: usize,
+    options: &RefitOptions,
+    progress: &dyn Progress,
+) -> Result<(Arc<Graph>, usize), Error> {
+    if options.passes == 0 {
+        return Ok((graph, 0));
+    }
+    let names = constants(&graph, &changed(cut));
+    scores::align(graph, &names, cut, (images, batch), options, progress)
+}
+
+/// The layers of a cut from the first that lost anything.
+fn changed(cut: &Cut<'_>) -> Vec<String> {
+    let whole = |target: &LayerInfo| {
+        cut.kept.get(&target.name).is_none_or(|kept| {
+            kept.input.len() == target.weighted.inputs
+                && kept.output.len() == target.weighted.outputs
+        })
+    };
+    let left = layers(cut.source).into_iter().skip_while(whole);
+    left.map(|layer| layer.name).filter(|name| cut.kept.contains_key(name)).collect()
+}
+
 /// The names of the weights and biases of some layers.
 fn constants(graph: &Graph, names: &[String]) -> Vec<String> {
     let found = layers(graph).into_iter().filter(|layer| names.contains(&layer.name));
@@ -124,29 +199,25 @@ fn constants(graph: &Graph, names: &[String]) -> Vec<String> {
     found.flat_map(of).map(|value| graph.value(value).name.clone()).collect()
 }
 
-/// Refits front to back; gives the names of the layers that were refitted too.
+/// Refits front to back.
 fn layer_by_layer(
     cut: &Cut<'_>,
     images: &Tensor,
     batch: usize,
     options: &RefitOptions,
     progress: &dyn Progress,
-) -> Result<(Arc<Graph>, Vec<String>), Error> {
+) -> Result<Arc<Graph>, Error> {
     let source = cut.source;
     let (source_layers, source_chains) = (layers(source), chains(source));
     let mut current = Arc::new(cut.graph.clone());
-    let mut refitted = Vec::new();
+    let changed = changed(cut);
     let mut theirs = Stages::new(source, images, batch);
     let mut ours = Stages::new(&current, images, batch);
-    let mut changed = false;
     progress.begin("refitting layers", source_layers.len() as u64);
     for (place, target) in source_layers.iter().enumerate() {
         let layer = layers(&current).into_iter().find(|layer| layer.name == target.name);
         let (Some(layer), Some(kept)) = (layer, cut.kept.get(&target.name)) else { continue };
-        let whole = kept.input.len() == target.weighted.inputs
-            && kept.output.len() == target.weighted.outputs;
-        if changed || !whole {
-            changed = true;
+        if changed.contains(&target.name) {
             let own_chains = chains(&current);
             let followed = Followed::new((&own_chains, &layer), (&source_chains, target));
             let (added, there) = followed.residuals().unzip();
@@ -164,11 +235,10 @@ fn layer_by_layer(
             let sides = Sides { x, y, kept, aim: &aim };
             let patch = refit_layer(&current, &layer, &sides, &rows, options.lambda);
             current = Arc::new(patch.apply(&current)?);
-            refitted.push(layer.name);
         }
         progress.step(1);
     }
-    Ok((current, refitted))
+    Ok(current)
 }
 
 /// What a layer is refitted from.
@@ -220,4 +290,18 @@ fn refit_layer(
         patch.operand(layer.node, slot, name, Arc::new(Tensor::vector(bias)));
     }
     patch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_images_are_spread_over_all() {
+        let images = Tensor::new([7, 1, 1, 1], (0..7).map(|k| k as f32).collect());
+        assert_eq!(some_of(&images, 3).data(), [0.0, 2.0, 4.0]);
+        assert_eq!(*some_of(&images, 9), images);
+        assert_eq!(evenly(5, 5).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+        assert_eq!(evenly(0, 5).count(), 0);
+    }
 }

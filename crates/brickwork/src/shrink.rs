@@ -16,7 +16,10 @@ use crate::disassemble::{Choice, Plan, with_card};
 use crate::error::Error;
 use crate::kept::KeptMap;
 use crate::progress::Progress;
-use crate::refit::{Cut, RefitOptions, refit};
+use crate::refit::{Cut, RefitOptions, align, refit, some_of};
+
+/// Passes of a refit while there is more to cut.
+const PASSES: usize = 1;
 
 /// How to shrink.
 #[derive(Clone, Copy, Debug)]
@@ -117,7 +120,8 @@ impl<'a> Shrink<'a> {
             return Ok(());
         }
         let now = Classifier::new(&self.whole.name, (*self.current).clone())?;
-        let ground = Ground::new(&now, None, self.images, self.options.seed)?.watched(progress);
+        let some = self.images.map(|images| some_of(images, self.options.refit.images));
+        let ground = Ground::new(&now, None, some.as_deref(), self.options.seed)?.watched(progress);
         let rules = &self.options.rules;
         let ranking = Ranking::new(&ground, self.options.criterion, rules)?;
         let choice = Choice::Given(ranking.kept(&ranking.fitting(rules.unit, limit)?));
@@ -130,10 +134,38 @@ impl<'a> Shrink<'a> {
         if let Some(images) = self.images.filter(|_| rules.refits) {
             let (source, size) = (&self.whole.graph, batch_size(&self.whole));
             let cut = Cut { source, graph: &self.current, kept: &self.kept, classes: &classes };
-            let (better, note) = refit(&cut, images, size, &self.options.refit, progress)?;
+            let passes = self.options.refit.passes.min(PASSES);
+            let options = RefitOptions { passes, ..self.options.refit };
+            let (better, note) = refit(&cut, images, size, &options, progress)?;
             (self.current, self.note) = (Arc::new(better), Some(note));
         }
         Ok(())
+    }
+
+    /// A `component` of this walk, moved towards the source's scores by all the passes of a refit: on the
+    /// way there is one after every step. `None` if they bring it no closer, or it was not refitted.
+    ///
+    /// # Errors
+    /// If a network cannot run.
+    pub fn finished(
+        &self,
+        component: &Classifier,
+        progress: &dyn Progress,
+    ) -> Result<Option<Classifier>, Error> {
+        let mut card = component.card.clone();
+        let origin = card.origin.as_mut();
+        let Some((origin, images)) = origin.filter(|o| o.refit.is_some()).zip(self.images) else {
+            return Ok(None);
+        };
+        let (source, graph) = (&self.source.graph, &component.graph);
+        let cut = Cut { source, graph, kept: &origin.kept, classes: &origin.classes };
+        let size = batch_size(&self.whole);
+        let (graph, passes) = align(&cut, images, size, &self.options.refit, progress)?;
+        if let Some(note) = &mut origin.refit {
+            note.passes += passes;
+        }
+        let better = || Classifier::new(&component.name, with_card(&graph, &card)?);
+        (passes > 0).then(better).transpose()
     }
 
     /// What there is now, as a component of the source.

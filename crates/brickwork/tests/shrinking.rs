@@ -4,7 +4,10 @@
 
 mod common;
 
-use brickwork::{CompressOptions, Criterion, Shrink, ShrinkOptions, Silent, Unit, recut, verify};
+use brickwork::{
+    Classifier, CompressOptions, Criterion, Shrink, ShrinkOptions, Silent, Unit, recut, verify,
+};
+use brickwork_tensor::Tensor;
 use common::grown::grow;
 use common::{classifier, random_images, run};
 
@@ -60,6 +63,33 @@ fn the_whole_task_is_the_source_and_steps_upwards_do_nothing() {
 }
 
 #[test]
+fn a_finished_component_is_nearer_to_the_source() {
+    let model = classifier("model", grow(&[(4, 1), (5, 3), (0, 2), (7, 1)], 4, 2), &CLASSES);
+    let images = random_images(300, model.input(), 1);
+    let mut shrink = Shrink::new(&model, &[3, 1], Some(&images), ShrinkOptions::default()).unwrap();
+    assert!(shrink.finished(&shrink.component().unwrap(), &Silent).unwrap().is_none());
+    shrink.step(shrink.size() / 2, &Silent).unwrap();
+    let stop = shrink.component().unwrap();
+    let end = shrink.finished(&stop, &Silent).unwrap().unwrap();
+    let passes = |model: &Classifier| {
+        model.card.origin.as_ref().and_then(|origin| origin.refit.as_ref()).unwrap().passes
+    };
+    assert!(passes(&end) > passes(&stop));
+    assert_eq!(end.graph.macs(), stop.graph.macs());
+    assert!(verify(&model, &end, &images).unwrap().holds);
+    // Of two classes only the difference counts.
+    let gap = |scores: Tensor| -> Vec<f32> {
+        scores.data().chunks(2).map(|pair| pair[0] - pair[1]).collect()
+    };
+    let wanted = gap(run((*model.graph).clone(), &images).take(1, &[1, 3]));
+    let off = |model: &Classifier| {
+        let found = gap(run((*model.graph).clone(), &images));
+        found.iter().zip(&wanted).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>()
+    };
+    assert!(off(&end) < off(&stop), "{} to {}", off(&stop), off(&end));
+}
+
+#[test]
 fn without_a_refit_a_cut_is_what_the_source_computes() {
     let model = classifier("model", grow(&[(4, 1), (5, 3)], 4, 1), &CLASSES);
     let images = random_images(8, model.input(), 1);
@@ -69,4 +99,5 @@ fn without_a_refit_a_cut_is_what_the_source_computes() {
     shrink.step(limit, &Silent).unwrap();
     let proof = verify(&model, &shrink.component().unwrap(), &images).unwrap();
     assert!(proof.holds && !proof.refitted, "{proof:?}");
+    assert!(shrink.finished(&shrink.component().unwrap(), &Silent).unwrap().is_none());
 }

@@ -361,7 +361,7 @@ pub(crate) struct DisassembleArgs {
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Refit::Lsq)]
     pub(crate) refit: Refit,
     /// Images per class to refit on, chosen at random from the training split
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) refit_samples: u32,
     /// Images of every other class of the model to refit on as well, so that the component goes on
     /// telling them from its own

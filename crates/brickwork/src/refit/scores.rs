@@ -10,7 +10,11 @@
 //! `v_i = sum over classes c of e_c sqrt(p_c) (u_c - p)`,
 //!
 //! whose random signs `e` give `v_i` that covariance. With rows `A_i = v_i' J_i`, one backward pass
-//! each, and `r_i = v_i' (s_i - z_i)`, its solution is `d = A' (A A' + mu)^-1 r`: a system over images. `mu` and the length of the step are those that do best on images that took no part in it.
+//! each, and `r_i = v_i' (s_i - z_i)`, its solution is `d = A' (A A' + mu)^-1 r`: a system over images.
+//!
+//! Every pass draws its images anew and knows nothing of the others, so the `k`-th goes only `1 / (k + 1)`
+//! of the way: together they come near the mean of what all images ask for. Images that take no part
+//! tell which pass was the best.
 
 mod rows;
 
@@ -24,16 +28,16 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::ridge::Kernel;
-use super::{Cut, RefitOptions};
+use super::{Cut, RefitOptions, evenly};
 use crate::error::Error;
 use crate::progress::Progress;
 use rows::Learned;
 
 /// Images of a pass, at most.
-const IMAGES: usize = 1024;
+const IMAGES: usize = 2048;
 
-/// Unknowns of a pass, at most: so few images say nothing of more, which the layers fit well already.
-const UNKNOWNS: usize = 64 * IMAGES;
+/// Unknowns of a pass, at most: so few images say little of more, and the passes take up to 2 GiB.
+const UNKNOWNS: usize = 200_000;
 
 /// One image in so many takes no part, and checks.
 const CHECKS: usize = 5;
@@ -41,14 +45,17 @@ const CHECKS: usize = 5;
 /// Fewer images that check tell nothing.
 const LEAST_CHECKS: usize = 16;
 
-/// What `mu` is tried at, relative to the mean diagonal of `A A'`.
-const DAMPINGS: [f64; 3] = [1e-2, 1e-1, 1.0];
+/// So many that check tell enough.
+const MOST_CHECKS: usize = 1024;
 
-/// Parts of the step that are tried.
-const LENGTHS: [f32; 3] = [1.0, 0.5, 0.25];
+/// `mu`, relative to the mean diagonal of `A A'`.
+const DAMPING: f64 = 0.1;
 
-/// A pass that gains a smaller part of what is left is the last.
-const LEAST_GAIN: f64 = 0.01;
+/// The part of the way that a pass goes at least.
+const SHORTEST: f32 = 0.125;
+
+/// So many passes that bring nothing are the last.
+const PATIENCE: usize = 3;
 
 /// Moves the constants of these names until the scores of `graph` on `images` `[n, c, h, w]` come no
 /// closer to those of the source for its classes `[n, k]`; gives the graph and the passes that brought
@@ -65,34 +72,33 @@ pub(super) fn align(
     options: &RefitOptions,
     progress: &dyn Progress,
 ) -> Result<(Arc<Graph>, usize), Error> {
-    let (check, mut fit): (Vec<usize>, Vec<usize>) =
+    let (checks, mut fit): (Vec<usize>, Vec<usize>) =
         (0..images.shape()[0]).partition(|image| image % CHECKS == CHECKS - 1);
-    if check.len() < LEAST_CHECKS || !can_learn(&graph, names, progress) {
+    if checks.len() < LEAST_CHECKS || !can_learn(&graph, names, progress) {
         return Ok((graph, 0));
     }
-    let wanted = scores(cut.source, images, batch)?.take(1, cut.classes);
-    let soft = Soft::of(&wanted);
-    let check = Check::new(&soft, (images, &wanted), &check, batch);
+    let checks: Vec<usize> = evenly(checks.len(), MOST_CHECKS).map(|k| checks[k]).collect();
+    let check = Pairs::of(cut, images.take(0, &checks), batch)?;
+    let soft = Soft::of(&check.wanted);
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-    let mut loss = check.loss(&graph)?;
-    for pass in 0..options.passes {
-        let learned = Learned::new(&graph, names)?;
+    let (mut least, mut best, mut useful) = (check.loss(&graph, &soft)?, graph.clone(), 0);
+    for pass in 1..=options.passes {
         fit.shuffle(&mut rng);
-        let some = &fit[..fit.len().min(IMAGES)];
-        let (images, wanted) = (images.take(0, some), wanted.take(0, some));
-        let found = scores(&graph, &images, batch)?;
-        let problem = soft.problem(&found, &wanted, &mut rng);
-        let Some((moved, less)) = pass_over(learned, &images, &problem, (&check, loss), progress)?
-        else {
-            return Ok((graph, pass));
-        };
-        let gain = 1.0 - less / loss;
-        (graph, loss) = (moved, less);
-        if gain < LEAST_GAIN {
-            return Ok((graph, pass + 1));
+        let some = Pairs::of(cut, images.take(0, &fit[..fit.len().min(IMAGES)]), batch)?;
+        let problem = soft.problem(&some.found(&graph)?, &some.wanted, &mut rng);
+        let mut learned = Learned::new(&graph, names)?;
+        let slopes = learned.slopes(&some.images, &problem.directions, progress)?;
+        let step = added(&slopes, &Kernel::new(&slopes).solve(&problem.missing, DAMPING));
+        let length = (1.0 / (pass as f32 + 1.0)).max(SHORTEST);
+        graph = Arc::new(learned.moved(&step, length)?);
+        let loss = check.loss(&graph, &soft)?;
+        if loss < least {
+            (least, best, useful) = (loss, graph.clone(), pass);
+        } else if pass >= useful + PATIENCE {
+            break;
         }
     }
-    Ok((graph, options.passes))
+    Ok((best, useful))
 }
 
 /// Whether a network is small enough, and every node on the way has a backward pass.
@@ -106,30 +112,6 @@ fn can_learn(graph: &Arc<Graph>, names: &[String], progress: &dyn Progress) -> b
     }
 }
 
-/// One pass: the network that does best in the check and its loss, if that is below `loss`.
-fn pass_over(
-    mut learned: Learned,
-    images: &Tensor,
-    problem: &Problem,
-    (check, mut loss): (&Check<'_>, f64),
-    progress: &dyn Progress,
-) -> Result<Option<(Arc<Graph>, f64)>, Error> {
-    let slopes = learned.slopes(images, &problem.directions, progress)?;
-    let kernel = Kernel::new(&slopes);
-    let mut best = None;
-    for damping in DAMPINGS {
-        let step = added(&slopes, &kernel.solve(&problem.missing, damping));
-        for length in LENGTHS {
-            let moved = Arc::new(learned.moved(&step, length)?);
-            let found = check.loss(&moved)?;
-            if found < loss {
-                (best, loss) = (Some(moved), found);
-            }
-        }
-    }
-    Ok(best.map(|graph| (graph, loss)))
-}
-
 /// The rows of an array `[n, width]` added up with weights.
 fn added(rows: &Tensor, weights: &[f32]) -> Vec<f32> {
     let width = rows.shape()[1];
@@ -140,26 +122,29 @@ fn added(rows: &Tensor, weights: &[f32]) -> Vec<f32> {
     sum
 }
 
-/// Images that take no part.
-struct Check<'a> {
-    soft: &'a Soft,
+/// Images with the scores they should get.
+struct Pairs {
+    /// `[n, c, h, w]`.
     images: Tensor,
+    /// `[n, k]`.
     wanted: Tensor,
     batch: usize,
 }
 
-impl<'a> Check<'a> {
-    fn new(
-        soft: &'a Soft,
-        (images, wanted): (&Tensor, &Tensor),
-        chosen: &[usize],
-        batch: usize,
-    ) -> Self {
-        Self { soft, images: images.take(0, chosen), wanted: wanted.take(0, chosen), batch }
+impl Pairs {
+    /// With the source's scores.
+    fn of(cut: &Cut<'_>, images: Tensor, batch: usize) -> Result<Self, Error> {
+        let wanted = scores(cut.source, &images, batch)?.take(1, cut.classes);
+        Ok(Self { images, wanted, batch })
     }
 
-    fn loss(&self, graph: &Arc<Graph>) -> Result<f64, Error> {
-        Ok(self.soft.loss(&scores(graph, &self.images, self.batch)?, &self.wanted))
+    /// The scores they get.
+    fn found(&self, graph: &Arc<Graph>) -> Result<Tensor, Error> {
+        scores(graph, &self.images, self.batch)
+    }
+
+    fn loss(&self, graph: &Arc<Graph>, soft: &Soft) -> Result<f64, Error> {
+        Ok(soft.loss(&self.found(graph)?, &self.wanted))
     }
 }
 

@@ -263,6 +263,7 @@ impl<'a> Job<'a> {
             shrink.step(shrink.next_limit(limit), &Shown::new(self.out))?;
         }
         let model = shrink.component()?;
+        let model = shrink.finished(&model, &Shown::new(self.out))?.unwrap_or(model);
         let kept = model.card.origin.as_ref().map(|origin| origin.kept.clone()).unwrap_or_default();
         let usual = RefitOptions::default();
         let bare = variant(&self.model, kept, None, &usual, &Shown::new(self.out))?;

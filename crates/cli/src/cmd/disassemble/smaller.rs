@@ -4,6 +4,7 @@ mod frontier;
 
 use std::fmt::Write;
 use std::fs;
+use std::ops::Range;
 
 use anyhow::{Context, bail};
 use brickwork::{
@@ -45,6 +46,8 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
     let mut walk = Walk { args, held, out, shrink, points: Vec::new(), models: Vec::new() };
     walk.go()?;
     let chosen = walk.chosen()?;
+    let all = args.budget.keep_all.is_some() || args.budget.frontier.is_some();
+    walk.finish(if all { 0..walk.models.len() } else { chosen..chosen + 1 })?;
     let noted = |model: &Classifier| with_moments(model, &preprocess, &rest, global.seed);
     if let Some(path) = args.output.as_ref().filter(|_| !args.dry_run) {
         noted(&walk.models[chosen])?.save(path)?;
@@ -152,12 +155,30 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// Refits some of the components to the end, and measures them again.
+    fn finish(&mut self, places: Range<usize>) -> anyhow::Result<()> {
+        for place in places {
+            let progress = Shown::new(self.out);
+            if let Some(model) = self.shrink.finished(&self.models[place], &progress)? {
+                self.points[place] = self.point(&model)?;
+                self.models[place] = model;
+            }
+        }
+        Ok(())
+    }
+
     /// Records what there is now.
     fn measure(&mut self) -> anyhow::Result<()> {
         let model = self.shrink.component()?;
-        let accuracy =
-            self.held.as_ref().map(|held| held.accuracy(&model, self.out)).transpose()?;
-        let latency = self.args.budget.latency.map(|_| latency_ms(&model)).transpose()?;
+        let point = self.point(&model)?;
+        self.points.push(point);
+        self.models.push(model);
+        Ok(())
+    }
+
+    fn point(&self, model: &Classifier) -> anyhow::Result<Point> {
+        let accuracy = self.held.as_ref().map(|held| held.accuracy(model, self.out)).transpose()?;
+        let latency = self.args.budget.latency.map(|_| latency_ms(model)).transpose()?;
         let point = Point {
             macs: model.graph.macs(),
             params: model.graph.parameters() as u64,
@@ -167,9 +188,7 @@ impl Walk<'_> {
         let share = 100.0 * self.share(&point);
         let measured = accuracy.map_or(String::new(), |a| format!(", {} % right", percent(a)));
         self.out.note(&format!("{share:.1} % of the MACs{measured}"));
-        self.points.push(point);
-        self.models.push(model);
-        Ok(())
+        Ok(point)
     }
 
     /// Of the multiply-accumulates of the whole task.
