@@ -113,8 +113,8 @@ scores restricted to them. "{OURS}" is the default: channels go step by step, ea
 with a refit after each on all 5,000 training images per class, without labels; the other criteria take the same steps and the same refit.
 Seeds: {", ".join(map(str, options.seeds))}; of several, the mean (lowest to highest). MACs and AUROC are the default's."""
     notes += "\nThe last two tasks are drawn at random." * (options.five and not options.tasks)
-    title = f"Components of {'five classes' if options.five else 'all pairs of classes'}"
-    save(options, run, title, "\n\n".join([*sections(figures, options), notes]), figures, key="classes")
+    kind = "some classes" if options.tasks else "five classes" if options.five else "all pairs of classes"
+    save(options, run, f"Components of {kind}", "\n\n".join([*sections(figures, options), notes]), figures, key="classes")
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def main():
     parser.add_argument("--strong", default=STRONG, help="the network that the component is cut from")
     parser.add_argument("--count", default=3, type=int, help="how many of the weakest classes the component has")
     parser.add_argument("--share", default=50, type=int, help="percentage of the MACs that it keeps")
-    parser.add_argument("--foreign", default=100, type=int, help="images of every other class to refit it on as well")
+    parser.add_argument("--foreign", default=1000, type=int, help="images of every other class to refit it on as well")
     parser.add_argument("--samples", default=500, type=int, help="training images per class to calibrate on")
     options = parser.parse_args()
     run = driver(options)
