@@ -113,7 +113,8 @@ def main():
             rows += lines(task, figures[f"{name}, {task}"])
         parts.append(table(HEAD, rows))
     notes = f"""Accuracy is over the test images of the classes. Every way gives channels up step by step, each step
-to 70 % of the size before it, and refits after every step on training images of the classes, all 5,000 of each, without labels. "taylor" is the default; its refit puts right what earlier layers got wrong, the plain one does not.
+to 70 % of the size before it, and refits after every step on training images of the classes, all 5,000 of each, without
+labels. "taylor" is the default; its refit puts right what earlier layers got wrong, the plain one does not.
 The other criteria are refitted like the default. Random: mean of {len(SEEDS)} seeds (lowest to highest). AUROC: the top
 score on own images against that on images of the other classes."""
     save(options, run, "Accuracy against size", "\n\n".join([*parts, notes]), figures, key="model, classes",

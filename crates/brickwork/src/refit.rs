@@ -116,7 +116,7 @@ pub fn refit(
     let most = options.images.min(stage_limit(cut.source));
     let some = some_of(images, most);
     let graph = layer_by_layer(cut, &some, batch, options, progress)?;
-    let (graph, passes) = towards_scores((graph, cut), images, batch, options, progress)?;
+    let (graph, passes) = align(&Cut { graph: &graph, ..*cut }, images, batch, options, progress)?;
     let note = RefitNote {
         images: images.shape()[0],
         rows: options.rows,
@@ -126,7 +126,7 @@ pub fn refit(
         passes,
         seed: options.seed,
     };
-    Ok((Arc::unwrap_or_clone(graph), note))
+    Ok((graph, note))
 }
 
 /// At most so many of `images` `[n, c, h, w]`, evenly.
@@ -158,23 +158,14 @@ pub fn align(
     progress: &dyn Progress,
 ) -> Result<(Graph, usize), Error> {
     let graph = Arc::new(cut.graph.clone());
-    let (graph, passes) = towards_scores((graph, cut), images, batch, options, progress)?;
+    let (graph, passes) = match options.passes {
+        0 => (graph, 0),
+        _ => {
+            let names = constants(&graph, &changed(cut));
+            scores::align(graph, &names, cut, (images, batch), options, progress)?
+        }
+    };
     Ok((Arc::unwrap_or_clone(graph), passes))
-}
-
-/// The same for the cut in another state.
-fn towards_scores(
-    (graph, cut): (Arc<Graph>, &Cut<'_>),
-    images: &Tensor,
-    batch: usize,
-    options: &RefitOptions,
-    progress: &dyn Progress,
-) -> Result<(Arc<Graph>, usize), Error> {
-    if options.passes == 0 {
-        return Ok((graph, 0));
-    }
-    let names = constants(&graph, &changed(cut));
-    scores::align(graph, &names, cut, (images, batch), options, progress)
 }
 
 /// The layers of a cut from the first that lost anything.
