@@ -24,7 +24,7 @@ def measured(run, name, seed, file, data):
             "bound": answer["parts"]["perfect_routing"]["per_image"]}
 
 
-def calibrated(run, raw, data, options):
+def calibrated(run, model, raw, data, options):
     """Without images, then by every method from so many, with every seed."""
     for seed in options.seeds:
         ready = raw.with_suffix(f".moments.{seed}.onnx")
@@ -36,6 +36,11 @@ def calibrated(run, raw, data, options):
                 ready = raw.with_suffix(f".{method}{samples}.{seed}.onnx")
                 run("calibrate", raw, "--data", data, "--samples", samples, "--method", method, "-o", ready, seed=seed)
                 yield measured(run, f"{method}, {samples} images per class", seed, ready, data)
+    for samples in options.refit:
+        ready = raw.with_suffix(f".linear{options.samples[-1]}.{options.seeds[0]}.onnx")
+        near = raw.with_suffix(f".refit{samples}.onnx")
+        run("refit", ready, "--source", model, "--data", data, "--samples", samples, "-o", near)
+        yield measured(run, f"the last linear, refitted towards the source, {samples} images per class", None, near, data)
 
 
 def measure(run, model, data, setup, options):
@@ -44,7 +49,7 @@ def measure(run, model, data, setup, options):
     bricks = [named(run, sized(run, model, data, task, share, options.foreign, trunk), task) for task in options.tasks]
     raw = run.file(f"{MODEL}.{share}.foreign{options.foreign}.{'trunk.' if trunk else ''}joined.onnx")
     run("assemble", *bricks, "-o", raw)
-    return [measured(run, "none", None, raw, data), *calibrated(run, raw, data, options)]
+    return [measured(run, "none", None, raw, data), *calibrated(run, model, raw, data, options)]
 
 
 def lines(rows):
@@ -57,6 +62,8 @@ def main():
     parser = arguments(__doc__, "calibration")
     parser.add_argument("--tasks", nargs="+", default=TASKS, help="class lists of the parts")
     parser.add_argument("--samples", nargs="+", default=[5, 20, 100, 500], type=int, help="images per class to calibrate on")
+    parser.add_argument("--refit", nargs="+", default=[500, 5000], type=int,
+                        help="images per class to refit the joined network on, without labels")
     parser.add_argument("--foreign", default=0, type=int,
                         help="images of every other class that the parts are refitted on as well")
     parser.add_argument("--seeds", nargs="+", default=[0, 1, 2], type=int, help="seeds of the choice of images")

@@ -11,6 +11,7 @@ mod aim;
 pub(crate) mod ridge;
 mod rows;
 mod scores;
+mod towards;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use brickwork_exec::chains;
 use brickwork_graph::{Graph, Patch};
 use brickwork_tensor::Tensor;
+use serde::Serialize;
 
 use crate::card::{KeptLayer, RefitNote};
 use crate::error::Error;
@@ -28,6 +30,8 @@ use crate::stages::{Held, Stages, largest_stage, place_of};
 use aim::{Aim, Followed};
 use ridge::Ridge;
 use rows::{Rows, features, picked};
+use scores::Goal;
+pub use towards::towards;
 
 /// How to refit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,6 +75,12 @@ impl RefitOptions {
     /// Layer by layer only.
     pub fn layers(self) -> Self {
         Self { passes: 0, ..self }
+    }
+
+    /// What a card says of a refit on so many images, so many passes of which helped.
+    fn note(&self, images: usize, passes: usize) -> RefitNote {
+        let Self { rows, lambda, corrects, rounds, seed, .. } = *self;
+        RefitNote { images, rows, lambda, corrects, rounds, passes, seed }
     }
 }
 
@@ -117,15 +127,7 @@ pub fn refit(
     let some = some_of(images, most);
     let graph = layer_by_layer(cut, &some, batch, options, progress)?;
     let (graph, passes) = align(&Cut { graph: &graph, ..*cut }, images, batch, options, progress)?;
-    let note = RefitNote {
-        images: images.shape()[0],
-        rows: options.rows,
-        lambda: options.lambda,
-        corrects: options.corrects,
-        rounds: options.rounds,
-        passes,
-        seed: options.seed,
-    };
+    let note = options.note(images.shape()[0], passes);
     Ok((graph, note))
 }
 
@@ -158,14 +160,28 @@ pub fn align(
     progress: &dyn Progress,
 ) -> Result<(Graph, usize), Error> {
     let graph = Arc::new(cut.graph.clone());
-    let (graph, passes) = match options.passes {
-        0 => (graph, 0),
+    let aligned = match options.passes {
+        0 => None,
         _ => {
             let names = constants(&graph, &changed(cut));
-            scores::align(graph, &names, cut, (images, batch), options, progress)?
+            let goal = Goal { source: cut.source, classes: cut.classes };
+            scores::align(graph.clone(), &names, &goal, (images, batch), options, progress)?
         }
     };
+    let (graph, passes) = aligned.map_or((graph, 0), |(graph, found)| (graph, found.passes));
     Ok((Arc::unwrap_or_clone(graph), passes))
+}
+
+/// How far passes over all layers brought a network.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Alignment {
+    /// The passes that brought its scores closer to the source's.
+    pub passes: usize,
+    /// Mean divergence (Kullback-Leibler, in nats, at a temperature that leaves scores two apart) from the
+    /// source's scores on images that took no part, before.
+    pub before: f64,
+    /// After.
+    pub after: f64,
 }
 
 /// The layers of a cut from the first that lost anything.

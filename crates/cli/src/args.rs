@@ -106,6 +106,13 @@ fn parse_batch(text: &str) -> Result<usize, String> {
     }
 }
 
+fn parse_passes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=1000) => Ok(count),
+        _ => Err("expected a number from 1 to 1000".to_owned()),
+    }
+}
+
 fn parse_threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count @ 1..=1024) => Ok(count),
@@ -123,6 +130,7 @@ pub(crate) enum Command {
     Compress(Box<CompressArgs>),
     Assemble(AssembleArgs),
     Calibrate(CalibrateArgs),
+    Refit(RefitArgs),
     Reject(RejectArgs),
     Eval(Box<EvalArgs>),
     Probe(ProbeArgs),
@@ -486,6 +494,31 @@ pub(crate) struct CalibrateArgs {
     /// Images per class, chosen at random [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) samples: Option<u32>,
+}
+
+/// Bring a model's scores nearer to another's by least squares, without labels
+///
+/// For components that were joined again, or that any tool has pruned: all layers move together.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  brickwork refit joined.onnx --source net.onnx --data cifar-10-batches-bin -o ready.onnx")]
+pub(crate) struct RefitArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// The model whose scores are wanted; it knows all classes, by name
+    #[arg(long, value_name = "SOURCE.onnx")]
+    pub(crate) source: PathBuf,
+    /// Images per class, chosen at random from the training split
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) samples: u32,
+    /// Passes over all layers, at most
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = parse_passes)]
+    pub(crate) passes: usize,
+    /// Where to write the model
+    #[arg(short, long, value_name = "OUT.onnx")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
 }
 
 /// Fit the score below which an image is of none of a model's classes

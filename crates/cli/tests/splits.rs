@@ -40,6 +40,7 @@ fn test_images_are_for_measuring_alone() {
         &format!("calibrate OUT/both.onnx {both} --samples 10 -o OUT/ready.onnx"),
         &format!("calibrate OUT/both.onnx {both} --samples 10 --method paper -o OUT/ready.onnx"),
         &format!("reject OUT/low.onnx {digits} -o OUT/safe.onnx"),
+        &format!("refit OUT/low.onnx --source digits.onnx {digits} --samples 20 -o OUT/near.onnx"),
         &format!(
             "finetune OUT/low.onnx {digits} --samples 20 --epochs 1 --hold-out 5 -o OUT/tuned.onnx"
         ),

@@ -1,6 +1,7 @@
 //! Training: forward, loss, backward, batch after batch.
 
 mod plan;
+mod sample;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -47,7 +48,8 @@ pub struct Learned<'a> {
     pub index: usize,
     /// The parameter's elements.
     pub data: &'a mut [f32],
-    /// The gradient of the loss with respect to them.
+    /// The gradient of the loss with respect to them; of every sample, one after the other, if the
+    /// training keeps them [apart](Training::by_sample).
     pub gradient: &'a [f32],
 }
 
@@ -77,6 +79,7 @@ pub struct Training {
     needed: Vec<bool>,
     level: Level,
     settled: bool,
+    by_sample: bool,
     plans: BTreeMap<usize, TrainPlan>,
     arena: Arena,
 }
@@ -105,6 +108,7 @@ impl Training {
             needed,
             level: Level::best(),
             settled: false,
+            by_sample: false,
             plans: BTreeMap::new(),
             arena: Arena::default(),
         }
@@ -116,6 +120,14 @@ impl Training {
         for parameter in self.parameters.iter_mut().filter(|p| p.role == Role::Statistic) {
             parameter.role = Role::Fixed;
         }
+        self
+    }
+
+    /// Keeps the gradients that single samples have for the parameters apart, `[n, ...]` for a batch
+    /// of `n`, instead of adding them up. Fits networks whose samples do not see each other, so
+    /// [settled](Self::settled) ones.
+    pub fn by_sample(mut self) -> Self {
+        self.by_sample = true;
         self
     }
 
@@ -160,6 +172,7 @@ impl Training {
                 batch,
                 level: self.level,
                 settled: self.settled,
+                by_sample: self.by_sample,
             };
             let plan = TrainPlan::new(&request)?;
             self.plans.insert(batch, plan);

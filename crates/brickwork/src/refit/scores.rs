@@ -12,9 +12,9 @@
 //! whose random signs `e` give `v_i` that covariance. With rows `A_i = v_i' J_i`, one backward pass
 //! each, and `r_i = v_i' (s_i - z_i)`, its solution is `d = A' (A A' + mu)^-1 r`: a system over images.
 //!
-//! Every pass draws its images anew and knows nothing of the others, so the `k`-th goes only `1 / (k + 1)`
-//! of the way: together they come near the mean of what all images ask for. Images that take no part
-//! tell which pass was the best.
+//! Every pass draws its images anew, and the weights that it moves, and knows nothing of the others, so
+//! the `k`-th goes only `1 / (k + 1)` of the way: together they come near the mean of what all images
+//! ask for. Images that take no part tell which pass was the best.
 
 mod rows;
 
@@ -28,16 +28,22 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::ridge::Kernel;
-use super::{Cut, RefitOptions, evenly};
+use super::{Alignment, RefitOptions, evenly};
 use crate::error::Error;
 use crate::progress::Progress;
 use rows::Learned;
 
-/// Images of a pass, at most.
-const IMAGES: usize = 2048;
+/// Images of a pass per class, at most.
+const EACH: usize = 1024;
 
-/// Unknowns of a pass, at most: so few images say little of more, and the passes take up to 2 GiB.
-const UNKNOWNS: usize = 200_000;
+/// Images of a pass, at most.
+const IMAGES: usize = 4096;
+
+/// Unknowns of a pass, at most: so few images say little of more.
+const UNKNOWNS: usize = 1 << 14;
+
+/// Refitted numbers of a network, at most: every image has as many gradients.
+pub(super) const LARGEST: usize = 1_000_000;
 
 /// One image in so many takes no part, and checks.
 const CHECKS: usize = 5;
@@ -57,57 +63,81 @@ const SHORTEST: f32 = 0.125;
 /// So many passes that bring nothing are the last.
 const PATIENCE: usize = 3;
 
+/// A mean divergence from the source's scores, in nats, that is near enough.
+const NEAR: f64 = 0.01;
+
+/// The scores that a network should have.
+pub(super) struct Goal<'a> {
+    /// Who gives them.
+    pub(super) source: &'a Arc<Graph>,
+    /// Its scores that are the network's.
+    pub(super) classes: &'a [usize],
+}
+
 /// Moves the constants of these names until the scores of `graph` on `images` `[n, c, h, w]` come no
-/// closer to those of the source for its classes `[n, k]`; gives the graph and the passes that brought
-/// it closer. Leaves networks alone that learn more than [`UNKNOWNS`], and all of them if there are
-/// too few images to check on.
+/// closer to those of the goal `[n, k]`. `None` for networks that learn more than [`LARGEST`] or cannot be
+/// passed back through, and if there are too few images to check on.
 ///
 /// # Errors
 /// If the network cannot run.
 pub(super) fn align(
-    mut graph: Arc<Graph>,
+    graph: Arc<Graph>,
     names: &[String],
-    cut: &Cut<'_>,
+    goal: &Goal<'_>,
     (images, batch): (&Tensor, usize),
     options: &RefitOptions,
     progress: &dyn Progress,
-) -> Result<(Arc<Graph>, usize), Error> {
+) -> Result<Option<(Arc<Graph>, Alignment)>, Error> {
     let (checks, mut fit): (Vec<usize>, Vec<usize>) =
         (0..images.shape()[0]).partition(|image| image % CHECKS == CHECKS - 1);
-    if checks.len() < LEAST_CHECKS || !can_learn(&graph, names, progress) {
-        return Ok((graph, 0));
-    }
+    let learned = if checks.len() < LEAST_CHECKS { None } else { learned(&graph, names, progress) };
+    let Some(mut learned) = learned else { return Ok(None) };
+    let wanted = |images: &Tensor| {
+        scores(goal.source, images, batch).map(|scores| scores.take(1, goal.classes))
+    };
     let checks: Vec<usize> = evenly(checks.len(), MOST_CHECKS).map(|k| checks[k]).collect();
-    let check = Pairs::of(cut, images.take(0, &checks), batch)?;
-    let soft = Soft::of(&check.wanted);
+    let checks = images.take(0, &checks);
+    let given = wanted(&checks)?;
+    let soft = Soft::of(&given);
+    let loss =
+        |graph: &Arc<Graph>| Ok::<_, Error>(soft.loss(&scores(graph, &checks, batch)?, &given));
+    let drawn = fit.len().min(EACH * goal.classes.len()).min(IMAGES);
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-    let (mut least, mut best, mut useful) = (check.loss(&graph, &soft)?, graph.clone(), 0);
+    let before = loss(&graph)?;
+    let (mut after, mut best, mut useful) = (before, graph, 0);
     for pass in 1..=options.passes {
-        fit.shuffle(&mut rng);
-        let some = Pairs::of(cut, images.take(0, &fit[..fit.len().min(IMAGES)]), batch)?;
-        let problem = soft.problem(&some.found(&graph)?, &some.wanted, &mut rng);
-        let mut learned = Learned::new(&graph, names)?;
-        let slopes = learned.slopes(&some.images, &problem.directions, progress)?;
-        let step = added(&slopes, &Kernel::new(&slopes).solve(&problem.missing, DAMPING));
-        let length = (1.0 / (pass as f32 + 1.0)).max(SHORTEST);
-        graph = Arc::new(learned.moved(&step, length)?);
-        let loss = check.loss(&graph, &soft)?;
-        if loss < least {
-            (least, best, useful) = (loss, graph.clone(), pass);
-        } else if pass >= useful + PATIENCE {
+        if after < NEAR || pass > useful + PATIENCE {
             break;
         }
+        fit.shuffle(&mut rng);
+        let some = images.take(0, &fit[..drawn]);
+        let problem = Problem::new(wanted(&some)?, learned.count(), &mut rng);
+        let direct = |image: usize, z: &[f32], v: &mut [f32]| problem.direct(&soft, image, z, v);
+        let (slopes, missing) = learned.slopes(&some, &problem.chosen, direct, progress)?;
+        let step = added(&slopes, &Kernel::new(&slopes).solve(&missing, DAMPING));
+        let length = (1.0 / (pass as f32 + 1.0)).max(SHORTEST);
+        learned.advance(&problem.chosen, &step, length);
+        let moved = learned.graph()?;
+        let loss = loss(&moved)?;
+        if loss < after {
+            (after, best, useful) = (loss, moved, pass);
+        }
     }
-    Ok((best, useful))
+    Ok(Some((best, Alignment { passes: useful, before, after })))
 }
 
-/// Whether a network is small enough, and every node on the way has a backward pass.
-fn can_learn(graph: &Arc<Graph>, names: &[String], progress: &dyn Progress) -> bool {
+/// How many images an alignment takes at least.
+pub(super) fn least_images() -> usize {
+    CHECKS * LEAST_CHECKS
+}
+
+/// What can be learned of a network that is small enough and can be passed back through.
+fn learned(graph: &Arc<Graph>, names: &[String], progress: &dyn Progress) -> Option<Learned> {
     match Learned::new(graph, names) {
-        Ok(learned) => (1..=UNKNOWNS).contains(&learned.count()),
+        Ok(learned) => (1..=LARGEST).contains(&learned.count()).then_some(learned),
         Err(error) => {
             progress.note(&format!("the scores are not aligned as a whole: {error}"));
-            false
+            None
         }
     }
 }
@@ -122,38 +152,39 @@ fn added(rows: &Tensor, weights: &[f32]) -> Vec<f32> {
     sum
 }
 
-/// Images with the scores they should get.
-struct Pairs {
-    /// `[n, c, h, w]`.
-    images: Tensor,
-    /// `[n, k]`.
-    wanted: Tensor,
-    batch: usize,
-}
-
-impl Pairs {
-    /// With the source's scores.
-    fn of(cut: &Cut<'_>, images: Tensor, batch: usize) -> Result<Self, Error> {
-        let wanted = scores(cut.source, &images, batch)?.take(1, cut.classes);
-        Ok(Self { images, wanted, batch })
-    }
-
-    /// The scores they get.
-    fn found(&self, graph: &Arc<Graph>) -> Result<Tensor, Error> {
-        scores(graph, &self.images, self.batch)
-    }
-
-    fn loss(&self, graph: &Arc<Graph>, soft: &Soft) -> Result<f64, Error> {
-        Ok(soft.loss(&self.found(graph)?, &self.wanted))
-    }
-}
-
-/// The equations of a pass.
+/// What a pass is about.
 struct Problem {
-    /// The `v_i`: `[n, k]`.
-    directions: Tensor,
-    /// `v_i' (s_i - z_i)`.
-    missing: Vec<f32>,
+    /// The scores its images should get: `[n, k]`.
+    wanted: Tensor,
+    /// The signs `e`: `[n, k]`, or `[n, 2]` for a single class.
+    signs: Vec<bool>,
+    /// The weights it moves, in order.
+    chosen: Vec<usize>,
+}
+
+impl Problem {
+    /// For images with these `wanted` scores `[n, k]` and so many weights.
+    fn new(wanted: Tensor, weights: usize, rng: &mut ChaCha8Rng) -> Self {
+        let signs = (0..wanted.shape()[0] * sides(&wanted)).map(|_| rng.random()).collect();
+        let mut all: Vec<usize> = (0..weights).collect();
+        let mut chosen = all.partial_shuffle(rng, weights.min(UNKNOWNS)).0.to_vec();
+        chosen.sort_unstable();
+        Self { wanted, signs, chosen }
+    }
+
+    /// For an image that gets the scores `z`, writes its direction `v` and gives `v' (s - z)`.
+    fn direct(&self, soft: &Soft, image: usize, z: &[f32], v: &mut [f32]) -> f32 {
+        let (classes, sides) = (z.len(), sides(&self.wanted));
+        let s = &self.wanted.data()[image * classes..][..classes];
+        let signs = &self.signs[image * sides..][..sides];
+        soft.direction(s, z, signs, v);
+        v.iter().zip(s.iter().zip(z)).map(|(v, (s, z))| v * (s - z)).sum()
+    }
+}
+
+/// The probabilities that scores `[n, k]` become, for each image.
+fn sides(scores: &Tensor) -> usize {
+    scores.shape()[1].max(2)
 }
 
 /// What a graph makes of images: `[n, k]`.
@@ -210,23 +241,16 @@ impl Soft {
         rows.map(of).sum::<f64>() / wanted.shape()[0] as f64
     }
 
-    /// The equations for scores that are `found` where others are `wanted`, both `[n, k]`.
-    fn problem(&self, found: &Tensor, wanted: &Tensor, rng: &mut ChaCha8Rng) -> Problem {
-        let classes = wanted.shape()[1];
-        let (mut directions, mut missing) = (Vec::new(), Vec::new());
-        for (z, s) in found.data().chunks(classes).zip(wanted.data().chunks(classes)) {
-            let sides = self.logs(z).into_iter().zip(self.logs(s));
-            let p: Vec<f64> = sides.map(|(z, s)| f64::midpoint(z.exp(), s.exp())).collect();
-            let signed = |p: &f64| if rng.random::<bool>() { p.sqrt() } else { -p.sqrt() };
-            let drawn: Vec<f64> = p.iter().map(signed).collect();
-            let total: f64 = drawn.iter().sum();
-            let v = drawn.iter().zip(&p).take(classes).map(|(drawn, p)| (drawn - p * total) as f32);
-            let start = directions.len();
-            directions.extend(v);
-            let off = s.iter().zip(z).map(|(s, z)| s - z);
-            missing.push(directions[start..].iter().zip(off).map(|(v, off)| v * off).sum());
-        }
-        Problem { directions: Tensor::new(wanted.shape(), directions), missing }
+    /// Writes the direction `v` of an image with the scores `z` where it should have `s`, by these
+    /// signs.
+    fn direction(&self, s: &[f32], z: &[f32], signs: &[bool], v: &mut [f32]) {
+        let sides = self.logs(z).into_iter().zip(self.logs(s));
+        let p: Vec<f64> = sides.map(|(z, s)| f64::midpoint(z.exp(), s.exp())).collect();
+        let signed = |(p, &up): (&f64, &bool)| if up { p.sqrt() } else { -p.sqrt() };
+        let drawn: Vec<f64> = p.iter().zip(signs).map(signed).collect();
+        let total: f64 = drawn.iter().sum();
+        let each = drawn.iter().zip(&p).map(|(drawn, p)| (drawn - p * total) as f32);
+        v.iter_mut().zip(each).for_each(|(v, each)| *v = each);
     }
 }
 
@@ -243,10 +267,12 @@ mod tests {
         let mut sums = [[0.0f64; 3]; 3];
         let draws = 20_000;
         for _ in 0..draws {
-            let v = soft.problem(&wanted, &wanted, &mut rng).directions;
+            let signs: [bool; 3] = rng.random();
+            let mut v = [0.0; 3];
+            soft.direction(wanted.data(), wanted.data(), &signs, &mut v);
             for (a, row) in sums.iter_mut().enumerate() {
                 for (b, sum) in row.iter_mut().enumerate() {
-                    *sum += f64::from(v.data()[a] * v.data()[b]) / f64::from(draws);
+                    *sum += f64::from(v[a] * v[b]) / f64::from(draws);
                 }
             }
         }

@@ -17,6 +17,7 @@ pub(crate) mod inspect;
 pub(crate) mod masks;
 pub(crate) mod probe;
 pub(crate) mod profile;
+pub(crate) mod refit;
 pub(crate) mod reject;
 pub(crate) mod route;
 pub(crate) mod train;

@@ -42,12 +42,21 @@ pub(crate) struct Request<'a> {
     pub(crate) level: Level,
     /// Whether the gradients are those of the network in inference.
     pub(crate) settled: bool,
+    /// Whether every sample's gradients of the parameters are kept apart.
+    pub(crate) by_sample: bool,
 }
 
 /// A node that gradients pass back through.
 struct Passed {
-    node: NodeId,
+    ran: Ran,
     backward: Backward,
+    /// The pass to the constants, if samples are kept apart.
+    alone: Option<Backward>,
+}
+
+/// A node that ran forward.
+struct Ran {
+    node: NodeId,
     /// Storage of each slot, in the order the node reads it.
     operands: Vec<Option<Operand>>,
     /// Storages of the results.
@@ -56,14 +65,14 @@ struct Passed {
 }
 
 #[derive(Clone)]
-struct Operand {
-    value: ValueId,
+pub(super) struct Operand {
+    pub(super) value: ValueId,
     storage: usize,
-    order: Order,
+    pub(super) order: Order,
 }
 
-struct Planner<'a, 'b> {
-    request: &'a Request<'b>,
+pub(super) struct Planner<'a, 'b> {
+    pub(super) request: &'a Request<'b>,
     places: Vec<Option<Place>>,
     /// Copies of values in other orders.
     copies: HashMap<(ValueId, Order), usize>,
@@ -134,7 +143,7 @@ impl<'b> Planner<'_, 'b> {
         storage
     }
 
-    fn place(&self, value: ValueId) -> Result<&Place, ExecError> {
+    pub(super) fn place(&self, value: ValueId) -> Result<&Place, ExecError> {
         self.places[value.index()].as_ref().ok_or_else(|| ExecError::NotFed {
             value: self.request.graph.value(value).name.clone(),
         })
@@ -182,8 +191,9 @@ impl<'b> Planner<'_, 'b> {
         let node = graph.node(id);
         let needs =
             |value: &Option<ValueId>| value.is_some_and(|value| self.request.needed[value.index()]);
-        let slots: Vec<bool> = node.inputs.iter().map(needs).collect();
+        let mut slots: Vec<bool> = node.inputs.iter().map(needs).collect();
         let learns = slots.contains(&true);
+        let own = self.take_constants(node, &mut slots);
         let mut feeds = Vec::new();
         for input in &node.inputs {
             let constant = input.and_then(|value| graph.value(value).constant.as_ref());
@@ -226,13 +236,18 @@ impl<'b> Planner<'_, 'b> {
             }
         }
         if learns {
-            self.passed.push(Passed { node: id, backward, operands, results, kept });
+            let alone = match own.contains(&true) {
+                true => Some(self.alone(id, own, &operands)?),
+                false => None,
+            };
+            let ran = Ran { node: id, operands, results, kept };
+            self.passed.push(Passed { ran, backward, alone });
         }
         Ok(())
     }
 
     /// The constants that a node reads and nothing moves.
-    fn fixed(&self, id: NodeId) -> Vec<Option<&'b Arc<Tensor>>> {
+    pub(super) fn fixed(&self, id: NodeId) -> Vec<Option<&'b Arc<Tensor>>> {
         let Request { graph, parameters, index_of, .. } = *self.request;
         let stays = |value: &ValueId| {
             index_of.get(value).is_some_and(|&index| parameters[index].role == Role::Fixed)
@@ -321,7 +336,7 @@ impl<'b> Planner<'_, 'b> {
         self.gradients[index] = Some(match self.gradients[index] {
             None => storage,
             Some(before) => {
-                let sum = self.new_storage(volume(&place.extents));
+                let sum = self.new_storage(self.lengths[storage]);
                 self.push(Box::new(Accumulate), vec![before, storage], vec![sum], node);
                 sum
             }
@@ -330,17 +345,33 @@ impl<'b> Planner<'_, 'b> {
     }
 
     fn backward(&mut self, passed: Passed) -> Result<(), ExecError> {
-        let Passed { node, backward, operands, results, kept } = passed;
-        let outputs = self.request.graph.node(node).outputs.clone();
+        let Passed { ran, backward, alone } = passed;
+        let outputs = self.request.graph.node(ran.node).outputs.clone();
         if outputs.iter().all(|out| self.gradients[out.index()].is_none()) {
             return Ok(());
         }
-        let gradients: Vec<usize> = outputs.iter().map(|&out| self.gradient(node, out)).collect();
+        let gradients: Vec<usize> =
+            outputs.iter().map(|&out| self.gradient(ran.node, out)).collect();
+        self.give(&ran, backward, &gradients, 1)?;
+        alone.map_or(Ok(()), |alone| self.give(&ran, alone, &gradients, self.request.batch))
+    }
+
+    /// Adds a backward pass of a node, from the gradients of its results to those of its operands, so
+    /// many of each.
+    fn give(
+        &mut self,
+        ran: &Ran,
+        backward: Backward,
+        gradients: &[usize],
+        samples: usize,
+    ) -> Result<(), ExecError> {
+        let Ran { node, operands, results, kept } = ran;
         let (slots, storages) = match backward {
             Backward::Same(slots) => {
                 let storages = vec![gradients[0]; slots.len()];
                 (slots, storages)
             }
+            Backward::Run { gives, .. } if gives.is_empty() => return Ok(()),
             Backward::Run { kernel, reads, gives } => {
                 let storage_of = |slot: usize| operands[slot].as_ref().map(|o| o.storage);
                 let inputs = reads.iter().filter_map(|read| match *read {
@@ -356,14 +387,14 @@ impl<'b> Planner<'_, 'b> {
                     .filter_map(|&slot| storage_of(slot).map(|storage| self.lengths[storage]))
                     .collect();
                 let given: Vec<usize> =
-                    lengths.into_iter().map(|length| self.new_storage(length)).collect();
-                self.push(kernel, inputs, given.clone(), node);
+                    lengths.into_iter().map(|length| self.new_storage(samples * length)).collect();
+                self.push(kernel, inputs, given.clone(), *node);
                 (gives, given)
             }
         };
         for (slot, storage) in slots.into_iter().zip(storages) {
             if let Some(operand) = &operands[slot] {
-                self.contribute(node, operand, storage)?;
+                self.contribute(*node, operand, storage)?;
             }
         }
         Ok(())

@@ -204,7 +204,11 @@ impl Op for Conv {
             level,
         };
         let reads = vec![Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)];
-        let back = Unconvolve { of: make(), gives: gives.clone() };
+        let gather = (!depthwise && gives.contains(&1)).then(|| {
+            let [input, output] = [windowed::size(&image), windowed::size(&out)];
+            self.window.gather(input, image[1], output)
+        });
+        let back = Unconvolve { of: make(), gives: gives.clone(), gather };
         Ok(Trained::new(Lowered::kernel(make(), order), back, reads, gives))
     }
 
@@ -356,6 +360,8 @@ impl Kernel for TrainedConv {
 struct Unconvolve {
     of: TrainedConv,
     gives: Vec<usize>,
+    /// Where the weights' gradients read the image.
+    gather: Option<Gather>,
 }
 
 impl Kernel for Unconvolve {
@@ -383,15 +389,14 @@ impl Unconvolve {
     }
 
     fn weights(&self, dy: &[f32], x: &[f32], out: &mut [f32], scratch: &mut Buffer) {
-        let TrainedConv { images, shapes, depthwise, level } = &self.of;
+        let TrainedConv { images, shapes, level, .. } = &self.of;
         let [channels, outputs] = shapes.channels;
-        let [input, output] = shapes.sizes;
-        if *depthwise {
+        let Some(gather) = &self.gather else {
             return weight_gradient(&shapes.window, x, dy, self.of.extents(), channels, out, *level);
-        }
+        };
         let connections = Connections { channels, outputs, groups: shapes.groups };
-        let gather = shapes.window.gather(input, channels, output);
-        let rows = images * output[0] * output[1];
-        correlate(*level, connections, &gather, x, dy, rows, out, scratch);
+        let [_, [height, width]] = shapes.sizes;
+        let rows = images * height * width;
+        correlate(*level, connections, gather, x, dy, rows, out, scratch);
     }
 }

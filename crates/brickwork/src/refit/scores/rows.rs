@@ -1,9 +1,10 @@
 //! How scores answer to weights, image by image.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use brickwork_exec::{ExecError, Role, Target, Training};
-use brickwork_graph::{Graph, Patch};
+use brickwork_exec::{ExecError, Parameter, Role, Target, Training};
+use brickwork_graph::Graph;
 use brickwork_tensor::Tensor;
 use rayon::prelude::*;
 
@@ -17,9 +18,8 @@ const CHUNK: usize = 8;
 pub(super) struct Learned {
     /// One for every thread, all alike.
     trainings: Vec<Training>,
-    /// Of every parameter where it starts and how long it is: 0 if it is not learned.
-    places: Vec<(usize, usize)>,
-    count: usize,
+    /// Where every parameter lies among what is learned: nowhere if it is not.
+    places: Vec<Range<usize>>,
 }
 
 impl Learned {
@@ -29,90 +29,116 @@ impl Learned {
     /// If a node has no backward pass.
     pub(super) fn new(graph: &Arc<Graph>, names: &[String]) -> Result<Self, ExecError> {
         let learns = |name: &str| names.iter().any(|own| own == name);
-        let one = || Training::new(graph.clone(), &[graph.logits()], learns).settled();
+        let one = || Training::new(graph.clone(), &[graph.logits()], learns).settled().by_sample();
         let mut trainings: Vec<Training> =
             (0..rayon::current_num_threads()).map(|_| one()).collect();
-        trainings[0].check(1)?;
-        let mut count = 0;
-        let place = |parameter: &brickwork_exec::Parameter| {
-            let length = if parameter.role == Role::Learned { parameter.data.len() } else { 0 };
-            count += length;
-            (count - length, length)
+        trainings[0].check(CHUNK)?;
+        let mut end = 0;
+        let place = |parameter: &Parameter| {
+            let start = end;
+            end += if parameter.role == Role::Learned { parameter.data.len() } else { 0 };
+            start..end
         };
         let places = trainings[0].parameters().iter().map(place).collect();
-        Ok(Self { trainings, places, count })
+        Ok(Self { trainings, places })
     }
 
     /// How many numbers there are.
     pub(super) fn count(&self) -> usize {
-        self.count
+        self.places.last().map_or(0, |place| place.end)
     }
 
-    /// For every one of `images` `[n, c, h, w]` the gradient of `v_i' z_i`, for `directions` `v` `[n, k]`
-    /// of its scores `z`: `[n, count]`.
+    /// For every one of `images` `[n, c, h, w]` the gradient of `v' z` with respect to the `chosen`
+    /// numbers, in order: `[n, chosen]`. `direct` is told an image and its scores `z`, writes `v`, and
+    /// gives a number, all of which are returned too.
+    ///
+    /// # Errors
+    /// If a node cannot run.
     pub(super) fn slopes(
         &mut self,
         images: &Tensor,
-        directions: &Tensor,
+        chosen: &[usize],
+        direct: impl Fn(usize, &[f32], &mut [f32]) -> f32 + Sync,
         progress: &dyn Progress,
-    ) -> Result<Tensor, ExecError> {
-        let (n, count, places) = (images.shape()[0], self.count, &self.places);
-        let (each, classes) = (images.data().len() / n, directions.shape()[1]);
-        let mut slopes = vec![0.0f32; n * count];
+    ) -> Result<(Tensor, Vec<f32>), ExecError> {
+        let (n, width, places) = (images.shape()[0], chosen.len(), &self.places);
+        let each = images.data().len() / n;
+        let (mut slopes, mut numbers) = (vec![0.0f32; n * width], vec![0.0f32; n]);
         progress.begin("following scores back to weights", n as u64);
         let turn = CHUNK * self.trainings.len();
-        let sides = images.data().chunks(turn * each).zip(directions.data().chunks(turn * classes));
-        for (rows, (images, directions)) in slopes.chunks_mut(turn * count).zip(sides) {
+        let sides = slopes.chunks_mut(turn * width).zip(numbers.chunks_mut(turn));
+        for (k, (rows, numbers)) in sides.enumerate() {
+            let first = k * turn;
+            let images = &images.data()[first * each..][..numbers.len() * each];
             let shares = (
                 &mut self.trainings,
-                rows.par_chunks_mut(CHUNK * count),
+                rows.par_chunks_mut(CHUNK * width),
+                numbers.par_chunks_mut(CHUNK),
                 images.par_chunks(CHUNK * each),
-                directions.par_chunks(CHUNK * classes),
             );
-            shares.into_par_iter().try_for_each(|(training, rows, images, directions)| {
-                let sides = images.chunks(each).zip(directions.chunks(classes));
-                let mut rows = rows.chunks_mut(count).zip(sides);
-                rows.try_for_each(|(row, (image, v))| back(training, places, (image, v), row))
+            let shares = shares.into_par_iter().enumerate();
+            shares.try_for_each(|(share, (training, rows, numbers, images))| {
+                let first = first + share * CHUNK;
+                let direct = |k: usize, z: &[f32], v: &mut [f32]| direct(first + k, z, v);
+                back(training, (places, chosen), (images, numbers), direct, rows)
             })?;
-            progress.step((images.len() / each) as u64);
+            progress.step(numbers.len() as u64);
         }
-        Ok(Tensor::new([n, count], slopes))
+        Ok((Tensor::new([n, width], slopes), numbers))
     }
 
-    /// The network with its learned constants moved by `length` times `step`.
+    /// Moves the `chosen` numbers by `length` times `step`.
+    pub(super) fn advance(&mut self, chosen: &[usize], step: &[f32], length: f32) {
+        for training in &mut self.trainings {
+            for (parameter, place) in training.parameters_mut().iter_mut().zip(&self.places) {
+                let own = within(chosen, place);
+                for (&at, step) in chosen[own.clone()].iter().zip(&step[own]) {
+                    parameter.data[at - place.start] += length * step;
+                }
+            }
+        }
+    }
+
+    /// The network as it is now.
     ///
     /// # Errors
     /// If the graph breaks an invariant, which would be a bug.
-    pub(super) fn moved(&self, step: &[f32], length: f32) -> Result<Graph, Error> {
-        let training = &self.trainings[0];
-        let mut patch = Patch::new("aligning scores");
-        for (parameter, &(start, len)) in training.parameters().iter().zip(&self.places) {
-            if len > 0 {
-                let sides = parameter.data.iter().zip(&step[start..start + len]);
-                let data: Vec<f32> = sides.map(|(w, step)| w + length * step).collect();
-                let data = Tensor::new(parameter.shape.clone(), data);
-                patch.constant(parameter.value, Arc::new(data));
-            }
-        }
-        Ok(patch.apply(training.graph())?)
+    pub(super) fn graph(&self) -> Result<Arc<Graph>, Error> {
+        Ok(Arc::new(self.trainings[0].trained()?))
     }
 }
 
-/// Writes the gradient of one image's scores, in direction `v`, into `row`.
+/// Which of the `chosen` numbers lie in a place.
+fn within(chosen: &[usize], place: &Range<usize>) -> Range<usize> {
+    let before = |end: usize| chosen.partition_point(|&at| at < end);
+    before(place.start)..before(place.end)
+}
+
+/// Writes the gradients of some images' scores into `rows` `[images, chosen]`.
 fn back(
     training: &mut Training,
-    places: &[(usize, usize)],
-    (image, v): (&[f32], &[f32]),
-    row: &mut [f32],
+    (places, chosen): (&[Range<usize>], &[usize]),
+    (images, numbers): (&[f32], &mut [f32]),
+    direct: impl Fn(usize, &[f32], &mut [f32]) -> f32,
+    rows: &mut [f32],
 ) -> Result<(), ExecError> {
+    let count = numbers.len();
     let pull = |targets: &mut [Target<'_>]| {
-        targets[0].gradient.copy_from_slice(v);
+        let (z, v) = (targets[0].data, &mut targets[0].gradient);
+        let classes = z.len() / count;
+        let sides = z.chunks(classes).zip(v.chunks_mut(classes)).zip(&mut *numbers);
+        sides.enumerate().for_each(|(k, ((z, v), number))| *number = direct(k, z, v));
         true
     };
-    training.step(1, &[image], 0, pull, |learned| {
+    training.step(count, &[images], 0, pull, |learned| {
         for parameter in learned {
-            let (start, len) = places[parameter.index];
-            row[start..start + len].copy_from_slice(parameter.gradient);
+            let place = &places[parameter.index];
+            let own = within(chosen, place);
+            let gradients = parameter.gradient.chunks(place.len());
+            for (row, gradient) in rows.chunks_mut(chosen.len()).zip(gradients) {
+                let sides = row[own.clone()].iter_mut().zip(&chosen[own.clone()]);
+                sides.for_each(|(slope, &at)| *slope = gradient[at - place.start]);
+            }
         }
     })
 }

@@ -4,7 +4,6 @@ mod frontier;
 
 use std::fmt::Write;
 use std::fs;
-use std::ops::Range;
 
 use anyhow::{Context, bail};
 use brickwork::{
@@ -45,9 +44,7 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
     let shrink = Shrink::new(&model, &classes, Some(&images), options)?;
     let mut walk = Walk { args, held, out, shrink, points: Vec::new(), models: Vec::new() };
     walk.go()?;
-    let chosen = walk.chosen()?;
-    let all = args.budget.keep_all.is_some() || args.budget.frontier.is_some();
-    walk.finish(if all { 0..walk.models.len() } else { chosen..chosen + 1 })?;
+    let chosen = walk.finish()?;
     let noted = |model: &Classifier| with_moments(model, &preprocess, &rest, global.seed);
     if let Some(path) = args.output.as_ref().filter(|_| !args.dry_run) {
         noted(&walk.models[chosen])?.save(path)?;
@@ -155,14 +152,40 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Refits some of the components to the end, and measures them again.
-    fn finish(&mut self, places: Range<usize>) -> anyhow::Result<()> {
-        for place in places {
-            let progress = Shown::new(self.out);
-            if let Some(model) = self.shrink.finished(&self.models[place], &progress)? {
-                self.points[place] = self.point(&model)?;
-                self.models[place] = model;
+    /// Refits to the end what is asked for, or all points if all are; gives the one that is asked for.
+    fn finish(&mut self) -> anyhow::Result<usize> {
+        let budget = &self.args.budget;
+        if budget.keep_all.is_some() || budget.frontier.is_some() {
+            for place in 0..self.points.len() {
+                self.refine(place)?;
             }
+            return self.chosen();
+        }
+        let mut chosen = self.chosen()?;
+        self.refine(chosen)?;
+        // What lost too much on the way may do once it is refitted to the end.
+        while budget.max_drop.is_some() && chosen + 1 < self.points.len() {
+            self.refine(chosen + 1)?;
+            if !self.fits(&self.points[chosen + 1]) {
+                break;
+            }
+            chosen += 1;
+        }
+        Ok(chosen)
+    }
+
+    /// Refits a component to the end, unless it then no longer fits where it did.
+    fn refine(&mut self, place: usize) -> anyhow::Result<()> {
+        let progress = Shown::new(self.out);
+        let Some(model) = self.shrink.finished(&self.models[place], &progress)? else {
+            return Ok(());
+        };
+        let before = &self.points[place];
+        let after = Point { accuracy: self.accuracy(&model)?, ..before.clone() };
+        self.note(&after);
+        if self.fits(&after) || !self.fits(before) {
+            self.points[place] = after;
+            self.models[place] = model;
         }
         Ok(())
     }
@@ -177,18 +200,26 @@ impl Walk<'_> {
     }
 
     fn point(&self, model: &Classifier) -> anyhow::Result<Point> {
-        let accuracy = self.held.as_ref().map(|held| held.accuracy(model, self.out)).transpose()?;
-        let latency = self.args.budget.latency.map(|_| latency_ms(model)).transpose()?;
         let point = Point {
             macs: model.graph.macs(),
             params: model.graph.parameters() as u64,
-            accuracy,
-            latency_ms: latency,
+            accuracy: self.accuracy(model)?,
+            latency_ms: self.args.budget.latency.map(|_| latency_ms(model)).transpose()?,
         };
-        let share = 100.0 * self.share(&point);
-        let measured = accuracy.map_or(String::new(), |a| format!(", {} % right", percent(a)));
-        self.out.note(&format!("{share:.1} % of the MACs{measured}"));
+        self.note(&point);
         Ok(point)
+    }
+
+    /// On images that were held out, if any were.
+    fn accuracy(&self, model: &Classifier) -> anyhow::Result<Option<f64>> {
+        Ok(self.held.as_ref().map(|held| held.accuracy(model, self.out)).transpose()?)
+    }
+
+    fn note(&self, point: &Point) {
+        let share = 100.0 * self.share(point);
+        let measured =
+            point.accuracy.map_or(String::new(), |a| format!(", {} % right", percent(a)));
+        self.out.note(&format!("{share:.1} % of the MACs{measured}"));
     }
 
     /// Of the multiply-accumulates of the whole task.
