@@ -113,7 +113,9 @@ pub(super) fn align(
         let some = images.take(0, &fit[..drawn]);
         let problem = Problem::new(wanted(&some)?, learned.count(), &mut rng);
         let direct = |image: usize, z: &[f32], v: &mut [f32]| problem.direct(&soft, image, z, v);
-        let (slopes, missing) = learned.slopes(&some, &problem.chosen, direct, progress)?;
+        let title = format!("moving all layers, pass {pass} of {}", options.passes);
+        let shown = (&title[..], progress);
+        let (slopes, missing) = learned.slopes(&some, &problem.chosen, direct, shown)?;
         let step = added(&slopes, &Kernel::new(&slopes).solve(&missing, DAMPING));
         let length = (1.0 / (pass as f32 + 1.0)).max(SHORTEST);
         learned.advance(&problem.chosen, &step, length);

@@ -50,7 +50,7 @@ impl Learned {
 
     /// For every one of `images` `[n, c, h, w]` the gradient of `v' z` with respect to the `chosen`
     /// numbers, in order: `[n, chosen]`. `direct` is told an image and its scores `z`, writes `v`, and
-    /// gives a number, all of which are returned too.
+    /// gives a number, all of which are returned too. `title` is what progress is called.
     ///
     /// # Errors
     /// If a node cannot run.
@@ -59,12 +59,12 @@ impl Learned {
         images: &Tensor,
         chosen: &[usize],
         direct: impl Fn(usize, &[f32], &mut [f32]) -> f32 + Sync,
-        progress: &dyn Progress,
+        (title, progress): (&str, &dyn Progress),
     ) -> Result<(Tensor, Vec<f32>), ExecError> {
         let (n, width, places) = (images.shape()[0], chosen.len(), &self.places);
         let each = images.data().len() / n;
         let (mut slopes, mut numbers) = (vec![0.0f32; n * width], vec![0.0f32; n]);
-        progress.begin("following scores back to weights", n as u64);
+        progress.begin(title, n as u64);
         let turn = CHUNK * self.trainings.len();
         let sides = slopes.chunks_mut(turn * width).zip(numbers.chunks_mut(turn));
         for (k, (rows, numbers)) in sides.enumerate() {
