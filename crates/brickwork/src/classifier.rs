@@ -104,6 +104,26 @@ impl Classifier {
         self.card.classes.clone()
     }
 
+    /// Where the classes of these names are among its scores.
+    ///
+    /// # Errors
+    /// If it lacks any of them; all are named.
+    pub(crate) fn indices_of(&self, wanted: &[String]) -> Result<Vec<usize>, Error> {
+        let names = self.class_names();
+        let place = |wanted: &String| names.iter().position(|name| name == wanted);
+        let unknown: Vec<&str> =
+            wanted.iter().filter(|name| place(name).is_none()).map(String::as_str).collect();
+        if !unknown.is_empty() {
+            return Err(Error::Classes(format!(
+                "`{}` has no class {}; it has {}",
+                self.name,
+                unknown.join(", "),
+                names.join(", ")
+            )));
+        }
+        Ok(wanted.iter().filter_map(place).collect())
+    }
+
     /// What tells this network from others: SHA-256 of its nodes and weights.
     pub fn fingerprint(&self) -> String {
         fingerprint(&self.graph)

@@ -77,7 +77,7 @@ pub use profile::{
 };
 pub use progress::{Progress, Silent};
 pub use random::{random_weights, uniform};
-pub use refit::{Alignment, Cut, RefitOptions, align, image_limit, refit, towards};
+pub use refit::{Alignment, Cut, RefitOptions, Towards, align, image_limit, refit};
 pub use reject::{Reject, RejectAt, Rejection, fit_reject};
 pub use report::{Page, Picture, png};
 pub use route::{

@@ -31,7 +31,7 @@ use aim::{Aim, Followed};
 use ridge::Ridge;
 use rows::{Rows, features, picked};
 use scores::Goal;
-pub use towards::towards;
+pub use towards::Towards;
 
 /// How to refit.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -12,24 +12,14 @@ use crate::shrink::within;
 /// # Errors
 /// If the model does not have a class, was assembled, or its head cannot be cut.
 pub fn without(model: &Classifier, lost: &[String]) -> Result<Option<Classifier>, Error> {
-    let names = model.class_names();
-    let unknown: Vec<&str> =
-        lost.iter().filter(|name| !names.contains(name)).map(String::as_str).collect();
-    if !unknown.is_empty() {
-        return Err(Error::Classes(format!(
-            "`{}` has no class {}; it has {}",
-            model.name,
-            unknown.join(", "),
-            names.join(", ")
-        )));
-    }
+    let lost = model.indices_of(lost)?;
     if !model.card.parts.is_empty() {
         return Err(Error::Options(format!(
             "`{}` is assembled; take the classes from its parts and assemble these again",
             model.name
         )));
     }
-    let rest: Vec<usize> = (0..names.len()).filter(|&k| !lost.contains(&names[k])).collect();
+    let rest: Vec<usize> = (0..model.class_count()).filter(|k| !lost.contains(k)).collect();
     if rest.is_empty() {
         return Ok(None);
     }

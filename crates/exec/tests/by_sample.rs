@@ -4,12 +4,12 @@ mod common;
 
 use std::sync::Arc;
 
-use brickwork_exec::{Target, Training};
+use brickwork_exec::{Learned, Role, Target, Training};
 use brickwork_graph::{Attr, Graph};
 
-use common::{BATCH, Net, feed, ints, noise};
+use common::{BATCH, Net, feed, noise, same};
 
-/// Every learned parameter's gradient, by name, for outputs pulled in the direction of `v`.
+/// Every learned parameter's gradient, by index, for outputs pulled in the direction of `v`.
 fn gradients(
     training: &mut Training,
     batch: usize,
@@ -21,7 +21,7 @@ fn gradients(
         true
     };
     let mut found = Vec::new();
-    let read = |learned: &mut [brickwork_exec::Learned<'_>]| {
+    let read = |learned: &mut [Learned<'_>]| {
         found = learned.iter().map(|one| (one.index, one.gradient.to_vec())).collect();
     };
     training.step(batch, &[x], 0, pull, read).expect("trains");
@@ -36,8 +36,7 @@ fn check(graph: Graph) {
     let v = noise(BATCH * outputs, 7);
     let fresh = || Training::new(graph.clone(), graph.outputs(), |_| true).settled();
     let together = gradients(&mut fresh().by_sample(), BATCH, &x, &v);
-    let learned =
-        fresh().parameters().iter().filter(|p| p.role == brickwork_exec::Role::Learned).count();
+    let learned = fresh().parameters().iter().filter(|p| p.role == Role::Learned).count();
     assert_eq!(together.len(), learned);
     let mut alone = fresh();
     for sample in 0..BATCH {
@@ -54,10 +53,6 @@ fn check(graph: Graph) {
             }
         }
     }
-}
-
-fn same() -> [(&'static str, Attr); 1] {
-    [("pads", ints(&[1, 1, 1, 1]))]
 }
 
 #[test]

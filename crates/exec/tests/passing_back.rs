@@ -9,14 +9,10 @@ use brickwork_graph::{Attr, Builder, Form, Graph, Literal, Shape};
 use brickwork_tensor::Tensor;
 use rayon::ThreadPoolBuilder;
 
-use common::{BATCH, Net, check, check_settled, check_targets, feed, ints, noise, run, value};
+use common::{BATCH, Net, check, check_settled, check_targets, feed, noise, run, same, value};
 
 fn small() -> Net {
     Net::new(3, 4, 5)
-}
-
-fn same() -> [(&'static str, Attr); 1] {
-    [("pads", ints(&[1, 1, 1, 1]))]
 }
 
 #[test]

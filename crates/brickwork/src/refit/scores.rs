@@ -48,8 +48,8 @@ pub(super) const LARGEST: usize = 1_000_000;
 /// One image in so many takes no part, and checks.
 const CHECKS: usize = 5;
 
-/// Fewer images that check tell nothing.
-const LEAST_CHECKS: usize = 16;
+/// Images of an alignment, at least: fewer that check tell nothing.
+pub(super) const LEAST_IMAGES: usize = 16 * CHECKS;
 
 /// So many that check tell enough.
 const MOST_CHECKS: usize = 1024;
@@ -88,10 +88,12 @@ pub(super) fn align(
     options: &RefitOptions,
     progress: &dyn Progress,
 ) -> Result<Option<(Arc<Graph>, Alignment)>, Error> {
+    if images.shape()[0] < LEAST_IMAGES {
+        return Ok(None);
+    }
+    let Some(mut learned) = learned(&graph, names, progress) else { return Ok(None) };
     let (checks, mut fit): (Vec<usize>, Vec<usize>) =
         (0..images.shape()[0]).partition(|image| image % CHECKS == CHECKS - 1);
-    let learned = if checks.len() < LEAST_CHECKS { None } else { learned(&graph, names, progress) };
-    let Some(mut learned) = learned else { return Ok(None) };
     let wanted = |images: &Tensor| {
         scores(goal.source, images, batch).map(|scores| scores.take(1, goal.classes))
     };
@@ -126,11 +128,6 @@ pub(super) fn align(
         }
     }
     Ok(Some((best, Alignment { passes: useful, before, after })))
-}
-
-/// How many images an alignment takes at least.
-pub(super) fn least_images() -> usize {
-    CHECKS * LEAST_CHECKS
 }
 
 /// What can be learned of a network that is small enough and can be passed back through.

@@ -1,6 +1,6 @@
 //! `brickwork refit`
 
-use brickwork::{RefitOptions, random_images, towards, with_moments};
+use brickwork::{RefitOptions, Towards, random_images, with_moments};
 use brickwork_data::Split;
 use serde_json::json;
 
@@ -19,12 +19,13 @@ pub(crate) fn run(args: &RefitArgs, global: &Global, out: &Out) -> anyhow::Resul
     if model.card.reject.is_some() {
         out.note("its threshold is dropped, scores will change; fit it again (brickwork reject)");
     }
+    let towards = Towards::new(&model, &source)?;
     let wanted = (0..model.class_count()).map(|class| (class, args.samples as usize)).collect();
     let wanted = inputs::within_memory(&model, wanted, out);
     let images = random_images(&sources, &wanted, global.seed, &preprocess)?;
     let options =
         RefitOptions { seed: global.seed, passes: args.passes, ..RefitOptions::default() };
-    let (mut ready, found) = towards(&model, &source, &images, &options, &Shown::new(out))?;
+    let (mut ready, found) = towards.refit(&images, &options, &Shown::new(out))?;
     if model.card.moments.is_some() {
         ready = with_moments(&ready, &preprocess, &sources, global.seed)?;
     }

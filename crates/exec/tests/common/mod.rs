@@ -110,6 +110,11 @@ pub(crate) fn ints(list: &[i64]) -> Attr {
     Attr::Ints(list.to_vec())
 }
 
+/// What keeps the size under a 3x3 kernel.
+pub(crate) fn same() -> [(&'static str, Attr); 1] {
+    [("pads", ints(&[1, 1, 1, 1]))]
+}
+
 pub(crate) const BATCH: usize = 3;
 
 /// The sum over targets of `sum of r * y`, and the gradients of all learned parameters, by index.

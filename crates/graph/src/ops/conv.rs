@@ -204,11 +204,11 @@ impl Op for Conv {
             level,
         };
         let reads = vec![Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)];
-        let gather = (!depthwise && gives.contains(&1)).then(|| {
-            let [input, output] = [windowed::size(&image), windowed::size(&out)];
-            self.window.gather(input, image[1], output)
-        });
-        let back = Unconvolve { of: make(), gives: gives.clone(), gather };
+        let of = make();
+        let [input, output] = of.shapes.sizes;
+        let gathers = !depthwise && gives.contains(&1);
+        let gather = gathers.then(|| self.window.gather(input, image[1], output));
+        let back = Unconvolve { of, gives: gives.clone(), gather };
         Ok(Trained::new(Lowered::kernel(make(), order), back, reads, gives))
     }
 
