@@ -21,6 +21,10 @@ SMALL = {
     "vgg16-quarter-cifar10": ("cifar-10-batches-bin", ["--arch", "vgg16", "--width", "0.25", "--epochs", "30", "--lr",
                                                        "0.1", *CIFAR]),
     "resnet20-cifar10": ("cifar-10-batches-bin", ["--arch", "resnet20", "--epochs", "24", "--lr", "0.2", *CIFAR]),
+    "densenet40-half-cifar10": ("cifar-10-batches-bin", ["--arch", "densenet40_bc", "--width", "0.5", "--epochs", "12",
+                                                         "--lr", "0.1", *CIFAR]),
+    "mobilenet-v2-quarter-cifar10": ("cifar-10-batches-bin", ["--arch", "mobilenet_v2", "--width", "0.25", "--epochs",
+                                                              "12", "--lr", "0.1", *CIFAR]),
 }
 # Sizes of the paper, for machines with more cores or days: networks times data.
 DATA = {"cifar10": "cifar-10-batches-bin", "cifar100": "cifar-100-binary"}

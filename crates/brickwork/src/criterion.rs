@@ -9,6 +9,7 @@ mod contribution;
 mod energy;
 mod fpgm;
 mod l1;
+mod reconstruction;
 mod taylor;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ pub enum Criterion {
     Contribution,
     /// The mean square of its values times the squares of the weights that read it.
     Energy,
+    /// What layers that read it cannot get back from their other inputs (Hassibi and Stork 1993).
+    Reconstruction,
     /// The mean absolute weight of its filters (Li et al. 2017).
     L1,
     /// The distance of its filters from the others of their layer (He et al. 2019).
@@ -47,10 +50,11 @@ pub enum Criterion {
 
 impl Criterion {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Taylor,
         Self::Contribution,
         Self::Energy,
+        Self::Reconstruction,
         Self::L1,
         Self::Fpgm,
         Self::BnScale,
@@ -63,6 +67,7 @@ impl Criterion {
             Self::Taylor => "taylor",
             Self::Contribution => "contribution",
             Self::Energy => "energy",
+            Self::Reconstruction => "reconstruction",
             Self::L1 => "l1",
             Self::Fpgm => "fpgm",
             Self::BnScale => "bn-scale",
@@ -78,7 +83,7 @@ impl Criterion {
 
     /// Whether it judges by images.
     pub fn needs_images(self) -> bool {
-        matches!(self, Self::Taylor | Self::Energy)
+        matches!(self, Self::Taylor | Self::Energy | Self::Reconstruction)
     }
 
     /// The worth of every label; labels of one group are worth the same.
@@ -92,6 +97,7 @@ impl Criterion {
             Self::Taylor => taylor::scores(ground),
             Self::Contribution => contribution::scores(ground),
             Self::Energy => energy::scores(ground),
+            Self::Reconstruction => reconstruction::scores(ground),
             Self::L1 => Ok(by_filter(ground, l1::scores)),
             Self::Fpgm => Ok(by_filter(ground, fpgm::scores)),
             Self::BnScale => bn_scale::scores(ground),

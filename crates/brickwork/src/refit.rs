@@ -8,7 +8,7 @@
 //! No labels.
 
 mod aim;
-pub(crate) mod ridge;
+mod ridge;
 mod rows;
 mod scores;
 mod towards;
@@ -28,8 +28,9 @@ use crate::layers::{LayerInfo, layers};
 use crate::progress::Progress;
 use crate::stages::{Held, Stages, largest_stage, place_of};
 use aim::{Aim, Followed};
-use ridge::Ridge;
-use rows::{Rows, features, picked};
+pub(crate) use ridge::Ridge;
+use rows::picked;
+pub(crate) use rows::{Rows, features};
 use scores::Goal;
 pub use towards::Towards;
 
@@ -109,6 +110,11 @@ pub fn image_limit(source: &Graph) -> usize {
 /// How many images of `source` can be on their way through it and a cut of it at once.
 fn stage_limit(source: &Graph) -> usize {
     (MEMORY / (2 * size_of::<f32>() * largest_stage(source).max(1))).max(1)
+}
+
+/// As many of `images` `[n, c, h, w]` as can be on their way through `graph` at once, evenly.
+pub(crate) fn for_stages<'i>(graph: &Graph, images: &'i Tensor) -> Cow<'i, Tensor> {
+    some_of(images, stage_limit(graph))
 }
 
 /// Refits every layer of `cut` from the first that lost anything, on calibration images
@@ -237,7 +243,7 @@ fn layer_by_layer(
             else {
                 continue;
             };
-            let rows = Rows::choose(images.shape()[0], &layer, y, options, place as u64);
+            let rows = Rows::choose(&layer, y, options, place as u64);
             let aim = followed.aim((&current, &ours), (source, &theirs), kept, options);
             let sides = Sides { x, y, kept, aim: &aim };
             let patch = refit_layer(&current, &layer, &sides, &rows, options.lambda);

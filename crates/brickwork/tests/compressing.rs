@@ -94,6 +94,28 @@ fn criteria_that_look_at_images() {
 }
 
 #[test]
+fn what_others_tell_as_well_is_little_to_lose() {
+    let mut net = Net::new([3, 2, 2]);
+    net.conv("image", "conv", [3, 3, 1], 1).means("conv", "flat").linear("flat", "head", [2, 3]);
+    // The first two channels are multiples of one colour, the last is another.
+    let weights = [1.0, 0.0, 0.0, -2.0, 0.0, 0.0, 0.0, 1.0, 0.0];
+    net.given("conv.weight", &[3, 3, 1, 1], &weights).given("conv.bias", &[3], &[0.0; 3]);
+    net.given("head.weight", &[2, 3], &[1.0, 0.5, 1.0, 0.0, 0.5, 0.0]);
+    let model = classifier("copies", net.finish("head", 0), &["a", "b"]);
+    let images = random_images(40, [3, 2, 2], 7);
+    let ground = Ground::new(&model, None, Some(&images), 0).unwrap();
+    let scores = Criterion::Reconstruction.scores(&ground).unwrap();
+    let conv = &layers(&model.graph)[0];
+    let outputs = &ground.channels().layer(conv.node).unwrap().outputs;
+    let of: Vec<f64> = outputs.iter().map(|&label| scores[label as usize]).collect();
+    assert!(of[0] < 0.1 * of[2] && of[1] < 0.1 * of[2] && of[2] > 1.0, "{of:?}");
+    let black = Tensor::filled([4, 3, 2, 2], 0.0);
+    let ground = Ground::new(&model, None, Some(&black), 0).unwrap();
+    let same = Criterion::Reconstruction.scores(&ground).unwrap();
+    assert!(same.iter().all(|score| (score - 1.0).abs() < 1e-9), "{same:?}");
+}
+
+#[test]
 fn savings_are_what_a_group_takes_with_it() {
     check(60, |genes, _, seed| {
         let model = grown(&genes, seed);

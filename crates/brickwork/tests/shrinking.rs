@@ -26,6 +26,7 @@ fn every_stop_is_a_component_of_the_source() {
     for (criterion, unit) in [
         (Criterion::Taylor, Unit::Macs),
         (Criterion::Energy, Unit::Parameters),
+        (Criterion::Reconstruction, Unit::Macs),
         (Criterion::Random, Unit::Macs),
     ] {
         let mut shrink =

@@ -16,7 +16,7 @@ use crate::layers::{LayerInfo, layers};
 use crate::link::{Relevance, Rule, Thresholds, link};
 use crate::random::uniform;
 use crate::refit::RefitOptions;
-use crate::refit::ridge::Ridge;
+use crate::refit::Ridge;
 use crate::select::{margin, top_class};
 
 /// How to cut.

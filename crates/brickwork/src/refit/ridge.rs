@@ -15,6 +15,7 @@ pub(crate) struct Ridge {
     /// What was subtracted; zeros without a bias.
     means: Vec<f64>,
     centred: bool,
+    ridge: f64,
     factor: Option<Factor>,
     /// Whether the system is the one over features.
     primal: bool,
@@ -49,7 +50,7 @@ impl Ridge {
         let side = if primal { &x } else { &by_row };
         // Inputs that never vary say nothing.
         let factor = (ridge > 0.0).then(|| Factor::new(&gram(side), ridge));
-        Self { x, by_row, means, centred, factor, primal }
+        Self { x, by_row, means, centred, ridge, factor, primal }
     }
 
     fn features(&self) -> usize {
@@ -85,6 +86,41 @@ impl Ridge {
     fn at_means(&self, weights: &[f32]) -> impl Iterator<Item = f64> {
         let of = |row: &[f32]| row.iter().zip(&self.means).map(|(&w, m)| f64::from(w) * m).sum();
         weights.chunks(self.features()).map(of)
+    }
+
+    /// By how much the least `|W X|^2 + ridge |W|^2` rises, over weights `[outputs, features]` of which
+    /// each block of `taps` is silenced in turn and all others are free to make up for it.
+    pub(crate) fn losses(&self, weights: &[f32], taps: usize) -> Vec<f64> {
+        let (features, blocks) = (self.features(), self.features() / taps);
+        let Some(factor) = &self.factor else { return vec![0.0; blocks] };
+        let inverse = self.inverse(factor);
+        let outputs = weights.len() / features;
+        let of = |block: usize| {
+            let first = block * taps;
+            let at = |row, column| f64::from(inverse[(first + row) * features + first + column]);
+            let own =
+                Mat::from_fn(taps, outputs, |k, o| f64::from(weights[o * features + first + k]));
+            let kept = Mat::from_fn(taps, taps, at).partial_piv_lu().solve(&own);
+            let pairs = (0..outputs).flat_map(|o| (0..taps).map(move |k| (k, o)));
+            pairs.map(|at| own[at] * kept[at]).sum()
+        };
+        (0..blocks).map(of).collect()
+    }
+
+    /// `(X X' + ridge)^-1` `[features, features]`.
+    fn inverse(&self, factor: &Factor) -> Vec<f32> {
+        let (features, rows) = (self.features(), self.rows());
+        let mut unit = vec![0.0; features * features];
+        unit.iter_mut().step_by(features + 1).for_each(|x| *x = 1.0);
+        if self.primal {
+            return factor.solve(&unit, features, features);
+        }
+        // (1 - X (X' X + ridge)^-1 X') / ridge
+        let solved =
+            Tensor::new([features, rows], factor.solve(self.by_row.data(), rows, features));
+        let explained = product(self.x.data(), features, &solved, features);
+        let left = |(unit, explained): (f32, f32)| ((unit - explained) as f64 / self.ridge) as f32;
+        unit.into_iter().zip(explained).map(left).collect()
     }
 
     /// What `weights` `[outputs, features]` and `biases` give: `[outputs, rows]`.
@@ -240,6 +276,57 @@ mod tests {
         for (a, b) in one.iter().zip(&other) {
             assert!((a - b).abs() < 1e-4, "{a} {b}");
         }
+    }
+
+    #[test]
+    fn what_is_lost_is_what_a_refit_without_it_cannot_explain() {
+        for (features, rows) in [(6, 40), (12, 8)] {
+            let x = crate::random::uniform([features, rows], -1.0, 1.0, 11);
+            let weights = crate::random::uniform([2, features], -1.0, 1.0, 12).into_data();
+            let ridge = 0.05;
+            let problem = Ridge::new(x.clone(), ridge, false);
+            let losses = problem.losses(&weights, 2);
+            assert_eq!(losses.len(), features / 2);
+            for (block, lost) in losses.into_iter().enumerate() {
+                let gone = |k: usize| k / 2 == block;
+                let left: Vec<usize> = (0..features).filter(|&k| !gone(k)).collect();
+                // |W X - V X_left|^2 + ridge (|w_gone|^2 + |W_left - V|^2), by the normal equations.
+                let explained = least(&x, &weights, &left, problem.ridge);
+                assert!((lost - explained).abs() < 1e-3 * (1.0 + explained), "{lost} {explained}");
+            }
+        }
+    }
+
+    /// The least squares that are left of `weights` over `x` when only the features `left` may be read.
+    fn least(x: &Tensor, weights: &[f32], left: &[usize], ridge: f64) -> f64 {
+        let (features, rows) = (x.shape()[0], x.shape()[1]);
+        let at = |k: usize, row: usize| f64::from(x.data()[k * rows + row]);
+        let outputs = weights.len() / features;
+        let weight = |o: usize, k: usize| f64::from(weights[o * features + k]);
+        let matrix = Mat::from_fn(left.len(), left.len(), |a, b| {
+            let own = if a == b { ridge } else { 0.0 };
+            own + (0..rows).map(|row| at(left[a], row) * at(left[b], row)).sum::<f64>()
+        });
+        let given =
+            |o: usize, row: usize| (0..features).map(|k| weight(o, k) * at(k, row)).sum::<f64>();
+        let right = Mat::from_fn(left.len(), outputs, |a, o| {
+            ridge * weight(o, left[a])
+                + (0..rows).map(|row| at(left[a], row) * given(o, row)).sum::<f64>()
+        });
+        let found = matrix.partial_piv_lu().solve(&right);
+        let mut sum = 0.0;
+        for o in 0..outputs {
+            for row in 0..rows {
+                let fit: f64 =
+                    left.iter().enumerate().map(|(a, &k)| found[(a, o)] * at(k, row)).sum();
+                sum += (given(o, row) - fit).powi(2);
+            }
+            let moved =
+                left.iter().enumerate().map(|(a, &k)| (found[(a, o)] - weight(o, k)).powi(2));
+            let gone = (0..features).filter(|k| !left.contains(k)).map(|k| weight(o, k).powi(2));
+            sum += ridge * (moved.sum::<f64>() + gone.sum::<f64>());
+        }
+        sum
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::layers::LayerInfo;
 use crate::stages::Held;
 
 /// The rows of a least-squares problem: (image, output position).
-pub(super) struct Rows {
+pub(crate) struct Rows {
     chosen: Vec<(usize, usize)>,
     /// Output width.
     width: usize,
@@ -17,8 +17,7 @@ pub(super) struct Rows {
 
 impl Rows {
     /// The same number of positions from every image, at random.
-    pub(super) fn choose(
-        images: usize,
+    pub(crate) fn choose(
         layer: &LayerInfo,
         target: &Held,
         options: &RefitOptions,
@@ -28,6 +27,7 @@ impl Rows {
             Some(_) => (target.extents[1] * target.extents[2], target.extents[2]),
             None => (target.extents[..target.extents.len() - 1].iter().product(), 1),
         };
+        let images = target.data.len() / target.extents.iter().product::<usize>().max(1);
         let each = options.rows.div_ceil(images).clamp(1, positions);
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ (salt << 32));
         let mut order: Vec<usize> = (0..positions).collect();
@@ -44,7 +44,7 @@ impl Rows {
 }
 
 /// Inputs of one group at the chosen rows: `[inputs * taps, rows]`, features in `[i, k]` order.
-pub(super) fn features(
+pub(crate) fn features(
     layer: &LayerInfo,
     x: &Held,
     rows: &Rows,
@@ -105,7 +105,7 @@ fn row_of(held: &Held, mut position: usize, channels: usize) -> usize {
 
 /// A layer's results, or a value of their shape, at the chosen rows: `[channels, rows]` for the given
 /// channels.
-pub(super) fn picked(layer: &LayerInfo, y: &Held, rows: &Rows, channels: &[usize]) -> Tensor {
+pub(crate) fn picked(layer: &LayerInfo, y: &Held, rows: &Rows, channels: &[usize]) -> Tensor {
     let count = rows.chosen.len();
     let each: usize = y.extents.iter().product();
     let strides = strides(y);

@@ -12,6 +12,7 @@ pub(crate) const CRITERIA: Choices<Criterion> = &[
     ("contribution", Criterion::Contribution),
     ("taylor", Criterion::Taylor),
     ("energy", Criterion::Energy),
+    ("reconstruction", Criterion::Reconstruction),
     ("l1", Criterion::L1),
     ("fpgm", Criterion::Fpgm),
     ("bn-scale", Criterion::BnScale),
