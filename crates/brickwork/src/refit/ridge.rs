@@ -88,8 +88,8 @@ impl Ridge {
         weights.chunks(self.features()).map(of)
     }
 
-    /// By how much the least `|W X|^2 + ridge |W|^2` rises, over weights `[outputs, features]` of which
-    /// each block of `taps` is silenced in turn and all others are free to make up for it.
+    /// For every block of `taps` features the least `|W X - V X|^2 + ridge |W - V|^2` over all `V` that do
+    /// without it; `W` are the `weights` `[outputs, features]`.
     pub(crate) fn losses(&self, weights: &[f32], taps: usize) -> Vec<f64> {
         let (features, blocks) = (self.features(), self.features() / taps);
         let Some(factor) = &self.factor else { return vec![0.0; blocks] };
@@ -119,7 +119,8 @@ impl Ridge {
         let solved =
             Tensor::new([features, rows], factor.solve(self.by_row.data(), rows, features));
         let explained = product(self.x.data(), features, &solved, features);
-        let left = |(unit, explained): (f32, f32)| ((unit - explained) as f64 / self.ridge) as f32;
+        let left =
+            |(unit, explained): (f32, f32)| (f64::from(unit - explained) / self.ridge) as f32;
         unit.into_iter().zip(explained).map(left).collect()
     }
 

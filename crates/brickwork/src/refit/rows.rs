@@ -28,7 +28,7 @@ impl Rows {
             None => (target.extents[..target.extents.len() - 1].iter().product(), 1),
         };
         let images = target.data.len() / target.extents.iter().product::<usize>().max(1);
-        let each = options.rows.div_ceil(images).clamp(1, positions);
+        let each = options.rows.div_ceil(images.max(1)).clamp(1, positions);
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ (salt << 32));
         let mut order: Vec<usize> = (0..positions).collect();
         let mut chosen = Vec::with_capacity(images * each);
@@ -105,7 +105,7 @@ fn row_of(held: &Held, mut position: usize, channels: usize) -> usize {
 
 /// A layer's results, or a value of their shape, at the chosen rows: `[channels, rows]` for the given
 /// channels.
-pub(crate) fn picked(layer: &LayerInfo, y: &Held, rows: &Rows, channels: &[usize]) -> Tensor {
+pub(super) fn picked(layer: &LayerInfo, y: &Held, rows: &Rows, channels: &[usize]) -> Tensor {
     let count = rows.chosen.len();
     let each: usize = y.extents.iter().product();
     let strides = strides(y);
