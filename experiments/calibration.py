@@ -13,8 +13,8 @@ from openset import named
 MODEL = "cifar10-resnet20-akamaster"
 TASKS = ["0-4", "5-9"]
 METHODS = ["affine", "background", "linear"]
-SETUPS = {"Each half on its own at 50 % of the MACs": (50, None),
-          "Halves with the trunk up to the second stage, each at 84 % of the MACs": (84, "/layer2/layer2.2/conv2/Conv")}
+SETUPS = {"own": ("Each half on its own at 50 % of the MACs", 50, None),
+          "trunk": ("Halves with the trunk up to the second stage, each at 84 % of the MACs", 84, "/layer2/layer2.2/conv2/Conv")}
 HEAD = ["calibration", "MACs", "accuracy, %", "bound: perfect routing, %"]
 
 
@@ -45,7 +45,7 @@ def calibrated(run, model, raw, data, options):
 
 def measure(run, model, data, setup, options):
     """The halves joined, as they come and calibrated."""
-    share, trunk = setup
+    _, share, trunk = setup
     bricks = [named(run, sized(run, model, data, task, share, options.foreign, trunk), task) for task in options.tasks]
     raw = run.file(f"{MODEL}.{share}.foreign{options.foreign}.{'trunk.' if trunk else ''}joined.onnx")
     run("assemble", *bricks, "-o", raw)
@@ -61,6 +61,7 @@ def lines(rows):
 def main():
     parser = arguments(__doc__, "calibration")
     parser.add_argument("--tasks", nargs="+", default=TASKS, help="class lists of the parts")
+    parser.add_argument("--setups", nargs="+", default=list(SETUPS), choices=list(SETUPS), help="how the halves are cut")
     parser.add_argument("--samples", nargs="+", default=[5, 20, 100, 500], type=int, help="images per class to calibrate on")
     parser.add_argument("--refit", nargs="+", default=[500, 5000], type=int,
                         help="images per class to refit the joined network on, without labels")
@@ -72,7 +73,7 @@ def main():
     data = options.data / "cifar-10-batches-bin"
     model = run.model(options.models / MODEL)
     source = run.eval(model, "--data", data)["accuracy_per_image"]
-    figures = {name: measure(run, model, data, setup, options) for name, setup in SETUPS.items()}
+    figures = {SETUPS[name][0]: measure(run, model, data, SETUPS[name], options) for name in options.setups}
     text = "\n\n".join(f"## {name}\n\n{table(HEAD, lines(rows))}" for name, rows in figures.items())
     notes = f"""ResNet-20 of CIFAR-10, its halves {' and '.join(options.tasks)}; the source itself has
 {percent(source)} % over all classes. Parts are refitted on all training images of their own classes and {options.foreign} of every other

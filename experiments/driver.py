@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import json
 import pathlib
+import shlex
 import subprocess
 import sys
 
@@ -171,7 +172,7 @@ def command():
         if word in ("--models", "--data", "--bin", "--work", "--out"):
             next(words)
         else:
-            kept.append(word)
+            kept.append(shlex.quote(word))
     return " ".join(kept)
 
 
