@@ -153,6 +153,7 @@ pub fn add_positive(weights: &TapWeights, sums: &[f32], totals: &mut ExactSums, 
     assert_eq!(sums.len(), samples * taps * inputs * groups, "sums");
     assert_eq!(totals.len(), outputs * inputs, "totals");
     assert_eq!(weights.data.len(), outputs * taps * inputs, "weights");
+    assert_eq!(outputs % groups, 0, "outputs of a group");
     let (high, low) = totals.parts_mut();
     let each = OUTPUTS_AT_A_TIME * inputs;
     high.par_chunks_mut(each).zip(low.par_chunks_mut(each)).enumerate().for_each(
@@ -183,7 +184,7 @@ struct Positive<'a> {
 }
 
 /// Relies on what [`add_positive`] checked: `sums` `[samples, taps, channels]`, weights `[outputs, taps,
-/// inputs]`; `high` and `low` hold whole rows of `inputs`, from output `job.first` on.
+/// inputs]`, as many outputs in every group; `high` and `low` hold whole rows of `inputs`, from output `job.first` on.
 #[inline(always)]
 #[allow(unsafe_code)]
 unsafe fn add_positive_rows<S: Simd>(job: &Positive<'_>, high: &mut [f64], low: &mut [f64]) {
@@ -335,8 +336,9 @@ unsafe fn contributions<S: Simd, const O: usize, const N: usize>(
                     sums[o][k] = S::fma(weights[o], read, sums[o][k]);
                 }
             }
-            w = w.add(inputs);
-            u = u.add(channels);
+            // Behind the last tap these may point beyond the arrays, and are not read.
+            w = w.wrapping_add(inputs);
+            u = u.wrapping_add(channels);
         }
         sums
     }
@@ -371,6 +373,13 @@ pub fn add_signed(
 mod tests {
     use super::super::testing::noise;
     use super::*;
+
+    #[test]
+    #[should_panic(expected = "outputs of a group")]
+    fn groups_of_unequal_size_are_refused() {
+        let weights = TapWeights { data: vec![1.0; 5], outputs: 5, inputs: 1, taps: 1, groups: 2 };
+        add_positive(&weights, &[1.0; 2], &mut ExactSums::zeros(5), Level::best());
+    }
 
     /// Contributions by their definition: partial convolutions, summed over the grid.
     fn naive(

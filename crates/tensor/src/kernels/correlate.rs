@@ -276,6 +276,8 @@ unsafe fn rows<S: Simd, const R: usize, const V: usize, const WHOLE: bool>(
     shift: usize,
     tail: usize,
 ) -> [[S::V; V]; R] {
+    // SAFETY: every row points at the input's channels or at as many zeros, of which `shift + R` are there;
+    // `gradient` is at the piece's columns of the same row, of whose last vector `tail` are there.
     unsafe {
         for row in chunk.rows {
             let row = row.add(shift);
@@ -286,7 +288,8 @@ unsafe fn rows<S: Simd, const R: usize, const V: usize, const WHOLE: bool>(
                     S::load_partial(gradient.add(v * S::LANES), tail)
                 }
             });
-            gradient = gradient.add(chunk.outputs);
+            // Behind the last row it may point beyond the array, and is not read.
+            gradient = gradient.wrapping_add(chunk.outputs);
             for r in 0..R {
                 let x = S::splat(*row.add(r));
                 for v in 0..V {
