@@ -33,7 +33,7 @@ def auroc(leakage):
     return leakage and leakage["auroc"]
 
 
-def words(task, data, share):
+def budget(task, data, share):
     return ["--classes", task, "--data", data, "--macs", f"{share}%", "--step", f"{STEP}%", "--hold-out", "none"]
 
 
@@ -45,14 +45,14 @@ def walk(run, model, data, task, shares, way, options, seed):
     """The components of several shares of the multiply-accumulates, each finished for itself: the share and the file."""
     for share in shares:
         brick = run.file(f"{label(model, task, way, share, seed)}.onnx")
-        run("disassemble", model, *words(task, data, share), *options, "-o", brick, seed=seed)
+        run("disassemble", model, *budget(task, data, share), *options, "-o", brick, seed=seed)
         yield share, brick
 
 
 def steps(run, model, data, task, shares, way, options, seed):
     """The same from one walk, for ways that finish nothing: what fits first, rounded, is the component of a share."""
     folder = run.file(label(model, task, way, seed))
-    answer = run("disassemble", model, *words(task, data, min(shares)), *options, "--keep-all", folder,
+    answer = run("disassemble", model, *budget(task, data, min(shares)), *options, "--keep-all", folder,
                  "-o", f"{folder}.onnx", seed=seed)
     sizes = [point["macs"] for point in answer["frontier"]]
     for share in shares:
@@ -67,12 +67,12 @@ def paper(run, model, data, task, shares):
                                 for word in (f"--{name}", round(value + (1 - value) * tight, 4))]
     ask = lambda tight, *more: run("disassemble", model, "--profile", profile, "--classes", task, *thresholds(tight), *more)
     for share in shares:
-        low, high = 0.0, None
-        for halving in range(HALVINGS):
-            tight = (low + (high or 1)) / 2
+        low, high = 0.0, 1.0
+        for _ in range(HALVINGS):
+            tight = (low + high) / 2
             size = ask(tight, "--dry-run")["macs"]
             low, high = (low, tight) if size["after"] <= share / 100 * size["before"] else (tight, high)
-        if high:
+        if high < 1:
             brick = run.file(f"{label(model, task, 'paper', share)}.onnx")
             ask(high, "--data", data, *LAYERS, "-o", brick)
             yield share, brick
@@ -145,11 +145,10 @@ def main():
     parser.add_argument("--only", nargs="+", default=MODELS, help="folders of MODELS, or files of train.py")
     parser.add_argument("--tasks", nargs="+", default=TASKS, help="class lists")
     parser.add_argument("--ways", nargs="+", default=[*WAYS, PAPER], choices=[*WAYS, PAPER], help="besides the default")
-    parser.add_argument("--images", default="cifar-10-batches-bin", help="their data set, a folder of DATA")
     parser.add_argument("--shares", nargs="+", default=SHARES, type=int, help="percentages of the MACs")
     options = parser.parse_args()
     run = driver(options)
-    data = options.data / options.images
+    data = options.data / "cifar-10-batches-bin"
     figures, parts = {}, []
     for name in options.only:
         model = run.model(options.models / name)

@@ -109,7 +109,7 @@ def main():
     classes = (data / "batches.meta.txt").read_text().split()
     figures = {names(classes, task): measure(run, model, data, task, options) for task in tasks}
     notes = f"""ResNet-20 of CIFAR-10. Accuracy is over the test images of the classes; the drop is against the source with its
-scores restricted to them. "{OURS}" is the default: channels go step by step, each step to 70 % of the size before it,
+scores restricted to them. The default: channels go step by step, each step to 70 % of the size before it,
 with a refit after each on all 5,000 training images per class, without labels; the other criteria take the same steps and the same refit.
 Seeds: {", ".join(map(str, options.seeds))}; of several, the mean (lowest to highest). MACs and AUROC are the default's."""
     notes += "\nThe last two tasks are drawn at random." * (options.five and not options.tasks)

@@ -29,8 +29,8 @@ use crate::progress::Progress;
 use crate::stages::{Held, Stages, largest_stage, place_of};
 use aim::{Aim, Followed};
 pub(crate) use ridge::Ridge;
-use rows::picked;
-pub(crate) use rows::{Rows, features};
+pub(crate) use rows::Rows;
+use rows::{features, picked};
 use scores::Goal;
 pub use towards::Towards;
 
@@ -108,13 +108,8 @@ pub fn image_limit(source: &Graph) -> usize {
 }
 
 /// How many images of `source` can be on their way through it and a cut of it at once.
-fn stage_limit(source: &Graph) -> usize {
+pub(crate) fn stage_limit(source: &Graph) -> usize {
     (MEMORY / (2 * size_of::<f32>() * largest_stage(source).max(1))).max(1)
-}
-
-/// As many of `images` `[n, c, h, w]` as can be on their way through `graph` at once, evenly.
-pub(crate) fn for_stages<'i>(graph: &Graph, images: &'i Tensor) -> Cow<'i, Tensor> {
-    some_of(images, stage_limit(graph))
 }
 
 /// Refits every layer of `cut` from the first that lost anything, on calibration images
@@ -264,6 +259,19 @@ struct Sides<'a> {
     aim: &'a Aim<'a>,
 }
 
+/// The least-squares problem of one group of a layer that reads `x`.
+pub(crate) fn problem(
+    layer: &LayerInfo,
+    group: usize,
+    x: &Held,
+    rows: &Rows,
+    lambda: f64,
+) -> Ridge {
+    let inputs = layer.weighted.inputs / layer.weighted.groups;
+    let x = features(layer, x, rows, group * inputs, inputs);
+    Ridge::new(x, lambda, layer.weighted.bias_slot.is_some())
+}
+
 /// The patch that gives a layer its refitted weights and bias.
 fn refit_layer(
     graph: &Graph,
@@ -280,8 +288,7 @@ fn refit_layer(
     for group in 0..groups {
         let first = group * outputs;
         let own = &sides.kept.output[first..first + outputs];
-        let x = features(layer, sides.x, rows, group * inputs, inputs);
-        let problem = Ridge::new(x, lambda, weighted.bias_slot.is_some());
+        let problem = problem(layer, group, sides.x, rows, lambda);
         // Stored as [o, i, k]; the features of a row are in the same order.
         let at = first * inputs * taps;
         let block = &mut weights.data_mut()[at..at + outputs * inputs * taps];

@@ -1,24 +1,24 @@
 //! What a layer that reads a channel cannot get back without it, whatever its other inputs make up for.
 //!
-//! Over rows (image, place) of inputs `X`, a layer `Y = W X` that loses the inputs `B` of a channel (its
-//! taps) and is refitted by a ridge `mu` changes by
+//! A layer `Y = W X` over rows (image, place) of inputs `X` that loses the inputs `B` of a channel (its taps)
+//! and is refitted with a ridge `mu` still misses `Y`, by a sum of squares, the ridge's penalty included, of
 //!
 //! `sum over outputs of w_B' ((X X' + mu)^-1_BB)^-1 w_B`
 //!
-//! squared (the optimal brain surgeon; Hassibi and Stork 1993).
+//! (the optimal brain surgeon; Hassibi and Stork 1993).
 
 use std::sync::Arc;
 
 use super::{BATCH, Ground, Opinions};
 use crate::error::Error;
 use crate::layers::LayerInfo;
-use crate::refit::{RefitOptions, Ridge, Rows, features, for_stages};
+use crate::refit::{RefitOptions, Rows, problem, some_of, stage_limit};
 use crate::stages::{Held, Stages, place_of};
 
 /// The scores that reading layers give the channels they read.
 pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
     let graph = Arc::new(ground.graph.clone());
-    let images = for_stages(&graph, ground.images("reconstruction")?);
+    let images = some_of(ground.images("reconstruction")?, stage_limit(&graph));
     let mut stages = Stages::new(&graph, &images, BATCH);
     let mut opinions = Opinions::new(&ground.channels);
     ground.progress.begin("scoring channels", ground.layers.len() as u64);
@@ -44,12 +44,9 @@ fn losses(
     let options = RefitOptions { seed: ground.seed, ..RefitOptions::default() };
     let rows = Rows::choose(layer, y, &options, place as u64);
     let (weighted, weights) = (&layer.weighted, layer.weights(ground.graph));
-    let (groups, taps) = (weighted.groups, weighted.taps());
-    let (inputs, outputs) = (weighted.inputs / groups, weighted.outputs / groups);
-    let blocks = weights.data().chunks((outputs * inputs * taps).max(1));
+    let blocks = weights.data().chunks((weights.data().len() / weighted.groups).max(1));
     let of = |(group, block): (usize, &[f32])| {
-        let x = features(layer, x, &rows, group * inputs, inputs);
-        Ridge::new(x, options.lambda, weighted.bias_slot.is_some()).losses(block, taps)
+        problem(layer, group, x, &rows, options.lambda).losses(block, weighted.taps())
     };
     blocks.enumerate().flat_map(of).collect()
 }

@@ -44,7 +44,7 @@ impl Rows {
 }
 
 /// Inputs of one group at the chosen rows: `[inputs * taps, rows]`, features in `[i, k]` order.
-pub(crate) fn features(
+pub(super) fn features(
     layer: &LayerInfo,
     x: &Held,
     rows: &Rows,

@@ -66,15 +66,15 @@ impl<'a> Towards<'a> {
         let images = (images, batch_size(source));
         let aligned = scores::align(model.graph.clone(), &names, &goal, images, options, progress)?;
         let (graph, found) = aligned.ok_or_else(|| {
-        Error::Options(format!(
-            "`{}` cannot be refitted as a whole on {} images: it takes {} or more, and networks of up to {} \
-             weights whose operators all have a backward pass",
-            model.name,
-            images.0.shape()[0],
-            scores::LEAST_IMAGES,
-            scores::LARGEST,
-        ))
-    })?;
+            Error::Options(format!(
+                "`{}` cannot be refitted as a whole on {} images: it takes {} or more, and \
+                 networks of up to {} weights whose operators all have a backward pass",
+                model.name,
+                images.0.shape()[0],
+                scores::LEAST_IMAGES,
+                scores::LARGEST,
+            ))
+        })?;
         let aligned = Classifier::new(&model.name, Arc::unwrap_or_clone(graph))?;
         let mut card = model.card.clone();
         // Both tell of scores that were.
