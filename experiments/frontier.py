@@ -143,12 +143,13 @@ def drawn(figures):
 def main():
     parser = arguments(__doc__, "frontier")
     parser.add_argument("--only", nargs="+", default=MODELS, help="folders of MODELS, or files of train.py")
+    parser.add_argument("--images", default="cifar-10-batches-bin", help="the folder of DATA with their images")
     parser.add_argument("--tasks", nargs="+", default=TASKS, help="class lists")
     parser.add_argument("--ways", nargs="+", default=[*WAYS, PAPER], choices=[*WAYS, PAPER], help="besides the default")
     parser.add_argument("--shares", nargs="+", default=SHARES, type=int, help="percentages of the MACs")
     options = parser.parse_args()
     run = driver(options)
-    data = options.data / "cifar-10-batches-bin"
+    data = options.data / options.images
     figures, parts = {}, []
     for name in options.only:
         model = run.model(options.models / name)

@@ -165,12 +165,16 @@ impl<'a> Ground<'a> {
         })
     }
 
-    /// The images a batch at a time, as a count and their elements; tells the progress.
-    fn batches<'i>(&'i self, images: &'i Tensor) -> impl Iterator<Item = (usize, &'i [f32])> {
+    /// The images a batch of `size` at a time, as a count and their elements; tells the progress.
+    fn batches<'i>(
+        &'i self,
+        images: &'i Tensor,
+        size: usize,
+    ) -> impl Iterator<Item = (usize, &'i [f32])> {
         let count = images.shape()[0];
         let each = images.data().len() / count.max(1);
         self.progress.begin("scoring channels", count as u64);
-        images.data().chunks(BATCH * each.max(1)).map(move |data| {
+        images.data().chunks(size * each.max(1)).map(move |data| {
             self.progress.step((data.len() / each) as u64);
             (data.len() / each, data)
         })

@@ -16,7 +16,7 @@ pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
     let mut session = Session::new(graph, &inputs).for_batches_of(BATCH);
     let mut energies: Vec<Vec<f64>> =
         ground.layers.iter().map(|layer| vec![0.0; layer.weighted.inputs]).collect();
-    for (batch, data) in ground.batches(images) {
+    for (batch, data) in ground.batches(images, BATCH) {
         let values = session.outputs(batch, data)?;
         for ((layer, sums), value) in ground.layers.iter().zip(&mut energies).zip(values) {
             let axis = layer.weighted.channel_axis(value.rank());
