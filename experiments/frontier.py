@@ -9,7 +9,7 @@ from driver import arguments, driver, percent, save, table, thousands
 from thresholds import DEFAULTS
 
 MODELS = ["cifar10-resnet20-akamaster"]
-TASKS = ["0,1", "0-4"]
+TASKS = ["0", "0,1", "0-2", "0-4", "0-9"]
 SHARES = [49, 24, 10]
 SEEDS = [0, 1, 2]
 STEP = 70
@@ -137,7 +137,7 @@ def drawn(figures):
         at = lambda group: (100 * mean(group, "macs") / base["macs"], 100 * mean(group, "accuracy"))
         panels.append(Panel(name, "% of the multiply-accumulates", "accuracy, %", {
             cut: sorted([whole, *(at(group) for group in shares.values())]) for cut, shares in points.items()}))
-    return chart(panels)
+    return chart(panels) if panels else None
 
 
 def main():
