@@ -38,8 +38,11 @@ def measure(run, model, data, task, options):
     rows = [{**base, "drop": None}]
     for way in [OURS, *options.controls]:
         words = [] if way == OURS else ["--criterion", way]
+        if options.samples:
+            words = [*words, "--refit-samples", options.samples]
+        name = f"{way}-of{options.samples}" if options.samples else way
         for seed in options.seeds:
-            for share, brick in walk(run, model, data, task, options.shares, way, words, seed):
+            for share, brick in walk(run, model, data, task, options.shares, name, words, seed):
                 found = run.eval(brick, "--data", data)
                 rows.append({"share": share, "cut": way, "seed": seed, "params": found["params"], "macs": found["macs"],
                              "accuracy": found["accuracy_per_image"], "auroc": found["leakage"]["auroc"],
@@ -99,6 +102,7 @@ def main():
     parser.add_argument("--shares", nargs="+", type=int, help="percentages of the MACs [default: 10, or 40]")
     parser.add_argument("--seeds", nargs="+", default=[0], type=int, help="seeds of every criterion")
     parser.add_argument("--controls", nargs="*", default=[], choices=CONTROLS, help="other criteria, refitted likewise")
+    parser.add_argument("--samples", type=int, help="training images per class to refit on [default: all]")
     options = parser.parse_args()
     options.name = options.name or ("fives" if options.five else "pairs")
     options.shares = options.shares or ([40] if options.five else [10])
@@ -110,7 +114,7 @@ def main():
     figures = {names(classes, task): measure(run, model, data, task, options) for task in tasks}
     notes = f"""ResNet-20 of CIFAR-10. Accuracy is over the test images of the classes; the drop is against the source with its
 scores restricted to them. The default: channels go step by step, each step to 70 % of the size before it,
-with a refit after each on all 5,000 training images per class, without labels; the other criteria take the same steps and the same refit.
+with a refit after each on {thousands(options.samples) if options.samples else 'all 5,000'} training images per class, without labels; the other criteria take the same steps and the same refit.
 Seeds: {", ".join(map(str, options.seeds))}; of several, the mean (lowest to highest). MACs and AUROC are the default's."""
     notes += "\nThe last two tasks are drawn at random." * (options.five and not options.tasks)
     kind = "some classes" if options.tasks else "five classes" if options.five else "all pairs of classes"

@@ -9,6 +9,7 @@ mod contribution;
 mod energy;
 mod fpgm;
 mod l1;
+mod net_contribution;
 mod reconstruction;
 mod taylor;
 
@@ -34,6 +35,8 @@ pub enum Criterion {
     Taylor,
     /// How far what it contributes tells the classes apart, by a profile.
     Contribution,
+    /// What it adds to the layers that read it, taken together.
+    NetContribution,
     /// The mean square of its values times the squares of the weights that read it.
     Energy,
     /// What layers that read it cannot get back from their other inputs (Hassibi and Stork 1993).
@@ -50,9 +53,10 @@ pub enum Criterion {
 
 impl Criterion {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Taylor,
         Self::Contribution,
+        Self::NetContribution,
         Self::Energy,
         Self::Reconstruction,
         Self::L1,
@@ -66,6 +70,7 @@ impl Criterion {
         match self {
             Self::Taylor => "taylor",
             Self::Contribution => "contribution",
+            Self::NetContribution => "net-contribution",
             Self::Energy => "energy",
             Self::Reconstruction => "reconstruction",
             Self::L1 => "l1",
@@ -83,7 +88,7 @@ impl Criterion {
 
     /// Whether it judges by images.
     pub fn needs_images(self) -> bool {
-        matches!(self, Self::Taylor | Self::Energy | Self::Reconstruction)
+        matches!(self, Self::Taylor | Self::NetContribution | Self::Energy | Self::Reconstruction)
     }
 
     /// The worth of every label; labels of one group are worth the same.
@@ -96,6 +101,7 @@ impl Criterion {
         match self {
             Self::Taylor => taylor::scores(ground),
             Self::Contribution => contribution::scores(ground),
+            Self::NetContribution => net_contribution::scores(ground),
             Self::Energy => energy::scores(ground),
             Self::Reconstruction => reconstruction::scores(ground),
             Self::L1 => Ok(by_filter(ground, l1::scores)),

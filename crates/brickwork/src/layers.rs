@@ -1,8 +1,12 @@
 //! The weighted layers of a graph, in running order.
 
+use std::borrow::Cow;
+
+use brickwork_exec::Fetched;
 use brickwork_graph::{Graph, NodeId, Operands, ValueId, Weighted};
-use brickwork_tensor::Tensor;
-use brickwork_tensor::kernels::contribution::TapWeights;
+use brickwork_tensor::kernels::contribution::{TapWeights, position_sums, window_sums};
+use brickwork_tensor::kernels::depthwise::Extents;
+use brickwork_tensor::{Level, Order, Tensor};
 
 /// One weighted layer.
 #[derive(Clone, Debug)]
@@ -37,6 +41,40 @@ impl LayerInfo {
         let data = self.weights(graph).transpose(&[0, 2, 1]).into_data();
         TapWeights { data, outputs, inputs, taps, groups: self.weighted.groups }
     }
+
+    /// Height and width of what a convolution makes; 1 and 1 for any other layer.
+    pub(crate) fn grid(&self, graph: &Graph) -> [usize; 2] {
+        let extents = graph.value(self.output).shape.sample();
+        if self.weighted.window.is_some() { [extents[2], extents[3]] } else { [1, 1] }
+    }
+
+    /// Sums over the layer's output `grid` of what it reads at every tap: `[n, taps, inputs]`.
+    pub(crate) fn channel_sums(&self, grid: [usize; 2], value: &Fetched<'_>) -> Vec<f32> {
+        let (images, inputs) = (value.extents[0], self.weighted.inputs);
+        let mut sums = vec![0.0; images * self.weighted.taps() * inputs];
+        match &self.weighted.window {
+            Some(window) => {
+                let input = [value.extents[2], value.extents[3]];
+                let extents = Extents { images, input, output: grid };
+                let data = in_order(value, &Order::channels_last(4));
+                window_sums(window, &data, extents, inputs, &mut sums, Level::best());
+            }
+            None => {
+                let data = in_order(value, &Order::row_major(value.extents.len()));
+                let positions = data.len() / sums.len().max(1);
+                position_sums(&data, positions, inputs, &mut sums);
+            }
+        }
+        sums
+    }
+}
+
+/// The value's elements in `order`, copied only if they lie otherwise.
+fn in_order<'a>(value: &Fetched<'a>, order: &Order) -> Cow<'a, [f32]> {
+    if value.order.same_places(order, value.extents) {
+        return value.data.into();
+    }
+    value.to_tensor().transpose(order.axes()).into_data().into()
 }
 
 /// The weighted layers of `graph`.

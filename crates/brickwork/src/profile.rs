@@ -9,12 +9,9 @@ use std::collections::BTreeMap;
 use brickwork_data::Preprocess;
 use brickwork_exec::{Fetched, Session};
 use brickwork_graph::{Graph, ValueId};
-use brickwork_tensor::kernels::contribution::{
-    TapWeights, add_positive, add_signed, position_sums, window_sums,
-};
-use brickwork_tensor::kernels::depthwise::Extents;
+use brickwork_tensor::kernels::contribution::{TapWeights, add_positive, add_signed};
 use brickwork_tensor::kernels::exact::ExactSums;
-use brickwork_tensor::{Level, Order, Tensor};
+use brickwork_tensor::{Level, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::batching::batch_size;
@@ -315,8 +312,7 @@ struct Plan {
 struct PlannedLayer {
     info: LayerInfo,
     tap: usize,
-    /// Output height and width, for a convolution.
-    output: [usize; 2],
+    grid: [usize; 2],
     weights: Option<TapWeights>,
 }
 
@@ -330,13 +326,8 @@ impl Plan {
                 taps.push(info.input);
                 taps.len() - 1
             });
-            let extents = graph.value(info.output).shape.sample();
-            let output = match info.weighted.window {
-                Some(_) => [extents[2], extents[3]],
-                None => [1, 1],
-            };
             let weights = (totals && info.weighted.taps() > 1).then(|| info.tap_weights(graph));
-            planned.push(PlannedLayer { info, tap, output, weights });
+            planned.push(PlannedLayer { grid: info.grid(graph), info, tap, weights });
         }
         Self { totals, taps, layers: planned }
     }
@@ -359,7 +350,7 @@ impl Plan {
         sums: &mut [Vec<LayerSums>],
     ) {
         for (place, layer) in self.layers.iter().enumerate().filter(|(_, layer)| layer.tap == tap) {
-            let channel_sums = layer.channel_sums(value);
+            let channel_sums = layer.info.channel_sums(layer.grid, value);
             match &layer.weights {
                 _ if !self.totals => layer.keep(&channel_sums, slots, place, sums),
                 weights => layer.add_up(weights.as_ref(), &channel_sums, slots, place, sums),
@@ -386,27 +377,6 @@ impl Plan {
 }
 
 impl PlannedLayer {
-    /// Sums of the layer's input over its output grid: `[n, taps, inputs]`.
-    fn channel_sums(&self, value: &Fetched<'_>) -> Vec<f32> {
-        let weighted = &self.info.weighted;
-        let images = value.extents[0];
-        let mut sums = vec![0.0; images * weighted.taps() * weighted.inputs];
-        match &weighted.window {
-            Some(window) => {
-                let input = [value.extents[2], value.extents[3]];
-                let extents = Extents { images, input, output: self.output };
-                let data = in_order(value, &Order::channels_last(4));
-                window_sums(window, &data, extents, weighted.inputs, &mut sums, Level::best());
-            }
-            None => {
-                let data = in_order(value, &Order::row_major(value.extents.len()));
-                let positions = data.len() / sums.len().max(1);
-                position_sums(&data, positions, weighted.inputs, &mut sums);
-            }
-        }
-        sums
-    }
-
     fn keep(
         &self,
         channel_sums: &[f32],
@@ -451,14 +421,6 @@ fn add_samples(weights: Option<&TapWeights>, sums: &[f32], inputs: usize, totals
         Some(weights) => add_positive(weights, sums, totals, Level::best()),
         None => add_signed(sums, &vec![0; sums.len() / inputs], inputs, totals, Level::best()),
     }
-}
-
-/// The value's elements in `order`, copied only if they lie otherwise.
-fn in_order<'a>(value: &Fetched<'a>, order: &Order) -> std::borrow::Cow<'a, [f32]> {
-    if value.order.same_places(order, value.extents) {
-        return value.data.into();
-    }
-    value.to_tensor().transpose(order.axes()).into_data().into()
 }
 
 /// One profiling pass over batches of images, for measuring what it costs.

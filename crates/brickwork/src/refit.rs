@@ -8,6 +8,7 @@
 //! No labels.
 
 mod aim;
+mod few;
 mod ridge;
 mod rows;
 mod scores;
@@ -41,7 +42,8 @@ pub struct RefitOptions {
     pub images: usize,
     /// Rows (image, position) of a layer's least-squares problem, at most.
     pub rows: usize,
-    /// Ridge relative to the mean diagonal of the second moments.
+    /// Ridge relative to the mean diagonal of the second moments, at least: with [few] images held-out
+    /// ones choose a multiple.
     pub lambda: f64,
     /// Whether a layer also puts right what earlier ones got wrong in the value it is added to.
     pub corrects: bool,
@@ -126,6 +128,7 @@ pub fn refit(
 ) -> Result<(Graph, RefitNote), Error> {
     let most = options.images.min(stage_limit(cut.source));
     let some = some_of(images, most);
+    let options = &RefitOptions { lambda: few::lambda(cut, &some, batch, options)?, ..*options };
     let graph = layer_by_layer(cut, &some, batch, options, progress)?;
     let (graph, passes) = align(&Cut { graph: &graph, ..*cut }, images, batch, options, progress)?;
     let note = options.note(images.shape()[0], passes);

@@ -87,11 +87,42 @@ fn criteria_that_look_at_images() {
     };
     // Values 0.5, 4 and 0, squared, times 2^2, 1 + 0.5^2 and 5^2 + 1, over their mean.
     close(&of(Criterion::Energy), &[1.0 / 7.0, 20.0 / 7.0, 0.0]);
+    // They add 1, 4 and 0 to the first score, 0, 2 and 0 to the second.
+    close(&of(Criterion::NetContribution), &[3.0 / 7.0, 18.0 / 7.0, 0.0]);
     // Silencing them moves the scores' difference by 1, 2 and 0, each score by half of it, but for what the
     // normalisation adds to variances.
     let taylor = of(Criterion::Taylor);
     assert!((taylor[0] - 0.5).abs() < 1e-4, "{taylor:?}");
     close(&[taylor[1] / taylor[0], taylor[2]], &[4.0, 0.0]);
+}
+
+/// Scores of two channels that on two images, which are `first` and `second`, add what they are to a
+/// channel behind a normalisation.
+fn net_scores(scale: f32, first: [f32; 2], second: [f32; 2]) -> Vec<f64> {
+    let mut net = Net::new([3, 1, 1]);
+    net.conv("image", "colours", [2, 3, 1], 1).conv("colours", "conv", [1, 2, 1], 1);
+    net.norm("conv", "norm", 1).then("Relu", "norm", "relu");
+    net.means("relu", "flat").linear("flat", "head", [2, 1]);
+    net.given("colours.weight", &[2, 3, 1, 1], &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    net.given("colours.bias", &[2], &[0.0; 2]).given("conv.weight", &[1, 2, 1, 1], &[1.0; 2]);
+    net.given("conv.bias", &[1], &[9.0]).given("norm.scale", &[1], &[scale]);
+    net.given("norm.shift", &[1], &[0.0]).given("norm.mean", &[1], &[0.0]);
+    net.given("norm.var", &[1], &[1.0]).given("head.weight", &[2, 1], &[1.0, -1.0]);
+    let model = classifier("net", net.finish("head", 0), &["a", "b"]);
+    let images = [first, second].map(|[red, green]| [red, green, 0.0]).concat();
+    let images = Tensor::new([2, 3, 1, 1], images);
+    let ground = Ground::new(&model, None, Some(&images), 0).unwrap();
+    let scores = Criterion::NetContribution.scores(&ground).unwrap();
+    let outputs = &ground.channels().layer(layers(&model.graph)[0].node).unwrap().outputs;
+    outputs.iter().map(|&label| scores[label as usize]).collect()
+}
+
+#[test]
+fn net_contributions_cancel_and_go_by_the_sign_of_the_scale() {
+    // 3 - 1 and 4 - 4 over the two images; then 6 and 2, which a negative scale turns down.
+    close(&net_scores(1.0, [3.0, 4.0], [-1.0, -4.0]), &[2.0, 0.0]);
+    close(&net_scores(2.0, [3.0, 1.0], [3.0, 1.0]), &[1.5, 0.5]);
+    close(&net_scores(-2.0, [3.0, -1.0], [3.0, -1.0]), &[0.0, 2.0]);
 }
 
 #[test]

@@ -191,6 +191,26 @@ fn what_can_be_computed_is_found() {
     assert!(relative(&run(again, &others), &expected) < 1e-3);
 }
 
+/// On a handful of images a layer can be made to fit what does not hold for others.
+#[test]
+fn with_few_images_others_choose_the_ridge() {
+    let model = model();
+    let (plan, small) = half(&model, 4);
+    let others = random_images(200, [3, 8, 8], 9);
+    let expected = run((*model.graph).clone(), &others);
+    let given = RefitOptions { lambda: 1e-6, ..RefitOptions::default().layers() };
+    let off = |images: &Tensor, options: &RefitOptions| {
+        let (graph, note) = refitted(&model, &small, &plan.kept, images, 50, options);
+        (relative(&run(graph, &others), &expected), note.lambda)
+    };
+    let images = |count| random_images(count, [3, 8, 8], 1);
+    let (found, lambda) = off(&images(9), &given);
+    assert!(lambda > 1e-6, "{lambda}");
+    assert!(found < relative(&run(small.clone(), &others), &expected), "{found}");
+    // Nothing can be held out of two, and many need no care: these keep to what they are given.
+    assert_eq!([2, 100].map(|count| off(&images(count), &given).1), [1e-6; 2]);
+}
+
 /// Layers on their own stop short of what all of them together can do for the scores.
 #[test]
 fn all_layers_together_come_closer_to_the_scores() {

@@ -25,6 +25,7 @@ fn every_stop_is_a_component_of_the_source() {
     let images = random_images(24, model.input(), 1);
     for (criterion, unit) in [
         (Criterion::Taylor, Unit::Macs),
+        (Criterion::NetContribution, Unit::Macs),
         (Criterion::Energy, Unit::Parameters),
         (Criterion::Reconstruction, Unit::Macs),
         (Criterion::Random, Unit::Macs),

@@ -7,8 +7,17 @@ mod common;
 use common::{Own, has_keys, number, prepared, steady};
 use serde_json::{Value, json};
 
-const CRITERIA: [&str; 8] =
-    ["taylor", "contribution", "energy", "reconstruction", "l1", "fpgm", "bn-scale", "random"];
+const CRITERIA: [&str; 9] = [
+    "taylor",
+    "contribution",
+    "net-contribution",
+    "energy",
+    "reconstruction",
+    "l1",
+    "fpgm",
+    "bn-scale",
+    "random",
+];
 
 fn ready() -> Own {
     prepared();
@@ -57,7 +66,7 @@ fn comparison_of_all_criteria_at_equal_cost() {
         assert!(after > before && after > 0.7, "{name}: {before} and {after}");
     }
     assert!(own.read("half.onnx") == own.read("all/taylor.onnx"));
-    assert_eq!(own.files().len(), 17);
+    assert_eq!(own.files().len(), 19);
     assert_eq!(
         own.json("inspect OUT/half.onnx")["classes"],
         own.json("inspect garments.onnx")["classes"]

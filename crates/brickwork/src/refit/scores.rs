@@ -74,6 +74,34 @@ pub(super) struct Goal<'a> {
     pub(super) classes: &'a [usize],
 }
 
+impl Goal<'_> {
+    /// For images `[n, c, h, w]`: `[n, k]`.
+    fn scores(&self, images: &Tensor, batch: usize) -> Result<Tensor, Error> {
+        Ok(scores(self.source, images, batch)?.take(1, self.classes))
+    }
+}
+
+/// Tells how far a network's scores are from a goal, on images that took no part.
+pub(super) struct Judge {
+    images: Tensor,
+    batch: usize,
+    given: Tensor,
+    soft: Soft,
+}
+
+impl Judge {
+    /// By these images `[n, c, h, w]`.
+    pub(super) fn new(goal: &Goal<'_>, images: Tensor, batch: usize) -> Result<Self, Error> {
+        let given = goal.scores(&images, batch)?;
+        Ok(Self { images, batch, soft: Soft::of(&given), given })
+    }
+
+    /// Mean divergence, in nats.
+    pub(super) fn loss(&self, graph: &Arc<Graph>) -> Result<f64, Error> {
+        Ok(self.soft.loss(&scores(graph, &self.images, self.batch)?, &self.given))
+    }
+}
+
 /// Moves the constants of these names until the scores of `graph` on `images` `[n, c, h, w]` come no
 /// closer to those of the goal `[n, k]`. `None` for networks that learn more than [`LARGEST`] or cannot be
 /// passed back through, and if there are too few images to check on.
@@ -94,18 +122,11 @@ pub(super) fn align(
     let Some(mut learned) = learned(&graph, names, progress) else { return Ok(None) };
     let (checks, mut fit): (Vec<usize>, Vec<usize>) =
         (0..images.shape()[0]).partition(|image| image % CHECKS == CHECKS - 1);
-    let wanted = |images: &Tensor| {
-        scores(goal.source, images, batch).map(|scores| scores.take(1, goal.classes))
-    };
     let checks: Vec<usize> = evenly(checks.len(), MOST_CHECKS).map(|k| checks[k]).collect();
-    let checks = images.take(0, &checks);
-    let given = wanted(&checks)?;
-    let soft = Soft::of(&given);
-    let loss =
-        |graph: &Arc<Graph>| Ok::<_, Error>(soft.loss(&scores(graph, &checks, batch)?, &given));
+    let judge = Judge::new(goal, images.take(0, &checks), batch)?;
     let drawn = fit.len().min(EACH * goal.classes.len()).min(IMAGES);
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-    let before = loss(&graph)?;
+    let before = judge.loss(&graph)?;
     let (mut after, mut best, mut useful) = (before, graph, 0);
     for pass in 1..=options.passes {
         if after < NEAR || pass > useful + PATIENCE {
@@ -113,8 +134,9 @@ pub(super) fn align(
         }
         fit.shuffle(&mut rng);
         let some = images.take(0, &fit[..drawn]);
-        let problem = Problem::new(wanted(&some)?, learned.count(), &mut rng);
-        let direct = |image: usize, z: &[f32], v: &mut [f32]| problem.direct(&soft, image, z, v);
+        let problem = Problem::new(goal.scores(&some, batch)?, learned.count(), &mut rng);
+        let direct =
+            |image: usize, z: &[f32], v: &mut [f32]| problem.direct(&judge.soft, image, z, v);
         let title = format!("moving all layers, pass {pass} of {}", options.passes);
         let shown = (&title[..], progress);
         let (slopes, missing) = learned.slopes(&some, &problem.chosen, direct, shown)?;
@@ -122,7 +144,7 @@ pub(super) fn align(
         let length = (1.0 / (pass as f32 + 1.0)).max(SHORTEST);
         learned.advance(&problem.chosen, &step, length);
         let moved = learned.graph()?;
-        let loss = loss(&moved)?;
+        let loss = judge.loss(&moved)?;
         if loss < after {
             (after, best, useful) = (loss, moved, pass);
         }

@@ -11,6 +11,7 @@ use super::{Choices, HoldOut, one_of};
 pub(crate) const CRITERIA: Choices<Criterion> = &[
     ("contribution", Criterion::Contribution),
     ("taylor", Criterion::Taylor),
+    ("net-contribution", Criterion::NetContribution),
     ("energy", Criterion::Energy),
     ("reconstruction", Criterion::Reconstruction),
     ("l1", Criterion::L1),

@@ -1,0 +1,48 @@
+//! The ridge of refits on few images.
+//!
+//! Many images leave little to choose. What a layer can be made to do on few need not hold for others, and
+//! no [passes over all layers](super::scores) put it right. So layers are refitted on two thirds of the images
+//! with one ridge after the other; that is taken which brings the scores on the last third nearest to the source's.
+
+use brickwork_tensor::Tensor;
+
+use super::scores::{Goal, Judge, LEAST_IMAGES};
+use super::{Cut, RefitOptions, layer_by_layer};
+use crate::error::Error;
+use crate::progress::Silent;
+
+/// One image in so many chooses.
+const CHOOSES: usize = 3;
+
+/// Multiples of the ridge that are tried.
+const MULTIPLES: [f64; 3] = [1.0, 10.0, 100.0];
+
+/// The ridge for a refit of `cut` on these images `[n, c, h, w]`: that of the options unless there are few.
+///
+/// # Errors
+/// If a network cannot run.
+pub(super) fn lambda(
+    cut: &Cut<'_>,
+    images: &Tensor,
+    batch: usize,
+    options: &RefitOptions,
+) -> Result<f64, Error> {
+    if !(CHOOSES..LEAST_IMAGES).contains(&images.shape()[0]) {
+        return Ok(options.lambda);
+    }
+    let (judges, rest): (Vec<usize>, Vec<usize>) =
+        (0..images.shape()[0]).partition(|image| image % CHOOSES == CHOOSES - 1);
+    let goal = Goal { source: cut.source, classes: cut.classes };
+    let judge = Judge::new(&goal, images.take(0, &judges), batch)?;
+    let rest = images.take(0, &rest);
+    let mut best = (f64::INFINITY, options.lambda);
+    for multiple in MULTIPLES {
+        let options = RefitOptions { lambda: multiple * options.lambda, ..*options };
+        let graph = layer_by_layer(cut, &rest, batch, &options, &Silent)?;
+        let loss = judge.loss(&graph)?;
+        if loss < best.0 {
+            best = (loss, options.lambda);
+        }
+    }
+    Ok(best.1)
+}
