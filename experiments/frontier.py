@@ -18,7 +18,7 @@ OURS, PAPER = "default", "paper's rule"
 FEW = ["--refit-samples", 200]
 LAYERS = ["--refit", "layers", *FEW]
 WAYS = {"taylor": LAYERS, "taylor, plain refit": ["--refit", "plain", *FEW],
-        **{way: [*LAYERS, "--criterion", way] for way in ("energy", "reconstruction", "l1", "random")}}
+        **{way: [*LAYERS, "--criterion", way] for way in ("net-contribution", "energy", "reconstruction", "l1", "random")}}
 HALVINGS = 8
 
 
