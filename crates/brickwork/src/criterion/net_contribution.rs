@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use brickwork_exec::{Fetched, Session, chains};
+use brickwork_exec::{Chain, Fetched, Session, chains};
 use brickwork_tensor::{Order, Tensor};
 
 use super::{BATCH, Ground, Opinions};
@@ -20,10 +20,11 @@ pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
     // What a depthwise layer reads contributes to itself alone, so it says nothing.
     let judges: Vec<&LayerInfo> =
         ground.layers.iter().filter(|layer| !layer.weighted.is_depthwise()).collect();
+    let chains = chains(ground.graph);
     let mut opinions = Opinions::new(&ground.channels);
     for (layer, read) in judges.iter().zip(means(ground, &judges)?) {
         if let Some(ends) = ground.channels.layer(layer.node) {
-            opinions.add(&ends.inputs, &raised(ground, layer, &read));
+            opinions.add(&ends.inputs, &raised(ground, layer, &read, &scales(&chains, layer)));
         }
     }
     Ok(opinions.means())
@@ -51,12 +52,11 @@ fn means(ground: &Ground<'_>, layers: &[&LayerInfo]) -> Result<Vec<Tensor>, Erro
     Ok(shapes.into_iter().zip(sums).map(mean).collect())
 }
 
-/// For every input of a layer, how far it raises the layer's outputs on the mean image `read`.
-fn raised(ground: &Ground<'_>, layer: &LayerInfo, read: &Tensor) -> Vec<f64> {
+/// For every input of a layer, how far it raises the layer's outputs, times `scales`, on the mean image `read`.
+fn raised(ground: &Ground<'_>, layer: &LayerInfo, read: &Tensor, scales: &[f32]) -> Vec<f64> {
     let order = Order::row_major(read.rank());
     let read = Fetched { extents: read.shape(), order: &order, data: read.data() };
     let sums = layer.channel_sums(layer.grid(ground.graph), &read);
-    let scales = scales(ground, layer);
     let (all, groups, taps) = (layer.weighted.inputs, layer.weighted.groups, layer.weighted.taps());
     let (inputs, outputs) = (all / groups, layer.weighted.outputs / groups);
     let mut scores = vec![0.0; all];
@@ -71,8 +71,8 @@ fn raised(ground: &Ground<'_>, layer: &LayerInfo, read: &Tensor) -> Vec<f64> {
 }
 
 /// The factors that a normalisation right behind a layer gives its outputs; 1 without one.
-fn scales(ground: &Ground<'_>, layer: &LayerInfo) -> Vec<f32> {
-    let chain = chains(ground.graph).into_iter().find(|chain| chain.host == layer.node);
-    let affine = chain.and_then(|chain| chain.epilogue.affine);
-    affine.map_or_else(|| vec![1.0; layer.weighted.outputs], |(scale, _)| scale)
+fn scales(chains: &[Chain], layer: &LayerInfo) -> Vec<f32> {
+    let chain = chains.iter().find(|chain| chain.host == layer.node);
+    let affine = chain.and_then(|chain| chain.epilogue.affine.as_ref());
+    affine.map_or_else(|| vec![1.0; layer.weighted.outputs], |(scale, _)| scale.clone())
 }
