@@ -15,6 +15,7 @@ MODEL = "cifar10-resnet20-akamaster"
 NUMBERS = range(10)
 PAIRS = [f"{a},{b}" for a, b in itertools.combinations(NUMBERS, 2)]
 FIVES = ["0-4", "5-9", "0,2,4,6,8", "1,3,5,7,9"]
+READ_OUT = "default, readout"
 CONTROLS = ["random", "l1", "energy", "fpgm", "bn-scale"]
 
 
@@ -32,10 +33,24 @@ def restricted(run, model, data, task):
             "macs": answer["macs"], "accuracy": answer["base_restricted"]["per_image"], "auroc": None}
 
 
+def read_out(run, model, data, brick, seed):
+    """The component once more, with a readout of all its layers."""
+    better = run.file(f"{brick.stem}.readout.onnx")
+    run("refit", brick, "--source", model, "--data", data, "--readout", "--passes", 0, "-o", better, seed=seed)
+    return better
+
+
 def measure(run, model, data, task, options):
-    """The source, then the components of every criterion and seed at every share."""
+    """The source, then the components of every criterion and seed at every share, the default's also with a readout."""
     base = restricted(run, model, data, task)
     rows = [{**base, "drop": None}]
+
+    def add(share, way, seed, brick):
+        found = run.eval(brick, "--data", data)
+        rows.append({"share": share, "cut": way, "seed": seed, "params": found["params"], "macs": found["macs"],
+                     "accuracy": found["accuracy_per_image"], "auroc": found["leakage"]["auroc"],
+                     "drop": base["accuracy"] - found["accuracy_per_image"]})
+
     for way in [OURS, *options.controls]:
         words = [] if way == OURS else ["--criterion", way]
         if options.samples:
@@ -43,10 +58,9 @@ def measure(run, model, data, task, options):
         name = f"{way}-of{options.samples}" if options.samples else way
         for seed in options.seeds:
             for share, brick in walk(run, model, data, task, options.shares, name, words, seed):
-                found = run.eval(brick, "--data", data)
-                rows.append({"share": share, "cut": way, "seed": seed, "params": found["params"], "macs": found["macs"],
-                             "accuracy": found["accuracy_per_image"], "auroc": found["leakage"]["auroc"],
-                             "drop": base["accuracy"] - found["accuracy_per_image"]})
+                add(share, way, seed, brick)
+                if way == OURS and not options.samples:
+                    add(share, READ_OUT, seed, read_out(run, model, data, brick, seed))
     return rows
 
 
@@ -84,7 +98,7 @@ def worst(figures, values, which):
 
 
 def sections(figures, options):
-    controls = options.controls
+    controls = [*([] if options.samples else [READ_OUT]), *options.controls]
     head = ["classes", "source, restricted, %", "default, %", "drop, points", *(f"{way}, %" for way in controls),
             "MACs", "AUROC, own against foreign"]
     over = ["criterion", "mean, %", "worst, %", "mean drop, points", "largest drop, points"]
@@ -114,7 +128,10 @@ def main():
     figures = {names(classes, task): measure(run, model, data, task, options) for task in tasks}
     notes = f"""ResNet-20 of CIFAR-10. Accuracy is over the test images of the classes; the drop is against the source with its
 scores restricted to them. The default: channels go step by step, each step to 70 % of the size before it,
-with a refit after each on {thousands(options.samples) if options.samples else 'all 5,000'} training images per class, without labels; the other criteria take the same steps and the same refit.
+with a refit after each on {thousands(options.samples) if options.samples else 'all 5,000'} training images per class, without labels; the
+other criteria take the same steps and the same refit.
+"{READ_OUT}": the same components after `brickwork refit --readout --passes 0`, which adds a linear map from what all layers read
+to their scores, fitted on the same images.
 Seeds: {", ".join(map(str, options.seeds))}; of several, the mean (lowest to highest). MACs and AUROC are the default's."""
     notes += "\nThe last two tasks are drawn at random." * (options.five and not options.tasks)
     kind = "some classes" if options.tasks else "five classes" if options.five else "all pairs of classes"

@@ -5,7 +5,7 @@ mod shared;
 use std::collections::HashSet;
 
 use brickwork_data::{ChannelOrder, Fit, Preprocess};
-use brickwork_graph::{Attr, Builder, Form, Graph, Literal, Shape, SpecInput};
+use brickwork_graph::{Attr, Builder, Graph, Literal, Shape};
 use brickwork_tensor::Nd;
 
 use crate::card::{Card, KEY, OnDuplicate, Part};
@@ -13,6 +13,7 @@ use crate::classifier::Classifier;
 use crate::error::Error;
 use crate::layers::layers;
 use crate::padded;
+use crate::rebuild::operation;
 use shared::{SHARED, Trunk, unique};
 
 /// How the parts are laid out in the assembled graph. The function is the same.
@@ -325,58 +326,6 @@ pub(crate) fn flat(builder: &mut Builder, graph: &Graph, logits: String) -> Stri
     let name = format!("{logits}.flat");
     operation(builder, "Flatten", &[&logits], &name, &[]);
     name
-}
-
-/// Adds the node `output = kind(inputs)`, which is called as its result is.
-pub(crate) fn operation(
-    builder: &mut Builder,
-    kind: &str,
-    inputs: &[&str],
-    output: &str,
-    attrs: &[(&str, Attr)],
-) {
-    builder.node(&Form {
-        name: output.to_owned(),
-        kind: kind.to_owned(),
-        inputs: inputs.iter().map(|&name| name.to_owned()).collect(),
-        outputs: vec![output.to_owned()],
-        attrs: attrs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
-        ..Form::default()
-    });
-}
-
-/// Adds a node in the form its operator writes itself.
-pub(crate) fn place_node(
-    builder: &mut Builder,
-    name: &str,
-    op: &dyn brickwork_graph::Op,
-    inputs: &[Option<String>],
-    outputs: &[String],
-) {
-    let spec = op.spec();
-    let mut names: Vec<String> = Vec::new();
-    for source in &spec.inputs {
-        names.push(match source {
-            SpecInput::Slot(slot) => inputs.get(*slot).cloned().flatten().unwrap_or_default(),
-            SpecInput::Literal(stem, literal) => {
-                let name = format!("{}.{stem}", outputs[0]);
-                builder.constant(&name, literal.clone());
-                name
-            }
-            SpecInput::Absent => String::new(),
-        });
-    }
-    while names.last().is_some_and(String::is_empty) {
-        names.pop();
-    }
-    builder.node(&Form {
-        name: name.to_owned(),
-        kind: op.kind().to_owned(),
-        domain: String::new(),
-        inputs: names,
-        outputs: outputs.to_vec(),
-        attrs: spec.attrs,
-    });
 }
 
 /// The value that holds the input as a part wants it, where nodes were added for that.

@@ -111,6 +111,9 @@ pub struct RefitNote {
     /// Passes over all layers together that brought the scores closer to the source's.
     #[serde(default)]
     pub passes: usize,
+    /// Features of the readout of all layers; 0 without one.
+    #[serde(default)]
+    pub readout: usize,
     /// Seed of the choice of images and rows.
     pub seed: u64,
 }

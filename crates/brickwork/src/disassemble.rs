@@ -262,8 +262,13 @@ impl Found {
     ) -> Result<Keep, Error> {
         let class_labels = class_labels(graph, channels)?;
         let mut wanted = self.wanted.clone();
-        for (class, &label) in class_labels.iter().enumerate() {
-            wanted[label as usize] = classes.contains(&class);
+        // Whatever makes a class's score, be it a sum of several layers, goes and stays with the class.
+        let numbered = class_labels.iter().enumerate();
+        let stays: BTreeMap<Label, bool> = numbered
+            .map(|(class, &label)| (channels.group(label), classes.contains(&class)))
+            .collect();
+        for (label, wanted) in wanted.iter_mut().enumerate() {
+            *wanted = *stays.get(&channels.group(label as Label)).unwrap_or(wanted);
         }
         let score =
             |label: Label| f64::from(self.score.get(label as usize).copied().unwrap_or(0.0));

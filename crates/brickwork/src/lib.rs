@@ -29,6 +29,7 @@ mod probe;
 mod profile;
 mod progress;
 mod random;
+mod rebuild;
 mod refit;
 mod regression;
 mod reject;
@@ -77,7 +78,9 @@ pub use profile::{
 };
 pub use progress::{Progress, Silent};
 pub use random::{random_weights, uniform};
-pub use refit::{Alignment, Cut, RefitOptions, Towards, align, image_limit, refit};
+pub use refit::{
+    Alignment, Cut, Moved, Nearer, Readout, RefitOptions, Towards, align, image_limit, refit,
+};
 pub use reject::{Reject, RejectAt, Rejection, fit_reject};
 pub use report::{Page, Picture, png};
 pub use route::{

@@ -10,9 +10,10 @@ use brickwork_graph::{
 };
 use brickwork_tensor::{Nd, Tensor};
 
-use crate::assemble::{Assembly, Placed, flat, operation, place_node};
+use crate::assemble::{Assembly, Placed, flat};
 use crate::error::Error;
 use crate::layers::{LayerInfo, layers};
+use crate::rebuild::{operation, place_node};
 
 /// Adds the joint network; returns the names of the parts' logits: one value, in part order.
 pub(crate) fn build(builder: &mut Builder, assembly: &Assembly<'_>) -> Result<Vec<String>, Error> {

@@ -9,6 +9,7 @@
 
 mod aim;
 mod few;
+mod readout;
 mod ridge;
 mod rows;
 mod scores;
@@ -29,11 +30,14 @@ use crate::layers::{LayerInfo, layers};
 use crate::progress::Progress;
 use crate::stages::{Held, Stages, largest_stage, place_of};
 use aim::{Aim, Followed};
+pub use readout::Readout;
+use readout::with_readout;
+pub(crate) use readout::{readout_size, without_readout};
 pub(crate) use ridge::Ridge;
 pub(crate) use rows::Rows;
 use rows::{features, picked};
 use scores::Goal;
-pub use towards::Towards;
+pub use towards::{Nearer, Towards};
 
 /// How to refit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,6 +55,9 @@ pub struct RefitOptions {
     pub rounds: usize,
     /// How often all refitted layers together are moved towards the source's scores, at most.
     pub passes: usize,
+    /// Whether a linear map from what all layers read is added to the scores in the end, which adds nodes to
+    /// the network.
+    pub readout: bool,
     /// Seed of the choice of rows.
     pub seed: u64,
 }
@@ -64,6 +71,7 @@ impl Default for RefitOptions {
             corrects: true,
             rounds: 2,
             passes: 8,
+            readout: false,
             seed: 0,
         }
     }
@@ -80,10 +88,11 @@ impl RefitOptions {
         Self { passes: 0, ..self }
     }
 
-    /// What a card says of a refit on so many images, so many passes of which helped.
-    fn note(&self, images: usize, passes: usize) -> RefitNote {
+    /// What a card says of a refit on so many images that ended so.
+    fn note(&self, images: usize, moved: Moved) -> RefitNote {
         let Self { rows, lambda, corrects, rounds, seed, .. } = *self;
-        RefitNote { images, rows, lambda, corrects, rounds, passes, seed }
+        let Moved { passes, readout } = moved;
+        RefitNote { images, rows, lambda, corrects, rounds, passes, readout, seed }
     }
 }
 
@@ -130,8 +139,8 @@ pub fn refit(
     let some = some_of(images, most);
     let options = &RefitOptions { lambda: few::lambda(cut, &some, batch, options)?, ..*options };
     let graph = layer_by_layer(cut, &some, batch, options, progress)?;
-    let (graph, passes) = align(&Cut { graph: &graph, ..*cut }, images, batch, options, progress)?;
-    let note = options.note(images.shape()[0], passes);
+    let (graph, moved) = align(&Cut { graph: &graph, ..*cut }, images, batch, options, progress)?;
+    let note = options.note(images.shape()[0], moved);
     Ok((graph, note))
 }
 
@@ -151,8 +160,25 @@ fn evenly(count: usize, most: usize) -> impl Iterator<Item = usize> {
     (0..some).map(move |k| k * count / some)
 }
 
+/// What brought a cut nearer to its source's scores as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Passes over all layers.
+    pub passes: usize,
+    /// Features of the readout of all layers; 0 without one.
+    pub readout: usize,
+}
+
+impl Moved {
+    /// Whether nothing did.
+    pub fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+}
+
 /// Moves all layers of `cut` that a [`refit`] has refitted together towards the source's scores, on
-/// preprocessed images `[n, c, h, w]`; gives the passes that brought it closer too.
+/// preprocessed images `[n, c, h, w]`, and adds a readout, as far as the options ask for it and it brings them
+/// closer.
 ///
 /// # Errors
 /// If a network cannot run.
@@ -162,18 +188,23 @@ pub fn align(
     batch: usize,
     options: &RefitOptions,
     progress: &dyn Progress,
-) -> Result<(Graph, usize), Error> {
-    let graph = Arc::new(cut.graph.clone());
-    let aligned = match options.passes {
-        0 => None,
-        _ => {
-            let names = constants(&graph, &changed(cut));
-            let goal = Goal { source: cut.source, classes: cut.classes };
-            scores::align(graph.clone(), &names, &goal, (images, batch), options, progress)?
+) -> Result<(Graph, Moved), Error> {
+    let mut graph = Arc::new(cut.graph.clone());
+    let goal = Goal { source: cut.source, classes: cut.classes };
+    let (images, mut moved) = ((images, batch), Moved::default());
+    if options.passes > 0 {
+        let names = constants(&graph, &changed(cut));
+        let aligned = scores::align(graph.clone(), &names, &goal, images, options, progress)?;
+        if let Some((better, found)) = aligned {
+            (graph, moved.passes) = (better, found.passes);
         }
-    };
-    let (graph, passes) = aligned.map_or((graph, 0), |(graph, found)| (graph, found.passes));
-    Ok((Arc::unwrap_or_clone(graph), passes))
+    }
+    if options.readout
+        && let Some((better, found)) = with_readout(&graph, &goal, images, progress)?
+    {
+        (graph, moved.readout) = (better, found.features);
+    }
+    Ok((Arc::unwrap_or_clone(graph), moved))
 }
 
 /// How far passes over all layers brought a network.

@@ -10,13 +10,13 @@ use brickwork_tensor::Tensor;
 use crate::batching::batch_size;
 use crate::card::{Card, KeptLayer, RefitNote};
 use crate::classifier::Classifier;
-use crate::compress::{CompressOptions, Ranking};
+use crate::compress::{CompressOptions, Ranking, Unit};
 use crate::criterion::{Criterion, Ground};
 use crate::disassemble::{Choice, Plan, with_card};
 use crate::error::Error;
 use crate::kept::KeptMap;
 use crate::progress::Progress;
-use crate::refit::{Cut, RefitOptions, align, refit, some_of};
+use crate::refit::{Cut, RefitOptions, align, readout_size, refit, some_of};
 
 /// Passes of a refit while there is more to cut.
 const PASSES: usize = 1;
@@ -91,6 +91,19 @@ impl<'a> Shrink<'a> {
         self.options.rules.unit.of(&self.current)
     }
 
+    /// What a component of the channels that there are now must leave of a budget: its readout's size, if the
+    /// options ask for one.
+    pub fn reserve(&self) -> u64 {
+        if !self.options.refit.readout {
+            return 0;
+        }
+        let [macs, parameters] = readout_size(&self.current);
+        match self.options.rules.unit {
+            Unit::Macs => macs,
+            Unit::Parameters => parameters,
+        }
+    }
+
     /// The source restricted to the classes.
     pub fn whole(&self) -> &Classifier {
         &self.whole
@@ -135,15 +148,16 @@ impl<'a> Shrink<'a> {
             let (source, size) = (&self.whole.graph, batch_size(&self.whole));
             let cut = Cut { source, graph: &self.current, kept: &self.kept, classes: &classes };
             let passes = self.options.refit.passes.min(PASSES);
-            let options = RefitOptions { passes, ..self.options.refit };
+            let options = RefitOptions { passes, readout: false, ..self.options.refit };
             let (better, note) = refit(&cut, images, size, &options, progress)?;
             (self.current, self.note) = (Arc::new(better), Some(note));
         }
         Ok(())
     }
 
-    /// A `component` of this walk, moved towards the source's scores by all the passes of a refit: on the
-    /// way there is one after every step. `None` if they bring it no closer, or it was not refitted.
+    /// A `component` of this walk, moved towards the source's scores by all the passes of a refit, of which there
+    /// is one after every step on the way, and by its readout, if there is to be one. `None` if they bring it no
+    /// closer, or it was not refitted.
     ///
     /// # Errors
     /// If a network cannot run.
@@ -160,12 +174,13 @@ impl<'a> Shrink<'a> {
         let (source, graph) = (&self.source.graph, &component.graph);
         let cut = Cut { source, graph, kept: &origin.kept, classes: &origin.classes };
         let size = batch_size(&self.whole);
-        let (graph, passes) = align(&cut, images, size, &self.options.refit, progress)?;
+        let (graph, moved) = align(&cut, images, size, &self.options.refit, progress)?;
         if let Some(note) = &mut origin.refit {
-            note.passes += passes;
+            note.passes += moved.passes;
+            note.readout = moved.readout;
         }
         let better = || Classifier::new(&component.name, with_card(&graph, &card)?);
-        (passes > 0).then(better).transpose()
+        (!moved.is_nothing()).then(better).transpose()
     }
 
     /// What there is now, as a component of the source.

@@ -15,6 +15,7 @@ use crate::disassemble::{TOLERANCE, class_labels, relative_difference, silence, 
 use crate::error::Error;
 use crate::kept::{additions, kept_map, wanted_labels};
 use crate::layers::{LayerInfo, layers};
+use crate::refit::without_readout;
 
 /// What was compared and how far apart it was.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -82,7 +83,13 @@ pub fn verify(
     let Again { origin, channels, layers: all, keep, graph: mut again } =
         cut_again(source, component)?;
     let graph = &*source.graph;
-    same_structure(&again, &component.graph, &component.name)?;
+    if origin.refit.as_ref().is_some_and(|note| note.readout > 0) {
+        // A readout of the refit is no part of the cut, and takes the place of the source's.
+        let [cut, file] = [&again, &*component.graph].map(without_readout);
+        same_structure(&cut?, &file?, &component.name)?;
+    } else {
+        same_structure(&again, &component.graph, &component.name)?;
+    }
     let mut masked = mask(graph, &channels, &keep).apply(graph)?;
     if !origin.reads.is_empty() {
         again = silence(&again, &origin.reads, Some(&origin.kept))?;

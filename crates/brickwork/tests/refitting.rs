@@ -13,7 +13,7 @@ use brickwork_exec::Session;
 use brickwork_graph::Graph;
 use brickwork_tensor::Tensor;
 use common::grown::grow;
-use common::{Net, classifier, difference, random_images, relative, run};
+use common::{Net, classifier, difference, random_images, relative, run, varied_images};
 
 const CLASSES: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -222,7 +222,7 @@ fn all_layers_together_come_closer_to_the_scores() {
     kept.insert("head".to_owned(), KeptLayer { input: Vec::new(), output: vec![0, 1, 2] });
     let plan = Plan::new(&model, &[0, 1, 2], &Choice::Given(kept), 1).unwrap();
     let (small, _) = plan.cut(&model, 1).unwrap();
-    let (seen, unseen) = (varied(300, 1), varied(200, 2));
+    let (seen, unseen) = (varied_images(300, [3, 8, 8], 1), varied_images(200, [3, 8, 8], 2));
     let off = |options: RefitOptions, passes: std::ops::Range<usize>| {
         let (again, note) = refitted(&model, &small, &plan.kept, &seen, 16, &options);
         assert!(passes.contains(&note.passes), "{} passes", note.passes);
@@ -232,16 +232,6 @@ fn all_layers_together_come_closer_to_the_scores() {
     let layers = off(RefitOptions::default().layers(), 0..1);
     let together = off(RefitOptions::default(), 1..9);
     assert!(together < 0.9 * layers, "{layers} to {together}");
-}
-
-/// Images `[n, 3, 8, 8]` that differ enough for scores to differ.
-fn varied(count: usize, seed: u64) -> Tensor {
-    let mut images = random_images(count, [3, 8, 8], seed);
-    let levels = random_images(count, [3, 1, 1], seed + 100);
-    for (channel, level) in images.data_mut().chunks_mut(64).zip(levels.data()) {
-        channel.iter_mut().for_each(|pixel| *pixel += 3.0 * level);
-    }
-    images
 }
 
 /// Scores `[n, k]` without the mean of every row.
@@ -258,7 +248,7 @@ fn centred(scores: &Tensor) -> Tensor {
 fn batches_and_threads_do_not_matter() {
     let model = model();
     let (plan, small) = half(&model, 3);
-    let images = varied(90, 1);
+    let images = varied_images(90, [3, 8, 8], 1);
     let options = RefitOptions { rows: 500, ..RefitOptions::default() };
     let (expected, note) = refitted(&model, &small, &plan.kept, &images, 30, &options);
     let expected = constants(&expected);

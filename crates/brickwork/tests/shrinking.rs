@@ -5,11 +5,12 @@
 mod common;
 
 use brickwork::{
-    Classifier, CompressOptions, Criterion, Shrink, ShrinkOptions, Silent, Unit, recut, verify,
+    Classifier, CompressOptions, Criterion, RefitOptions, Shrink, ShrinkOptions, Silent, Unit,
+    recut, verify,
 };
 use brickwork_tensor::Tensor;
 use common::grown::grow;
-use common::{classifier, random_images, run};
+use common::{classifier, random_images, run, varied_images};
 
 const CLASSES: [&str; 4] = ["a", "b", "c", "d"];
 const GENES: [(u8, u8); 4] = [(4, 1), (7, 2), (10, 0), (5, 3)];
@@ -89,6 +90,37 @@ fn a_finished_component_is_nearer_to_the_source() {
         found.iter().zip(&wanted).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>()
     };
     assert!(off(&end) < off(&stop), "{} to {}", off(&stop), off(&end));
+}
+
+#[test]
+fn a_readout_comes_on_top() {
+    let genes = [(4, 1), (5, 3), (0, 2), (7, 1), (10, 2)];
+    for (classes, unit, tenths) in [(&[3, 1][..], Unit::Macs, 2), (&[0, 1, 2], Unit::Parameters, 3)]
+    {
+        let model = classifier("model", grow(&genes, 4, 2), &CLASSES);
+        let images = varied_images(600, model.input(), 1);
+        let usual = options(Criterion::Taylor, unit);
+        let refit = RefitOptions { passes: 0, readout: true, ..usual.refit };
+        let mut shrink =
+            Shrink::new(&model, classes, Some(&images), ShrinkOptions { refit, ..usual }).unwrap();
+        let budget = shrink.size() * tenths / 10;
+        while shrink.size() + shrink.reserve() > budget {
+            let limit = shrink.next_limit(budget.saturating_sub(shrink.reserve()));
+            shrink.step(limit, &Silent).unwrap();
+        }
+        let stop = shrink.component().unwrap();
+        eprintln!(shrink.reserve(), stop.graph.macs(), stop.card.origin.as_ref().unwrap().refit);
+        let end = shrink.finished(&stop, &Silent).unwrap().expect("a readout helps");
+        let note = end.card.origin.as_ref().and_then(|origin| origin.refit.as_ref()).unwrap();
+        assert!(note.passes == 0 && note.readout > 0);
+        // What was reserved is what it takes, and the budget holds.
+        assert_eq!(unit.of(&end.graph), unit.of(&stop.graph) + shrink.reserve());
+        assert!(unit.of(&end.graph) <= budget);
+        let layers = |model: &Classifier| brickwork::layers(&model.graph).len();
+        assert_eq!(layers(&end), layers(&stop) + 1);
+        assert!(verify(&model, &end, &images).unwrap().holds);
+        assert_eq!(recut(&model, &end).unwrap().graph.macs(), stop.graph.macs());
+    }
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use brickwork_graph::{Builder, Graph, Literal, Node, ValueId};
 use brickwork_tensor::Tensor;
 
-use super::place_node;
 use crate::layers::layers;
+use crate::rebuild::place_node;
 
 /// What the names of shared layers begin with, as those of others do with their part's.
 pub(super) const SHARED: &str = "shared";

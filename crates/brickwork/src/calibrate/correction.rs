@@ -3,16 +3,17 @@
 
 use std::sync::Arc;
 
-use brickwork_graph::{Attr, Builder, Graph, Literal, Node, Patch, ValueId};
+use brickwork_graph::{Attr, Builder, Graph, Literal, Patch, ValueId};
 use brickwork_tensor::{Nd, Tensor};
 
 use super::raw_logits;
-use crate::assemble::{SCALED, SHIFT, operation, place_node};
+use crate::assemble::{SCALED, SHIFT};
 use crate::card::Part;
 use crate::classifier::Classifier;
 use crate::error::Error;
 use crate::layers::{LayerInfo, layers};
 use crate::padded::joint_name;
+use crate::rebuild::{begun, copy_node, operation};
 
 /// What the names of all nodes of a correction begin with.
 const PREFIX: &str = "correction.";
@@ -132,43 +133,22 @@ fn owners(weights: &Tensor, parts: &[Part]) -> Vec<usize> {
 /// The graph of `model` once more: with a correction by `heads` in place of any it has, or without.
 fn rebuilt(model: &Classifier, heads: &[Head]) -> Result<Graph, Error> {
     let graph = &*model.graph;
-    let mut builder = Builder::new(graph.name(), 17, None);
-    builder.metadata(graph.metadata().clone());
-    for &id in graph.inputs() {
-        builder.input(&graph.value(id).name, graph.value(id).shape.clone());
-    }
-    for value in graph.values().iter().filter(|value| !is_own(&value.name)) {
-        if let Some(data) = &value.constant {
-            builder.constant(&value.name, Literal::Floats((**data).clone()));
-        }
-    }
-    let name = |id: ValueId| graph.value(id).name.as_str();
+    let mut builder = begun(graph, |name| !is_own(name));
     let shift = graph.find_value(SHIFT);
     for node in graph.nodes().iter().filter(|node| !is_own(&node.name)) {
         let shifts = node.inputs.contains(&shift);
         if shifts && !heads.is_empty() {
             place_correction(&mut builder, model, heads)?;
         }
-        let operand = |id: ValueId| match name(id) {
-            SCALED | CORRECTED if shifts && !heads.is_empty() => CORRECTED.to_owned(),
-            CORRECTED => SCALED.to_owned(),
-            other => other.to_owned(),
+        let read = |name| match name {
+            SCALED | CORRECTED if shifts && !heads.is_empty() => CORRECTED,
+            CORRECTED => SCALED,
+            other => other,
         };
-        copy_node(&mut builder, node, operand, |id| name(id).to_owned());
+        copy_node(&mut builder, graph, node, read, |name| name);
     }
-    graph.outputs().iter().for_each(|&id| builder.output(name(id)));
+    graph.outputs().iter().for_each(|&id| builder.output(&graph.value(id).name));
     Ok(builder.finish()?)
-}
-
-fn copy_node(
-    builder: &mut Builder,
-    node: &Node,
-    operand: impl Fn(ValueId) -> String,
-    result: impl Fn(ValueId) -> String,
-) {
-    let inputs: Vec<Option<String>> = node.inputs.iter().map(|id| id.map(&operand)).collect();
-    let outputs: Vec<String> = node.outputs.iter().map(|&id| result(id)).collect();
-    place_node(builder, &node.name, node.op.as_ref(), &inputs, &outputs);
 }
 
 /// Adds the nodes of a correction of zero. Features of several positions are averaged over them.

@@ -121,7 +121,16 @@ pub fn disassemble_gcn(
 
 fn note(nodes: &Nodes, lambda: f64) -> RefitNote {
     let rows = nodes.known().len();
-    RefitNote { images: 1, rows, lambda, corrects: false, rounds: 0, passes: 0, seed: 0 }
+    RefitNote {
+        images: 1,
+        rows,
+        lambda,
+        corrects: false,
+        rounds: 0,
+        passes: 0,
+        readout: 0,
+        seed: 0,
+    }
 }
 
 /// The most confident correctly classified nodes of every class.

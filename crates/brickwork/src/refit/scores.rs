@@ -46,7 +46,7 @@ const UNKNOWNS: usize = 1 << 14;
 pub(super) const LARGEST: usize = 1_000_000;
 
 /// One image in so many takes no part, and checks.
-const CHECKS: usize = 5;
+pub(super) const CHECKS: usize = 5;
 
 /// Images of an alignment, at least: fewer that check tell nothing.
 pub(super) const LEAST_IMAGES: usize = 16 * CHECKS;
@@ -64,7 +64,7 @@ const SHORTEST: f32 = 0.125;
 const PATIENCE: usize = 3;
 
 /// A mean divergence from the source's scores, in nats, that is near enough.
-const NEAR: f64 = 0.01;
+pub(super) const NEAR: f64 = 0.01;
 
 /// The scores that a network should have.
 pub(super) struct Goal<'a> {
@@ -76,7 +76,7 @@ pub(super) struct Goal<'a> {
 
 impl Goal<'_> {
     /// For images `[n, c, h, w]`: `[n, k]`.
-    fn scores(&self, images: &Tensor, batch: usize) -> Result<Tensor, Error> {
+    pub(super) fn scores(&self, images: &Tensor, batch: usize) -> Result<Tensor, Error> {
         Ok(scores(self.source, images, batch)?.take(1, self.classes))
     }
 }
@@ -203,8 +203,8 @@ impl Problem {
     }
 }
 
-/// The probabilities that scores `[n, k]` become, for each image.
-fn sides(scores: &Tensor) -> usize {
+/// How many probabilities an image's scores `[n, k]` become.
+pub(super) fn sides(scores: &Tensor) -> usize {
     scores.shape()[1].max(2)
 }
 
@@ -220,15 +220,21 @@ fn scores(graph: &Arc<Graph>, images: &Tensor, batch: usize) -> Result<Tensor, E
     Ok(Tensor::new([count, all.len() / count], all))
 }
 
+pub(super) fn mean(numbers: &[f64]) -> f64 {
+    numbers.iter().sum::<f64>() / numbers.len() as f64
+}
+
 /// Scores as probabilities.
-struct Soft {
-    temperature: f64,
+#[derive(Clone, Copy)]
+pub(super) struct Soft {
+    /// What scores are divided by.
+    pub(super) temperature: f64,
 }
 
 impl Soft {
     /// With a temperature that leaves scores such as the `wanted` ones two apart, on average, so that
     /// confident images count too.
-    fn of(wanted: &Tensor) -> Self {
+    pub(super) fn of(wanted: &Tensor) -> Self {
         let classes = wanted.shape()[1];
         let off = |row: &[f32]| {
             let mean = if classes > 1 { row.iter().sum::<f32>() / classes as f32 } else { 0.0 };
@@ -251,15 +257,20 @@ impl Soft {
         logs
     }
 
-    /// Mean Kullback-Leibler divergence of what is `found` from what is `wanted`, both `[n, k]`.
-    fn loss(&self, found: &Tensor, wanted: &Tensor) -> f64 {
+    /// Kullback-Leibler divergence of what is `found` from what is `wanted`, both `[n, k]`, for every image.
+    pub(super) fn losses(&self, found: &Tensor, wanted: &Tensor) -> Vec<f64> {
         let classes = wanted.shape()[1];
         let rows = found.data().chunks(classes).zip(wanted.data().chunks(classes));
         let of = |(z, s): (&[f32], &[f32])| {
             let sides = self.logs(s).into_iter().zip(self.logs(z));
             sides.map(|(s, z)| s.exp() * (s - z)).sum::<f64>()
         };
-        rows.map(of).sum::<f64>() / wanted.shape()[0] as f64
+        rows.map(of).collect()
+    }
+
+    /// Their mean.
+    fn loss(&self, found: &Tensor, wanted: &Tensor) -> f64 {
+        mean(&self.losses(found, wanted))
     }
 
     /// Writes the direction `v` of an image with the scores `z` where it should have `s`, by these

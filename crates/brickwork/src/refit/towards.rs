@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use brickwork_tensor::Tensor;
+use serde::Serialize;
 
 use super::scores::{self, Goal};
-use super::{Alignment, RefitOptions, constants};
+use super::{Alignment, Moved, Readout, RefitOptions, constants, with_readout};
 use crate::batching::batch_size;
+use crate::card::Card;
 use crate::classifier::Classifier;
 use crate::error::Error;
 use crate::layers::layers;
@@ -47,48 +49,85 @@ impl<'a> Towards<'a> {
     }
 
     /// Moves all layers of the model together until its scores on `images` `[n, c, h, w]`, preprocessed for
-    /// both, come no closer to the source's. No labels. A threshold and moments of the scores before are
-    /// left out.
+    /// both, come no closer to the source's, and adds a readout, as the options ask for. No labels. A threshold and
+    /// moments of the scores before are left out.
     ///
     /// # Errors
-    /// If the model has too many weights or cannot be passed back through, if there are too few images, or
-    /// a network cannot run.
+    /// If the model has too many weights for passes or cannot be passed back through, if there are too few images,
+    /// or a network cannot run.
     pub fn refit(
         &self,
         images: &Tensor,
         options: &RefitOptions,
         progress: &dyn Progress,
-    ) -> Result<(Classifier, Alignment), Error> {
+    ) -> Result<(Classifier, Nearer), Error> {
         let Self { model, source, classes } = self;
-        let names: Vec<String> = layers(&model.graph).into_iter().map(|layer| layer.name).collect();
-        let names = constants(&model.graph, &names);
         let goal = Goal { source: &source.graph, classes };
-        let images = (images, batch_size(source));
-        let aligned = scores::align(model.graph.clone(), &names, &goal, images, options, progress)?;
-        let (graph, found) = aligned.ok_or_else(|| {
-            Error::Options(format!(
-                "`{}` cannot be refitted as a whole on {} images: it takes {} or more, and \
-                 networks of up to {} weights whose operators all have a backward pass",
+        if images.shape()[0] < scores::LEAST_IMAGES {
+            return Err(Error::Options(format!(
+                "`{}` cannot be refitted as a whole on {} images: it takes {} or more",
                 model.name,
-                images.0.shape()[0],
-                scores::LEAST_IMAGES,
-                scores::LARGEST,
-            ))
-        })?;
-        let aligned = Classifier::new(&model.name, Arc::unwrap_or_clone(graph))?;
-        let mut card = model.card.clone();
+                images.shape()[0],
+                scores::LEAST_IMAGES
+            )));
+        }
+        let images = (images, batch_size(source));
+        let (mut graph, mut nearer) = (model.graph.clone(), Nearer::default());
+        if options.passes > 0 {
+            let names: Vec<String> = layers(&graph).into_iter().map(|layer| layer.name).collect();
+            let names = constants(&graph, &names);
+            let aligned = scores::align(graph, &names, &goal, images, options, progress)?;
+            let (better, found) = aligned.ok_or_else(|| {
+                Error::Options(format!(
+                    "`{}` cannot be refitted as a whole: it takes networks of up to {} weights whose operators all \
+                     have a backward pass (a readout alone takes any: --readout --passes 0)",
+                    model.name,
+                    scores::LARGEST,
+                ))
+            })?;
+            (graph, nearer.passes) = (better, Some(found));
+        }
+        if options.readout
+            && let Some((better, found)) = with_readout(&graph, &goal, images, progress)?
+        {
+            (graph, nearer.readout) = (better, Some(found));
+        }
+        let refitted = Classifier::new(&model.name, Arc::unwrap_or_clone(graph))?;
+        Ok((refitted.with_card(self.card(images.0.shape()[0], options, &nearer))?, nearer))
+    }
+
+    /// The card of a model that came nearer on so many images.
+    fn card(&self, images: usize, options: &RefitOptions, nearer: &Nearer) -> Card {
+        let mut card = self.model.card.clone();
         // Both tell of scores that were.
         (card.reject, card.moments) = (None, None);
         if let Some(origin) = &mut card.origin {
-            match &mut origin.refit {
-                Some(note) => note.passes += found.passes,
-                None => {
-                    let passes_alone =
-                        RefitOptions { rows: 0, rounds: 0, corrects: false, ..*options };
-                    origin.refit = Some(passes_alone.note(images.0.shape()[0], found.passes));
-                }
-            }
+            let alone = RefitOptions { rows: 0, rounds: 0, corrects: false, ..*options };
+            let note = origin.refit.get_or_insert_with(|| alone.note(images, Moved::default()));
+            note.passes += nearer.passes.map_or(0, |found| found.passes);
+            note.readout = nearer.readout.map_or(note.readout, |found| found.features);
         }
-        Ok((aligned.with_card(card)?, found))
+        card
+    }
+}
+
+/// What brought a classifier nearer to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Nearer {
+    /// Passes over all layers, if there were to be any.
+    pub passes: Option<Alignment>,
+    /// A readout of all layers, if there was to be one and it helped.
+    pub readout: Option<Readout>,
+}
+
+impl Nearer {
+    /// Mean divergence from the source's scores in the beginning, in nats; `None` if nothing was tried that helped.
+    pub fn first(&self) -> Option<f64> {
+        self.passes.map(|found| found.before).or(self.readout.map(|found| found.before))
+    }
+
+    /// In the end.
+    pub fn last(&self) -> Option<f64> {
+        self.readout.map(|found| found.after).or(self.passes.map(|found| found.after))
     }
 }

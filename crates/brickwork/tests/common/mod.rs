@@ -260,3 +260,14 @@ pub(crate) fn rows(rows: &[(usize, &[f32])], classes: &[&str]) -> Dataset {
 pub(crate) fn random_images(count: usize, [c, h, w]: [usize; 3], seed: u64) -> Tensor {
     uniform([count, c, h, w], -1.0, 1.0, seed)
 }
+
+/// Images `[n, c, h, w]` that differ enough for scores to differ.
+pub(crate) fn varied_images(count: usize, input: [usize; 3], seed: u64) -> Tensor {
+    let [c, h, w] = input;
+    let mut images = random_images(count, input, seed);
+    let levels = random_images(count, [c, 1, 1], seed + 100);
+    for (channel, level) in images.data_mut().chunks_mut(h * w).zip(levels.data()) {
+        channel.iter_mut().for_each(|pixel| *pixel += 3.0 * level);
+    }
+    images
+}

@@ -49,7 +49,9 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
     let (mut graph, checked) = plan.cut(&model, global.seed)?;
     let mut card = plan.card(&model, &choice, checked);
     let images = images.filter(|_| !args.dry_run);
-    if let Some((images, options)) = images.as_ref().zip(args.refit.options(global.seed)) {
+    if let Some((images, options)) =
+        images.as_ref().zip(args.refit.options(args.readout, global.seed))
+    {
         let batch = images.choose(&classes, &model, args, out)?;
         let (source, size) = (&model.graph, batch_size(&model));
         let progress = Shown::new(out);
@@ -89,7 +91,16 @@ fn check_options(args: &DisassembleArgs) -> anyhow::Result<()> {
     if args.masks_out.is_some() && args.profile.is_none() {
         bail!("--masks-out needs --profile, from which the masks are made");
     }
+    if let Some(problem) = readout_problem(args) {
+        bail!("{problem}");
+    }
     args.output.iter().chain(&args.masks_out).try_for_each(|path| inputs::check_writable(path))
+}
+
+/// A readout is fitted with the rest.
+fn readout_problem(args: &DisassembleArgs) -> Option<String> {
+    (args.readout && args.refit == Refit::None)
+        .then(|| "--readout is part of a refit; leave --refit none out".to_owned())
 }
 
 fn read_keep(path: &std::path::Path) -> anyhow::Result<KeptMap> {

@@ -12,7 +12,7 @@ use brickwork::{
 use brickwork_data::Split;
 use serde_json::{Value, json};
 
-use super::{refit_classes, size_words};
+use super::{readout_problem, refit_classes, size_words};
 use crate::args::{Choose, DisassembleArgs, Global, HoldOut};
 use crate::cmd::eval::latency_ms;
 use crate::held::HeldOut;
@@ -83,6 +83,7 @@ fn check_options(args: &DisassembleArgs) -> anyhow::Result<Option<Form>> {
                 .to_owned(),
         );
     }
+    problems.extend(readout_problem(args));
     let form = args.budget.frontier.as_deref().map(Form::of).transpose();
     let form = form.map_err(|error| problems.push(error.to_string())).ok().flatten();
     let files = args.output.iter().chain(&args.budget.frontier);
@@ -105,7 +106,7 @@ fn trunk(model: &Classifier, last: &str) -> anyhow::Result<usize> {
 
 fn options(args: &DisassembleArgs, seed: u64) -> ShrinkOptions {
     let usual = ShrinkOptions::default();
-    let refit = args.refit.options(seed);
+    let refit = args.refit.options(args.readout, seed);
     ShrinkOptions {
         criterion: args.budget.criterion,
         rules: CompressOptions {
@@ -140,8 +141,9 @@ impl Walk<'_> {
         end.map_or(Ok(()), |end| self.shrink.check(end))?;
         let limit = end.unwrap_or((whole as f64 * END) as u64);
         self.measure()?;
-        while self.shrink.size() > limit && !self.has_enough() {
-            let next = self.shrink.next_limit(limit);
+        let left = |shrink: &Shrink<'_>| limit.saturating_sub(shrink.reserve());
+        while self.shrink.size() > left(&self.shrink) && !self.has_enough() {
+            let next = self.shrink.next_limit(left(&self.shrink));
             let stepped = self.shrink.step(next, &Shown::new(self.out));
             if end.is_none() && stepped.is_err() && self.points.len() > 1 {
                 break;
@@ -181,8 +183,14 @@ impl Walk<'_> {
             return Ok(());
         };
         let before = &self.points[place];
-        let after = Point { accuracy: self.accuracy(&model)?, ..before.clone() };
-        self.note(&after);
+        let after = match self.args.readout {
+            true => self.point(&model)?,
+            false => {
+                let after = Point { accuracy: self.accuracy(&model)?, ..before.clone() };
+                self.note(&after);
+                after
+            }
+        };
         if self.fits(&after) || !self.fits(before) {
             self.points[place] = after;
             self.models[place] = model;
