@@ -109,7 +109,6 @@ fn a_readout_comes_on_top() {
             shrink.step(limit, &Silent).unwrap();
         }
         let stop = shrink.component().unwrap();
-        eprintln!(shrink.reserve(), stop.graph.macs(), stop.card.origin.as_ref().unwrap().refit);
         let end = shrink.finished(&stop, &Silent).unwrap().expect("a readout helps");
         let note = end.card.origin.as_ref().and_then(|origin| origin.refit.as_ref()).unwrap();
         assert!(note.passes == 0 && note.readout > 0);
