@@ -130,9 +130,10 @@ def main():
 scores restricted to them. The default: channels go step by step, each step to 70 % of the size before it,
 with a refit after each on {thousands(options.samples) if options.samples else 'all 5,000'} training images per class, without labels; the
 other criteria take the same steps and the same refit.
-"{READ_OUT}": the same components after `brickwork refit --readout --passes 0`, which adds a linear map from what all layers read
-to their scores, fitted on the same images.
 Seeds: {", ".join(map(str, options.seeds))}; of several, the mean (lowest to highest). MACs and AUROC are the default's."""
+    notes += f"""
+"{READ_OUT}": the same components after `brickwork refit --readout --passes 0`, which adds a linear map from what all layers read
+to their scores, fitted on the same images.""" * (not options.samples)
     notes += "\nThe last two tasks are drawn at random." * (options.five and not options.tasks)
     kind = "some classes" if options.tasks else "five classes" if options.five else "all pairs of classes"
     save(options, run, f"Components of {kind}", "\n\n".join([*sections(figures, options), notes]), figures, key="classes")

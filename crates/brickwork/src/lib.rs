@@ -79,7 +79,7 @@ pub use profile::{
 pub use progress::{Progress, Silent};
 pub use random::{random_weights, uniform};
 pub use refit::{
-    Alignment, Cut, Moved, Nearer, Readout, RefitOptions, Towards, align, image_limit, refit,
+    Alignment, Cut, Nearer, Readout, RefitOptions, Towards, align, image_limit, refit,
 };
 pub use reject::{Reject, RejectAt, Rejection, fit_reject};
 pub use report::{Page, Picture, png};

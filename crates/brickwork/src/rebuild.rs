@@ -1,6 +1,11 @@
 //! A graph built once more, with nodes added to it or left out.
 
-use brickwork_graph::{Attr, Builder, Form, Graph, Literal, Node, SpecInput};
+use std::sync::Arc;
+
+use brickwork_graph::{Attr, Builder, Form, Graph, Literal, Node, Patch, SpecInput};
+use brickwork_tensor::{Nd, Tensor};
+
+use crate::error::Error;
 
 /// A builder with the metadata and inputs of `graph`, and those of its constants whose names are `wanted`.
 pub(crate) fn begun(graph: &Graph, wanted: impl Fn(&str) -> bool) -> Builder {
@@ -48,6 +53,48 @@ pub(crate) fn operation(
         attrs: attrs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect(),
         ..Form::default()
     });
+}
+
+/// Adds a linear layer of zeros, `prefix` and `linear`, from the values `read`, together `[n, features]`, to
+/// `[n, outputs]`; its parts are called `prefix` and `features`, `weights` and `bias`.
+pub(crate) fn linear_of_zero(
+    builder: &mut Builder,
+    prefix: &str,
+    read: &[String],
+    [features, outputs]: [usize; 2],
+) {
+    let [all, linear, weights, bias] =
+        ["features", "linear", "weights", "bias"].map(|stem| format!("{prefix}{stem}"));
+    builder.constant(&weights, Literal::Floats(Nd::filled([features, outputs], 0.0)));
+    builder.constant(&bias, Literal::Floats(Nd::filled([outputs], 0.0)));
+    let read: Vec<&str> = read.iter().map(String::as_str).collect();
+    operation(builder, "Concat", &read, &all, &[("axis", Attr::Int(1))]);
+    operation(builder, "Gemm", &[&all, &weights, &bias], &linear, &[]);
+}
+
+/// Sets weights `[features, outputs]` and biases `[outputs]` of a [linear layer of zeros](linear_of_zero).
+///
+/// # Errors
+/// If their shapes are others.
+pub(crate) fn with_linear(
+    graph: &Graph,
+    prefix: &str,
+    weights: Tensor,
+    bias: Vec<f32>,
+) -> Result<Graph, Error> {
+    let mut patch = Patch::new(format!("setting `{prefix}linear`"));
+    for (stem, data) in [("weights", weights), ("bias", Tensor::vector(bias))] {
+        if let Some(id) = graph.find_value(&format!("{prefix}{stem}")) {
+            patch.constant(id, Arc::new(data));
+        }
+    }
+    Ok(patch.apply(graph)?)
+}
+
+/// Adds the means of a value `[n, c, h, w]` over its picture as `[n, c]`, under the second name.
+pub(crate) fn averaged(builder: &mut Builder, value: &str, [pooled, flat]: [&str; 2]) {
+    operation(builder, "GlobalAveragePool", &[value], pooled, &[]);
+    operation(builder, "Flatten", &[pooled], flat, &[]);
 }
 
 /// Adds a node in the form its operator writes itself.

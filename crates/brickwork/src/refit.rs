@@ -89,10 +89,12 @@ impl RefitOptions {
     }
 
     /// What a card says of a refit on so many images that ended so.
-    fn note(&self, images: usize, moved: Moved) -> RefitNote {
+    fn note(&self, images: usize, nearer: &Nearer) -> RefitNote {
         let Self { rows, lambda, corrects, rounds, seed, .. } = *self;
-        let Moved { passes, readout } = moved;
-        RefitNote { images, rows, lambda, corrects, rounds, passes, readout, seed }
+        let (passes, readout) = (0, 0);
+        let mut note = RefitNote { images, rows, lambda, corrects, rounds, passes, readout, seed };
+        nearer.add_to(&mut note);
+        note
     }
 }
 
@@ -139,8 +141,8 @@ pub fn refit(
     let some = some_of(images, most);
     let options = &RefitOptions { lambda: few::lambda(cut, &some, batch, options)?, ..*options };
     let graph = layer_by_layer(cut, &some, batch, options, progress)?;
-    let (graph, moved) = align(&Cut { graph: &graph, ..*cut }, images, batch, options, progress)?;
-    let note = options.note(images.shape()[0], moved);
+    let (graph, nearer) = align(&Cut { graph: &graph, ..*cut }, images, batch, options, progress)?;
+    let note = options.note(images.shape()[0], &nearer);
     Ok((graph, note))
 }
 
@@ -160,22 +162,6 @@ fn evenly(count: usize, most: usize) -> impl Iterator<Item = usize> {
     (0..some).map(move |k| k * count / some)
 }
 
-/// What brought a cut nearer to its source's scores as a whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Moved {
-    /// Passes over all layers.
-    pub passes: usize,
-    /// Features of the readout of all layers; 0 without one.
-    pub readout: usize,
-}
-
-impl Moved {
-    /// Whether nothing did.
-    pub fn is_nothing(self) -> bool {
-        self == Self::default()
-    }
-}
-
 /// Moves all layers of `cut` that a [`refit`] has refitted together towards the source's scores, on
 /// preprocessed images `[n, c, h, w]`, and adds a readout, as far as the options ask for it and it brings them
 /// closer.
@@ -188,23 +174,23 @@ pub fn align(
     batch: usize,
     options: &RefitOptions,
     progress: &dyn Progress,
-) -> Result<(Graph, Moved), Error> {
+) -> Result<(Graph, Nearer), Error> {
     let mut graph = Arc::new(cut.graph.clone());
     let goal = Goal { source: cut.source, classes: cut.classes };
-    let (images, mut moved) = ((images, batch), Moved::default());
+    let (images, mut nearer) = ((images, batch), Nearer::default());
     if options.passes > 0 {
         let names = constants(&graph, &changed(cut));
         let aligned = scores::align(graph.clone(), &names, &goal, images, options, progress)?;
         if let Some((better, found)) = aligned {
-            (graph, moved.passes) = (better, found.passes);
+            (graph, nearer.passes) = (better, Some(found));
         }
     }
     if options.readout
         && let Some((better, found)) = with_readout(&graph, &goal, images, progress)?
     {
-        (graph, moved.readout) = (better, found.features);
+        (graph, nearer.readout) = (better, Some(found));
     }
-    Ok((Arc::unwrap_or_clone(graph), moved))
+    Ok((Arc::unwrap_or_clone(graph), nearer))
 }
 
 /// How far passes over all layers brought a network.

@@ -174,13 +174,12 @@ impl<'a> Shrink<'a> {
         let (source, graph) = (&self.source.graph, &component.graph);
         let cut = Cut { source, graph, kept: &origin.kept, classes: &origin.classes };
         let size = batch_size(&self.whole);
-        let (graph, moved) = align(&cut, images, size, &self.options.refit, progress)?;
+        let (graph, nearer) = align(&cut, images, size, &self.options.refit, progress)?;
         if let Some(note) = &mut origin.refit {
-            note.passes += moved.passes;
-            note.readout = moved.readout;
+            nearer.add_to(note);
         }
         let better = || Classifier::new(&component.name, with_card(&graph, &card)?);
-        (!moved.is_nothing()).then(better).transpose()
+        nearer.moved().then(better).transpose()
     }
 
     /// What there is now, as a component of the source.

@@ -1,10 +1,8 @@
 //! The nodes of a linear correction: between the factors and the shifts of an assembled model, a layer
 //! that reads the last features and the raw logits of every part adds to the logits.
 
-use std::sync::Arc;
-
-use brickwork_graph::{Attr, Builder, Graph, Literal, Patch, ValueId};
-use brickwork_tensor::{Nd, Tensor};
+use brickwork_graph::{Builder, Graph, ValueId};
+use brickwork_tensor::Tensor;
 
 use super::raw_logits;
 use crate::assemble::{SCALED, SHIFT};
@@ -13,7 +11,7 @@ use crate::classifier::Classifier;
 use crate::error::Error;
 use crate::layers::{LayerInfo, layers};
 use crate::padded::joint_name;
-use crate::rebuild::{begun, copy_node, operation};
+use crate::rebuild::{averaged, begun, copy_node, linear_of_zero, operation, with_linear};
 
 /// What the names of all nodes of a correction begin with.
 const PREFIX: &str = "correction.";
@@ -29,8 +27,6 @@ const FEATURES: &str = "correction.features";
 /// What it adds to the logits: `[n, logits]`.
 pub(crate) const CORRECTION: &str = "correction.linear";
 const CORRECTED: &str = "correction.sum";
-const WEIGHTS: &str = "correction.weights";
-const BIAS: &str = "correction.bias";
 
 /// What the last layer of a part reads, or of all parts at once.
 struct Head {
@@ -69,13 +65,8 @@ pub(super) fn set(
     weights: Tensor,
     bias: Vec<f32>,
 ) -> Result<Classifier, Error> {
-    let mut patch = Patch::new("correcting");
-    for (name, data) in [(WEIGHTS, weights), (BIAS, Tensor::vector(bias))] {
-        if let Some(id) = model.graph.find_value(name) {
-            patch.constant(id, Arc::new(data));
-        }
-    }
-    Classifier::new(model.name.clone(), patch.apply(&model.graph)?)
+    let graph = with_linear(&model.graph, PREFIX, weights, bias)?;
+    Classifier::new(model.name.clone(), graph)
 }
 
 fn heads(model: &Classifier) -> Result<Vec<Head>, Error> {
@@ -166,19 +157,14 @@ fn place_correction(
             continue;
         }
         let [pooled, flat] = ["pooled", "flat"].map(|stem| format!("{PREFIX}{stem}.{k}"));
-        operation(builder, "GlobalAveragePool", &[&value.name], &pooled, &[]);
-        operation(builder, "Flatten", &[&pooled], &flat, &[]);
+        averaged(builder, &value.name, [&pooled, &flat]);
         read.push(flat);
     }
     let raw = raw_logits(model)?;
     read.push(graph.value(raw).name.clone());
-    let read: Vec<&str> = read.iter().map(String::as_str).collect();
     let logits = graph.value(raw).shape.sample()[1];
     let count = heads.iter().map(|head| head.owners.len()).sum::<usize>() + logits;
-    builder.constant(WEIGHTS, Literal::Floats(Nd::filled([count, logits], 0.0)));
-    builder.constant(BIAS, Literal::Floats(Nd::filled([logits], 0.0)));
-    operation(builder, "Concat", &read, FEATURES, &[("axis", Attr::Int(1))]);
-    operation(builder, "Gemm", &[FEATURES, WEIGHTS, BIAS], CORRECTION, &[]);
+    linear_of_zero(builder, PREFIX, &read, [count, logits]);
     operation(builder, "Add", &[SCALED, CORRECTION], CORRECTED, &[]);
     Ok(())
 }

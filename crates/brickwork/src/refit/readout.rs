@@ -3,22 +3,22 @@
 //! A small network squeezes what its early layers know through few channels. A linear map from all of
 //! them to the scores (Head2Toe, Evci et al. 2022) costs next to no multiply-accumulates. Here it has no labels: it
 //! is a multinomial logistic regression towards the source's probabilities, with the network's own
-//! scores as offset. Its penalty is chosen on images that take no part; where none surely helps, there is no readout.
+//! scores as offset. Its penalty is chosen on images that take no part;
+//! where none surely helps, there is no readout. In the end all images fit it.
 
 use std::sync::Arc;
 
-use brickwork_exec::Session;
-use brickwork_graph::{Attr, Builder, Form, Graph, Literal, Patch, ValueId};
-use brickwork_tensor::{Nd, Tensor};
+use brickwork_graph::{Attr, Builder, Form, Graph, ValueId};
+use brickwork_tensor::Tensor;
 use faer::Mat;
 use serde::Serialize;
 
-use super::scores::{CHECKS, Goal, LEAST_IMAGES, NEAR, Soft, mean, sides};
+use super::scores::{CHECKS, Goal, LEAST_IMAGES, NEAR, Soft, fetched, mean, sides};
 use super::some_of;
 use crate::error::Error;
 use crate::layers::layers;
 use crate::progress::Progress;
-use crate::rebuild::{begun, copy_node, operation};
+use crate::rebuild::{averaged, begun, copy_node, linear_of_zero, operation, with_linear};
 use crate::regression::{Fits, Problem, Regression, softmax};
 
 /// What the names of all nodes and constants of a readout begin with.
@@ -33,8 +33,6 @@ const FEATURES: &str = "readout.features";
 /// What it adds to the scores: `[n, k]`.
 const ADDED: &str = "readout.linear";
 const SUM: &str = "readout.sum";
-const WEIGHTS: &str = "readout.weights";
-const BIAS: &str = "readout.bias";
 
 /// Features, at most: their second moments are a matrix.
 const MOST_FEATURES: usize = 4096;
@@ -55,7 +53,7 @@ pub struct Readout {
     /// Numbers that it reads of an image.
     pub features: usize,
     /// Mean divergence (Kullback-Leibler, in nats, at a temperature that leaves scores two apart) from the source's
-    /// scores on images that took no part in the choice of its penalty, before.
+    /// scores before, on images that chose its penalty and took no part in the fits to choose from.
     pub before: f64,
     /// After.
     pub after: f64,
@@ -73,25 +71,32 @@ pub(super) fn with_readout(
     (images, batch): (&Tensor, usize),
     progress: &dyn Progress,
 ) -> Result<Option<(Arc<Graph>, Readout)>, Error> {
+    let none = |why: &str| {
+        progress.note(&format!("{why}; no readout is added"));
+        Ok(None)
+    };
     if images.shape()[0] < LEAST_IMAGES {
-        return Ok(None);
+        return none(&format!("a readout takes {LEAST_IMAGES} images or more"));
     }
-    let Some(zero) = with_zero(&without_readout(graph)?)?.map(Arc::new) else { return Ok(None) };
-    let features = zero.find_value(WEIGHTS).map_or(0, |id| zero.value(id).shape.sample()[0]);
+    let Some(zero) = with_zero(&without_readout(graph)?)? else {
+        return none(
+            "there is nothing that a readout could read, or no vector of scores to add to",
+        );
+    };
+    let features = zero.graph.value(zero.features).shape.sample()[1];
     let images = &*some_of(images, NUMBERS / features.max(1));
     progress.begin("reading all layers", PENALTIES.len() as u64 + 2);
     let known = Known::of(&zero, goal, (images, batch))?;
     progress.step(1);
     let Trial { penalty, before, after } = known.trial(progress);
     let Some(penalty) = penalty else {
-        progress.note("no readout brings the scores surely nearer to the source's; none is added");
-        return Ok(None);
+        return none("reading all layers brings the scores not surely nearer to the source's");
     };
     let problem = known.problem();
     let fits = Fits::new(&problem);
     let map = fits.fit(penalty, fits.zero());
     progress.step(1);
-    Ok(Some((known.set(&zero, &map)?, Readout { features, before, after })))
+    Ok(Some((known.set(&zero.graph, &map)?, Readout { features, before, after })))
 }
 
 /// The penalty that images held out choose, none if no readout is better, and their divergence without and with it.
@@ -113,25 +118,10 @@ struct Known {
 }
 
 impl Known {
-    fn of(
-        zero: &Arc<Graph>,
-        goal: &Goal<'_>,
-        (images, batch): (&Tensor, usize),
-    ) -> Result<Self, Error> {
-        let values: Vec<ValueId> =
-            [FEATURES, BEFORE].iter().filter_map(|n| zero.find_value(n)).collect();
-        let mut session = Session::new(zero.clone(), &values).for_batches_of(batch);
-        let each: usize = images.shape()[1..].iter().product();
-        let (mut features, mut given) = (Vec::new(), Vec::new());
-        for slice in images.data().chunks(batch * each) {
-            let [read, scores] = &session.outputs(slice.len() / each, slice)?[..] else { continue };
-            features.extend_from_slice(read.data());
-            given.extend_from_slice(scores.data());
-        }
-        let rows =
-            |data: Vec<f32>| Tensor::new([images.shape()[0], data.len() / images.shape()[0]], data);
+    fn of(zero: &Zero, goal: &Goal<'_>, (images, batch): (&Tensor, usize)) -> Result<Self, Error> {
+        let [features, given] = fetched(&zero.graph, [zero.features, zero.before], images, batch)?;
         let wanted = goal.scores(images, batch)?;
-        Ok(Self { features: rows(features), given: rows(given), soft: Soft::of(&wanted), wanted })
+        Ok(Self { features, given, soft: Soft::of(&wanted), wanted })
     }
 
     /// Some of the images.
@@ -199,15 +189,8 @@ impl Known {
         let rows = (0..features).flat_map(|row| (0..classes).map(move |k| (row, k)));
         let data = rows.map(|(row, k)| scaled(&weights, row, k)).collect();
         let shift = (0..classes).map(|k| scaled(&bias, 0, k)).collect();
-        let mut patch = Patch::new("reading all layers");
-        for (name, data) in
-            [(WEIGHTS, Tensor::new([features, classes], data)), (BIAS, Tensor::vector(shift))]
-        {
-            if let Some(id) = zero.find_value(name) {
-                patch.constant(id, Arc::new(data));
-            }
-        }
-        Ok(Arc::new(patch.apply(zero)?))
+        let weights = Tensor::new([features, classes], data);
+        Ok(Arc::new(with_linear(zero, PREFIX, weights, shift)?))
     }
 }
 
@@ -273,9 +256,18 @@ pub(crate) fn readout_size(graph: &Graph) -> [u64; 2] {
     [features * classes, (features + 1) * classes].map(|size| size as u64)
 }
 
+/// A graph with a readout of zero.
+struct Zero {
+    graph: Arc<Graph>,
+    /// What is read: `[n, features]`.
+    features: ValueId,
+    /// The scores before it: `[n, k]`.
+    before: ValueId,
+}
+
 /// `graph` with a readout of zero before its last layer; `None` if there is nothing to read or the scores are
 /// no vector.
-fn with_zero(graph: &Graph) -> Result<Option<Graph>, Error> {
+fn with_zero(graph: &Graph) -> Result<Option<Zero>, Error> {
     let reads = reads(graph);
     let scores = graph.value(graph.logits());
     let Some(last) = layers(graph).last().map(|layer| layer.node) else { return Ok(None) };
@@ -300,7 +292,9 @@ fn with_zero(graph: &Graph) -> Result<Option<Graph>, Error> {
         }
     }
     graph.outputs().iter().for_each(|&id| builder.output(&graph.value(id).name));
-    Ok(Some(builder.finish()?))
+    let graph = Arc::new(builder.finish()?);
+    let values = graph.find_value(FEATURES).zip(graph.find_value(BEFORE));
+    Ok(values.map(|(features, before)| Zero { graph, features, before }))
 }
 
 /// The nodes of a readout of zero.
@@ -317,22 +311,18 @@ fn place(builder: &mut Builder, graph: &Graph, reads: &[Read], classes: usize) {
                 let quarters =
                     [("kernel_shape", ints(|s| s - s / 2)), ("strides", ints(|s| s / 2))];
                 operation(builder, "AveragePool", &[&value.name], &pooled, &quarters);
+                operation(builder, "Flatten", &[&pooled], &name, &[]);
             }
-            [_, _, _, _] => operation(builder, "GlobalAveragePool", &[&value.name], &pooled, &[]),
+            [_, _, _, _] => averaged(builder, &value.name, [&pooled, &name]),
             _ => {
                 flat.push(value.name.clone());
                 continue;
             }
         }
-        operation(builder, "Flatten", &[&pooled], &name, &[]);
         flat.push(name);
     }
-    let flat: Vec<&str> = flat.iter().map(String::as_str).collect();
     let features = reads.iter().map(|read| read.features).sum();
-    builder.constant(WEIGHTS, Literal::Floats(Nd::filled([features, classes], 0.0)));
-    builder.constant(BIAS, Literal::Floats(Nd::filled([classes], 0.0)));
-    operation(builder, "Concat", &flat, FEATURES, &[("axis", Attr::Int(1))]);
-    operation(builder, "Gemm", &[FEATURES, WEIGHTS, BIAS], ADDED, &[]);
+    linear_of_zero(builder, PREFIX, &flat, [features, classes]);
 }
 
 /// `graph` without any readout.
@@ -356,6 +346,8 @@ pub(crate) fn without_readout(graph: &Graph) -> Result<Graph, Error> {
 
 #[cfg(test)]
 mod tests {
+    use brickwork_exec::Session;
+
     use super::*;
     use crate::architectures::{Architecture, ArchitectureOptions};
     use crate::progress::Silent;
@@ -381,7 +373,7 @@ mod tests {
     fn a_readout_of_zero_changes_no_score_and_can_be_removed() {
         let graph = network(3, 1);
         let images = uniform([4, 3, 32, 32], -1.0, 1.0, 2);
-        let zero = with_zero(&graph).unwrap().unwrap();
+        let zero = with_zero(&graph).unwrap().unwrap().graph;
         assert_eq!(run(&zero, &images), run(&graph, &images));
         assert_eq!(zero.value(zero.outputs()[0]).name, graph.value(graph.outputs()[0]).name);
         // The classifier's own last layer stays the last.

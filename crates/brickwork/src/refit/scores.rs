@@ -21,7 +21,7 @@ mod rows;
 use std::sync::Arc;
 
 use brickwork_exec::Session;
-use brickwork_graph::Graph;
+use brickwork_graph::{Graph, ValueId};
 use brickwork_tensor::Tensor;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -208,16 +208,27 @@ pub(super) fn sides(scores: &Tensor) -> usize {
     scores.shape()[1].max(2)
 }
 
-/// What a graph makes of images: `[n, k]`.
+/// The scores that a graph gives images `[n, c, h, w]`: `[n, k]`.
 fn scores(graph: &Arc<Graph>, images: &Tensor, batch: usize) -> Result<Tensor, Error> {
-    let mut session = Session::new(graph.clone(), &[graph.logits()]).for_batches_of(batch);
+    fetched(graph, [graph.logits()], images, batch).map(|[scores]| scores)
+}
+
+/// What some values of a graph are for images `[n, c, h, w]`: `[n, features]` each.
+pub(super) fn fetched<const N: usize>(
+    graph: &Arc<Graph>,
+    values: [ValueId; N],
+    images: &Tensor,
+    batch: usize,
+) -> Result<[Tensor; N], Error> {
+    let mut session = Session::new(graph.clone(), &values).for_batches_of(batch);
     let each: usize = images.shape()[1..].iter().product();
-    let mut all = Vec::new();
+    let mut all: [Vec<f32>; N] = std::array::from_fn(|_| Vec::new());
     for slice in images.data().chunks(batch * each) {
-        all.extend(session.outputs(slice.len() / each, slice)?.remove(0).into_data());
+        let found = session.outputs(slice.len() / each, slice)?;
+        all.iter_mut().zip(found).for_each(|(all, found)| all.extend(found.into_data()));
     }
     let count = images.shape()[0];
-    Ok(Tensor::new([count, all.len() / count], all))
+    Ok(all.map(|all| Tensor::new([count, all.len() / count], all)))
 }
 
 pub(super) fn mean(numbers: &[f64]) -> f64 {

@@ -6,9 +6,9 @@ use brickwork_tensor::Tensor;
 use serde::Serialize;
 
 use super::scores::{self, Goal};
-use super::{Alignment, Moved, Readout, RefitOptions, constants, with_readout};
+use super::{Alignment, Readout, RefitOptions, constants, with_readout};
 use crate::batching::batch_size;
-use crate::card::Card;
+use crate::card::{Card, RefitNote};
 use crate::classifier::Classifier;
 use crate::error::Error;
 use crate::layers::layers;
@@ -103,9 +103,8 @@ impl<'a> Towards<'a> {
         (card.reject, card.moments) = (None, None);
         if let Some(origin) = &mut card.origin {
             let alone = RefitOptions { rows: 0, rounds: 0, corrects: false, ..*options };
-            let note = origin.refit.get_or_insert_with(|| alone.note(images, Moved::default()));
-            note.passes += nearer.passes.map_or(0, |found| found.passes);
-            note.readout = nearer.readout.map_or(note.readout, |found| found.features);
+            let none = Nearer::default();
+            nearer.add_to(origin.refit.get_or_insert_with(|| alone.note(images, &none)));
         }
         card
     }
@@ -121,6 +120,17 @@ pub struct Nearer {
 }
 
 impl Nearer {
+    /// Whether anything did.
+    pub fn moved(&self) -> bool {
+        self.passes.is_some_and(|found| found.passes > 0) || self.readout.is_some()
+    }
+
+    /// Adds it to what a card says of a refit.
+    pub(crate) fn add_to(&self, note: &mut RefitNote) {
+        note.passes += self.passes.map_or(0, |found| found.passes);
+        note.readout = self.readout.map_or(note.readout, |found| found.features);
+    }
+
     /// Mean divergence from the source's scores in the beginning, in nats; `None` if nothing was tried that helped.
     pub fn first(&self) -> Option<f64> {
         self.passes.map(|found| found.before).or(self.readout.map(|found| found.before))
