@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Accuracy against size: components cut step by step to a share of the MACs, by several criteria, without training.
+"""Accuracy against size: components cut step by step to a share of the MACs or parameters, by several criteria, without training.
 
 Channels are chosen, weights refitted on training images; every figure is from the test images.
 """
@@ -20,6 +20,7 @@ LAYERS = ["--refit", "layers", *FEW]
 WAYS = {"taylor": LAYERS, "taylor, plain refit": ["--refit", "plain", *FEW],
         **{way: [*LAYERS, "--criterion", way] for way in ("net-contribution", "energy", "reconstruction", "l1", "random")}}
 HALVINGS = 8
+UNITS = {"macs": "multiply-accumulates", "params": "parameters"}
 
 
 def accuracy(answer, key=None):
@@ -33,34 +34,39 @@ def auroc(leakage):
     return leakage and leakage["auroc"]
 
 
-def budget(task, data, share):
-    return ["--classes", task, "--data", data, "--macs", f"{share}%", "--step", f"{STEP}%", "--hold-out", "none"]
+def budget(task, data, share, unit):
+    return ["--classes", task, "--data", data, f"--{unit}", f"{share}%", "--step", f"{STEP}%", "--hold-out", "none"]
+
+
+def within(share, unit):
+    """A share of the parameters says so in the names of files."""
+    return share if unit == "macs" else f"{share}{unit}"
 
 
 def label(model, task, *more):
     return ".".join([model.stem, task.replace(",", "+"), *map(str, more)]).replace(", ", "-").replace(" ", "-")
 
 
-def walk(run, model, data, task, shares, way, options, seed):
-    """The components of several shares of the multiply-accumulates, each finished for itself: the share and the file."""
+def walk(run, model, data, task, shares, way, options, seed, unit="macs"):
+    """The components of several shares, each finished for itself: the share and the file."""
     for share in shares:
-        brick = run.file(f"{label(model, task, way, share, seed)}.onnx")
-        run("disassemble", model, *budget(task, data, share), *options, "-o", brick, seed=seed)
+        brick = run.file(f"{label(model, task, way, within(share, unit), seed)}.onnx")
+        run("disassemble", model, *budget(task, data, share, unit), *options, "-o", brick, seed=seed)
         yield share, brick
 
 
-def steps(run, model, data, task, shares, way, options, seed):
+def steps(run, model, data, task, shares, way, options, seed, unit):
     """The same from one walk, for ways that finish nothing: what fits first, rounded, is the component of a share."""
-    folder = run.file(label(model, task, way, seed))
-    answer = run("disassemble", model, *budget(task, data, min(shares)), *options, "--keep-all", folder,
+    folder = run.file(label(model, task, within(way, unit), seed))
+    answer = run("disassemble", model, *budget(task, data, min(shares), unit), *options, "--keep-all", folder,
                  "-o", f"{folder}.onnx", seed=seed)
-    sizes = [point["macs"] for point in answer["frontier"]]
+    sizes = [point[unit] for point in answer["frontier"]]
     for share in shares:
         step = next(k for k, size in enumerate(sizes) if size < (share + 0.5) / 100 * sizes[0])
         yield share, folder / f"step-{step}.onnx"
 
 
-def paper(run, model, data, task, shares):
+def paper(run, model, data, task, shares, unit):
     """Components by the paper's rule: all thresholds tightened alike, as little as it takes. Not every share can be reached."""
     profile = run.profile(model, data)
     thresholds = lambda tight: [word for name, value in DEFAULTS.items()
@@ -70,10 +76,10 @@ def paper(run, model, data, task, shares):
         low, high = 0.0, 1.0
         for _ in range(HALVINGS):
             tight = (low + high) / 2
-            size = ask(tight, "--dry-run")["macs"]
+            size = ask(tight, "--dry-run")[unit]
             low, high = (low, tight) if size["after"] <= share / 100 * size["before"] else (tight, high)
         if high < 1:
-            brick = run.file(f"{label(model, task, 'paper', share)}.onnx")
+            brick = run.file(f"{label(model, task, 'paper', within(share, unit))}.onnx")
             ask(high, "--data", data, *LAYERS, "-o", brick)
             yield share, brick
 
@@ -102,15 +108,16 @@ def whole(run, model, data, task):
 
 
 def measure(run, model, data, task, options):
-    about = run, model, data, task, options.shares
-    rows = [whole(run, model, data, task), *figures_of(run, model, data, OURS, SEEDS[0], walk(*about, OURS, [], SEEDS[0]))]
+    about, unit = (run, model, data, task, options.shares), options.unit
+    ours = walk(*about, OURS, [], SEEDS[0], unit)
+    rows = [whole(run, model, data, task), *figures_of(run, model, data, OURS, SEEDS[0], ours)]
     for way, words in WAYS.items():
         if way not in options.ways:
             continue
         for seed in SEEDS if way == "random" else SEEDS[:1]:
-            rows += figures_of(run, model, data, way, seed, steps(*about, way, words, seed))
+            rows += figures_of(run, model, data, way, seed, steps(*about, way, words, seed, unit))
     if PAPER in options.ways:
-        rows += figures_of(run, model, data, PAPER, None, paper(*about))
+        rows += figures_of(run, model, data, PAPER, None, paper(*about, unit))
     return rows
 
 
@@ -122,7 +129,7 @@ def lines(task, rows):
                    column("accuracy", percent), column("auroc", lambda x: f"{x:.3f}")]
 
 
-def drawn(figures):
+def drawn(figures, unit):
     """Accuracy against the share kept, a panel for every task that has an accuracy."""
     panels = []
     for name, rows in figures.items():
@@ -134,8 +141,8 @@ def drawn(figures):
             points.setdefault(row["cut"], {}).setdefault(row["share"], []).append(row)
         mean = lambda group, key: sum(row[key] for row in group) / len(group)
         whole = (100, 100 * base["accuracy"])
-        at = lambda group: (100 * mean(group, "macs") / base["macs"], 100 * mean(group, "accuracy"))
-        panels.append(Panel(name, "% of the multiply-accumulates", "accuracy, %", {
+        at = lambda group: (100 * mean(group, unit) / base[unit], 100 * mean(group, "accuracy"))
+        panels.append(Panel(name, f"% of the {UNITS[unit]}", "accuracy, %", {
             cut: sorted([whole, *(at(group) for group in shares.values())]) for cut, shares in points.items()}))
     return chart(panels) if panels else None
 
@@ -146,7 +153,8 @@ def main():
     parser.add_argument("--images", default="cifar-10-batches-bin", help="the folder of DATA with their images")
     parser.add_argument("--tasks", nargs="+", default=TASKS, help="class lists")
     parser.add_argument("--ways", nargs="+", default=[*WAYS, PAPER], choices=[*WAYS, PAPER], help="besides the default")
-    parser.add_argument("--shares", nargs="+", default=SHARES, type=int, help="percentages of the MACs")
+    parser.add_argument("--shares", nargs="+", default=SHARES, type=int, help="percentages of the size")
+    parser.add_argument("--unit", default="macs", choices=UNITS, help="what is the size")
     options = parser.parse_args()
     run = driver(options)
     data = options.data / options.images
@@ -160,7 +168,7 @@ def main():
             rows += lines(task, figures[f"{name}, {task}"])
         parts.append(table(HEAD, rows))
     notes = f"""Accuracy is over the test images of the classes. Every way but the paper's
-rule gives channels up step by step, each step to {STEP} % of the size before it, and refits after every step on training images of the
+rule gives channels up step by step, each step to {STEP} % of the {UNITS[options.unit]} before it, and refits after every step on training images of the
 classes without labels. "{OURS}" is the default, on all of them: by the first-order criterion ("taylor"), refitted layer by layer and then as
 a whole towards the source's scores. All others are refitted layer by layer only, on 200 images per class (`{" ".join(map(str, LAYERS))}`), on equal
 terms with "taylor"; "plain refit" does not put right what earlier layers got wrong. The paper's rule: one cut of relevant channels, all
@@ -168,7 +176,7 @@ thresholds tightened from their defaults towards 1 by the same part, as little a
 of {len(SEEDS)} seeds (lowest to highest). Bare: the same channels with the source's weights. AUROC: the top score on own images against that
 on images of the other classes."""
     save(options, run, "Accuracy against size", "\n\n".join([*parts, notes]), figures, key="model, classes",
-         chart=drawn(figures))
+         chart=drawn(figures, options.unit))
 
 
 if __name__ == "__main__":
