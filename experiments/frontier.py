@@ -38,11 +38,6 @@ def budget(task, data, share, unit):
     return ["--classes", task, "--data", data, f"--{unit}", f"{share}%", "--step", f"{STEP}%", "--hold-out", "none"]
 
 
-def within(share, unit):
-    """A share of the parameters says so in the names of files."""
-    return share if unit == "macs" else f"{share}{unit}"
-
-
 def label(model, task, *more):
     return ".".join([model.stem, task.replace(",", "+"), *map(str, more)]).replace(", ", "-").replace(" ", "-")
 
@@ -50,14 +45,14 @@ def label(model, task, *more):
 def walk(run, model, data, task, shares, way, options, seed, unit="macs"):
     """The components of several shares, each finished for itself: the share and the file."""
     for share in shares:
-        brick = run.file(f"{label(model, task, way, within(share, unit), seed)}.onnx")
+        brick = run.file(f"{label(model, task, way, unit, share, seed)}.onnx")
         run("disassemble", model, *budget(task, data, share, unit), *options, "-o", brick, seed=seed)
         yield share, brick
 
 
 def steps(run, model, data, task, shares, way, options, seed, unit):
     """The same from one walk, for ways that finish nothing: what fits first, rounded, is the component of a share."""
-    folder = run.file(label(model, task, within(way, unit), seed))
+    folder = run.file(label(model, task, way, unit, seed))
     answer = run("disassemble", model, *budget(task, data, min(shares), unit), *options, "--keep-all", folder,
                  "-o", f"{folder}.onnx", seed=seed)
     sizes = [point[unit] for point in answer["frontier"]]
@@ -79,7 +74,7 @@ def paper(run, model, data, task, shares, unit):
             size = ask(tight, "--dry-run")[unit]
             low, high = (low, tight) if size["after"] <= share / 100 * size["before"] else (tight, high)
         if high < 1:
-            brick = run.file(f"{label(model, task, 'paper', within(share, unit))}.onnx")
+            brick = run.file(f"{label(model, task, 'paper', unit, share)}.onnx")
             ask(high, "--data", data, *LAYERS, "-o", brick)
             yield share, brick
 
