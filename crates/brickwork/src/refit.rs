@@ -46,7 +46,7 @@ pub struct RefitOptions {
     pub images: usize,
     /// Rows (image, position) of a layer's least-squares problem, at most.
     pub rows: usize,
-    /// Ridge relative to the mean diagonal of the second moments, at least: of fewer than 80 images a third
+    /// Ridge relative to the mean diagonal of the second moments, at least: of fewer than 256 images a third
     /// chooses it, or ten or a hundred times as much.
     pub lambda: f64,
     /// Whether a layer also puts right what earlier ones got wrong in the value it is added to.

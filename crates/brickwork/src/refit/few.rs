@@ -1,15 +1,18 @@
 //! The ridge of refits on few images.
 //!
 //! Many images leave little to choose. What a layer can be made to do on few need not hold for others, and
-//! no [passes over all layers](super::scores) put it right. So layers are refitted on two thirds of the images
+//! [passes over all layers](super::scores) hardly put it right. So layers are refitted on two thirds of the images
 //! with one ridge after the other; that is taken which brings the scores on the last third nearest to the source's.
 
 use brickwork_tensor::Tensor;
 
-use super::scores::{Goal, Judge, LEAST_IMAGES};
+use super::scores::{Goal, Judge};
 use super::{Cut, RefitOptions, layer_by_layer};
 use crate::error::Error;
 use crate::progress::Silent;
+
+/// From so many images on the ridge matters little.
+const MANY: usize = 256;
 
 /// One image in so many chooses.
 const CHOOSES: usize = 3;
@@ -27,7 +30,7 @@ pub(super) fn lambda(
     batch: usize,
     options: &RefitOptions,
 ) -> Result<f64, Error> {
-    if !(CHOOSES..LEAST_IMAGES).contains(&images.shape()[0]) {
+    if !(CHOOSES..MANY).contains(&images.shape()[0]) {
         return Ok(options.lambda);
     }
     let (judges, rest): (Vec<usize>, Vec<usize>) =
