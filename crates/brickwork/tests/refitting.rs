@@ -7,7 +7,8 @@ mod common;
 use std::sync::Arc;
 
 use brickwork::{
-    Choice, Classifier, Cut, KeptLayer, KeptMap, Plan, RefitNote, RefitOptions, Silent, refit,
+    Choice, Classifier, Cut, KeptLayer, KeptMap, Plan, RefitNote, RefitOptions, Silent, Towards,
+    random_weights, refit,
 };
 use brickwork_exec::Session;
 use brickwork_graph::Graph;
@@ -236,6 +237,26 @@ fn all_layers_together_come_closer_to_the_scores() {
     let layers = off(RefitOptions::default().layers(), 0..1);
     let together = off(RefitOptions::default(), 1..9);
     assert!(together < 0.9 * layers, "{layers} to {together}");
+}
+
+/// First steps are too long for what has been refitted before; they are taken back.
+#[test]
+fn a_second_refit_goes_on_where_the_first_ended() {
+    let source = two_blocks();
+    let other = random_weights(&source.graph, 8).apply(&source.graph).unwrap();
+    let other = classifier("other", other, &CLASSES);
+    let images = varied_images(300, [3, 8, 8], 1);
+    let options = RefitOptions::default();
+    let nearer = |model: &Classifier| {
+        let towards = Towards::new(model, &source).unwrap();
+        let (better, nearer) = towards.refit(&images, &options, &Silent).unwrap();
+        (better, nearer.passes.unwrap())
+    };
+    let (once, first) = nearer(&other);
+    let (_, second) = nearer(&once);
+    assert!(first.passes > 1 && first.after < first.before, "{first:?}");
+    assert_eq!(second.before, first.after);
+    assert!(second.passes > 0 && second.after < second.before, "{second:?}");
 }
 
 /// Scores `[n, k]` without the mean of every row.

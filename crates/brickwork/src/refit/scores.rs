@@ -14,7 +14,8 @@
 //!
 //! Every pass draws its images anew, and the weights that it moves, and knows nothing of the others, so
 //! the `k`-th goes only `1 / (k + 1)` of the way: together they come near the mean of what all images
-//! ask for. Images that take no part tell which pass was the best.
+//! ask for. Images that take no part tell whether a pass brought anything. One that did not is taken back, and
+//! the next goes half as far: what has been refitted before needs small steps from the start.
 
 mod rows;
 
@@ -57,11 +58,11 @@ const MOST_CHECKS: usize = 1024;
 /// `mu`, relative to the mean diagonal of `A A'`.
 const DAMPING: f64 = 0.1;
 
-/// The part of the way that a pass goes at least.
-const SHORTEST: f32 = 0.125;
+/// The part of the way that the first pass goes.
+const LONGEST: f32 = 0.5;
 
-/// So many passes that bring nothing are the last.
-const PATIENCE: usize = 3;
+/// So many passes in a row that bring nothing are the last.
+const PATIENCE: usize = 5;
 
 /// A mean divergence from the source's scores, in nats, that is near enough.
 pub(super) const NEAR: f64 = 0.01;
@@ -127,9 +128,10 @@ pub(super) fn align(
     let drawn = fit.len().min(EACH * goal.classes.len()).min(IMAGES);
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let before = judge.loss(&graph)?;
-    let (mut after, mut best, mut useful) = (before, graph, 0);
+    let (mut after, mut best, mut passes) = (before, graph, 0);
+    let (mut length, mut idle) = (LONGEST, 0);
     for pass in 1..=options.passes {
-        if after < NEAR || pass > useful + PATIENCE {
+        if after < NEAR || idle == PATIENCE {
             break;
         }
         fit.shuffle(&mut rng);
@@ -141,15 +143,19 @@ pub(super) fn align(
         let shown = (&title[..], progress);
         let (slopes, missing) = learned.slopes(&some, &problem.chosen, direct, shown)?;
         let step = added(&slopes, &Kernel::new(&slopes).solve(&missing, DAMPING));
-        let length = (1.0 / (pass as f32 + 1.0)).max(SHORTEST);
         learned.advance(&problem.chosen, &step, length);
         let moved = learned.graph()?;
         let loss = judge.loss(&moved)?;
         if loss < after {
-            (after, best, useful) = (loss, moved, pass);
+            // 1 / k becomes 1 / (k + 1).
+            (after, best, passes) = (loss, moved, passes + 1);
+            (length, idle) = (length / (1.0 + length), 0);
+        } else {
+            learned.advance(&problem.chosen, &step, -length);
+            (length, idle) = (length / 2.0, idle + 1);
         }
     }
-    Ok(Some((best, Alignment { passes: useful, before, after })))
+    Ok(Some((best, Alignment { passes, before, after })))
 }
 
 /// What can be learned of a network that is small enough and can be passed back through.
