@@ -99,7 +99,7 @@ fn version_and_misuse() {
     own.misused("compress digits.onnx --macs 50% --params 50% -o OUT/x", &["cannot be used with"]);
     own.misused("compress digits.onnx --macs 50%", &["--output"]);
     for budget in ["0%", "101%", "0", "-5", "half", "nan%"] {
-        let says = ["a share such as 50% (above 0%, up to 100%) or a number"];
+        let says = ["a share such as 50% or 0.5 (above 0%, up to 100%) or a number"];
         own.misused(&format!("compress digits.onnx --macs={budget} -o OUT/x"), &says);
     }
     own.misused("compress digits.onnx --max-drop=-1 -o OUT/x", &["from 0 to 100"]);

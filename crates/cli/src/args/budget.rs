@@ -27,10 +27,10 @@ const SIZE: &str = "Size (instead of --profile or --keep: channels are given up 
 #[derive(Args)]
 pub(crate) struct BudgetArgs {
     /// Keep this many multiply-accumulates, or this share of them
-    #[arg(long, help_heading = SIZE, value_name = "30% | N", value_parser = parse_budget)]
+    #[arg(long, help_heading = SIZE, value_name = "30% | 2M", value_parser = parse_budget)]
     pub(crate) macs: Option<Budget>,
     /// Keep this many parameters, or this share of them
-    #[arg(long, help_heading = SIZE, value_name = "30% | N", value_parser = parse_budget)]
+    #[arg(long, help_heading = SIZE, value_name = "30% | 2M", value_parser = parse_budget)]
     pub(crate) params: Option<Budget>,
     /// Keep the smallest that costs at most this many points of accuracy, against the source
     /// restricted to the classes, on images held out of the training split
@@ -88,18 +88,32 @@ impl Budget {
 }
 
 pub(super) fn parse_budget(text: &str) -> Result<Budget, String> {
-    let count = || text.parse().ok().filter(|&count| count > 0).map(Budget::Count);
+    let count = parse_count(text).filter(|&count| count > 0).map(Budget::Count);
     let share = || parse_share(text).ok().filter(|&share| share > 0.0).map(Budget::Share);
-    count().or_else(share).ok_or_else(|| {
-        "expected a share such as 50% (above 0%, up to 100%) or a number such as 20000000"
+    count.or_else(share).ok_or_else(|| {
+        "expected a share such as 50% or 0.5 (above 0%, up to 100%) or a number such as 20000000 or 20M"
             .to_owned()
     })
 }
 
+/// A whole number, or one of thousands (K), millions (M) or billions (G).
+fn parse_count(text: &str) -> Option<u64> {
+    let factors = [('K', 1e3), ('M', 1e6), ('G', 1e9)];
+    let scaled = factors.into_iter().find_map(|(unit, factor)| {
+        let number = text.strip_suffix(unit)?.trim().parse::<f64>().ok()?;
+        (0.0..1e9).contains(&number).then_some((number * factor).round() as u64)
+    });
+    text.parse().ok().or(scaled)
+}
+
+/// A percentage, or a fraction with a point, which cannot be taken for a percentage without its sign.
 pub(super) fn parse_share(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
-    let share = number.map(|percent| percent / 100.0).filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "expected a share from 0% to 100%".to_owned())
+    let share = match text.strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<f64>().ok().map(|percent| percent / 100.0),
+        None => text.parse().ok().filter(|_| text.contains('.')),
+    };
+    let share = share.filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a share from 0% to 100%, such as 40% or 0.4".to_owned())
 }
 
 pub(super) fn parse_step(text: &str) -> Result<f64, String> {
@@ -124,4 +138,42 @@ fn parse_time(text: &str) -> Result<f64, String> {
     let time = number.trim().parse::<f64>().ok().map(|time| time * factor);
     time.filter(|time| *time > 0.0 && time.is_finite())
         .ok_or_else(|| "expected a time such as 5ms or 300us".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_percentages_or_fractions() {
+        for (text, share) in
+            [("40%", 0.4), ("0.4", 0.4), ("0%", 0.0), ("1.0", 1.0), ("2.5 %", 0.025)]
+        {
+            assert_eq!(parse_share(text), Ok(share), "{text}");
+        }
+        for text in ["40", "1", "1.1", "101%", "-0.1", "%", "", ".", "NaN%", "a.b"] {
+            assert!(parse_share(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn budgets_are_shares_or_numbers() {
+        for (text, count) in [("1", 1), ("20000000", 20_000_000), ("2M", 2_000_000), ("1.5K", 1500)]
+        {
+            assert!(
+                matches!(parse_budget(text), Ok(Budget::Count(found)) if found == count),
+                "{text}"
+            );
+        }
+        for (text, share) in [("30%", 0.3), ("0.3", 0.3), ("1.0", 1.0)] {
+            assert!(
+                matches!(parse_budget(text), Ok(Budget::Share(found)) if found == share),
+                "{text}"
+            );
+        }
+        for text in ["0", "0%", "0.0", "0M", "-1", "-1M", "NaNM", "infM", "2m", "M", "1e30G", "1.5"]
+        {
+            assert!(parse_budget(text).is_err(), "{text}");
+        }
+    }
 }

@@ -18,10 +18,10 @@ use super::{DataArgs, HoldOut, ModelArgs, one_of};
 #[command(group = ArgGroup::new("budget").required(true).args(["macs", "params", "max_drop"]))]
 pub(crate) struct CompressArgs {
     /// Keep this many multiply-accumulates, or this share of them
-    #[arg(long, value_name = "50% | N", value_parser = parse_budget)]
+    #[arg(long, value_name = "50% | 2M", value_parser = parse_budget)]
     pub(crate) macs: Option<Budget>,
     /// Keep this many parameters, or this share of them
-    #[arg(long, value_name = "50% | N", value_parser = parse_budget)]
+    #[arg(long, value_name = "50% | 2M", value_parser = parse_budget)]
     pub(crate) params: Option<Budget>,
     /// Keep the smallest that costs at most this many points of accuracy on images held out of the
     /// training split
