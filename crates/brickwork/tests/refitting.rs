@@ -239,7 +239,7 @@ fn all_layers_together_come_closer_to_the_scores() {
     assert!(together < 0.9 * layers, "{layers} to {together}");
 }
 
-/// First steps are too long for what has been refitted before; they are taken back.
+/// What a refit left is where the next one starts, and it comes closer still.
 #[test]
 fn a_second_refit_goes_on_where_the_first_ended() {
     let source = two_blocks();
