@@ -14,7 +14,10 @@ MODEL = "cifar10-resnet20-akamaster"
 TASKS = ["0-4", "5-9"]
 METHODS = ["affine", "background", "linear"]
 SETUPS = {"own": ("Each half on its own at 50 % of the MACs", 50, None),
-          "trunk": ("Halves with the trunk up to the second stage, each at 84 % of the MACs", 84, "/layer2/layer2.2/conv2/Conv")}
+          "trunk": ("Halves with the trunk up to the second stage, each at 84 % of the MACs", 84, "/layer2/layer2.2/conv2/Conv"),
+          "longer": ("Halves with the trunk up to the third stage's first block, each at 88 % of the MACs", 88,
+                     "/layer3/layer3.0/conv2/Conv")}
+REFITS = {"": [], " with a readout": ["--readout"]}
 HEAD = ["calibration", "MACs", "accuracy, %", "bound: perfect routing, %"]
 
 
@@ -38,9 +41,11 @@ def calibrated(run, model, raw, data, options):
                 yield measured(run, f"{method}, {samples} images per class", seed, ready, data)
     for samples in options.refit:
         ready = raw.with_suffix(f".linear{options.samples[-1]}.{options.seeds[0]}.onnx")
-        near = raw.with_suffix(f".refit{samples}.onnx")
-        run("refit", ready, "--source", model, "--data", data, "--samples", samples, "-o", near)
-        yield measured(run, f"the last linear, refitted towards the source, {samples} images per class", None, near, data)
+        for more, words in REFITS.items():
+            near = raw.with_suffix(f".refit{samples}{more.replace(' ', '-')}.onnx")
+            run("refit", ready, "--source", model, "--data", data, "--samples", samples, *words, "-o", near)
+            name = f"the last linear, refitted towards the source{more}, {samples} images per class"
+            yield measured(run, name, None, near, data)
 
 
 def measure(run, model, data, setup, options):

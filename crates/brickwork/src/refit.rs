@@ -139,8 +139,9 @@ pub fn refit(
 ) -> Result<(Graph, RefitNote), Error> {
     let most = options.images.min(stage_limit(cut.source));
     let some = some_of(images, most);
-    let options = &RefitOptions { lambda: few::lambda(cut, &some, batch, options)?, ..*options };
-    let graph = layer_by_layer(cut, &some, batch, options, progress)?;
+    let lambda = few::lambda(cut, &some, batch, options, progress)?;
+    let options = &RefitOptions { lambda, ..*options };
+    let graph = layer_by_layer(cut, &some, batch, options, ("refitting layers", progress))?;
     let (graph, nearer) = align(&Cut { graph: &graph, ..*cut }, images, batch, options, progress)?;
     let note = options.note(images.shape()[0], &nearer);
     Ok((graph, note))
@@ -227,13 +228,13 @@ fn constants(graph: &Graph, names: &[String]) -> Vec<String> {
     found.flat_map(of).map(|value| graph.value(value).name.clone()).collect()
 }
 
-/// Refits front to back.
+/// Refits front to back. `title` is what progress is called.
 fn layer_by_layer(
     cut: &Cut<'_>,
     images: &Tensor,
     batch: usize,
     options: &RefitOptions,
-    progress: &dyn Progress,
+    (title, progress): (&str, &dyn Progress),
 ) -> Result<Arc<Graph>, Error> {
     let source = cut.source;
     let (source_layers, source_chains) = (layers(source), chains(source));
@@ -241,7 +242,7 @@ fn layer_by_layer(
     let changed = changed(cut);
     let mut theirs = Stages::new(source, images, batch);
     let mut ours = Stages::new(&current, images, batch);
-    progress.begin("refitting layers", source_layers.len() as u64);
+    progress.begin(title, source_layers.len() as u64);
     for (place, target) in source_layers.iter().enumerate() {
         let layer = layers(&current).into_iter().find(|layer| layer.name == target.name);
         let (Some(layer), Some(kept)) = (layer, cut.kept.get(&target.name)) else { continue };
@@ -335,6 +336,16 @@ fn refit_layer(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::architectures::{Architecture, ArchitectureOptions};
+    use crate::random::random_weights;
+
+    /// A narrow ResNet-20 of random weights.
+    pub(super) fn network(classes: usize, seed: u64) -> Arc<Graph> {
+        let architecture = Architecture::find("resnet20").unwrap();
+        let options = ArchitectureOptions { width: 0.25, ..architecture.usual(classes) };
+        let graph = architecture.build(&options).unwrap();
+        Arc::new(random_weights(&graph, seed).apply(&graph).unwrap())
+    }
 
     #[test]
     fn some_images_are_spread_over_all() {

@@ -9,7 +9,7 @@ use brickwork_tensor::Tensor;
 use super::scores::{Goal, Judge};
 use super::{Cut, RefitOptions, layer_by_layer};
 use crate::error::Error;
-use crate::progress::Silent;
+use crate::progress::Progress;
 
 /// From so many images on the ridge matters little.
 const MANY: usize = 256;
@@ -29,6 +29,7 @@ pub(super) fn lambda(
     images: &Tensor,
     batch: usize,
     options: &RefitOptions,
+    progress: &dyn Progress,
 ) -> Result<f64, Error> {
     if !(CHOOSES..MANY).contains(&images.shape()[0]) {
         return Ok(options.lambda);
@@ -39,9 +40,10 @@ pub(super) fn lambda(
     let judge = Judge::new(&goal, images.take(0, &judges), batch)?;
     let rest = images.take(0, &rest);
     let mut best = (f64::INFINITY, options.lambda);
-    for multiple in MULTIPLES {
+    for (place, multiple) in MULTIPLES.into_iter().enumerate() {
+        let title = format!("choosing the ridge, {} of {}", place + 1, MULTIPLES.len());
         let options = RefitOptions { lambda: multiple * options.lambda, ..*options };
-        let graph = layer_by_layer(cut, &rest, batch, &options, &Silent)?;
+        let graph = layer_by_layer(cut, &rest, batch, &options, (&title, progress))?;
         let loss = judge.loss(&graph)?;
         if loss < best.0 {
             best = (loss, options.lambda);

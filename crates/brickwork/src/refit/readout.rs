@@ -348,18 +348,11 @@ pub(crate) fn without_readout(graph: &Graph) -> Result<Graph, Error> {
 mod tests {
     use brickwork_exec::Session;
 
+    use super::super::tests::network;
     use super::*;
-    use crate::architectures::{Architecture, ArchitectureOptions};
+    use crate::architectures::Architecture;
     use crate::progress::Silent;
-    use crate::random::{random_weights, uniform};
-
-    /// A ResNet-20 of random weights.
-    fn network(classes: usize, seed: u64) -> Arc<Graph> {
-        let architecture = Architecture::find("resnet20").unwrap();
-        let options = ArchitectureOptions { width: 0.25, ..architecture.usual(classes) };
-        let graph = architecture.build(&options).unwrap();
-        Arc::new(random_weights(&graph, seed).apply(&graph).unwrap())
-    }
+    use crate::random::uniform;
 
     fn run(graph: &Graph, images: &Tensor) -> Tensor {
         let graph = Arc::new(graph.clone());

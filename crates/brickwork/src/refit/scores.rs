@@ -101,6 +101,47 @@ impl Judge {
     pub(super) fn loss(&self, graph: &Arc<Graph>) -> Result<f64, Error> {
         Ok(self.soft.loss(&scores(graph, &self.images, self.batch)?, &self.given))
     }
+
+    /// Moves the `chosen` numbers by `length` times `step` and gives the network and its loss if that is less
+    /// than `before`; takes it back if not.
+    fn nearer(
+        &self,
+        learned: &mut Learned,
+        (chosen, step, length): (&[usize], &[f32], f32),
+        before: f64,
+    ) -> Result<Option<(Arc<Graph>, f64)>, Error> {
+        learned.advance(chosen, step, length);
+        let moved = learned.graph()?;
+        let loss = self.loss(&moved)?;
+        if loss < before {
+            return Ok(Some((moved, loss)));
+        }
+        learned.advance(chosen, step, -length);
+        Ok(None)
+    }
+}
+
+/// How far passes go.
+struct Pace {
+    /// The part of its way that the next one goes.
+    length: f32,
+    /// So many of the last brought nothing.
+    idle: usize,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { length: LONGEST, idle: 0 }
+    }
+
+    /// After a pass that brought the scores nearer, or was taken back.
+    fn adapt(&mut self, nearer: bool) {
+        // 1 / k becomes 1 / (k + 1), or half of it.
+        *self = match nearer {
+            true => Self { length: self.length / (1.0 + self.length), idle: 0 },
+            false => Self { length: self.length / 2.0, idle: self.idle + 1 },
+        };
+    }
 }
 
 /// Moves the constants of these names until the scores of `graph` on `images` `[n, c, h, w]` come no
@@ -129,9 +170,9 @@ pub(super) fn align(
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let before = judge.loss(&graph)?;
     let (mut after, mut best, mut passes) = (before, graph, 0);
-    let (mut length, mut idle) = (LONGEST, 0);
+    let mut pace = Pace::new();
     for pass in 1..=options.passes {
-        if after < NEAR || idle == PATIENCE {
+        if after < NEAR || pace.idle == PATIENCE {
             break;
         }
         fit.shuffle(&mut rng);
@@ -143,16 +184,11 @@ pub(super) fn align(
         let shown = (&title[..], progress);
         let (slopes, missing) = learned.slopes(&some, &problem.chosen, direct, shown)?;
         let step = added(&slopes, &Kernel::new(&slopes).solve(&missing, DAMPING));
-        learned.advance(&problem.chosen, &step, length);
-        let moved = learned.graph()?;
-        let loss = judge.loss(&moved)?;
-        if loss < after {
-            // 1 / k becomes 1 / (k + 1).
+        let way = (&problem.chosen[..], &step[..], pace.length);
+        let nearer = judge.nearer(&mut learned, way, after)?;
+        pace.adapt(nearer.is_some());
+        if let Some((moved, loss)) = nearer {
             (after, best, passes) = (loss, moved, passes + 1);
-            (length, idle) = (length / (1.0 + length), 0);
-        } else {
-            learned.advance(&problem.chosen, &step, -length);
-            (length, idle) = (length / 2.0, idle + 1);
         }
     }
     Ok(Some((best, Alignment { passes, before, after })))
@@ -305,7 +341,53 @@ impl Soft {
 
 #[cfg(test)]
 mod tests {
+    use super::super::constants;
+    use super::super::tests::network;
     use super::*;
+    use crate::layers::layers;
+    use crate::progress::Silent;
+    use crate::random::uniform;
+
+    #[test]
+    fn a_step_that_is_too_long_is_taken_back() {
+        let [source, graph] = [5, 9].map(|seed| network(3, seed));
+        let goal = Goal { source: &source, classes: &[0, 1, 2] };
+        let images = uniform([40, 3, 32, 32], -1.0, 1.0, 2);
+        let judge = Judge::new(&goal, images.clone(), 40).unwrap();
+        let all: Vec<String> = layers(&graph).into_iter().map(|layer| layer.name).collect();
+        let mut learned = Learned::new(&graph, &constants(&graph, &all)).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let problem = Problem::new(judge.given.clone(), learned.count(), &mut rng);
+        let direct =
+            |image: usize, z: &[f32], v: &mut [f32]| problem.direct(&judge.soft, image, z, v);
+        let (slopes, missing) =
+            learned.slopes(&images, &problem.chosen, direct, ("", &Silent)).unwrap();
+        let step = added(&slopes, &Kernel::new(&slopes).solve(&missing, DAMPING));
+        let before = judge.loss(&graph).unwrap();
+        let long = (&problem.chosen[..], &step[..], 100.0);
+        assert!(judge.nearer(&mut learned, long, before).unwrap().is_none());
+        let back = judge.loss(&learned.graph().unwrap()).unwrap();
+        assert!((back - before).abs() < 1e-3 * before, "{before} became {back}");
+        let short = (&problem.chosen[..], &step[..], 0.1);
+        let (moved, after) = judge.nearer(&mut learned, short, before).unwrap().unwrap();
+        assert_eq!(judge.loss(&moved).unwrap(), after);
+        assert!(after < before, "{before} became {after}");
+    }
+
+    #[test]
+    fn steps_shorten_and_halve_when_they_bring_nothing() {
+        let mut pace = Pace::new();
+        let mut lengths = Vec::new();
+        for nearer in [true, true, false, false, true, false] {
+            pace.adapt(nearer);
+            lengths.push((pace.length, pace.idle));
+        }
+        let expected =
+            [(1.0 / 3.0, 0), (0.25, 0), (0.125, 1), (0.0625, 2), (1.0 / 17.0, 0), (1.0 / 34.0, 1)];
+        for ((length, idle), (expected, expected_idle)) in lengths.into_iter().zip(expected) {
+            assert!((length - expected).abs() < 1e-6 && idle == expected_idle, "{length} {idle}");
+        }
+    }
 
     #[test]
     fn directions_have_the_curvature_as_their_covariance() {
