@@ -164,7 +164,7 @@ fn what_cannot_be_done_is_refused() {
         &format!("{digits} --macs 0.01%"),
         &["41 MACs (0.0 %) cannot be reached", "the smallest cut has", "--floor"],
     );
-    own.refused(&format!("{digits} --params 200000"), &["there are only 61706 parameters, 200000"]);
+    own.refused(&format!("{digits} --params 200K"), &["there are only 61706 parameters, 200000"]);
     own.refused(
         &format!("{digits} --macs 50% --criterion bn-scale"),
         &["none follows 4 layers: conv1, conv2, fc1, fc2", "another criterion"],

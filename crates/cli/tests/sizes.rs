@@ -48,7 +48,7 @@ fn what_may_be_lost_and_what_is_picked() {
     assert!(chosen > 0 && accuracy[0] - accuracy[chosen] <= 0.02 + 1e-9, "{accuracy:?}");
     assert!(accuracy[chosen + 1..].iter().all(|a| accuracy[0] - a > 0.02));
     let picked = own.json(&format!(
-        "{CUT} --step 60% --frontier OUT/f.html --pick 50% --keep-all OUT/all -o OUT/y.onnx"
+        "{CUT} --step 60% --frontier OUT/f.html --pick 0.5 --keep-all OUT/all -o OUT/y.onnx"
     ));
     let points = picked["frontier"].as_array().unwrap();
     let shares: Vec<f64> =
