@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Classifiers joined from components: uncalibrated, calibrated in two ways, and the bound.
+"""Classifiers joined from components: uncalibrated, calibrated in several ways, and the bound.
 
 Components are refitted, scores calibrated on training images; every figure is from the test images.
 """
 from driver import arguments, driver, percent, save, table, thousands
 
 HEAD = ["model", "params", "MACs", "classes", "accuracy, %", "mean over classes, %", "sent to the wrong part, %"]
-METHODS = ["paper", "affine"]
+METHODS = ["paper", "affine", "background", "linear"]
 
 
 def measured(what, answer):

@@ -10,7 +10,7 @@ from train import GARMENTS
 DIGITS = list("0123456789")
 SOURCES = [("mnist-lenet5-own", "mnist", DIGITS), ("fashion-mnist-lenet5-own", "fashion-mnist", GARMENTS.split(","))]
 TASKS = ["0", "0-2", "0-9"]
-LAYOUTS = {"padded": ["paper", "affine"], "branches": ["paper", "layerwise", "affine"]}
+LAYOUTS = {"padded": ["paper", "affine"], "branches": ["paper", "layerwise", "affine", "background", "linear"]}
 GOOGLENET, VGG = "cifar10-googlenet-quarter", "cifar10-vgg16-quarter"
 
 
