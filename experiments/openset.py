@@ -32,7 +32,7 @@ def joined(run, model, data, options):
     raw, ready = run.file(f"{label}.joined.onnx"), run.file(f"{label}.affine{options.samples}.onnx")
     bricks = [named(run, sized(run, model, data, task, options.share, FOREIGN_REFIT), task) for task in options.joined]
     run("assemble", *bricks, "-o", raw)
-    run("calibrate", raw, "--data", data, "--samples", options.samples, "-o", ready)
+    run("calibrate", raw, "--data", data, "--method", "affine", "--samples", options.samples, "-o", ready)
     return ready
 
 

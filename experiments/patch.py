@@ -24,7 +24,7 @@ def component(run, model, data, classes, options):
 
 def calibrated(run, raw, data, options):
     ready = raw.with_suffix(f".affine{options.samples}.onnx")
-    run("calibrate", raw, "--data", data, "--samples", options.samples, "-o", ready)
+    run("calibrate", raw, "--data", data, "--method", "affine", "--samples", options.samples, "-o", ready)
     return ready
 
 

@@ -158,7 +158,7 @@ pub(crate) fn some_of(images: &Tensor, most: usize) -> Cow<'_, Tensor> {
 }
 
 /// At most so many of `count` places, evenly.
-fn evenly(count: usize, most: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn evenly(count: usize, most: usize) -> impl Iterator<Item = usize> {
     let some = count.min(most);
     (0..some).map(move |k| k * count / some)
 }

@@ -493,8 +493,9 @@ pub(crate) struct CalibrateArgs {
     /// affine: temperature per part and bias per class; background: and for each part how little an
     /// image is its own; linear: and a linear map of all parts' last features and logits (5 images of
     /// a class or more); paper: head scaling; layerwise: equations 12 to 14; none: undo
-    #[arg(long, value_name = "METHOD", default_value = "affine", value_parser = one_of(METHODS))]
-    pub(crate) method: Method,
+    /// [default: linear; affine without --data]
+    #[arg(long, value_name = "METHOD", value_parser = one_of(METHODS))]
+    pub(crate) method: Option<Method>,
     /// Images per class, chosen at random [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) samples: Option<u32>,

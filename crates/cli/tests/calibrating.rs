@@ -36,6 +36,10 @@ fn a_linear_correction_travels_in_the_file() {
         assert!(own.read("undone.onnx") == own.read("none.onnx"));
     }
     assert_ne!(own.read("linear.onnx").len(), own.read("affine.onnx").len());
+    let line = "calibrate joined.onnx --samples 50 --seed 1";
+    let usual = own.json(&format!("{line} {JOINED_DATA} -o OUT/usual.onnx"));
+    assert_eq!(usual["method"], "linear");
+    assert!(own.read("usual.onnx") == own.read("linear.onnx"));
     let few = own.run(&format!(
         "calibrate joined.onnx {JOINED_DATA} --samples 3 --method linear -o OUT/few.onnx"
     ));

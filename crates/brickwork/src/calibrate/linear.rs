@@ -6,12 +6,13 @@ use brickwork_tensor::Tensor;
 use faer::Mat;
 
 use super::affine::{affine, hold};
-use super::trials::{Trials, few_words, joined, judge, log_sum};
+use super::trials::{FOLDS, Trials, few_words, joined, judge, log_sum};
 use super::{Method, Scores, correction, loss_of, with_factors};
 use crate::card::CalibrationNote;
 use crate::classifier::Classifier;
 use crate::error::Error;
 use crate::progress::Progress;
+use crate::refit::evenly;
 use crate::regression::{Fits, Problem, Regression, softmax};
 
 /// What is added to the logits.
@@ -26,6 +27,9 @@ pub(super) enum Form {
 /// Penalties tried, falling. Features are standardised, the loss is a mean over images.
 const PENALTIES: [f64; 10] = [3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4];
 
+/// Images that choose the penalty, at most: all of many would take long.
+const TRIED: usize = 10_000;
+
 /// Calibrates `plain` by what was `scores`d with a correction of zero, which `zero` has.
 pub(super) fn linear(
     [plain, zero]: [&Classifier; 2],
@@ -36,17 +40,18 @@ pub(super) fn linear(
     progress: &dyn Progress,
 ) -> Result<Classifier, Error> {
     let correcting = Correcting { form, owners, hold: hold(scores, seed) };
-    progress.begin("choosing the penalty", 1);
-    let trials = correcting.trials(scores, seed);
-    progress.step(1);
+    progress.begin("fitting the correction", FOLDS as u64 + 1);
+    let some: Vec<usize> = evenly(scores.truth.len(), TRIED).collect();
+    let trials = correcting.trials(&scores.of(&some), seed, progress);
     let chosen = trials.chosen().checked_sub(1).map(|k| PENALTIES[k]);
     let (scale, shift, mut notes) = affine(scores, correcting.hold);
     let map = correcting.fitted(scores, [&scale, &shift], chosen);
+    progress.step(1);
     let right = |score: &dyn Fn(&Scores) -> Mat<f64>| judge(scores, &score(scores)).1;
     let before = right(&|scores| joined(scores, |_, z| z));
     let after = right(&|scores| correcting.scores(scores, [&scale, &shift], map.as_ref()));
     let count = scores.truth.len() as f64;
-    notes.push(words(scores, &trials, chosen));
+    notes.push(words(some.len(), &trials, chosen));
     notes.extend(few_words(scores, &cost(chosen)));
     notes.extend(loss_of(form.method(), before as f64 / count, after as f64 / count));
     notes.iter().for_each(|note| progress.note(note));
@@ -154,7 +159,7 @@ impl Correcting<'_> {
     }
 
     /// No correction, then every penalty, on images held out in turns.
-    fn trials(&self, scores: &Scores, seed: u64) -> Trials {
+    fn trials(&self, scores: &Scores, seed: u64, progress: &dyn Progress) -> Trials {
         Trials::of(scores, PENALTIES.len() + 1, seed, |rest, held| {
             let (scale, shift, _) = affine(rest, self.hold);
             let factors = [&scale[..], &shift[..]];
@@ -165,7 +170,9 @@ impl Correcting<'_> {
                 *map = fits.fit(penalty, map.clone());
                 Some(judged(Some(map)))
             });
-            [judged(None)].into_iter().chain(path).collect()
+            let judgements = [judged(None)].into_iter().chain(path).collect();
+            progress.step(1);
+            judgements
         })
     }
 
@@ -181,8 +188,8 @@ impl Correcting<'_> {
 }
 
 /// What the correction does to images held out in turns.
-fn words(scores: &Scores, trials: &Trials, chosen: Option<f64>) -> String {
-    let (count, percent) = (scores.truth.len(), |way| 100.0 * trials.right(way));
+fn words(count: usize, trials: &Trials, chosen: Option<f64>) -> String {
+    let percent = |way| 100.0 * trials.right(way);
     let alone = format!(
         "of {count} calibration images, held out in turns, {:.2} % are right by affine alone",
         percent(0)
@@ -212,6 +219,7 @@ fn cost(chosen: Option<f64>) -> String {
 mod tests {
     use super::super::tests::two_parts;
     use super::*;
+    use crate::progress::Silent;
     use crate::random::uniform;
 
     const OWNERS: [usize; 6] = [0, 1, 0, 0, 1, 1];
@@ -238,7 +246,7 @@ mod tests {
             let scores = scores(|row, k| noise.data()[2 * row + k]);
             let some = scores.of(&(0..20).collect::<Vec<_>>());
             for form in [Form::Background, Form::Linear] {
-                let trials = correcting(form).trials(&some, 3);
+                let trials = correcting(form).trials(&some, 3, &Silent);
                 let lost = |way: usize| trials.losses[way].iter().sum::<f64>();
                 assert_eq!(trials.losses[0].len(), 20);
                 assert!(lost(trials.chosen()) <= lost(0), "{seed} {form:?}");
@@ -257,7 +265,7 @@ mod tests {
                 .collect(),
         );
         let correcting = correcting(Form::Background);
-        let trials = correcting.trials(&scores, 3);
+        let trials = correcting.trials(&scores, 3, &Silent);
         assert!(trials.right(0) < 0.6 && trials.right(trials.chosen()) == 1.0);
         let penalty = trials.chosen().checked_sub(1).map(|k| PENALTIES[k]);
         let map = correcting.fitted(&scores, [&[1.0; 4], &[0.0; 4]], penalty).unwrap();

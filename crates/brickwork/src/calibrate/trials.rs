@@ -9,7 +9,7 @@ use super::Scores;
 use crate::card::OnDuplicate;
 
 /// Parts of the calibration images that are held out in turns.
-const FOLDS: usize = 5;
+pub(super) const FOLDS: usize = 5;
 
 /// Images of a class below which what it says is called uncertain.
 const FEW: usize = 5;

@@ -14,8 +14,10 @@ pub(crate) fn run(args: &CalibrateArgs, global: &Global, out: &Out) -> anyhow::R
     inputs::check_writable(&args.output)?;
     let model = ModelArgs { model: args.model.clone(), weights: None };
     let mut model = inputs::load(&model, Some(&args.data.input))?;
-    let ready = if args.data.data.is_empty() {
-        without_images(args, global, &model, out)?
+    let blind = args.data.data.is_empty();
+    let method = args.method.unwrap_or(if blind { Method::Affine } else { Method::Linear });
+    let ready = if blind {
+        without_images((args, method), global, &model, out)?
     } else {
         let preprocess = inputs::preprocess(&model, &args.data.input)?;
         let mut sources = inputs::sources(&mut model, &args.data, Split::Train, out)?;
@@ -24,12 +26,11 @@ pub(crate) fn run(args: &CalibrateArgs, global: &Global, out: &Out) -> anyhow::R
                 source.keep_some(count as usize, global.seed)?;
             }
         }
-        calibrate(&model, &preprocess, &sources, args.method, global.seed, &Shown::new(out))?
+        calibrate(&model, &preprocess, &sources, method, global.seed, &Shown::new(out))?
     };
     ready.save(&args.output)?;
     let note = ready.card.calibration.clone();
-    let result =
-        json!({ "output": args.output, "method": args.method.name(), "calibration": note });
+    let result = json!({ "output": args.output, "method": method.name(), "calibration": note });
     out.result(&result, || {
         let mut rows = vec![row(["class", "part", "factor", "shift"])];
         let logits =
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &CalibrateArgs, global: &Global, out: &Out) -> anyhow::R
         format!(
             "{}\n{} on {images} images\nwritten {}",
             table(&rows),
-            args.method.name(),
+            method.name(),
             args.output.display()
         )
     })
@@ -56,13 +57,13 @@ pub(crate) fn run(args: &CalibrateArgs, global: &Global, out: &Out) -> anyhow::R
 
 /// Calibrates by what the parts say of themselves.
 fn without_images(
-    args: &CalibrateArgs,
+    (args, method): (&CalibrateArgs, Method),
     global: &Global,
     model: &Classifier,
     out: &Out,
 ) -> anyhow::Result<Classifier> {
     let progress = Shown::new(out);
-    match args.method {
+    match method {
         Method::None => {
             let preprocess = inputs::preprocess(model, &args.data.input)?;
             Ok(calibrate(model, &preprocess, &[], Method::None, global.seed, &progress)?)
