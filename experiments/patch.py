@@ -23,8 +23,8 @@ def component(run, model, data, classes, options):
 
 
 def calibrated(run, raw, data, options):
-    ready = raw.with_suffix(f".affine{options.samples}.onnx")
-    run("calibrate", raw, "--data", data, "--method", "affine", "--samples", options.samples, "-o", ready)
+    ready = raw.with_suffix(f".{options.method}{options.samples}.onnx")
+    run("calibrate", raw, "--data", data, "--method", options.method, "--samples", options.samples, "-o", ready)
     return ready
 
 
@@ -72,6 +72,7 @@ def main():
     parser.add_argument("--count", default=3, type=int, help="how many of the weakest classes the component has")
     parser.add_argument("--share", default=50, type=int, help="percentage of the MACs that it keeps")
     parser.add_argument("--foreign", default=1000, type=int, help="images of every other class to refit it on as well")
+    parser.add_argument("--method", default="linear", help="how to calibrate")
     parser.add_argument("--samples", default=500, type=int, help="training images per class to calibrate on")
     options = parser.parse_args()
     run = driver(options)
@@ -86,7 +87,7 @@ def main():
     notes = f"""The weakest classes of {options.weak} on its training images: {chosen}. The component has these classes
 of {options.strong} at {options.share} % of the MACs, refitted on all training images of each and {options.foreign} of every
 other class. Each class that is replaced takes the component's score instead of the network's own (`assemble --replace`); all others
-keep theirs. Calibration (affine) uses {options.samples} training images per class; the network calibrated alone says what that does
+keep theirs. Calibration ({options.method}) uses {options.samples} training images per class; the network calibrated alone says what that does
 by itself."""
     save(options, run, "Weak classes replaced", f"{text}\n\n{notes}", figures, key="networks")
 
