@@ -3,14 +3,14 @@
 
 Components are refitted, scores calibrated on training images; every figure is from the test images.
 """
-from assemble import HEAD, joined, lines, measured
+from assemble import HEAD, OURS, joined, lines, measured
 from driver import arguments, driver, save, table
 from train import GARMENTS
 
 DIGITS = list("0123456789")
 SOURCES = [("mnist-lenet5-own", "mnist", DIGITS), ("fashion-mnist-lenet5-own", "fashion-mnist", GARMENTS.split(","))]
 TASKS = ["0", "0-2", "0-9"]
-LAYOUTS = {"padded": ["paper", "affine"], "branches": ["paper", "layerwise", "affine", "background", "linear"]}
+LAYOUTS = {"padded": ["paper", "affine"], "branches": ["paper", "layerwise", *OURS]}
 GOOGLENET, VGG = "cifar10-googlenet-quarter", "cifar10-vgg16-quarter"
 
 

@@ -5,6 +5,7 @@ Either each half is cut to half of the MACs, or both keep the same trunk, which 
 
 Components are refitted, scores calibrated on training images; every figure is from the test images.
 """
+from assemble import OURS
 from disassemble import merged, spread
 from driver import arguments, driver, percent, save, table, thousands
 from frontier import sized
@@ -12,7 +13,6 @@ from openset import named
 
 MODEL = "cifar10-resnet20-akamaster"
 TASKS = ["0-4", "5-9"]
-METHODS = ["affine", "background", "linear"]
 SETUPS = {"own": ("Each half on its own at 50 % of the MACs", 50, None),
           "trunk": ("Halves with the trunk up to the second stage, each at 84 % of the MACs", 84, "/layer2/layer2.2/conv2/Conv"),
           "longer": ("Halves with the trunk up to the third stage's first block, each at 88 % of the MACs", 88,
@@ -34,7 +34,7 @@ def calibrated(run, model, raw, data, options):
         run("calibrate", raw, "-o", ready, seed=seed)
         yield measured(run, "affine, from the parts' moments", seed, ready, data)
     for samples in options.samples:
-        for method in METHODS:
+        for method in OURS:
             for seed in options.seeds:
                 ready = raw.with_suffix(f".{method}{samples}.{seed}.onnx")
                 run("calibrate", raw, "--data", data, "--samples", samples, "--method", method, "-o", ready, seed=seed)

@@ -19,8 +19,8 @@ fn accuracy(own: &Own, model: &str) -> f64 {
 #[test]
 fn a_linear_correction_travels_in_the_file() {
     let own = ready();
+    let line = "calibrate joined.onnx --samples 50 --seed 1";
     let calibrate = |method: &str| {
-        let line = "calibrate joined.onnx --samples 50 --seed 1";
         own.json(&format!("{line} {JOINED_DATA} --method {method} -o OUT/{method}.onnx"))
     };
     calibrate("affine");
@@ -36,7 +36,6 @@ fn a_linear_correction_travels_in_the_file() {
         assert!(own.read("undone.onnx") == own.read("none.onnx"));
     }
     assert_ne!(own.read("linear.onnx").len(), own.read("affine.onnx").len());
-    let line = "calibrate joined.onnx --samples 50 --seed 1";
     let usual = own.json(&format!("{line} {JOINED_DATA} -o OUT/usual.onnx"));
     assert_eq!(usual["method"], "linear");
     assert!(own.read("usual.onnx") == own.read("linear.onnx"));
