@@ -14,7 +14,7 @@ mod vgg;
 
 use brickwork_graph::Graph;
 
-use crate::error::Error;
+use crate::model::error::Error;
 use net::{Net, Value};
 
 /// Images from this size on get the stem for large ones unless something else is asked for.
@@ -94,7 +94,7 @@ impl Architecture {
     }
 
     /// The network, from `image` to `logits`, with its names as PyTorch would give them. Weights are
-    /// zero until [`initialise`](crate::initialise) draws them.
+    /// zero until [`initialise`](crate::train::initialise) draws them.
     ///
     /// # Errors
     /// If the options make no sense, or the images are too small or the network too large.

@@ -4,97 +4,69 @@
 //! clock or the environment, or draws a random number without a seed.
 
 mod architectures;
-mod assemble;
-mod batching;
-mod calibrate;
-mod card;
-mod classes;
-mod classifier;
-mod compress;
-mod control;
-mod criterion;
-mod diff;
-mod disassemble;
-mod error;
-mod eval;
+mod cut;
+mod files;
 mod gcn;
-mod initialise;
-mod inspect;
-mod kept;
-mod layers;
-mod link;
-mod moments;
-mod padded;
-mod probe;
-mod profile;
-mod progress;
-mod random;
-mod rebuild;
+mod images;
+mod join;
+mod measure;
+mod model;
 mod refit;
-mod regression;
-mod reject;
-mod report;
-mod route;
-mod sealed;
-mod select;
+mod relevance;
+mod show;
 mod shrink;
-mod sizes;
-mod source;
-mod stages;
-mod store;
 mod train;
-mod verify;
-mod without;
 
 pub use architectures::{Architecture, ArchitectureOptions, Stem};
-pub use assemble::{AssembleOptions, Layout, assemble, shared_layers};
-pub use batching::batch_size;
-pub use calibrate::{Method, calibrate, calibrate_from_moments};
-pub use card::{
-    CalibrationNote, Card, KEY, KeptLayer, OnDuplicate, Origin, Part, RefitNote, SampleNote,
-};
-pub use classes::parse as parse_classes;
-pub use classifier::{Classifier, Scorer};
-pub use compress::{CompressOptions, Ranking, Unit, Variant, smallest_share, variant};
-pub use control::Control;
-pub use criterion::{Criterion, Ground};
-pub use diff::{Difference, LayerDifference, diff};
-pub use disassemble::{Choice, Plan, TOLERANCE, class_labels, with_card};
-pub use error::Error;
-pub use eval::{Accuracy, EvalOptions, Leakage, PartConfusion, Report, eval};
+pub use cut::class_removal::without;
+pub use cut::control::Control;
+pub use cut::kept_channels::{KeptMap, additions, kept_map, wanted_labels};
+pub use cut::plan::{Choice, Plan, TOLERANCE, class_labels, with_card};
 pub use gcn::{
     Gcn, GcnCut, GcnCutOptions, GcnOptions, GcnOutcome, GcnTraining, Nodes, disassemble_gcn,
     eval_gcn, train_gcn,
 };
-pub use initialise::initialise;
-pub use inspect::{GroupRow, Inspection, LayerRow, MemberRow, explain, inspect};
-pub use kept::{KeptMap, additions, kept_map, wanted_labels};
-pub use layers::{LayerInfo, layers};
-pub use link::{Relevance, Rule, Thresholds, link, reference_masks};
-pub use moments::{Moments, with_moments};
-pub use probe::{Probe, ProbeImages, probe};
-pub use profile::{
-    Header, LayerSums, Profile, ProfileOptions, ProfilingPass, profile, profiling_pass,
+pub use images::select::{ClassSamples, Sample, Sampling, margin, select, top_class};
+pub use images::source::{Held, Numbered, Source, random_images};
+pub use join::branches::{AssembleOptions, Layout, assemble, shared_layers};
+pub use join::calibrate::{Method, calibrate, calibrate_from_moments};
+pub use measure::diff::{Difference, LayerDifference, diff};
+pub use measure::eval::{Accuracy, EvalOptions, Leakage, PartConfusion, Report, eval};
+pub use measure::inspect::{GroupRow, Inspection, LayerRow, MemberRow, explain, inspect};
+pub use measure::moments::with_moments;
+pub use measure::probe::{Probe, ProbeImages, probe};
+pub use measure::reject::{RejectAt, Rejection, fit_reject};
+pub use measure::verify::{Verification, part_images, recut, verify, verify_assembled};
+pub use model::batching::batch_size;
+pub use model::card::{
+    CalibrationNote, Card, Criterion, KEY, KeptLayer, Moments, OnDuplicate, Origin, Part,
+    RefitNote, Reject, Rule, SampleNote, Thresholds,
 };
-pub use progress::{Progress, Silent};
-pub use random::{random_weights, uniform};
+pub use model::classes::parse as parse_classes;
+pub use model::classifier::{Classifier, Scorer};
+pub use model::error::Error;
+pub use model::layers::{LayerInfo, layers};
+pub use model::progress::{Progress, Silent};
+pub use model::random::{random_weights, uniform};
+pub use model::sizes::{Sizes, Unit};
 pub use refit::{
     Alignment, Cut, Nearer, Readout, RefitOptions, Towards, align, image_limit, refit,
 };
-pub use reject::{Reject, RejectAt, Rejection, fit_reject};
-pub use report::{Page, Picture, png};
-pub use route::{
+pub use relevance::link::{Relevance, link, reference_masks};
+pub use relevance::profile::{
+    Header, LayerSums, Profile, ProfileOptions, ProfilingPass, profile, profiling_pass,
+};
+pub use relevance::profile_file::{load_profile, save_masks, save_profile};
+pub use show::report::{Page, Picture, png};
+pub use show::route::{
     Kind, LayerOverlap, Merge, Overlap, Route, RouteLayer, RouteLink, RouteNode, RouteOptions,
     RouteRow, route,
 };
-pub use select::{ClassSamples, Sample, Sampling, margin, select, top_class};
-pub use shrink::{Shrink, ShrinkOptions};
-pub use sizes::Sizes;
-pub use source::{Held, Numbered, Source, random_images};
-pub use store::{load_profile, save_masks, save_profile};
+pub use shrink::criterion::Ground;
+pub use shrink::ranking::{CompressOptions, Ranking, Variant, smallest_share, variant};
+pub use shrink::step::{Shrink, ShrinkOptions};
+pub use train::initialise::initialise;
 pub use train::{
     Checkpoint, DistillOptions, Distillation, Epoch, Labels, Material, Objective, Outcome, Score,
     Teacher, TrainOptions, Trainer, Watch, score,
 };
-pub use verify::{Verification, part_images, recut, verify, verify_assembled};
-pub use without::without;

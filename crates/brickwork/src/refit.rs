@@ -8,12 +8,15 @@
 //! No labels.
 
 mod aim;
-mod few;
 mod readout;
+pub(crate) mod rebuild;
+pub(crate) mod regression;
 mod ridge;
+mod ridge_choice;
 mod rows;
 mod scores;
-mod towards;
+pub(crate) mod staged_run;
+mod whole_model;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -23,12 +26,12 @@ use brickwork_graph::{Graph, Patch};
 use brickwork_tensor::Tensor;
 use serde::Serialize;
 
-use crate::card::{KeptLayer, RefitNote};
-use crate::error::Error;
-use crate::kept::KeptMap;
-use crate::layers::{LayerInfo, layers};
-use crate::progress::Progress;
-use crate::stages::{Held, Stages, largest_stage, place_of};
+use crate::cut::kept_channels::KeptMap;
+use crate::model::card::{KeptLayer, RefitNote};
+use crate::model::error::Error;
+use crate::model::layers::{LayerInfo, layers};
+use crate::model::progress::Progress;
+use crate::refit::staged_run::{Held, Stages, largest_stage, place_of};
 use aim::{Aim, Followed};
 pub use readout::Readout;
 use readout::with_readout;
@@ -37,7 +40,7 @@ pub(crate) use ridge::Ridge;
 pub(crate) use rows::Rows;
 use rows::{features, picked};
 use scores::Goal;
-pub use towards::{Nearer, Towards};
+pub use whole_model::{Nearer, Towards};
 
 /// How to refit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -139,7 +142,7 @@ pub fn refit(
 ) -> Result<(Graph, RefitNote), Error> {
     let most = options.images.min(stage_limit(cut.source));
     let some = some_of(images, most);
-    let lambda = few::lambda(cut, &some, batch, options, progress)?;
+    let lambda = ridge_choice::lambda(cut, &some, batch, options, progress)?;
     let options = &RefitOptions { lambda, ..*options };
     let graph = layer_by_layer(cut, &some, batch, options, ("refitting layers", progress))?;
     let (graph, nearer) = align(&Cut { graph: &graph, ..*cut }, images, batch, options, progress)?;
@@ -337,7 +340,7 @@ fn refit_layer(
 mod tests {
     use super::*;
     use crate::architectures::{Architecture, ArchitectureOptions};
-    use crate::random::random_weights;
+    use crate::model::random::random_weights;
 
     /// A narrow ResNet-20 of random weights.
     pub(super) fn network(classes: usize, seed: u64) -> Arc<Graph> {

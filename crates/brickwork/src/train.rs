@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod distillation;
+pub(crate) mod initialise;
 mod objective;
 
 use std::borrow::Cow;
@@ -20,10 +21,10 @@ pub use checkpoint::Checkpoint;
 pub use distillation::{DistillOptions, Distillation, Teacher};
 pub use objective::{Labels, Objective};
 
-use crate::classifier::Classifier;
-use crate::error::Error;
-use crate::progress::Progress;
-use crate::source::Source;
+use crate::images::source::Source;
+use crate::model::classifier::Classifier;
+use crate::model::error::Error;
+use crate::model::progress::Progress;
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,7 +105,7 @@ pub trait Watch: Progress {
     }
 }
 
-impl Watch for crate::progress::Silent {}
+impl Watch for crate::model::progress::Silent {}
 
 /// How a run ended.
 #[derive(Clone, Debug)]
@@ -413,7 +414,7 @@ pub fn score(
     let (mut loss, mut correct) = (0.0, 0);
     source.for_each_batch(
         &samples,
-        crate::batching::batch_size(model),
+        crate::model::batching::batch_size(model),
         preprocess,
         |indices, images| {
             let logits = scorer.logits(images)?;

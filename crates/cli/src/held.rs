@@ -31,8 +31,12 @@ impl HeldOut {
         Ok((rest, Some(Self { sources, preprocess: preprocess.clone() })))
     }
 
-    /// The images of these classes alone, for a component that has them as its own.
+    /// The images of these classes alone, for a component that has them as its own: in the order of
+    /// the model, whatever the order in which they were asked for.
     pub(crate) fn of(mut self, classes: &[usize]) -> Result<Self, Error> {
+        let mut classes = classes.to_vec();
+        classes.sort_unstable();
+        let classes = &classes[..];
         for source in &mut self.sources {
             source.dataset = source.dataset.subset(&source.samples_of(classes))?;
             for class in &mut source.class_of {

@@ -8,16 +8,15 @@ use brickwork_tensor::Tensor;
 
 use super::model::values;
 use super::{Gcn, Nodes};
-use crate::card::{Card, Origin, RefitNote, SampleNote};
-use crate::disassemble::{same_function, union, with_card};
-use crate::error::Error;
-use crate::kept::{KeptMap, kept_map};
-use crate::layers::{LayerInfo, layers};
-use crate::link::{Relevance, Rule, Thresholds, link};
-use crate::random::uniform;
-use crate::refit::RefitOptions;
-use crate::refit::Ridge;
-use crate::select::{margin, top_class};
+use crate::cut::kept_channels::{KeptMap, kept_map};
+use crate::cut::plan::{same_function, union, with_card};
+use crate::images::select::{margin, top_class};
+use crate::model::card::{Card, Origin, RefitNote, Rule, SampleNote, Thresholds};
+use crate::model::error::Error;
+use crate::model::layers::{LayerInfo, layers};
+use crate::model::random::uniform;
+use crate::refit::{RefitOptions, Ridge};
+use crate::relevance::link::{Relevance, link};
 
 /// How to cut.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! Measuring a network that classifies nodes.
 
 use super::{Gcn, Nodes};
-use crate::error::Error;
-use crate::eval::{Report, Scored};
+use crate::measure::eval::{Report, Scored};
+use crate::model::error::Error;
 
 /// Measures `model` at the nodes `at` on the task `classes` (its own numbers), next to the source it was
 /// cut from. In the report, images are nodes.

@@ -9,10 +9,10 @@ use brickwork_graph::{Attr, Builder, Graph, Literal, Patch, Shape, ValueId};
 use brickwork_tensor::{Nd, Tensor};
 
 use super::Nodes;
-use crate::card::{Card, KEY};
-use crate::error::Error;
-use crate::random::uniform;
-use crate::rebuild::operation;
+use crate::model::card::{Card, KEY};
+use crate::model::error::Error;
+use crate::model::random::uniform;
+use crate::refit::rebuild::operation;
 
 /// A graph that classifies nodes, with what is known about it: from features `[n, nodes, features]`
 /// to scores `[n, nodes, classes]`. Which nodes are neighbours is a constant of it.

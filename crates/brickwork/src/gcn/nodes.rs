@@ -8,7 +8,7 @@ use std::str::FromStr;
 use brickwork_data::whole_arrays;
 use brickwork_tensor::{Nd, Tensor};
 
-use crate::error::Error;
+use crate::model::error::Error;
 
 /// Nodes with words and a class each, and which of them are connected.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -9,8 +9,8 @@ use brickwork_tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::{Gcn, Nodes};
-use crate::error::Error;
-use crate::progress::Progress;
+use crate::model::error::Error;
+use crate::model::progress::Progress;
 use crate::train::{Epoch, Score};
 
 /// How to train.

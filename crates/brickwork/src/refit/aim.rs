@@ -12,9 +12,9 @@ use brickwork_tensor::Tensor;
 use super::RefitOptions;
 use super::ridge::Ridge;
 use super::rows::{Rows, picked};
-use crate::card::KeptLayer;
-use crate::layers::LayerInfo;
-use crate::stages::{Held, Stages};
+use crate::model::card::KeptLayer;
+use crate::model::layers::LayerInfo;
+use crate::refit::staged_run::{Held, Stages};
 
 /// Scales below this part of their layer's largest tell nothing about what was scaled.
 const LEAST_SCALE: f32 = 1e-3;

@@ -15,11 +15,11 @@ use serde::Serialize;
 
 use super::scores::{CHECKS, Goal, LEAST_IMAGES, NEAR, Soft, fetched, mean, sides};
 use super::some_of;
-use crate::error::Error;
-use crate::layers::layers;
-use crate::progress::Progress;
-use crate::rebuild::{averaged, begun, copy_node, linear_of_zero, operation, with_linear};
-use crate::regression::{Fits, Problem, Regression, softmax};
+use crate::model::error::Error;
+use crate::model::layers::layers;
+use crate::model::progress::Progress;
+use crate::refit::rebuild::{averaged, begun, copy_node, linear_of_zero, operation, with_linear};
+use crate::refit::regression::{Fits, Problem, Regression, softmax};
 
 /// What the names of all nodes and constants of a readout begin with.
 const PREFIX: &str = "readout.";
@@ -351,8 +351,8 @@ mod tests {
     use super::super::tests::network;
     use super::*;
     use crate::architectures::Architecture;
-    use crate::progress::Silent;
-    use crate::random::uniform;
+    use crate::model::progress::Silent;
+    use crate::model::random::uniform;
 
     fn run(graph: &Graph, images: &Tensor) -> Tensor {
         let graph = Arc::new(graph.clone());

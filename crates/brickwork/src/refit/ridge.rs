@@ -237,8 +237,8 @@ mod tests {
 
     /// y = W x + b exactly; a wrong W0 must be repaired, from either side of the system.
     fn repaired(features: usize, rows: usize) -> (Vec<f32>, Vec<f32>, Vec<f32>, f32) {
-        let x = crate::random::uniform([features, rows], -1.0, 2.0, 1);
-        let truth = crate::random::uniform([3, features], -1.0, 1.0, 2).into_data();
+        let x = crate::model::random::uniform([features, rows], -1.0, 2.0, 1);
+        let truth = crate::model::random::uniform([3, features], -1.0, 1.0, 2).into_data();
         let bias = [0.5f32, -1.0, 2.0];
         let mut y = product(&truth, 3, &x.transpose(&[1, 0]), rows);
         y.iter_mut().enumerate().for_each(|(k, v)| *v += bias[k / rows]);
@@ -267,8 +267,8 @@ mod tests {
 
     #[test]
     fn both_sides_of_the_system_agree() {
-        let x = crate::random::uniform([20, 15], -1.0, 1.0, 3);
-        let y = crate::random::uniform([4, 15], -1.0, 1.0, 4);
+        let x = crate::model::random::uniform([20, 15], -1.0, 1.0, 3);
+        let y = crate::model::random::uniform([4, 15], -1.0, 1.0, 4);
         let [one, other] = [true, false].map(|primal| {
             let mut weights = vec![0.1; 80];
             Ridge::from_side(x.clone(), 0.1, true, primal).fit(y.clone(), &mut weights);
@@ -282,8 +282,8 @@ mod tests {
     #[test]
     fn what_is_lost_is_what_a_refit_without_it_cannot_explain() {
         for (features, rows) in [(6, 40), (12, 8)] {
-            let x = crate::random::uniform([features, rows], -1.0, 1.0, 11);
-            let weights = crate::random::uniform([2, features], -1.0, 1.0, 12).into_data();
+            let x = crate::model::random::uniform([features, rows], -1.0, 1.0, 11);
+            let weights = crate::model::random::uniform([2, features], -1.0, 1.0, 12).into_data();
             let ridge = 0.05;
             let problem = Ridge::new(x.clone(), ridge, false);
             let losses = problem.losses(&weights, 2);
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_kernel_solves_for_its_rows() {
-        let rows = crate::random::uniform([6, 9], -1.0, 1.0, 8);
+        let rows = crate::model::random::uniform([6, 9], -1.0, 1.0, 8);
         let right: Vec<f32> = (0..6).map(|k| k as f32 - 2.0).collect();
         let solved = Kernel::new(&rows).solve(&right, 1e-6);
         let back = product(&gram(&rows).into_data(), 6, &Tensor::new([1, 6], solved), 1);
@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn bands_and_depths_make_one_gram_matrix() {
         let (n, width) = (BAND + 3, DEPTH + 5);
-        let rows = crate::random::uniform([n, width], -1.0, 1.0, 7);
+        let rows = crate::model::random::uniform([n, width], -1.0, 1.0, 7);
         let found = gram(&rows);
         let row = |k: usize| &rows.data()[k * width..(k + 1) * width];
         for (a, b) in [(0, 0), (2, BAND + 1), (BAND + 1, 2), (BAND, BAND + 2), (n - 1, n - 1)] {
@@ -357,8 +357,8 @@ mod tests {
 
     #[test]
     fn a_strong_ridge_keeps_the_weights() {
-        let x = crate::random::uniform([5, 50], -1.0, 1.0, 5);
-        let y = crate::random::uniform([2, 50], -1.0, 1.0, 6);
+        let x = crate::model::random::uniform([5, 50], -1.0, 1.0, 5);
+        let y = crate::model::random::uniform([2, 50], -1.0, 1.0, 6);
         let mut weights = vec![0.25; 10];
         Ridge::new(x, 1e9, true).fit(y, &mut weights);
         assert!(weights.iter().all(|w| (w - 0.25).abs() < 1e-4));

@@ -5,8 +5,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::RefitOptions;
-use crate::layers::LayerInfo;
-use crate::stages::Held;
+use crate::model::layers::LayerInfo;
+use crate::refit::staged_run::Held;
 
 /// The rows of a least-squares problem: (image, output position).
 pub(crate) struct Rows {

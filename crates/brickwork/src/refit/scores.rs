@@ -30,8 +30,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::ridge::Kernel;
 use super::{Alignment, RefitOptions, evenly};
-use crate::error::Error;
-use crate::progress::Progress;
+use crate::model::error::Error;
+use crate::model::progress::Progress;
 use rows::Learned;
 
 /// Images of a pass per class, at most.
@@ -344,9 +344,9 @@ mod tests {
     use super::super::constants;
     use super::super::tests::network;
     use super::*;
-    use crate::layers::layers;
-    use crate::progress::Silent;
-    use crate::random::uniform;
+    use crate::model::layers::layers;
+    use crate::model::progress::Silent;
+    use crate::model::random::uniform;
 
     #[test]
     fn a_step_that_is_too_long_is_taken_back() {

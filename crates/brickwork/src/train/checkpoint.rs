@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Epoch, State, TrainOptions, Trainer};
-use crate::error::Error;
-use crate::sealed::{self, Array, Sealed};
+use crate::files::sealed::{self, Array, Sealed};
+use crate::model::error::Error;
 
 /// The metadata key of the header.
 const KEY: &str = "brickwork.checkpoint";

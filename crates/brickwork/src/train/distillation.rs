@@ -7,8 +7,8 @@ use brickwork_tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::objective::{Labels, Objective, broken};
-use crate::classifier::Classifier;
-use crate::error::Error;
+use crate::model::classifier::Classifier;
+use crate::model::error::Error;
 
 /// How much of what is learned from teachers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use brickwork_exec::{Target, correct, cross_entropy};
 use brickwork_graph::{Graph, ValueId};
 use brickwork_tensor::Tensor;
 
-use crate::error::Error;
+use crate::model::error::Error;
 
 /// A goal of training.
 pub trait Objective {

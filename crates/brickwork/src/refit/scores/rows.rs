@@ -8,8 +8,8 @@ use brickwork_graph::Graph;
 use brickwork_tensor::Tensor;
 use rayon::prelude::*;
 
-use crate::error::Error;
-use crate::progress::Progress;
+use crate::model::error::Error;
+use crate::model::progress::Progress;
 
 /// Images that a thread takes at a time.
 const CHUNK: usize = 8;

@@ -1,0 +1,3 @@
+//! Files of the project's own, besides ONNX.
+
+pub(crate) mod sealed;

@@ -1,0 +1,9 @@
+//! What a model is and does: accuracy, leakage, size, differences, proofs.
+
+pub(crate) mod diff;
+pub(crate) mod eval;
+pub(crate) mod inspect;
+pub(crate) mod moments;
+pub(crate) mod probe;
+pub(crate) mod reject;
+pub(crate) mod verify;

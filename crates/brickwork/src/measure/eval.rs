@@ -1,0 +1,404 @@
+//! Measuring a classifier honestly: against the source restricted to the same task, and on classes
+//! that are none of its own.
+
+use std::collections::BTreeMap;
+
+use brickwork_data::Preprocess;
+use serde::Serialize;
+
+use crate::images::select::top_class;
+use crate::images::source::Source;
+use crate::measure::reject::Rejection;
+use crate::model::batching::batch_size;
+use crate::model::card::Card;
+use crate::model::classifier::Classifier;
+use crate::model::error::Error;
+use crate::model::progress::Progress;
+
+/// What to measure.
+pub struct EvalOptions<'a> {
+    /// The model's classes that count as its task; samples of others are foreign.
+    pub classes: Vec<usize>,
+    /// The model it was cut from, its preprocessing, and the source's index of every class of the
+    /// model.
+    pub source: Option<(&'a Classifier, &'a Preprocess, Vec<usize>)>,
+    /// For a refitted component, the bare cut behind it.
+    pub before_refit: Option<&'a Classifier>,
+    /// For an assembled model, the part every class belongs to, and the parts' names.
+    pub parts: Option<(Vec<usize>, Vec<String>)>,
+}
+
+/// Accuracy over images and over classes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Accuracy {
+    /// Share of images classified correctly.
+    pub per_image: f64,
+    /// Mean of the classes' shares.
+    pub per_class: f64,
+}
+
+/// How a model reacts to classes that are none of its own.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Leakage {
+    /// Foreign images looked at.
+    pub foreign_images: usize,
+    /// Probability that the top logit of an own image exceeds that of a foreign one.
+    pub auroc: f64,
+    /// Share of foreign images whose top logit is above the threshold that accepts 95 % of own ones.
+    pub false_accepts_at_95_recall: f64,
+    /// Share of own images accepted at the threshold that at most 5 % of foreign ones pass.
+    pub recall_at_5_false_accepts: f64,
+    /// Share of foreign images accepted with a softmax of at least 0.5.
+    pub accepts_at_half: f64,
+}
+
+/// Where the images of each part ended up.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PartConfusion {
+    /// Part names.
+    pub parts: Vec<String>,
+    /// Images by true part (rows) and predicted part (columns).
+    pub images: Vec<Vec<usize>>,
+    /// Accuracy if every image were sent to its own part: the bound of any calibration.
+    pub perfect_routing: Accuracy,
+}
+
+/// The measurements.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Own images looked at.
+    pub images: usize,
+    /// Share of images classified correctly. For a single class it says nothing: see `leakage`.
+    pub accuracy_per_image: f64,
+    /// Share of images classified correctly, by class.
+    pub accuracy_per_class: BTreeMap<String, f64>,
+    /// Mean of the classes' shares.
+    pub mean_class_accuracy: f64,
+    /// The source with all its classes, on the same images.
+    pub base: Option<Accuracy>,
+    /// The source with its scores restricted to the task: the fair comparison.
+    pub base_restricted: Option<Accuracy>,
+    /// The component before its refit, on the same images.
+    pub before_refit: Option<Accuracy>,
+    /// Reaction to foreign classes, if the data has any.
+    pub leakage: Option<Leakage>,
+    /// The source's leakage for the same task: top logit within the task.
+    pub base_leakage: Option<Leakage>,
+    /// For assembled models.
+    pub parts: Option<PartConfusion>,
+    /// What the model's threshold does, if it has one.
+    pub reject: Option<Rejection>,
+}
+
+/// Measures `model` on labelled data.
+///
+/// # Errors
+/// If the data has no sample of the task, or a network cannot run.
+pub fn eval(
+    model: &Classifier,
+    preprocess: &Preprocess,
+    sources: &[Source],
+    options: &EvalOptions<'_>,
+    progress: &dyn Progress,
+) -> Result<Report, Error> {
+    let own: Vec<Vec<usize>> = sources.iter().map(|s| s.samples_of(&options.classes)).collect();
+    let foreign: Vec<Vec<usize>> =
+        sources.iter().map(|s| foreign_of(s, &options.classes)).collect();
+    let count: usize = own.iter().map(Vec::len).sum();
+    if count == 0 {
+        return Err(Error::Options("the data has no sample of the classes asked for; give data of these classes or ask for others \
+             (--classes)"
+                .to_owned(),
+        ));
+    }
+    let runs = 1 + u64::from(options.source.is_some()) + u64::from(options.before_refit.is_some());
+    let all: usize = foreign.iter().map(Vec::len).sum::<usize>() + count;
+    progress.begin("evaluating", runs * all as u64);
+    let scored = Scored::of(model, preprocess, sources, [&own, &foreign], progress)?;
+    let everything: Vec<usize> = (0..model.class_count()).collect();
+    let mut report = Report::of(&scored, &options.classes, &model.class_names(), &model.card);
+    report.parts =
+        options.parts.as_ref().map(|parts| confusion(&scored.own, &options.classes, parts));
+    if let Some(bare) = options.before_refit {
+        let scored = Scored::of(bare, preprocess, sources, [&own, &foreign], progress)?;
+        report.before_refit =
+            Some(Tally::of(&scored.own, &everything, &options.classes).accuracy());
+    }
+    if let Some((source, preprocess, indices)) = &options.source {
+        let base = Scored::of(source, preprocess, sources, [&own, &foreign], progress)?;
+        report.compare(base, &options.classes, indices, source.class_count());
+    }
+    Ok(report)
+}
+
+impl Report {
+    /// What a model's scores come to on the task `classes`, a list of its own.
+    pub(crate) fn of(scored: &Scored, classes: &[usize], names: &[String], card: &Card) -> Self {
+        let everything: Vec<usize> = (0..names.len()).collect();
+        let component = Tally::of(&scored.own, &everything, classes);
+        let whole = card.origin.is_none() && card.parts.is_empty();
+        let restricted = || Tally::of(&scored.own, classes, classes).accuracy();
+        Self {
+            images: scored.own.len(),
+            accuracy_per_image: component.per_image(),
+            accuracy_per_class: component.by_class(names),
+            mean_class_accuracy: component.per_class(),
+            // A model that was cut from nothing is its own base.
+            base: whole.then(|| component.accuracy()),
+            base_restricted: whole.then(restricted),
+            before_refit: None,
+            leakage: leakage(scored, classes),
+            base_leakage: None,
+            parts: None,
+            reject: card.reject.map(|reject| Rejection::of(scored, reject.threshold)),
+        }
+    }
+
+    /// Adds what the source's scores come to, with its `count` classes; `indices` says which of them
+    /// every class of the model is.
+    pub(crate) fn compare(
+        &mut self,
+        base: Scored,
+        classes: &[usize],
+        indices: &[usize],
+        count: usize,
+    ) {
+        let base = base.relabelled(indices);
+        let task: Vec<usize> = classes.iter().map(|&class| indices[class]).collect();
+        let everything: Vec<usize> = (0..count).collect();
+        self.base = Some(Tally::of(&base.own, &everything, &task).accuracy());
+        self.base_restricted = Some(Tally::of(&base.own, &task, &task).accuracy());
+        self.base_leakage = leakage(&base, &task);
+    }
+}
+
+/// Samples whose class is not among `classes`.
+pub(crate) fn foreign_of(source: &Source, classes: &[usize]) -> Vec<usize> {
+    let is_foreign = |&index: &usize| source.class(index).is_none_or(|c| !classes.contains(&c));
+    (0..source.dataset.len()).filter(is_foreign).collect()
+}
+
+/// Logits of own samples with their class, and of foreign ones.
+pub(crate) struct Scored {
+    pub(crate) own: Vec<(usize, Vec<f32>)>,
+    pub(crate) foreign: Vec<Vec<f32>>,
+}
+
+impl Scored {
+    /// Runs `model` over own and foreign samples of every source.
+    pub(crate) fn of(
+        model: &Classifier,
+        preprocess: &Preprocess,
+        sources: &[Source],
+        [own, foreign]: [&Vec<Vec<usize>>; 2],
+        progress: &dyn Progress,
+    ) -> Result<Self, Error> {
+        let mut scored = Self { own: Vec::new(), foreign: Vec::new() };
+        let mut scorer = model.scorer();
+        for (k, source) in sources.iter().enumerate() {
+            for (indices, is_own) in [(&own[k], true), (&foreign[k], false)] {
+                source.for_each_batch(
+                    indices,
+                    batch_size(model),
+                    preprocess,
+                    |indices, images| {
+                        let logits = scorer.logits(images)?;
+                        for (&index, row) in
+                            indices.iter().zip(logits.data().chunks(logits.shape()[1]))
+                        {
+                            match source.class(index).filter(|_| is_own) {
+                                Some(class) => scored.own.push((class, row.to_vec())),
+                                None => scored.foreign.push(row.to_vec()),
+                            }
+                        }
+                        progress.step(indices.len() as u64);
+                        Ok(())
+                    },
+                )?;
+            }
+        }
+        Ok(scored)
+    }
+
+    fn relabelled(mut self, indices: &[usize]) -> Self {
+        for (class, _) in &mut self.own {
+            *class = indices[*class];
+        }
+        self
+    }
+}
+
+/// Correct answers by class.
+struct Tally {
+    classes: Vec<usize>,
+    seen: Vec<usize>,
+    correct: Vec<usize>,
+}
+
+impl Tally {
+    /// Judges by the highest logit among `scores`; counts samples of `classes`.
+    fn of(own: &[(usize, Vec<f32>)], scores: &[usize], classes: &[usize]) -> Self {
+        let mut tally = Self {
+            classes: classes.to_vec(),
+            seen: vec![0; classes.len()],
+            correct: vec![0; classes.len()],
+        };
+        for (class, logits) in own {
+            let Some(place) = classes.iter().position(|c| c == class) else { continue };
+            let picked: Vec<f32> = scores.iter().map(|&score| logits[score]).collect();
+            tally.seen[place] += 1;
+            tally.correct[place] += usize::from(scores[top_class(&picked)] == *class);
+        }
+        tally
+    }
+
+    fn per_image(&self) -> f64 {
+        share(self.correct.iter().sum(), self.seen.iter().sum())
+    }
+
+    fn per_class(&self) -> f64 {
+        let shares: Vec<f64> = (0..self.classes.len())
+            .filter(|&k| self.seen[k] > 0)
+            .map(|k| share(self.correct[k], self.seen[k]))
+            .collect();
+        shares.iter().sum::<f64>() / shares.len().max(1) as f64
+    }
+
+    fn accuracy(&self) -> Accuracy {
+        Accuracy { per_image: self.per_image(), per_class: self.per_class() }
+    }
+
+    fn by_class(&self, names: &[String]) -> BTreeMap<String, f64> {
+        (0..self.classes.len())
+            .filter(|&k| self.seen[k] > 0)
+            .map(|k| (names[self.classes[k]].clone(), share(self.correct[k], self.seen[k])))
+            .collect()
+    }
+}
+
+fn share(part: usize, whole: usize) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+fn leakage(scored: &Scored, classes: &[usize]) -> Option<Leakage> {
+    if scored.foreign.is_empty() {
+        return None;
+    }
+    let top =
+        |logits: &Vec<f32>| classes.iter().map(|&c| logits[c]).fold(f32::NEG_INFINITY, f32::max);
+    let own: Vec<f32> = sorted(scored.own.iter().map(|(_, logits)| top(logits)));
+    let foreign: Vec<f32> = sorted(scored.foreign.iter().map(top));
+    let half = |logits: &Vec<f32>| {
+        let top = top(logits);
+        classes.iter().map(|&c| (logits[c] - top).exp()).sum::<f32>() <= 2.0
+    };
+    let at_recall = own[own.len() / 20];
+    let at_accepts = foreign[foreign.len() - 1 - foreign.len() / 20];
+    Some(Leakage {
+        foreign_images: foreign.len(),
+        auroc: auroc(&own, &foreign),
+        false_accepts_at_95_recall: share_from(&foreign, |x| x >= at_recall),
+        recall_at_5_false_accepts: share_from(&own, |x| x > at_accepts),
+        accepts_at_half: share(scored.foreign.iter().filter(|l| half(l)).count(), foreign.len()),
+    })
+}
+
+pub(crate) fn sorted(values: impl Iterator<Item = f32>) -> Vec<f32> {
+    let mut list: Vec<f32> = values.collect();
+    list.sort_by(f32::total_cmp);
+    list
+}
+
+pub(crate) fn share_from(values: &[f32], test: impl Fn(f32) -> bool) -> f64 {
+    share(values.iter().filter(|&&x| test(x)).count(), values.len())
+}
+
+/// Area under the ROC curve of two sorted lists: the probability that a member of `high` exceeds
+/// one of `low`, ties counting half.
+fn auroc(high: &[f32], low: &[f32]) -> f64 {
+    let (mut below, mut equal, mut wins) = (0, 0, 0.0);
+    for x in high {
+        while below < low.len() && low[below] < *x {
+            below += 1;
+        }
+        equal = equal.max(below);
+        while equal < low.len() && low[equal] <= *x {
+            equal += 1;
+        }
+        wins += below as f64 + (equal - below) as f64 / 2.0;
+    }
+    wins / (high.len() as f64 * low.len() as f64)
+}
+
+fn confusion(
+    own: &[(usize, Vec<f32>)],
+    classes: &[usize],
+    (part_of, names): &(Vec<usize>, Vec<String>),
+) -> PartConfusion {
+    let mut images = vec![vec![0; names.len()]; names.len()];
+    for (class, logits) in own {
+        let picked: Vec<f32> = classes.iter().map(|&score| logits[score]).collect();
+        images[part_of[*class]][part_of[classes[top_class(&picked)]]] += 1;
+    }
+    let mut routed = Tally { classes: Vec::new(), seen: Vec::new(), correct: Vec::new() };
+    for part in 0..names.len() {
+        let members: Vec<usize> = classes.iter().copied().filter(|&c| part_of[c] == part).collect();
+        let tally = Tally::of(own, &members, &members);
+        routed.classes.extend(tally.classes);
+        routed.seen.extend(tally.seen);
+        routed.correct.extend(tally.correct);
+    }
+    PartConfusion { parts: names.clone(), images, perfect_routing: routed.accuracy() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auroc_counts_ties_half() {
+        assert_eq!(auroc(&[2.0, 3.0], &[0.0, 1.0]), 1.0);
+        assert_eq!(auroc(&[0.0, 1.0], &[2.0, 3.0]), 0.0);
+        assert_eq!(auroc(&[1.0, 1.0], &[1.0]), 0.5);
+        assert_eq!(auroc(&[1.0, 3.0], &[0.0, 2.0]), 0.75);
+    }
+
+    #[test]
+    fn restricting_scores_changes_the_judgement() {
+        let own =
+            vec![(0, vec![1.0, 0.0, 2.0]), (1, vec![0.0, 3.0, 1.0]), (0, vec![0.0, 1.0, 0.0])];
+        assert_eq!(Tally::of(&own, &[0, 1, 2], &[0, 1]).correct, [0, 1]);
+        let restricted = Tally::of(&own, &[0, 1], &[0, 1]);
+        assert_eq!(restricted.correct, [1, 1]);
+        assert_eq!(restricted.per_image(), 2.0 / 3.0);
+        assert_eq!(restricted.per_class(), 0.75);
+    }
+
+    #[test]
+    fn confusion_and_routing() {
+        // Two parts of two classes; the third image goes to the wrong part.
+        let own = vec![
+            (0, vec![2.0, 0.0, 1.0, 0.0]),
+            (2, vec![0.0, 0.0, 5.0, 0.0]),
+            (3, vec![4.0, 0.0, 0.0, 1.0]),
+        ];
+        let parts = (vec![0, 0, 1, 1], vec!["a".to_owned(), "b".to_owned()]);
+        let found = confusion(&own, &[0, 1, 2, 3], &parts);
+        assert_eq!(found.images, [[1, 0], [1, 1]]);
+        assert_eq!(found.perfect_routing.per_image, 1.0);
+    }
+
+    #[test]
+    fn leakage_measures_both_ways() {
+        let scored = Scored {
+            own: (0..100).map(|k| (0, vec![k as f32 + 50.0])).collect(),
+            foreign: (0..100).map(|k| vec![k as f32]).collect(),
+        };
+        let found = leakage(&scored, &[0]).unwrap();
+        assert_eq!(found.accepts_at_half, 1.0);
+        assert!((found.false_accepts_at_95_recall - 0.45).abs() < 1e-9);
+        // Five foreign ones are above 94, as are 95 to 149 of the own.
+        assert!((found.recall_at_5_false_accepts - 0.55).abs() < 1e-9);
+        assert!((found.auroc - 0.87625).abs() < 2e-3);
+    }
+}

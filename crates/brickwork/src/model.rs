@@ -1,0 +1,11 @@
+//! Classifiers and what is known of them: the graph, its card, its layers, its sizes.
+
+pub(crate) mod batching;
+pub(crate) mod card;
+pub(crate) mod classes;
+pub(crate) mod classifier;
+pub(crate) mod error;
+pub(crate) mod layers;
+pub(crate) mod progress;
+pub(crate) mod random;
+pub(crate) mod sizes;

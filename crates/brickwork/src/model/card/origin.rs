@@ -1,0 +1,93 @@
+//! What a component says of the cut that made it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::criterion::Criterion;
+use super::thresholds::{Rule, Thresholds};
+
+/// How a component was cut out of its source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The source model's name.
+    pub source: String,
+    /// The source graph's fingerprint.
+    pub fingerprint: String,
+    /// The task: indices of its classes in the source.
+    pub classes: Vec<usize>,
+    /// How many classes the source has.
+    pub of: usize,
+    /// How relevance was linked; none if the channels were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Rule>,
+    /// Thresholds used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<Thresholds>,
+    /// What the channels were chosen by, if they were given up step by step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub criterion: Option<Criterion>,
+    /// The kept channels, by the source node's name, in the source's numbers.
+    pub kept: BTreeMap<String, KeptLayer>,
+    /// For the reference rule: inputs that each layer reads; the weights of its others are zero.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reads: BTreeMap<String, Vec<usize>>,
+    /// Largest difference between the cut graph and the masked source, relative to the largest
+    /// logit, before any refit.
+    pub checked: f32,
+    /// The refit that followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refit: Option<RefitNote>,
+    /// The samples behind the profile, per class of the task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<SampleNote>,
+}
+
+/// Channels of a layer that were kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptLayer {
+    /// Input channels (features, for a linear layer).
+    pub input: Vec<usize>,
+    /// Output channels.
+    pub output: Vec<usize>,
+}
+
+/// How a component was refitted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefitNote {
+    /// Calibration images.
+    pub images: usize,
+    /// Rows of the least-squares problem of a layer, at most.
+    pub rows: usize,
+    /// Ridge, relative to the mean diagonal of the second moments.
+    pub lambda: f64,
+    /// Whether layers put right what earlier ones got wrong in the values they are added to.
+    #[serde(default)]
+    pub corrects: bool,
+    /// How often a layer was solved again with what its activation flattens left free.
+    #[serde(default)]
+    pub rounds: usize,
+    /// Passes over all layers together that brought the scores closer to the source's.
+    #[serde(default)]
+    pub passes: usize,
+    /// Features of the readout of all layers; 0 without one.
+    #[serde(default)]
+    pub readout: usize,
+    /// Seed of the choice of images and rows.
+    pub seed: u64,
+}
+
+/// The profiled samples of one class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampleNote {
+    /// Its index in the source.
+    pub class: usize,
+    /// How many samples.
+    pub count: usize,
+    /// Their places in the data, most confident first; left out where every sample was taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub indices: Vec<usize>,
+    /// Their margins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub margins: Vec<f32>,
+}

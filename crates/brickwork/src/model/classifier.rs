@@ -1,0 +1,183 @@
+//! A graph that classifies images, with what is known about it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use brickwork_exec::Session;
+use brickwork_formats::onnx::{self, ReadOptions};
+use brickwork_formats::{fingerprint, weights};
+use brickwork_graph::{Graph, Patch, ValueId};
+use brickwork_tensor::Tensor;
+
+use crate::model::batching::batch_size;
+use crate::model::card::{Card, KEY};
+use crate::model::error::Error;
+
+/// A graph with one image input `[n, c, h, w]` and one output of scores `[n, k]` (or `[n, k, 1, 1]`).
+#[derive(Clone, Debug)]
+pub struct Classifier {
+    /// What it is called: its file name without the extension.
+    pub name: String,
+    /// The network.
+    pub graph: Arc<Graph>,
+    /// What is known about it.
+    pub card: Card,
+}
+
+impl Classifier {
+    /// Loads an ONNX file, and puts in the weights of a safetensors file if one is given.
+    ///
+    /// # Errors
+    /// If a file cannot be read or the model is no image classifier.
+    pub fn load(path: &Path, options: &ReadOptions, swap: Option<&Path>) -> Result<Self, Error> {
+        let mut graph = onnx::load(path, options)?;
+        if let Some(file) = swap {
+            graph = weights::swap(&graph, file)?.apply(&graph)?;
+        }
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        Self::new(name.unwrap_or_default(), graph)
+    }
+
+    /// Takes a graph for a classifier.
+    ///
+    /// # Errors
+    /// If it has another form, or its card contradicts it.
+    pub fn new(name: impl Into<String>, graph: Graph) -> Result<Self, Error> {
+        let card = Card::of(&graph)?;
+        let classifier = Self { name: name.into(), graph: Arc::new(graph), card };
+        classifier.check()?;
+        Ok(classifier)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let refuse = |found: String| {
+            Err(Error::Model(format!(
+                "`{}` is no image classifier: expected one input [n, c, h, w] and one output of scores \
+                 [n, k], found {found}",
+                self.name
+            )))
+        };
+        let shapes = |ids: &[ValueId]| {
+            ids.iter()
+                .map(|&v| self.graph.value(v).shape.to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        if self.graph.inputs().len() != 1 || self.graph.outputs().len() != 1 {
+            let (inputs, outputs) = (shapes(self.graph.inputs()), shapes(self.graph.outputs()));
+            return refuse(format!("inputs {inputs} and outputs {outputs}"));
+        }
+        let input = &self.graph.value(self.graph.inputs()[0]).shape;
+        if input.rank() != 4 {
+            return refuse(format!("input {input}"));
+        }
+        let output = &self.graph.value(self.graph.outputs()[0]).shape;
+        let extents = output.sample();
+        let flat = extents.len() >= 2 && extents.iter().enumerate().all(|(k, &e)| k == 1 || e == 1);
+        if !flat || output.at(2)[0] != 2 {
+            return refuse(format!("output {output}"));
+        }
+        match self.card.problem(self.class_count(), self.input()) {
+            None => Ok(()),
+            Some(problem) => {
+                Err(Error::Model(format!("the metadata of `{}` {problem}", self.name)))
+            }
+        }
+    }
+
+    /// Channels, height and width of the input.
+    pub fn input(&self) -> [usize; 3] {
+        let extents = self.graph.value(self.graph.inputs()[0]).shape.sample();
+        [extents[1], extents[2], extents[3]]
+    }
+
+    /// Number of classes.
+    pub fn class_count(&self) -> usize {
+        self.graph.value(self.graph.outputs()[0]).shape.sample()[1]
+    }
+
+    /// Class names; indices in words where none are known.
+    pub fn class_names(&self) -> Vec<String> {
+        if self.card.classes.is_empty() {
+            return (0..self.class_count()).map(|k| k.to_string()).collect();
+        }
+        self.card.classes.clone()
+    }
+
+    /// Where the classes of these names are among its scores.
+    ///
+    /// # Errors
+    /// If it lacks any of them; all are named.
+    pub(crate) fn indices_of(&self, wanted: &[String]) -> Result<Vec<usize>, Error> {
+        let names = self.class_names();
+        let place = |wanted: &String| names.iter().position(|name| name == wanted);
+        let unknown: Vec<&str> =
+            wanted.iter().filter(|name| place(name).is_none()).map(String::as_str).collect();
+        if !unknown.is_empty() {
+            return Err(Error::Classes(format!(
+                "`{}` has no class {}; it has {}",
+                self.name,
+                unknown.join(", "),
+                names.join(", ")
+            )));
+        }
+        Ok(wanted.iter().filter_map(place).collect())
+    }
+
+    /// What tells this network from others: SHA-256 of its nodes and weights.
+    pub fn fingerprint(&self) -> String {
+        fingerprint(&self.graph)
+    }
+
+    /// The same network with another card.
+    ///
+    /// # Errors
+    /// If the card does not fit.
+    pub fn with_card(&self, card: Card) -> Result<Self, Error> {
+        let mut patch = Patch::new("describing the model");
+        patch.metadata(KEY, card.to_json());
+        Self::new(self.name.clone(), patch.apply(&self.graph)?)
+    }
+
+    /// Writes the ONNX file.
+    ///
+    /// # Errors
+    /// If it cannot be written; the target is then as it was.
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        Ok(onnx::save(&self.graph, path)?)
+    }
+
+    /// Something that computes logits of batches of [`batch_size`] images.
+    pub fn scorer(&self) -> Scorer {
+        Scorer { session: self.session(&[self.graph.logits()]) }
+    }
+
+    /// Something that computes logits of one image at a time.
+    pub fn single_scorer(&self) -> Scorer {
+        let session = Session::new(self.graph.clone(), &[self.graph.logits()]);
+        Scorer { session: session.for_batches_of(1) }
+    }
+
+    /// From images to `fetches`, for batches of [`batch_size`] images.
+    pub(crate) fn session(&self, fetches: &[ValueId]) -> Session {
+        Session::new(self.graph.clone(), fetches).for_batches_of(batch_size(self))
+    }
+}
+
+/// Computes logits, batch after batch.
+pub struct Scorer {
+    session: Session,
+}
+
+impl Scorer {
+    /// Logits `[n, k]` of images `[n, c, h, w]`.
+    ///
+    /// # Errors
+    /// If the images do not fit the network.
+    pub fn logits(&mut self, images: &Tensor) -> Result<Tensor, Error> {
+        let batch = images.shape()[0];
+        let logits = self.session.outputs(batch, images.data())?.remove(0);
+        let classes = logits.data().len() / batch.max(1);
+        Ok(logits.reshape([batch, classes]))
+    }
+}

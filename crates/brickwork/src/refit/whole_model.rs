@@ -1,0 +1,143 @@
+//! The refit of a whole classifier, however it came to be, towards another one's scores.
+
+use std::sync::Arc;
+
+use brickwork_tensor::Tensor;
+use serde::Serialize;
+
+use super::scores::{self, Goal};
+use super::{Alignment, Readout, RefitOptions, constants, with_readout};
+use crate::model::batching::batch_size;
+use crate::model::card::{Card, RefitNote};
+use crate::model::classifier::Classifier;
+use crate::model::error::Error;
+use crate::model::layers::layers;
+use crate::model::progress::Progress;
+
+/// A classifier that is to come nearer to another one.
+pub struct Towards<'a> {
+    model: &'a Classifier,
+    source: &'a Classifier,
+    /// The source's scores that are the model's.
+    classes: Vec<usize>,
+}
+
+impl<'a> Towards<'a> {
+    /// `model` towards the scores that `source` gives the classes of the same names.
+    ///
+    /// # Errors
+    /// If the source lacks a class or takes other images.
+    pub fn new(model: &'a Classifier, source: &'a Classifier) -> Result<Self, Error> {
+        let classes = source.indices_of(&model.class_names())?;
+        if model.input() != source.input() {
+            let [[c, h, w], [sc, sh, sw]] = [model.input(), source.input()];
+            return Err(Error::Options(format!(
+                "`{}` takes {h}x{w} images with {c} channels, source `{}` {sh}x{sw} with {sc}; both must agree",
+                model.name, source.name
+            )));
+        }
+        let prepared = [model, source].map(|one| one.card.preprocess.as_ref());
+        if let [Some(own), Some(its)] = prepared
+            && own != its
+        {
+            return Err(Error::Options(format!(
+                "`{}` and source `{}` prepare images differently; both must agree",
+                model.name, source.name
+            )));
+        }
+        Ok(Self { model, source, classes })
+    }
+
+    /// Moves all layers of the model together until its scores on `images` `[n, c, h, w]`, preprocessed for
+    /// both, come no closer to the source's, and adds a readout, as the options ask for. No labels. A threshold and
+    /// moments of the scores before are left out.
+    ///
+    /// # Errors
+    /// If the model has too many weights for passes or cannot be passed back through, if there are too few images,
+    /// or a network cannot run.
+    pub fn refit(
+        &self,
+        images: &Tensor,
+        options: &RefitOptions,
+        progress: &dyn Progress,
+    ) -> Result<(Classifier, Nearer), Error> {
+        let Self { model, source, classes } = self;
+        let goal = Goal { source: &source.graph, classes };
+        if images.shape()[0] < scores::LEAST_IMAGES {
+            return Err(Error::Options(format!(
+                "`{}` cannot be refitted as a whole on {} images: it takes {} or more",
+                model.name,
+                images.shape()[0],
+                scores::LEAST_IMAGES
+            )));
+        }
+        let images = (images, batch_size(source));
+        let (mut graph, mut nearer) = (model.graph.clone(), Nearer::default());
+        if options.passes > 0 {
+            let names: Vec<String> = layers(&graph).into_iter().map(|layer| layer.name).collect();
+            let names = constants(&graph, &names);
+            let aligned = scores::align(graph, &names, &goal, images, options, progress)?;
+            let (better, found) = aligned.ok_or_else(|| {
+                Error::Options(format!(
+                    "`{}` cannot be refitted as a whole: it takes networks of up to {} weights whose operators all \
+                     have a backward pass (a readout alone takes any: --readout --passes 0)",
+                    model.name,
+                    scores::LARGEST,
+                ))
+            })?;
+            (graph, nearer.passes) = (better, Some(found));
+        }
+        if options.readout
+            && let Some((better, found)) = with_readout(&graph, &goal, images, progress)?
+        {
+            (graph, nearer.readout) = (better, Some(found));
+        }
+        let refitted = Classifier::new(&model.name, Arc::unwrap_or_clone(graph))?;
+        Ok((refitted.with_card(self.card(images.0.shape()[0], options, &nearer))?, nearer))
+    }
+
+    /// The card of a model that came nearer on so many images.
+    fn card(&self, images: usize, options: &RefitOptions, nearer: &Nearer) -> Card {
+        let mut card = self.model.card.clone();
+        // Both tell of scores that were.
+        (card.reject, card.moments) = (None, None);
+        if let Some(origin) = &mut card.origin {
+            let alone = RefitOptions { rows: 0, rounds: 0, corrects: false, ..*options };
+            let none = Nearer::default();
+            nearer.add_to(origin.refit.get_or_insert_with(|| alone.note(images, &none)));
+        }
+        card
+    }
+}
+
+/// What brought a classifier nearer to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Nearer {
+    /// Passes over all layers, if there were to be any.
+    pub passes: Option<Alignment>,
+    /// A readout of all layers, if there was to be one and it helped.
+    pub readout: Option<Readout>,
+}
+
+impl Nearer {
+    /// Whether anything did.
+    pub fn moved(&self) -> bool {
+        self.passes.is_some_and(|found| found.passes > 0) || self.readout.is_some()
+    }
+
+    /// Adds it to what a card says of a refit.
+    pub(crate) fn add_to(&self, note: &mut RefitNote) {
+        note.passes += self.passes.map_or(0, |found| found.passes);
+        note.readout = self.readout.map_or(note.readout, |found| found.features);
+    }
+
+    /// Mean divergence from the source's scores in the beginning, in nats; `None` if nothing was tried that helped.
+    pub fn first(&self) -> Option<f64> {
+        self.passes.map(|found| found.before).or(self.readout.map(|found| found.before))
+    }
+
+    /// In the end.
+    pub fn last(&self) -> Option<f64> {
+        self.readout.map(|found| found.after).or(self.passes.map(|found| found.after))
+    }
+}

@@ -1,0 +1,126 @@
+//! Profiles and masks as safetensors files.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use brickwork_tensor::kernels::exact::ExactSums;
+use brickwork_tensor::{Tensor, volume};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+
+use crate::files::sealed::{self, Array, Sealed};
+use crate::model::error::Error;
+use crate::relevance::profile::{FORMAT, Header, LayerSums, Profile};
+
+/// The metadata key of a profile's header.
+const KEY: &str = "brickwork.profile";
+
+/// Writes a profile: one array per class and layer, `class/layer`, a JSON header, and a digest of
+/// both.
+///
+/// # Errors
+/// If the file cannot be written; it is then as it was.
+pub fn save_profile(profile: &Profile, path: &Path) -> Result<(), Error> {
+    let mut arrays = Vec::new();
+    for (entry, sums) in profile.header.samples.iter().zip(&profile.sums) {
+        for (layer, sums) in profile.header.layers.iter().zip(sums) {
+            let name = format!("{}/{layer}", entry.class);
+            arrays.push(match sums {
+                LayerSums::Samples(sums) => Array::floats(name, sums.shape(), sums.data()),
+                LayerSums::Totals(totals) => {
+                    let (high, low) = totals.parts();
+                    let bytes = high.iter().chain(low).flat_map(|x| x.to_le_bytes()).collect();
+                    Array { name, dtype: Dtype::F64, shape: vec![2, totals.len()], bytes }
+                }
+            });
+        }
+    }
+    let header = serde_json::to_string(&profile.header).map_err(|error| {
+        Error::Profile(format!("the profile's header cannot be written: {error}"))
+    })?;
+    sealed::seal(path, KEY, header, arrays)
+}
+
+/// Reads a profile.
+///
+/// # Errors
+/// If the file cannot be read or is no profile, or one of another format.
+pub fn load_profile(path: &Path) -> Result<Profile, Error> {
+    let bytes = sealed::read(path)?;
+    decode_profile(&bytes).map_err(|why| Error::Profile(format!("{}: {why}", path.display())))
+}
+
+fn decode_profile(bytes: &[u8]) -> Result<Profile, String> {
+    let not_one = |why: String| format!("not a profile: {why}; `brickwork profile` makes one");
+    let file = Sealed::open(bytes, KEY).map_err(not_one)?;
+    let header: Header = serde_json::from_str(file.header()).map_err(|e| not_one(e.to_string()))?;
+    if header.format != FORMAT {
+        return Err(format!("format {}, expected {FORMAT}; make it again", header.format));
+    }
+    if let Some(entry) = header.samples.iter().find(|entry| entry.class >= header.classes.len()) {
+        return Err(not_one(format!("class {} of {}", entry.class, header.classes.len())));
+    }
+    let mut sums = Vec::new();
+    let mut names = Vec::new();
+    for entry in &header.samples {
+        let mut row = Vec::new();
+        for layer in &header.layers {
+            let name = format!("{}/{layer}", entry.class);
+            let view = file.array(&name).map_err(not_one)?;
+            row.push(
+                layer_sums(&view, entry.taken.len())
+                    .map_err(|why| not_one(format!("array `{name}`: {why}")))?,
+            );
+            names.push(name);
+        }
+        sums.push(row);
+    }
+    file.check(names.iter().map(String::as_str)).map_err(|why| format!("{why}, make it again"))?;
+    Ok(Profile { header, sums })
+}
+
+fn layer_sums(view: &TensorView<'_>, samples: usize) -> Result<LayerSums, String> {
+    let shape = view.shape().to_vec();
+    let finite =
+        |good: bool| if good { Ok(()) } else { Err("it holds NaN or infinite numbers".to_owned()) };
+    match (view.dtype(), &shape[..]) {
+        (Dtype::F32, [count, _, _]) if *count == samples => {
+            let data = sealed::floats(view)?;
+            finite(data.iter().all(|x| x.is_finite()))?;
+            Ok(LayerSums::Samples(Tensor::new(shape, data)))
+        }
+        (Dtype::F64, [2, len]) => {
+            let data: Vec<f64> = view
+                .data()
+                .chunks_exact(8)
+                .map(|b| f64::from_le_bytes(std::array::from_fn(|k| b[k])))
+                .collect();
+            finite(data.iter().all(|x| x.is_finite()))?;
+            let (high, low) = data.split_at(*len);
+            Ok(LayerSums::Totals(ExactSums::from_parts(high.to_vec(), low.to_vec())))
+        }
+        (dtype, shape) => Err(format!("{dtype:?} of shape {shape:?} for {samples} samples")),
+    }
+}
+
+/// Writes masks, one array `[classes, inputs]` of 0 and 1 per layer.
+///
+/// # Errors
+/// If the file cannot be written; it is then as it was.
+pub fn save_masks(
+    masks: &[(String, Vec<Vec<bool>>)],
+    classes: &[String],
+    path: &Path,
+) -> Result<(), Error> {
+    let arrays: Vec<Array> = masks
+        .iter()
+        .map(|(name, rows)| {
+            let shape = vec![rows.len(), rows.first().map_or(0, Vec::len)];
+            let bytes: Vec<u8> = rows.iter().flatten().map(|&kept| u8::from(kept)).collect();
+            debug_assert_eq!(bytes.len(), volume(&shape));
+            Array { name: name.clone(), dtype: Dtype::U8, shape, bytes }
+        })
+        .collect();
+    let names = serde_json::to_string(classes).unwrap_or_default();
+    sealed::write(path, &arrays, HashMap::from([("classes".to_owned(), names)]))
+}

@@ -1,0 +1,4 @@
+//! Drawings and pages. They read answers and compute nothing of their own.
+
+pub(crate) mod report;
+pub(crate) mod route;

@@ -1,0 +1,150 @@
+//! How much the scores change, to first order, when a channel is silenced (Molchanov et al. 2019;
+//! Theis et al. 2018 call the mean of its square Fisher information).
+//!
+//! A channel is silenced where layers read it, so for a gate `m = 1` on all these reads
+//!
+//! `dz / dm = sum over reading layers of sum over o, k of w[o, i, k] * dz / dw[o, i, k]`,
+//!
+//! and the worth of a group is the mean over images of `sum over classes of (dz / dm)^2`, the scores
+//! `z` centred over classes where there are several: it estimates how far scores move, without labels.
+//! The gradient of `v' z` with a random `v` of covariance `1 - 1 1' / k` has the summands as its expected
+//! square (Hutchinson); every image draws its own, and a backward pass over a batch tells their gradients
+//! apart.
+
+use brickwork_exec::{Target, Training};
+use brickwork_tensor::Tensor;
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::{BATCH, Ground};
+use crate::model::error::Error;
+use crate::model::layers::LayerInfo;
+
+/// Gradients of weights that are held at once, at most, if those of one image are no more.
+const HELD: usize = 1 << 26;
+
+/// For every label the worth of its group.
+pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
+    let images = ground.images("taylor")?;
+    let name = |layer: &LayerInfo| ground.graph.value(layer.weight).name.clone();
+    let weights: Vec<String> = ground.layers.iter().map(name).collect();
+    let learns = |name: &str| weights.iter().any(|weight| weight == name);
+    let graph = std::sync::Arc::new(ground.graph.clone());
+    let mut training = Training::new(graph, &[ground.graph.logits()], learns).settled().by_sample();
+    let readers: Vec<Vec<Reader<'_>>> =
+        training.parameters().iter().map(|p| readers(ground, &p.name)).collect();
+    let numbers: usize = readers.iter().flatten().map(|reader| reader.weights.data().len()).sum();
+    let batch = (HELD / numbers.max(1)).clamp(1, BATCH);
+    let mut rng = ChaCha8Rng::seed_from_u64(ground.seed);
+    let mut sums = vec![0.0f64; ground.channels.len()];
+    for (count, data) in ground.batches(images, batch) {
+        let mut gates = vec![vec![0.0f64; sums.len()]; count];
+        let draw = |targets: &mut [Target<'_>]| {
+            let Target { data, gradient, .. } = &mut targets[0];
+            gradient.chunks_mut(data.len() / count).for_each(|row| direction(row, &mut rng));
+            true
+        };
+        training.step(count, &[data], 0, draw, |learned| {
+            for parameter in learned {
+                let each = parameter.gradient.len() / count;
+                for (gradient, gates) in parameter.gradient.chunks(each).zip(&mut gates) {
+                    readers[parameter.index].iter().for_each(|reader| reader.add(gradient, gates));
+                }
+            }
+        })?;
+        let square = |(sum, gate): (&mut f64, &f64)| *sum += gate * gate / images.shape()[0] as f64;
+        gates.iter().for_each(|gates| sums.iter_mut().zip(gates).for_each(square));
+    }
+    Ok((0..sums.len()).map(|label| sums[ground.channels.group(label as u32) as usize]).collect())
+}
+
+/// Writes random signs, centred over classes where there are several, and as long as they are on average.
+fn direction(row: &mut [f32], rng: &mut impl Rng) {
+    let classes = row.len() as f32;
+    if row.len() == 1 {
+        row[0] = 1.0;
+        return;
+    }
+    let squares = loop {
+        row.fill_with(|| if rng.random() { 1.0 } else { -1.0 });
+        let mean = row.iter().sum::<f32>() / classes;
+        row.iter_mut().for_each(|sign| *sign -= mean);
+        // Equal signs are no direction.
+        let squares = classes * (1.0 - mean * mean);
+        if squares > 0.5 {
+            break squares;
+        }
+    };
+    let length = ((classes - 1.0) / squares).sqrt();
+    row.iter_mut().for_each(|sign| *sign *= length);
+}
+
+/// A layer that reads channels through a weight.
+struct Reader<'a> {
+    layer: &'a LayerInfo,
+    /// As it is stored.
+    shape: &'a [usize],
+    /// `[outputs, inputs of a group, taps]`.
+    weights: Tensor,
+    /// The group that every filter of every output reads.
+    groups: Vec<usize>,
+}
+
+/// Those of the weight of this name.
+fn readers<'a>(ground: &'a Ground<'_>, name: &str) -> Vec<Reader<'a>> {
+    let reader = |layer: &'a LayerInfo| {
+        let value = ground.graph.value(layer.weight);
+        let stored = value.constant.as_ref().filter(|_| value.name == name)?;
+        let ends = ground.channels.layer(layer.node)?;
+        let weighted = &layer.weighted;
+        let [inputs, outputs] = [weighted.inputs, weighted.outputs].map(|n| n / weighted.groups);
+        let read = |at: usize| ends.inputs[at / inputs / outputs * inputs + at % inputs];
+        let groups = (0..weighted.outputs * inputs)
+            .map(|at| ground.channels.group(read(at)) as usize)
+            .collect();
+        Some(Reader { layer, shape: stored.shape(), weights: layer.weights(ground.graph), groups })
+    };
+    ground.layers.iter().filter_map(reader).collect()
+}
+
+impl Reader<'_> {
+    /// Adds to the derivative by the gate of every group what this layer's `gradient` says of it.
+    fn add(&self, gradient: &[f32], gates: &mut [f64]) {
+        let gradient = Tensor::new(self.shape, gradient.to_vec());
+        let gradient = self.layer.weighted.weights(&gradient);
+        let taps = self.layer.weighted.taps();
+        let rows = self.weights.data().chunks(taps).zip(gradient.data().chunks(taps));
+        for ((w, dw), &group) in rows.zip(&self.groups) {
+            gates[group] +=
+                w.iter().zip(dw).map(|(w, d)| f64::from(*w) * f64::from(*d)).sum::<f64>();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directions_are_alike_in_all_classes() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let draws = 20_000;
+        for classes in [2, 3, 5] {
+            let mut sums = vec![0.0f64; classes * classes];
+            for _ in 0..draws {
+                let mut row = vec![0.0; classes];
+                direction(&mut row, &mut rng);
+                for (at, sum) in sums.iter_mut().enumerate() {
+                    *sum += f64::from(row[at / classes] * row[at % classes]) / f64::from(draws);
+                }
+            }
+            for (at, sum) in sums.iter().enumerate() {
+                let own = if at / classes == at % classes { 1.0 } else { 0.0 };
+                assert!((sum - (own - 1.0 / classes as f64)).abs() < 0.03, "{classes} {at} {sum}");
+            }
+        }
+        let mut alone = [0.0];
+        direction(&mut alone, &mut rng);
+        assert_eq!(alone, [1.0]);
+    }
+}

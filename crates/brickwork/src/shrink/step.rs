@@ -1,0 +1,198 @@
+//! Making a component smaller and smaller: score its channels, give up those that cost least for what
+//! they save, refit, and again. Every stop on the way is a component.
+
+use std::sync::Arc;
+
+use brickwork_graph::Graph;
+use brickwork_tensor::Tensor;
+
+use crate::cut::kept_channels::{KeptMap, everything, within};
+use crate::cut::plan::{Choice, Plan, with_card};
+use crate::model::batching::batch_size;
+use crate::model::card::{Card, Criterion, RefitNote};
+use crate::model::classifier::Classifier;
+use crate::model::error::Error;
+use crate::model::progress::Progress;
+use crate::model::sizes::Unit;
+use crate::refit::{Cut, RefitOptions, align, readout_size, refit, some_of};
+use crate::shrink::criterion::Ground;
+use crate::shrink::ranking::{CompressOptions, Ranking};
+
+/// Passes of a refit while there is more to cut.
+const PASSES: usize = 1;
+
+/// How to shrink.
+#[derive(Clone, Copy, Debug)]
+pub struct ShrinkOptions {
+    /// What makes a channel worth keeping; not contributions, which are of a network that was
+    /// profiled.
+    pub criterion: Criterion,
+    /// What every cut must keep to.
+    pub rules: CompressOptions,
+    /// What one step leaves, at least, of the size before it; in 0..1.
+    pub step: f64,
+    /// How to refit.
+    pub refit: RefitOptions,
+    /// Seed of random draws.
+    pub seed: u64,
+}
+
+impl Default for ShrinkOptions {
+    fn default() -> Self {
+        Self {
+            criterion: Criterion::Taylor,
+            rules: CompressOptions { floor: 0.0, ..CompressOptions::default() },
+            step: 0.7,
+            refit: RefitOptions::default(),
+            seed: 0,
+        }
+    }
+}
+
+/// A component on its way down.
+pub struct Shrink<'a> {
+    source: &'a Classifier,
+    /// The source's head for the task, and everything below it.
+    whole: Classifier,
+    plan: Plan,
+    images: Option<&'a Tensor>,
+    options: ShrinkOptions,
+    /// What there is now, and which of the whole's channels it keeps.
+    current: Arc<Graph>,
+    kept: KeptMap,
+    checked: f32,
+    note: Option<RefitNote>,
+}
+
+impl<'a> Shrink<'a> {
+    /// Starts with all channels of `source` and its head for `classes`. Scores and refits judge by
+    /// preprocessed images `[n, c, h, w]` of these classes, and need no labels; nothing is refitted
+    /// without images, or if the rules say so.
+    ///
+    /// # Errors
+    /// If the head cannot be cut to the classes.
+    pub fn new(
+        source: &'a Classifier,
+        classes: &[usize],
+        images: Option<&'a Tensor>,
+        options: ShrinkOptions,
+    ) -> Result<Self, Error> {
+        let plan = Plan::new(source, classes, &Choice::Everything, 1)?;
+        let (graph, checked) = plan.cut(source, options.seed)?;
+        let card = plan.card(source, &Choice::Everything, checked);
+        let whole = Classifier::new(&source.name, with_card(&graph, &card)?)?;
+        let kept = everything(&plan.kept);
+        let current = whole.graph.clone();
+        Ok(Self { source, whole, plan, images, options, current, kept, checked, note: None })
+    }
+
+    /// The size now.
+    pub fn size(&self) -> u64 {
+        self.options.rules.unit.of(&self.current)
+    }
+
+    /// What a component of the channels that there are now must leave of a budget: its readout's size, if the
+    /// options ask for one.
+    pub fn reserve(&self) -> u64 {
+        if !self.options.refit.readout {
+            return 0;
+        }
+        let [macs, parameters] = readout_size(&self.current);
+        match self.options.rules.unit {
+            Unit::Macs => macs,
+            Unit::Parameters => parameters,
+        }
+    }
+
+    /// The source restricted to the classes.
+    pub fn whole(&self) -> &Classifier {
+        &self.whole
+    }
+
+    /// The size after the next step towards `budget`.
+    pub fn next_limit(&self, budget: u64) -> u64 {
+        budget.max((self.size() as f64 * self.options.step) as u64)
+    }
+
+    /// Refuses a budget that no choice of channels reaches.
+    ///
+    /// # Errors
+    /// If the smallest cut exceeds it.
+    pub fn check(&self, budget: u64) -> Result<(), Error> {
+        let ground = Ground::new(&self.whole, None, None, self.options.seed)?;
+        let rules = &self.options.rules;
+        Ranking::new(&ground, Criterion::Random, rules)?.within(rules.unit, budget).map(|_| ())
+    }
+
+    /// Gives up channels until the size is at most `limit`, and refits.
+    ///
+    /// # Errors
+    /// If the size cannot be reached, the criterion lacks something, or a network cannot run.
+    pub fn step(&mut self, limit: u64, progress: &dyn Progress) -> Result<(), Error> {
+        if self.size() <= limit {
+            return Ok(());
+        }
+        let now = Classifier::new(&self.whole.name, (*self.current).clone())?;
+        let some = self.images.map(|images| some_of(images, self.options.refit.images));
+        let ground = Ground::new(&now, None, some.as_deref(), self.options.seed)?.watched(progress);
+        let rules = &self.options.rules;
+        let ranking = Ranking::new(&ground, self.options.criterion, rules)?;
+        let choice = Choice::Given(ranking.kept(&ranking.fitting(rules.unit, limit)?));
+        let classes: Vec<usize> = (0..now.class_count()).collect();
+        let plan = Plan::new(&now, &classes, &choice, 1)?;
+        let (graph, checked) = plan.cut(&now, self.options.seed)?;
+        self.kept = within(&self.kept, &plan.kept);
+        self.checked = self.checked.max(checked);
+        self.current = Arc::new(graph);
+        if let Some(images) = self.images.filter(|_| rules.refits) {
+            let (source, size) = (&self.whole.graph, batch_size(&self.whole));
+            let cut = Cut { source, graph: &self.current, kept: &self.kept, classes: &classes };
+            let passes = self.options.refit.passes.min(PASSES);
+            let options = RefitOptions { passes, readout: false, ..self.options.refit };
+            let (better, note) = refit(&cut, images, size, &options, progress)?;
+            (self.current, self.note) = (Arc::new(better), Some(note));
+        }
+        Ok(())
+    }
+
+    /// A `component` of this walk, moved towards the source's scores by all the passes of a refit, of which there
+    /// is one after every step on the way, and by its readout, if there is to be one. `None` if they bring it no
+    /// closer, or it was not refitted.
+    ///
+    /// # Errors
+    /// If a network cannot run.
+    pub fn finished(
+        &self,
+        component: &Classifier,
+        progress: &dyn Progress,
+    ) -> Result<Option<Classifier>, Error> {
+        let mut card = component.card.clone();
+        let origin = card.origin.as_mut();
+        let Some((origin, images)) = origin.filter(|o| o.refit.is_some()).zip(self.images) else {
+            return Ok(None);
+        };
+        let (source, graph) = (&self.source.graph, &component.graph);
+        let cut = Cut { source, graph, kept: &origin.kept, classes: &origin.classes };
+        let size = batch_size(&self.whole);
+        let (graph, nearer) = align(&cut, images, size, &self.options.refit, progress)?;
+        if let Some(note) = &mut origin.refit {
+            nearer.add_to(note);
+        }
+        let better = || Classifier::new(&component.name, with_card(&graph, &card)?);
+        nearer.moved().then(better).transpose()
+    }
+
+    /// What there is now, as a component of the source.
+    ///
+    /// # Errors
+    /// If the graph breaks an invariant, which would be a bug.
+    pub fn component(&self) -> Result<Classifier, Error> {
+        let mut card: Card = self.plan.card(self.source, &Choice::Everything, self.checked);
+        if let Some(origin) = &mut card.origin {
+            origin.kept = within(&self.plan.kept, &self.kept);
+            origin.criterion = Some(self.options.criterion);
+            origin.refit.clone_from(&self.note);
+        }
+        Classifier::new("component", with_card(&self.current, &card)?)
+    }
+}
