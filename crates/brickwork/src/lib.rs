@@ -21,7 +21,7 @@ pub use architectures::{Architecture, ArchitectureOptions, Stem};
 pub use cut::class_removal::without;
 pub use cut::control::Control;
 pub use cut::kept_channels::{KeptMap, additions, kept_map, wanted_labels};
-pub use cut::plan::{Choice, Plan, TOLERANCE, class_labels, with_card};
+pub use cut::plan::{Choice, Plan, TOLERANCE, class_labels};
 pub use gcn::{
     Gcn, GcnCut, GcnCutOptions, GcnOptions, GcnOutcome, GcnTraining, Nodes, disassemble_gcn,
     eval_gcn, train_gcn,

@@ -10,7 +10,6 @@ pub(crate) mod initialise;
 mod objective;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use brickwork_data::{Augment, Preprocess, shuffled};
 use brickwork_exec::{Learned, Optimiser, OptimiserKind, Role, Schedule, Training, cross_entropy};
@@ -184,10 +183,10 @@ impl<'a> Trainer<'a> {
             )));
         }
         options.batch = options.batch.min(samples.len());
-        let targets = objective.targets(&model.graph)?;
+        let targets = objective.targets(model.graph())?;
         let only = &options.only;
         let learns = |name: &str| only.is_empty() || only.iter().any(|o| name.starts_with(o));
-        let mut training = Training::new(model.graph.clone(), &targets, learns);
+        let mut training = Training::new(model.graph().clone(), &targets, learns);
         training.check(options.batch)?;
         let learned = |role| role == Role::Learned;
         if !training.parameters().iter().any(|parameter| learned(parameter.role)) {
@@ -355,7 +354,7 @@ impl<'a> Trainer<'a> {
 
     /// The network as it is now.
     fn current(&self) -> Result<Classifier, Error> {
-        Ok(Classifier { graph: Arc::new(self.training.trained()?), ..self.model.clone() })
+        self.model.with_graph(self.training.trained()?)
     }
 
     fn outcome(&mut self, stopped: Option<Checkpoint>) -> Result<Outcome, Error> {

@@ -71,10 +71,10 @@ fn check_layouts(architecture: Architecture) {
         let whole = assembled(&parts, layout, OnDuplicate::Refuse);
         let off = relative(&whole.scorer().logits(&images).unwrap(), &expected);
         assert!(off <= 1e-5, "{layout:?}: {off}");
-        assert_eq!(whole.card.classes, owned(&["a", "b", "c", "d", "e", "f", "g"]));
-        let again = decode(&encode(&whole.graph).unwrap(), None, &Default::default()).unwrap();
+        assert_eq!(whole.card().classes, owned(&["a", "b", "c", "d", "e", "f", "g"]));
+        let again = decode(&encode(whole.graph()).unwrap(), None, &Default::default()).unwrap();
         let again = Classifier::new("again", again).unwrap();
-        assert_eq!(again.card, whole.card);
+        assert_eq!(again.card(), whole.card());
         assert!(relative(&again.scorer().logits(&images).unwrap(), &expected) <= 1e-5);
     }
 }
@@ -98,10 +98,10 @@ fn joined_parts() {
 fn branches_cost_the_sum_of_their_parts() {
     let parts = parts(residual);
     let whole = assembled(&parts, Layout::Branches, OnDuplicate::Refuse);
-    assert_eq!(whole.graph.macs(), parts.iter().map(|part| part.graph.macs()).sum::<u64>());
+    assert_eq!(whole.graph().macs(), parts.iter().map(|part| part.graph().macs()).sum::<u64>());
     // A factor and a shift for each of seven scores.
-    let params: usize = parts.iter().map(|part| part.graph.parameters()).sum();
-    assert_eq!(whole.graph.parameters(), params + 14);
+    let params: usize = parts.iter().map(|part| part.graph().parameters()).sum();
+    assert_eq!(whole.graph().parameters(), params + 14);
 }
 
 /// The same stem and first layer, and from there on others.
@@ -130,12 +130,12 @@ fn what_parts_have_in_common_is_there_once() {
     let images = random_images(5, [3, 8, 8], 4);
     let off = relative(&whole.scorer().logits(&images).unwrap(), &side_by_side(&parts, &images));
     assert!(off <= 1e-5, "{off}");
-    let names: Vec<&str> = whole.graph.nodes().iter().map(|node| node.name.as_str()).collect();
+    let names: Vec<&str> = whole.graph().nodes().iter().map(|node| node.name.as_str()).collect();
     let shared: Vec<_> = names.iter().filter(|name| name.starts_with("shared/")).collect();
     assert_eq!(shared, ["shared/stem", "shared/norm", "shared/x"].iter().collect::<Vec<_>>());
     assert!(names.contains(&"shared'/own") && names.contains(&"third/stem"), "{names:?}");
-    let sum: u64 = parts.iter().map(|part| part.graph.macs()).sum();
-    assert_eq!(whole.graph.macs(), sum - 2 * 3 * 4 * 9 * 64);
+    let sum: u64 = parts.iter().map(|part| part.graph().macs()).sum();
+    assert_eq!(whole.graph().macs(), sum - 2 * 3 * 4 * 9 * 64);
     let own = part_images(&whole, &images).unwrap();
     assert!(verify_assembled(&whole, &parts, &images, &own).unwrap().holds);
 }
@@ -148,7 +148,7 @@ fn parts_that_are_the_same_keep_a_last_layer_each() {
     let images = random_images(5, [3, 8, 8], 4);
     let alone = parts[0].scorer().logits(&images).unwrap();
     assert!(relative(&whole.scorer().logits(&images).unwrap(), &alone) <= 1e-6);
-    let heads = whole.graph.nodes().iter().filter(|node| node.name.ends_with("/head"));
+    let heads = whole.graph().nodes().iter().filter(|node| node.name.ends_with("/head"));
     let heads: Vec<&str> = heads.map(|node| node.name.as_str()).collect();
     assert_eq!(heads, ["first/head", "second/head"]);
 }
@@ -163,8 +163,7 @@ fn components_of_one_source_in_both_layouts() {
         let plan = Plan::new(&source, classes, &choice, 1).unwrap();
         let (graph, checked) = plan.cut(&source, 1).unwrap();
         let card = plan.card(&source, &choice, checked);
-        let graph = brickwork::with_card(&graph, &card).unwrap();
-        Classifier::new(format!("{classes:?}"), graph).unwrap()
+        Classifier::described(format!("{classes:?}"), graph, card).unwrap()
     };
     let parts = [component(&[0, 3], 1), component(&[1], 2)];
     let images = random_images(4, [3, 8, 8], 4);
@@ -172,7 +171,7 @@ fn components_of_one_source_in_both_layouts() {
     for layout in [Layout::Branches, Layout::Padded] {
         let whole = assembled(&parts, layout, OnDuplicate::Refuse);
         assert!(relative(&whole.scorer().logits(&images).unwrap(), &expected) <= 1e-5);
-        assert_eq!(whole.card.classes, owned(&["a", "d", "b"]));
+        assert_eq!(whole.card().classes, owned(&["a", "d", "b"]));
     }
 }
 
@@ -196,7 +195,7 @@ fn grown_networks_in_both_layouts() {
         let options = AssembleOptions { layout: Layout::Padded, ..AssembleOptions::default() };
         if let Ok(whole) = assemble(&parts, &options) {
             let off = relative(&whole.scorer().logits(&images).unwrap(), &expected);
-            assert!(off <= 1e-5, "{off} with {genes:?} in {}", whole.graph);
+            assert!(off <= 1e-5, "{off} with {genes:?} in {}", whole.graph());
             padded += 1;
         }
     }
@@ -274,7 +273,7 @@ fn mixed_inputs() -> Vec<Classifier> {
         let [height, width] = preprocess.size;
         let graph = grow_for([preprocess.channels, height, width], seed);
         let part = classifier(name, graph, classes);
-        let card = brickwork::Card { preprocess: Some(preprocess), ..part.card.clone() };
+        let card = brickwork::Card { preprocess: Some(preprocess), ..part.card().clone() };
         part.with_card(card).unwrap()
     };
     let rgb = Preprocess::plain([8, 8], 3);
@@ -313,7 +312,7 @@ fn every_part_sees_the_image_as_it_is_used_to() {
     let bytes: Vec<u8> = (0..3 * 3 * 64).map(|k| (common::noise(k, 1) * 256.0) as u8).collect();
     let data = photos(&[3, 3, 8, 8], &bytes, &[0, 0, 0], &["a"]);
     let seen_by = |model: &Classifier| {
-        data.batch(&[0, 1, 2], model.card.preprocess.as_ref().unwrap()).unwrap()
+        data.batch(&[0, 1, 2], model.card().preprocess.as_ref().unwrap()).unwrap()
     };
     let image = seen_by(&whole);
     let own: Vec<Tensor> = parts.iter().map(seen_by).collect();
@@ -337,7 +336,7 @@ fn sizes_are_brought_together() {
     let large = classifier("large", net.finish("head", 2), &["c", "d"]);
     let whole = assembled(&[small.clone(), large.clone()], Layout::Branches, OnDuplicate::Refuse);
     assert_eq!(whole.input(), [3, 16, 16]);
-    assert_eq!(whole.card.preprocess.as_ref().unwrap().fit, Fit::Exact);
+    assert_eq!(whole.card().preprocess.as_ref().unwrap().fit, Fit::Exact);
     let even = |side: usize| Tensor::filled([1, 3, side, side], 0.7);
     let found = whole.scorer().logits(&even(16)).unwrap();
     let parts =
@@ -350,7 +349,7 @@ fn parts_of_one_name_stay_apart() {
     let part = |seed, classes: &[&str]| classifier("part", plain(3, 2, seed), classes);
     let parts = [part(1, &["a", "b"]), part(2, &["c", "d"])];
     let whole = assembled(&parts, Layout::Branches, OnDuplicate::Refuse);
-    let names: Vec<&str> = whole.card.parts.iter().map(|part| part.name.as_str()).collect();
+    let names: Vec<&str> = whole.card().parts.iter().map(|part| part.name.as_str()).collect();
     assert_eq!(names, ["part", "part'"]);
     let images = random_images(2, [3, 8, 8], 4);
     let off = relative(&whole.scorer().logits(&images).unwrap(), &side_by_side(&parts, &images));
@@ -370,8 +369,7 @@ fn assembled_models_can_be_assembled() {
 
 #[test]
 fn parts_without_preprocessing_are_refused() {
-    let bare =
-        Classifier { card: Default::default(), ..classifier("bare", plain(3, 2, 1), &["a", "b"]) };
+    let bare = Classifier::new("bare", plain(3, 2, 1)).unwrap();
     let error = assemble(&[bare], &AssembleOptions::default()).err().unwrap().to_string();
     assert!(error.contains("the preprocessing of `bare` is not known"), "{error}");
     assert!(assemble(&[], &AssembleOptions::default()).is_err());

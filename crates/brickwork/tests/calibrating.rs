@@ -32,12 +32,12 @@ fn pixels() -> Classifier {
 }
 
 fn calibrated(model: &Classifier, data: &[Source], method: Method) -> Classifier {
-    let preprocess = model.card.preprocess.clone().unwrap();
+    let preprocess = model.card().preprocess.clone().unwrap();
     calibrate(model, &preprocess, data, method, 0, &Silent).unwrap()
 }
 
 fn note(model: &Classifier) -> CalibrationNote {
-    model.card.calibration.clone().unwrap()
+    model.card().calibration.clone().unwrap()
 }
 
 fn close(found: &[f32], expected: &[f32]) {
@@ -261,7 +261,7 @@ fn calibrating_again_starts_afresh() {
     assert_eq!(note(&paper), note(&calibrated(&model, &data, Method::Paper)));
     let none = calibrated(&paper, &data, Method::None);
     assert_eq!(none.fingerprint(), model.fingerprint());
-    assert_eq!(none.card.calibration, None);
+    assert_eq!(none.card().calibration, None);
 }
 
 /// Images of six pixels: four scores, of which a part takes the other's images and its own classes for
@@ -309,7 +309,7 @@ fn corrections_tell_what_factors_and_shifts_cannot() {
     assert_eq!(right(&linear), 80);
     let notes = note(&linear).notes;
     assert!(notes[0].contains("held out in turns") && notes[0].contains("penalty"), "{notes:?}");
-    assert!(linear.graph.macs() > model.graph.macs());
+    assert!(linear.graph().macs() > model.graph().macs());
 }
 
 #[test]
@@ -322,10 +322,13 @@ fn a_correction_can_be_taken_back() {
         assert_ne!(corrected.fingerprint(), affine.fingerprint());
         assert_eq!(calibrated(&corrected, &data, Method::None).fingerprint(), model.fingerprint());
         let again = calibrated(&corrected, &data, Method::Affine);
-        assert_eq!((again.fingerprint(), &again.card), (affine.fingerprint(), &affine.card));
+        assert_eq!((again.fingerprint(), again.card()), (affine.fingerprint(), affine.card()));
         assert_eq!(scores(&again, &images), scores(&affine, &images));
         let twice = calibrated(&corrected, &data, method);
-        assert_eq!((twice.fingerprint(), &twice.card), (corrected.fingerprint(), &corrected.card));
+        assert_eq!(
+            (twice.fingerprint(), twice.card()),
+            (corrected.fingerprint(), corrected.card())
+        );
     }
 }
 

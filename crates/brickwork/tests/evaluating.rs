@@ -6,7 +6,7 @@ mod common;
 
 use brickwork::{
     Accuracy, AssembleOptions, Choice, Classifier, EvalOptions, Leakage, Plan, Report, Silent,
-    assemble, eval, with_card,
+    assemble, eval,
 };
 use brickwork_data::Preprocess;
 use common::{owned, pixel_reader, rows, source};
@@ -24,7 +24,7 @@ fn component() -> Classifier {
     let plan = Plan::new(&source, &[0, 2], &Choice::Everything, 1).unwrap();
     let (graph, checked) = plan.cut(&source, 1).unwrap();
     let card = plan.card(&source, &Choice::Everything, checked);
-    Classifier::new("component", with_card(&graph, &card).unwrap()).unwrap()
+    Classifier::described("component", graph, card).unwrap()
 }
 
 /// What the rows below are worth; foreign ones are marked with their highest own score.

@@ -38,7 +38,7 @@ fn expected(name: &str) -> BTreeMap<String, Tensor> {
 fn lenet() -> Classifier {
     let path = fixture("golden/lenet_fashion.onnx");
     let model = Classifier::load(&path, &Default::default(), None).unwrap();
-    classifier("lenet", (*model.graph).clone(), &CLASSES)
+    classifier("lenet", (**model.graph()).clone(), &CLASSES)
 }
 
 /// The profile of the fifty images that were chosen of every class.
@@ -58,15 +58,15 @@ fn lenet_profile(model: &Classifier, sampling: Sampling) -> Profile {
 
 /// A layer as the golden files name it.
 fn golden_name<'a>(model: &'a Classifier, layer: &LayerInfo) -> &'a str {
-    model.graph.value(layer.weight).name.trim_end_matches(".weight")
+    model.graph().value(layer.weight).name.trim_end_matches(".weight")
 }
 
 /// The largest error of summed contributions, relative to the largest of their row.
 fn contribution_error(model: &Classifier, profile: &Profile) -> f32 {
     let expected = expected("lenet_fashion");
     let (mut worst, mut compared) = (0f32, 0);
-    for (place, layer) in layers(&model.graph).iter().enumerate() {
-        let weights = layer.tap_weights(&model.graph);
+    for (place, layer) in layers(model.graph()).iter().enumerate() {
+        let weights = layer.tap_weights(model.graph());
         for class in 0..10 {
             let name = format!("contributions/{class}/{}", golden_name(model, layer));
             let Some(expected) = expected.get(&name) else { continue };
@@ -122,7 +122,7 @@ fn masks_of_a_sequential_network() {
 fn masks_of_a_residual_network() {
     let expected = expected("resnet20");
     let model = lenet();
-    let kinds = layers(&model.graph);
+    let kinds = layers(model.graph());
     // Counted from the classifier backwards.
     let names: Vec<&str> =
         expected.keys().rev().filter_map(|name| name.strip_prefix("contributions/")).collect();

@@ -64,12 +64,12 @@ fn try_made(
 
 /// Every class's contributions to every profiled layer.
 fn contributions(model: &Classifier, profile: &Profile) -> Vec<Tensor> {
-    let all = layers(&model.graph);
+    let all = layers(model.graph());
     let mut found = Vec::new();
     for place in 0..profile.header.samples.len() {
         for (at, name) in profile.header.layers.iter().enumerate() {
             let layer = all.iter().find(|layer| layer.name == *name).unwrap();
-            let weights = layer.tap_weights(&model.graph);
+            let weights = layer.tap_weights(model.graph());
             found.push(profile.contributions(place, at, layer, &weights));
         }
     }

@@ -40,7 +40,7 @@ fn half(model: &Classifier, classes: usize) -> (Plan, Graph) {
     kept.insert("head".to_owned(), KeptLayer { input: Vec::new(), output: task.clone() });
     let plan = Plan::new(model, &task, &Choice::Given(kept), 1).unwrap();
     let (small, _) = plan.cut(model, 1).unwrap();
-    assert!(small.parameters() * 2 < model.graph.parameters());
+    assert!(small.parameters() * 2 < model.graph().parameters());
     (plan, small)
 }
 
@@ -54,7 +54,7 @@ fn refitted(
 ) -> (Graph, RefitNote) {
     let all = (0..model.class_count()).collect();
     let classes: Vec<usize> = kept.get("head").map_or(all, |head| head.output.clone());
-    let cut = Cut { source: &model.graph, graph: small, kept, classes: &classes };
+    let cut = Cut { source: model.graph(), graph: small, kept, classes: &classes };
     refit(&cut, images, batch, options, &Silent).unwrap()
 }
 
@@ -76,7 +76,7 @@ fn nothing_cut_nothing_changed() {
         let plan = Plan::new(&model, &[0, 1, 2, 3], &Choice::Everything, 1).unwrap();
         let (same, _) = plan.cut(&model, 1).unwrap();
         let (again, _) = refitted(&model, &same, &plan.kept, &images, 8, &RefitOptions::default());
-        assert_eq!(constants(&again), constants(&model.graph));
+        assert_eq!(constants(&again), constants(model.graph()));
     }
 }
 
@@ -88,7 +88,7 @@ fn a_cut_of_the_head_alone_keeps_the_scores() {
     let images = random_images(20, [3, 8, 8], 1);
     let (again, _) = refitted(&model, &small, &plan.kept, &images, 8, &RefitOptions::default());
     let others = random_images(10, [3, 8, 8], 2);
-    let expected = run((*model.graph).clone(), &others).take(1, &[1, 3]);
+    let expected = run((**model.graph()).clone(), &others).take(1, &[1, 3]);
     assert!(relative(&run(again, &others), &expected) <= 1e-5);
 }
 
@@ -110,7 +110,7 @@ fn scores_come_closer_to_the_source() {
         |graph: &Graph| constants(graph).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     assert_eq!(names(&again), names(&small));
     for (images, share) in [(&seen, 0.2), (&unseen, 0.4)] {
-        let expected = run((*model.graph).clone(), images).take(1, &[0, 1, 2]);
+        let expected = run((**model.graph()).clone(), images).take(1, &[0, 1, 2]);
         let before = squared(&run(small.clone(), images), &expected);
         let after = squared(&run(again.clone(), images), &expected);
         assert!(after < share * before, "{before} to {after}");
@@ -148,7 +148,7 @@ fn errors_of_earlier_layers_are_put_right() {
         let (again, note) = refitted(&model, &small, &plan.kept, &seen, 16, options);
         assert_eq!((note.corrects, note.rounds), (options.corrects, options.rounds));
         let last = |graph: &Graph| value_of(graph, "z", &unseen);
-        squared(&last(&again), &last(&model.graph))
+        squared(&last(&again), &last(model.graph()))
     };
     let (plain, corrected) = (off(&best.plain()), off(&RefitOptions { rounds: 0, ..best }));
     assert!(corrected < 0.99 * plain, "{plain} to {corrected}");
@@ -187,7 +187,7 @@ fn what_can_be_computed_is_found() {
     let images = random_images(50, [1, 4, 4], 1);
     let (again, _) = refitted(&model, &small, &plan.kept, &images, 50, &options);
     let others = random_images(10, [1, 4, 4], 2);
-    let expected = run((*model.graph).clone(), &others);
+    let expected = run((**model.graph()).clone(), &others);
     assert!(relative(&run(small, &others), &expected) > 0.05);
     assert!(relative(&run(again, &others), &expected) < 1e-3);
 }
@@ -198,7 +198,7 @@ fn with_few_images_others_choose_the_ridge() {
     let model = model();
     let (plan, small) = half(&model, 4);
     let others = random_images(200, [3, 8, 8], 9);
-    let expected = run((*model.graph).clone(), &others);
+    let expected = run((**model.graph()).clone(), &others);
     let given = RefitOptions { lambda: 1e-6, ..RefitOptions::default().layers() };
     let off = |images: &Tensor, options: &RefitOptions| {
         let (graph, note) = refitted(&model, &small, &plan.kept, images, 50, options);
@@ -231,7 +231,7 @@ fn all_layers_together_come_closer_to_the_scores() {
     let off = |options: RefitOptions, passes: std::ops::Range<usize>| {
         let (again, note) = refitted(&model, &small, &plan.kept, &seen, 16, &options);
         assert!(passes.contains(&note.passes), "{} passes", note.passes);
-        let [found, expected] = [again, (*model.graph).clone()].map(|graph| run(graph, &unseen));
+        let [found, expected] = [again, (**model.graph()).clone()].map(|graph| run(graph, &unseen));
         squared(&centred(&found), &centred(&expected.take(1, &[0, 1, 2])))
     };
     let layers = off(RefitOptions::default().layers(), 0..1);
@@ -243,7 +243,7 @@ fn all_layers_together_come_closer_to_the_scores() {
 #[test]
 fn a_second_refit_goes_on_where_the_first_ended() {
     let source = two_blocks();
-    let other = random_weights(&source.graph, 8).apply(&source.graph).unwrap();
+    let other = random_weights(source.graph(), 8).apply(source.graph()).unwrap();
     let other = classifier("other", other, &CLASSES);
     let images = varied_images(300, [3, 8, 8], 1);
     let options = RefitOptions::default();
@@ -306,14 +306,14 @@ fn few_images_do_not_break_it() {
     for count in [1, 2, 5] {
         let images = random_images(count, [3, 8, 8], 1);
         let (again, _) = refitted(&model, &small, &plan.kept, &images, 4, &RefitOptions::default());
-        let expected = run((*model.graph).clone(), &images).take(1, &[0, 1]);
+        let expected = run((**model.graph()).clone(), &images).take(1, &[0, 1]);
         let (before, after) = (run(small.clone(), &images), run(again, &images));
         assert!(squared(&after, &expected) < squared(&before, &expected), "{count} images");
     }
     // Blank images tell nothing of weights, but means of targets.
     let blank = Tensor::filled([4, 3, 8, 8], 0.0);
     let (again, _) = refitted(&model, &small, &plan.kept, &blank, 4, &RefitOptions::default());
-    let expected = run((*model.graph).clone(), &blank).take(1, &[0, 1]);
+    let expected = run((**model.graph()).clone(), &blank).take(1, &[0, 1]);
     assert!(relative(&run(again, &blank), &expected) < 1e-3);
 }
 
@@ -335,7 +335,7 @@ fn shared_weights_part_ways() {
     let (small, _) = plan.cut(&model, 1).unwrap();
     let images = random_images(40, [1, 6, 6], 1);
     let (again, _) = refitted(&model, &small, &plan.kept, &images, 40, &RefitOptions::default());
-    let expected = run((*model.graph).clone(), &images);
+    let expected = run((**model.graph()).clone(), &images);
     let (before, after) = (run(small, &images), run(again.clone(), &images));
     assert!(squared(&after, &expected) < 0.5 * squared(&before, &expected));
     let weights = |name: &str| {

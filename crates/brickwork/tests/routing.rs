@@ -260,7 +260,7 @@ fn what_cannot_be_drawn_is_refused() {
     profile.header.samples.pop();
     profile.sums.pop();
     refused(&profile, &options(&[0, 1], &[]), "class `b` is not in the profile");
-    let other = classifier("other", chain(1, 4).graph.as_ref().clone(), &["a", "b", "c"]);
+    let other = classifier("other", chain(1, 4).graph().as_ref().clone(), &["a", "b", "c"]);
     let error = route(&other, &profile, &options(&[0], &[]), &Silent).unwrap_err();
     assert!(error.to_string().contains("profile this model"), "{error}");
 }

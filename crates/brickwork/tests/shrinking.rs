@@ -41,12 +41,12 @@ fn every_stop_is_a_component_of_the_source() {
             assert!(shrink.size() <= limit && shrink.size() < before);
             before = shrink.size();
             let component = shrink.component().unwrap();
-            assert_eq!(unit.of(&component.graph), before);
-            let origin = component.card.origin.as_ref().unwrap();
+            assert_eq!(unit.of(component.graph()), before);
+            let origin = component.card().origin.as_ref().unwrap();
             assert_eq!((origin.criterion, &origin.classes[..]), (Some(criterion), &[1, 3][..]));
             let proof = verify(&model, &component, &images).unwrap();
             assert!(proof.holds && proof.refitted, "{proof:?}");
-            assert_eq!(recut(&model, &component).unwrap().graph.macs(), component.graph.macs());
+            assert_eq!(recut(&model, &component).unwrap().graph().macs(), component.graph().macs());
         }
     }
 }
@@ -59,8 +59,8 @@ fn the_whole_task_is_the_source_and_steps_upwards_do_nothing() {
     let size = shrink.size();
     shrink.step(size + 1, &Silent).unwrap();
     assert_eq!(shrink.size(), size);
-    let same = run((*shrink.component().unwrap().graph).clone(), &images);
-    assert_eq!(same, run((*model.graph).clone(), &images).take(1, &[0, 2]));
+    let same = run((**shrink.component().unwrap().graph()).clone(), &images);
+    assert_eq!(same, run((**model.graph()).clone(), &images).take(1, &[0, 2]));
     let said = shrink.step(1, &Silent).unwrap_err().to_string();
     assert!(said.contains("cannot be reached"), "{said}");
 }
@@ -75,18 +75,18 @@ fn a_finished_component_is_nearer_to_the_source() {
     let stop = shrink.component().unwrap();
     let end = shrink.finished(&stop, &Silent).unwrap().unwrap();
     let passes = |model: &Classifier| {
-        model.card.origin.as_ref().and_then(|origin| origin.refit.as_ref()).unwrap().passes
+        model.card().origin.as_ref().and_then(|origin| origin.refit.as_ref()).unwrap().passes
     };
     assert!(passes(&end) > passes(&stop));
-    assert_eq!(end.graph.macs(), stop.graph.macs());
+    assert_eq!(end.graph().macs(), stop.graph().macs());
     assert!(verify(&model, &end, &images).unwrap().holds);
     // Of two classes only the difference counts.
     let gap = |scores: Tensor| -> Vec<f32> {
         scores.data().chunks(2).map(|pair| pair[0] - pair[1]).collect()
     };
-    let wanted = gap(run((*model.graph).clone(), &images).take(1, &[1, 3]));
+    let wanted = gap(run((**model.graph()).clone(), &images).take(1, &[1, 3]));
     let off = |model: &Classifier| {
-        let found = gap(run((*model.graph).clone(), &images));
+        let found = gap(run((**model.graph()).clone(), &images));
         found.iter().zip(&wanted).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>()
     };
     assert!(off(&end) < off(&stop), "{} to {}", off(&stop), off(&end));
@@ -110,15 +110,15 @@ fn a_readout_comes_on_top() {
         }
         let stop = shrink.component().unwrap();
         let end = shrink.finished(&stop, &Silent).unwrap().expect("a readout helps");
-        let note = end.card.origin.as_ref().and_then(|origin| origin.refit.as_ref()).unwrap();
+        let note = end.card().origin.as_ref().and_then(|origin| origin.refit.as_ref()).unwrap();
         assert!(note.passes == 0 && note.readout > 0);
         // What was reserved is what it takes, and the budget holds.
-        assert_eq!(unit.of(&end.graph), unit.of(&stop.graph) + shrink.reserve());
-        assert!(unit.of(&end.graph) <= budget);
-        let layers = |model: &Classifier| brickwork::layers(&model.graph).len();
+        assert_eq!(unit.of(end.graph()), unit.of(stop.graph()) + shrink.reserve());
+        assert!(unit.of(end.graph()) <= budget);
+        let layers = |model: &Classifier| brickwork::layers(model.graph()).len();
         assert_eq!(layers(&end), layers(&stop) + 1);
         assert!(verify(&model, &end, &images).unwrap().holds);
-        assert_eq!(recut(&model, &end).unwrap().graph.macs(), stop.graph.macs());
+        assert_eq!(recut(&model, &end).unwrap().graph().macs(), stop.graph().macs());
     }
 }
 

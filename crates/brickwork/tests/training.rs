@@ -110,7 +110,7 @@ fn run(model: &Classifier, options: &TrainOptions) -> Outcome {
 
 /// All constants of a model.
 fn weights(model: &Classifier) -> Vec<Vec<u32>> {
-    let constants = model.graph.values().iter().filter_map(|value| value.constant.as_ref());
+    let constants = model.graph().values().iter().filter_map(|value| value.constant.as_ref());
     constants.map(|data| data.data().iter().map(|x| x.to_bits()).collect()).collect()
 }
 
@@ -131,8 +131,8 @@ fn a_network_learns_and_keeps_its_best_epoch() {
     assert!(outcome.log[11].train.loss < outcome.log[0].train.loss);
     // Running statistics moved too.
     let variance = |model: &Classifier| {
-        let value = model.graph.find_value("norm.var").unwrap();
-        model.graph.value(value).constant.clone().unwrap()
+        let value = model.graph().find_value("norm.var").unwrap();
+        model.graph().value(value).constant.clone().unwrap()
     };
     assert_ne!(variance(&model), variance(&outcome.model));
 }
@@ -257,8 +257,8 @@ fn zeros_and_what_is_not_named_stay() {
     net.linear("flat", "scores", [3, 36]).given("scores.weight", &[3, 36], &sparse);
     let model = classifier("net", net.finish("scores", 0), &CLASSES);
     let data = |model: &Classifier, name: &str| {
-        let value = model.graph.find_value(name).unwrap();
-        model.graph.value(value).constant.clone().unwrap()
+        let value = model.graph().find_value(name).unwrap();
+        model.graph().value(value).constant.clone().unwrap()
     };
     let kept = run(&model, &TrainOptions { keep_zeros: true, ..options(1) }).model;
     let scores = data(&kept, "scores.weight");
@@ -318,7 +318,7 @@ fn teachers_of_different_classes_teach_to_tell_them_apart() {
             false => format!("not {name}"),
         };
         let classes = names.iter().enumerate().map(class).collect();
-        whole.with_card(brickwork::Card { classes, ..whole.card.clone() }).unwrap()
+        whole.with_card(brickwork::Card { classes, ..whole.card().clone() }).unwrap()
     };
     let last = names.len() - 1;
     let (first, second) = (part(&(0..last).collect::<Vec<_>>()), part(&[last]));
@@ -345,7 +345,7 @@ fn teachers_and_students_must_fit() {
     let own = teacher.class_names();
     let error = refused(&teacher, &own, &Preprocess::plain([8, 8], 1));
     assert!(error.contains("6x6") && error.contains("8x8"), "{error}");
-    let silent = Classifier::new("silent", (*teacher.graph).clone()).unwrap();
+    let silent = Classifier::new("silent", (**teacher.graph()).clone()).unwrap();
     let card = brickwork::Card { classes: own.clone(), ..brickwork::Card::default() };
     let error = refused(&silent.with_card(card).unwrap(), &own, &preprocess());
     assert!(error.contains("annotate"), "{error}");

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use brickwork::{
     AssembleOptions, Choice, Classifier, Cut, KeptLayer, KeptMap, Layout, Method, Origin, Plan,
     RefitOptions, Silent, Verification, assemble, calibrate, recut, refit, verify,
-    verify_assembled, with_card,
+    verify_assembled,
 };
 use brickwork_graph::{Attr, Graph, Patch};
 use brickwork_tensor::Tensor;
@@ -37,7 +37,7 @@ fn component(source: &Classifier) -> (Plan, Classifier) {
     let plan = Plan::new(source, &[0, 2], &choice, 1).unwrap();
     let (graph, checked) = plan.cut(source, 1).unwrap();
     let card = plan.card(source, &choice, checked);
-    let made = Classifier::new("component", with_card(&graph, &card).unwrap()).unwrap();
+    let made = Classifier::described("component", graph, card).unwrap();
     (plan, made)
 }
 
@@ -51,7 +51,7 @@ fn verified(source: &Classifier, component: &Classifier) -> Verification {
 
 /// The model with one weight of a layer moved.
 fn changed(model: &Classifier, layer: &str, by: f32) -> Classifier {
-    let graph = &model.graph;
+    let graph = model.graph();
     let node = graph.find_node(layer).unwrap();
     let value = graph.node(node).input(1).unwrap();
     let mut weights = (**graph.constant(node, 1).unwrap()).clone();
@@ -106,7 +106,7 @@ fn a_card_that_lies_is_refused() {
     let source = model(1);
     let (_, part) = component(&source);
     let with = |edit: &dyn Fn(&mut Origin)| {
-        let mut card = part.card.clone();
+        let mut card = part.card().clone();
         card.origin.as_mut().map(edit).unwrap();
         let lying = part.with_card(card).unwrap();
         verify(&source, &lying, &images()).unwrap_err().to_string()
@@ -135,15 +135,15 @@ fn a_refitted_cut_is_checked_on_the_sources_weights() {
     let (plan, part) = component(&source);
     let options = RefitOptions::default();
     let (kept, classes) = (&plan.kept, &plan.classes[..]);
-    let cut = Cut { source: &source.graph, graph: &part.graph, kept, classes };
+    let cut = Cut { source: source.graph(), graph: part.graph(), kept, classes };
     let (graph, note) = refit(&cut, &images(), 4, &options, &Silent).unwrap();
-    let mut card = part.card.clone();
+    let mut card = part.card().clone();
     card.origin.as_mut().unwrap().refit = Some(note);
-    let refitted = Classifier::new("refitted", with_card(&graph, &card).unwrap()).unwrap();
+    let refitted = Classifier::described("refitted", graph, card).unwrap();
     let found = verified(&source, &refitted);
     assert!(found.holds && found.refitted, "{found:?}");
     let (new, bare) =
-        (run((*refitted.graph).clone(), &images()), run((*part.graph).clone(), &images()));
+        (run((**refitted.graph()).clone(), &images()), run((**part.graph()).clone(), &images()));
     assert!((found.refit_moved.unwrap() - relative(&new, &bare)).abs() < 1e-6);
     assert!(found.refit_moved.unwrap() > 1e-3);
     assert_eq!(recut(&source, &refitted).unwrap().fingerprint(), part.fingerprint());
@@ -151,7 +151,7 @@ fn a_refitted_cut_is_checked_on_the_sources_weights() {
 
 fn pair() -> [Classifier; 2] {
     let second = model(3);
-    let renamed = classifier("second", (*second.graph).clone(), &["d", "e", "f"]);
+    let renamed = classifier("second", (**second.graph()).clone(), &["d", "e", "f"]);
     [component(&model(1)).1, renamed]
 }
 
@@ -168,14 +168,14 @@ fn true_assemblies_hold() {
     let labels: Vec<usize> = (0..30).map(|k| k % 5).collect();
     let classes = ["a", "c", "d", "e", "f"];
     let data = source("set", dataset(&random_images(30, [3, 8, 8], 5), &labels, &classes), &whole);
-    let preprocess = whole.card.preprocess.clone().unwrap();
+    let preprocess = whole.card().preprocess.clone().unwrap();
     for method in [Method::Paper, Method::Affine] {
         let after = calibrate(&whole, &preprocess, std::slice::from_ref(&data), method, 0, &Silent)
             .unwrap();
         let found = verified_whole(&after, &parts).unwrap();
         assert!(found.holds, "{method:?}: {found:?}");
         // The uncalibrated scores under the card of the calibrated ones.
-        let lying = whole.with_card(after.card.clone()).unwrap();
+        let lying = whole.with_card(after.card().clone()).unwrap();
         assert!(!verified_whole(&lying, &parts).unwrap().holds);
     }
 }
@@ -200,14 +200,14 @@ fn changed_assemblies_do_not_hold() {
 #[test]
 fn padded_assemblies_hold() {
     let parts = [
-        classifier("first", (*model(1).graph).clone(), &CLASSES),
-        classifier("second", (*model(3).graph).clone(), &["d", "e", "f"]),
+        classifier("first", (**model(1).graph()).clone(), &CLASSES),
+        classifier("second", (**model(3).graph()).clone(), &["d", "e", "f"]),
     ];
     let options = AssembleOptions { layout: Layout::Padded, ..AssembleOptions::default() };
     let whole = assemble(&parts, &options).unwrap();
     let found = verified_whole(&whole, &parts).unwrap();
     assert!(found.holds && found.worst <= 1e-5, "{found:?}");
-    let nodes: Vec<String> = layer_names(&whole.graph);
+    let nodes: Vec<String> = layer_names(whole.graph());
     let found = verified_whole(&changed(&whole, &nodes[0], 0.5), &parts).unwrap();
     assert!(!found.holds && found.worst_layer == "first", "{found:?}");
 }

@@ -19,7 +19,7 @@ pub(crate) fn load(args: &ModelArgs, input: Option<&InputArgs>) -> anyhow::Resul
         if names.len() != count {
             bail!("--class-names gives {} names, the model has {count} classes", names.len());
         }
-        model.card.classes = names;
+        model = model.with_classes(names)?;
     }
     Ok(model)
 }
@@ -51,7 +51,7 @@ pub(crate) fn class_names(text: &str) -> anyhow::Result<Vec<String>> {
 /// The preprocessing: the user's words first, then what the model says.
 pub(crate) fn preprocess(model: &Classifier, input: &InputArgs) -> anyhow::Result<Preprocess> {
     let [channels, height, width] = model.input();
-    let known = model.card.preprocess.clone();
+    let known = model.card().preprocess.clone();
     if known.is_none() && (input.mean.is_empty() || input.std.is_empty()) {
         let missing: Vec<&str> = [("--mean", &input.mean), ("--std", &input.std)]
             .iter()
@@ -171,16 +171,16 @@ pub(crate) fn sources(
 ) -> anyhow::Result<Vec<Source>> {
     let mut found: Vec<Source> = Vec::new();
     let opened = opened(data, usual, out)?;
-    let apart = |one: &&Opened| one.part.is_none() || model.card.parts.is_empty();
+    let apart = |one: &&Opened| one.part.is_none() || model.card().parts.is_empty();
     note_merged(opened.iter().filter(apart).map(|one| (&one.label[..], &one.dataset)), out);
     for Opened { label, part, dataset } in opened {
-        if model.card.classes.is_empty() && dataset.classes().len() == model.class_count() {
+        if model.card().classes.is_empty() && dataset.classes().len() == model.class_count() {
             out.note(&format!(
                 "taking class names from {}, in its order: {}",
                 dataset.name(),
                 dataset.classes().iter().take(12).cloned().collect::<Vec<_>>().join(", ")
             ));
-            model.card.classes = dataset.classes().to_vec();
+            *model = model.with_classes(dataset.classes().to_vec())?;
         }
         found.push(source(model, label, part.as_deref(), dataset)?);
     }
@@ -228,11 +228,11 @@ fn source(
     part: Option<&str>,
     dataset: Dataset,
 ) -> anyhow::Result<Source> {
-    let Some(part) = part.filter(|_| !model.card.parts.is_empty()) else {
-        let classes = Numbered::new(model.class_names(), model.card.origin.as_ref());
+    let Some(part) = part.filter(|_| !model.card().parts.is_empty()) else {
+        let classes = Numbered::new(model.class_names(), model.card().origin.as_ref());
         return Ok(Source::new(label, dataset, &classes)?);
     };
-    let parts = &model.card.parts;
+    let parts = &model.card().parts;
     let Some(note) = parts.iter().find(|note| note.name == part) else {
         let known: Vec<&str> = parts.iter().map(|note| note.name.as_str()).collect();
         bail!("--data {part}=...: the model has no part `{part}`, only {}", known.join(", "));
@@ -255,7 +255,7 @@ pub(crate) fn classes(text: Option<&str>, names: &[String]) -> anyhow::Result<Ve
 
 /// The model with what the user said about it in its card.
 pub(crate) fn described(model: &Classifier, preprocess: &Preprocess) -> anyhow::Result<Classifier> {
-    let card = Card { preprocess: Some(preprocess.clone()), ..model.card.clone() };
+    let card = Card { preprocess: Some(preprocess.clone()), ..model.card().clone() };
     Ok(model.with_card(card)?)
 }
 
@@ -265,7 +265,7 @@ pub(crate) fn within_memory(
     mut asked: Vec<(usize, usize)>,
     out: &Out,
 ) -> Vec<(usize, usize)> {
-    let (limit, all) = (image_limit(&model.graph), asked.iter().map(|(_, n)| n).sum::<usize>());
+    let (limit, all) = (image_limit(model.graph()), asked.iter().map(|(_, n)| n).sum::<usize>());
     if all > limit {
         let less = |count: usize| (count as u128 * limit as u128 / all as u128).max(1) as usize;
         asked.iter_mut().for_each(|(_, count)| *count = less(*count));

@@ -249,8 +249,8 @@ pub(crate) fn result(outcome: &Outcome, samples: &Samples, args: &RunArgs) -> Va
         "output": args.output,
         "images": samples.train.dataset.len(),
         "held_out": samples.held.as_ref().map_or(0, |held| held.dataset.len()),
-        "parameters": outcome.model.graph.parameters(),
-        "macs": outcome.model.graph.macs(),
+        "parameters": outcome.model.graph().parameters(),
+        "macs": outcome.model.graph().macs(),
         "best_epoch": outcome.best,
         "epochs": outcome.log,
     })

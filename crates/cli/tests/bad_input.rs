@@ -28,7 +28,8 @@ fn load(path: &Path) -> Classifier {
 /// The bytes of a model with the first weight of its first convolution replaced.
 fn with_weight(model: &str, weight: f32) -> Vec<u8> {
     let path = shared().join(model);
-    let graph = load(&path).graph;
+    let model = load(&path);
+    let graph = model.graph();
     let mut constants = graph.values().iter().filter_map(|value| value.constant.as_ref());
     let first = constants.find(|data| data.rank() == 4).unwrap();
     let start: Vec<u8> = first.data()[..4].iter().flat_map(|x| x.to_le_bytes()).collect();

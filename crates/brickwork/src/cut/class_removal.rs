@@ -1,7 +1,7 @@
 //! A model that has given up some classes, and nothing else.
 
 use crate::cut::kept_channels::within;
-use crate::cut::plan::{Choice, Plan, with_card};
+use crate::cut::plan::{Choice, Plan};
 use crate::model::card::Card;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -13,7 +13,7 @@ use crate::model::error::Error;
 /// If the model does not have a class, was assembled, or its head cannot be cut.
 pub fn without(model: &Classifier, lost: &[String]) -> Result<Option<Classifier>, Error> {
     let lost = model.indices_of(lost)?;
-    if !model.card.parts.is_empty() {
+    if !model.card().parts.is_empty() {
         return Err(Error::Options(format!(
             "`{}` is assembled; take the classes from its parts and assemble these again",
             model.name
@@ -26,7 +26,7 @@ pub fn without(model: &Classifier, lost: &[String]) -> Result<Option<Classifier>
     let plan = Plan::new(model, &rest, &Choice::Everything, 1)?;
     let (graph, checked) = plan.cut(model, 0)?;
     let fresh = plan.card(model, &Choice::Everything, checked);
-    let origin = match &model.card.origin {
+    let origin = match &model.card().origin {
         None => fresh.origin,
         Some(origin) => {
             let mut origin = origin.clone();
@@ -36,7 +36,12 @@ pub fn without(model: &Classifier, lost: &[String]) -> Result<Option<Classifier>
             Some(origin)
         }
     };
-    let card =
-        Card { classes: fresh.classes, origin, moments: None, reject: None, ..model.card.clone() };
-    Classifier::new(model.name.clone(), with_card(&graph, &card)?).map(Some)
+    let card = Card {
+        classes: fresh.classes,
+        origin,
+        moments: None,
+        reject: None,
+        ..model.card().clone()
+    };
+    Classifier::described(model.name.clone(), graph, card).map(Some)
 }

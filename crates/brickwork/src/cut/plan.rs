@@ -9,7 +9,7 @@ use brickwork_tensor::{Nd, Tensor};
 
 use crate::cut::control::Control;
 use crate::cut::kept_channels::{KeptMap, additions, kept_map, wanted_labels};
-use crate::model::card::{Card, KEY, Origin, Rule, SampleNote, Thresholds};
+use crate::model::card::{Card, Origin, Rule, SampleNote, Thresholds};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::layers::{LayerInfo, layers};
@@ -100,7 +100,7 @@ impl Plan {
         choice: &Choice<'_>,
         round_to: usize,
     ) -> Result<Self, Error> {
-        let graph = &classifier.graph;
+        let graph = classifier.graph();
         let channels = Channels::of(graph);
         let layers = layers(graph);
         let mut classes = classes.to_vec();
@@ -137,7 +137,7 @@ impl Plan {
     /// # Errors
     /// If the cut changed the function, which would be a bug.
     pub fn cut(&self, classifier: &Classifier, seed: u64) -> Result<(Graph, f32), Error> {
-        let graph = &*classifier.graph;
+        let graph = classifier.graph();
         let mut small = self.patch.apply(graph)?;
         let mut masked = mask(graph, &self.channels, &self.keep).apply(graph)?;
         if let Some(reads) = &self.reads {
@@ -167,7 +167,7 @@ impl Plan {
                 let preprocess = Some(profile.header.preprocess.clone());
                 (Some(*rule), Some(*thresholds), preprocess, notes.collect())
             }
-            _ => (None, None, classifier.card.preprocess.clone(), Vec::new()),
+            _ => (None, None, classifier.card().preprocess.clone(), Vec::new()),
         };
         let names = match choice {
             Choice::Profile(profile, ..) => profile.header.classes.clone(),
@@ -211,16 +211,6 @@ pub(crate) fn same_function(part: &Tensor, whole: &Tensor) -> Result<f32, Error>
         )));
     }
     Ok(difference)
-}
-
-/// The graph with a card.
-///
-/// # Errors
-/// If the graph breaks an invariant, which would be a bug.
-pub fn with_card(graph: &Graph, card: &Card) -> Result<Graph, Error> {
-    let mut patch = Patch::new("describing the component");
-    patch.metadata(KEY, card.to_json());
-    Ok(patch.apply(graph)?)
 }
 
 /// The best-scored groups of every family, as many as `plan` keeps.

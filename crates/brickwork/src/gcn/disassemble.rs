@@ -9,7 +9,7 @@ use brickwork_tensor::Tensor;
 use super::model::values;
 use super::{Gcn, Nodes};
 use crate::cut::kept_channels::{KeptMap, kept_map};
-use crate::cut::plan::{same_function, union, with_card};
+use crate::cut::plan::{same_function, union};
 use crate::images::select::{margin, top_class};
 use crate::model::card::{Card, Origin, RefitNote, Rule, SampleNote, Thresholds};
 use crate::model::error::Error;
@@ -72,7 +72,7 @@ pub fn disassemble_gcn(
     options: &GcnCutOptions,
 ) -> Result<GcnCut, Error> {
     model.check_data(nodes)?;
-    let graph = &model.graph;
+    let graph = model.graph();
     let (features, layers) = (nodes.matrix(), layers(graph));
     let mut classes = options.classes.clone();
     classes.sort_unstable();
@@ -114,7 +114,7 @@ pub fn disassemble_gcn(
         }),
         ..Card::default()
     };
-    let part = Gcn::new("part", with_card(&small, &card)?)?;
+    let part = Gcn::described("part", small, card)?;
     Ok(GcnCut { part, features: read, kept, checked })
 }
 

@@ -22,7 +22,7 @@ pub fn eval_gcn(
     if scored.own.is_empty() {
         return Err(Error::Options("no node to measure at has a class of the task".to_owned()));
     }
-    let mut report = Report::of(&scored, classes, &model.class_names(), &model.card);
+    let mut report = Report::of(&scored, classes, &model.class_names(), model.card());
     if let Some(source) = source {
         let names = source.class_names();
         let indices = places(&model.class_names(), &names, &source.name)?;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use brickwork_exec::Session;
 use brickwork_formats::onnx::{self, ReadOptions};
-use brickwork_graph::{Attr, Builder, Graph, Literal, Patch, Shape, ValueId};
+use brickwork_graph::{Attr, Builder, Graph, Literal, Shape, ValueId};
 use brickwork_tensor::{Nd, Tensor};
 
 use super::Nodes;
-use crate::model::card::{Card, KEY};
+use crate::model::card::Card;
 use crate::model::error::Error;
 use crate::model::random::uniform;
 use crate::refit::rebuild::operation;
@@ -20,10 +20,9 @@ use crate::refit::rebuild::operation;
 pub struct Gcn {
     /// What it is called: its file name without the extension.
     pub name: String,
-    /// The network.
-    pub graph: Arc<Graph>,
-    /// What is known about it.
-    pub card: Card,
+    /// The network, without its card: that is written into the metadata when the model is saved.
+    graph: Arc<Graph>,
+    card: Card,
 }
 
 /// What to build.
@@ -77,7 +76,7 @@ impl Gcn {
         linear(b, "layer2", "neighbours2", [hidden, classes], "logits", options.seed ^ (1 << 32));
         b.output("logits");
         let card = Card { classes: nodes.classes.clone(), ..Card::default() };
-        Self::new("gcn", builder.finish()?)?.with_card(card)
+        Self::described("gcn", builder.finish()?, card)
     }
 
     /// Loads an ONNX file.
@@ -89,12 +88,25 @@ impl Gcn {
         Self::new(name.unwrap_or_default(), onnx::load(path, &ReadOptions::default())?)
     }
 
-    /// Takes a graph for a classifier of nodes.
+    /// Takes a graph for a classifier of nodes, with the card that its metadata holds.
     ///
     /// # Errors
     /// If it has another form, or its card contradicts it.
     pub fn new(name: impl Into<String>, graph: Graph) -> Result<Self, Error> {
-        let gcn = Self { name: name.into(), card: Card::of(&graph)?, graph: Arc::new(graph) };
+        let card = Card::of(&graph)?;
+        Self::described(name, graph, card)
+    }
+
+    /// Takes a graph for a classifier of nodes of which `card` tells, whatever its metadata holds.
+    ///
+    /// # Errors
+    /// If it has another form, or the card contradicts it.
+    pub fn described(
+        name: impl Into<String>,
+        graph: impl Into<Arc<Graph>>,
+        card: Card,
+    ) -> Result<Self, Error> {
+        let gcn = Self { name: name.into(), card, graph: graph.into() };
         let shape = |ids: &[ValueId]| match *ids {
             [only] => Some(gcn.graph.value(only).shape.clone()),
             _ => None,
@@ -122,22 +134,30 @@ impl Gcn {
         Ok(gcn)
     }
 
-    /// The same network with another card.
-    ///
-    /// # Errors
-    /// If the card does not fit.
-    pub fn with_card(&self, card: Card) -> Result<Self, Error> {
-        let mut patch = Patch::new("describing the model");
-        patch.metadata(KEY, card.to_json());
-        Self::new(self.name.clone(), patch.apply(&self.graph)?)
+    /// The network.
+    pub fn graph(&self) -> &Arc<Graph> {
+        &self.graph
     }
 
-    /// Writes the ONNX file.
+    /// What is known about it.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// Another network of which the same is known.
+    ///
+    /// # Errors
+    /// If the card does not fit it.
+    pub fn with_graph(&self, graph: Graph) -> Result<Self, Error> {
+        Self::described(self.name.clone(), graph, self.card.clone())
+    }
+
+    /// Writes the ONNX file, the card in its metadata.
     ///
     /// # Errors
     /// If it cannot be written; the target is then as it was.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
-        Ok(onnx::save(&self.graph, path)?)
+        Ok(onnx::save(&self.card.on(&self.graph)?, path)?)
     }
 
     /// Number of nodes and of features.

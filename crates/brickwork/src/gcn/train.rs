@@ -1,7 +1,5 @@
 //! Training on all nodes at once; the loss sees those to learn from alone.
 
-use std::sync::Arc;
-
 use brickwork_exec::{
     Learned, LossError, Optimiser, OptimiserKind, Role, Training, correct, cross_entropy,
 };
@@ -67,7 +65,7 @@ pub fn train_gcn(
     progress.begin("training", options.epochs as u64);
     for epoch in 1..=options.epochs {
         let train = run.step(epoch)?;
-        let now = Gcn { graph: Arc::new(run.training.trained()?), ..model.clone() };
+        let now = model.with_graph(run.training.trained()?)?;
         let held = judge(&now.scores(&run.features)?, &nodes.labels, &nodes.held)?;
         outcome.log.push(Epoch { epoch, rate: options.rate, train, held: Some(held) });
         if (held.accuracy, -held.loss) > (top.accuracy, -top.loss) {
@@ -105,7 +103,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(model: &Gcn, nodes: &'a Nodes, options: &'a GcnTraining) -> Result<Self, Error> {
         let mut training =
-            Training::new(model.graph.clone(), &[model.graph.logits()], |_: &str| true);
+            Training::new(model.graph().clone(), &[model.graph().logits()], |_: &str| true);
         training.check(1)?;
         let learned = training.parameters().iter();
         let lengths = learned.map(|p| if p.role == Role::Learned { p.data.len() } else { 0 });

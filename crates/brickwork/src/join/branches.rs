@@ -9,7 +9,7 @@ use brickwork_graph::{Attr, Builder, Graph, Literal, Shape};
 use brickwork_tensor::Nd;
 
 use crate::join::padded;
-use crate::model::card::{Card, KEY, OnDuplicate, Part};
+use crate::model::card::{Card, OnDuplicate, Part};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::layers::layers;
@@ -63,16 +63,15 @@ pub fn assemble(parts: &[Classifier], options: &AssembleOptions) -> Result<Class
         Layout::Padded => padded::build(&mut builder, &assembly)?,
     };
     assembly.head(&mut builder, &joined);
-    builder.metadata([(KEY.to_owned(), assembly.card().to_json())].into());
     builder.output("logits");
-    Classifier::new("assembled", builder.finish()?)
+    Classifier::described("assembled", builder.finish()?, assembly.card())
 }
 
 /// The weighted layers of an assembled model that several of its parts use.
 pub fn shared_layers(whole: &Classifier) -> Vec<String> {
     let prefix = format!("{SHARED}/");
-    let names = layers(&whole.graph).into_iter().map(|layer| layer.name);
-    names.filter(|name| !whole.card.parts.is_empty() && name.starts_with(&prefix)).collect()
+    let names = layers(whole.graph()).into_iter().map(|layer| layer.name);
+    names.filter(|name| !whole.card().parts.is_empty() && name.starts_with(&prefix)).collect()
 }
 
 /// How much each of the calibrated logits behind one score counts.
@@ -104,8 +103,11 @@ impl<'a> Assembly<'a> {
         if parts.is_empty() {
             return Err(Error::Options("there are no parts to assemble".to_owned()));
         }
-        let lost: Vec<&str> =
-            parts.iter().filter(|p| p.card.preprocess.is_none()).map(|p| p.name.as_str()).collect();
+        let lost: Vec<&str> = parts
+            .iter()
+            .filter(|p| p.card().preprocess.is_none())
+            .map(|p| p.name.as_str())
+            .collect();
         if !lost.is_empty() {
             return Err(Error::Options(format!(
                 "the preprocessing of `{}` is not known; describe the model first (brickwork annotate \
@@ -117,9 +119,9 @@ impl<'a> Assembly<'a> {
         let placed: Vec<Placed<'_>> = parts
             .iter()
             .filter_map(|classifier| {
-                let preprocess = classifier.card.preprocess.clone()?;
+                let preprocess = classifier.card().preprocess.clone()?;
                 let name = unique(&mut taken, classifier.name.clone());
-                Some(Placed { name, graph: &classifier.graph, preprocess, classifier })
+                Some(Placed { name, graph: classifier.graph(), preprocess, classifier })
             })
             .collect();
         let (names, scores) = join_classes(&placed, options.on_duplicate)?;
@@ -238,7 +240,7 @@ impl<'a> Assembly<'a> {
     fn card(&self) -> Card {
         let parts = self.parts.iter().zip(&self.scores).map(|(part, scores)| {
             let fingerprint = part.classifier.fingerprint();
-            let moments = part.classifier.card.moments.clone();
+            let moments = part.classifier.card().moments.clone();
             Part {
                 name: part.name.clone(),
                 // A network that was changed since keeps what was said of it before.
@@ -247,7 +249,7 @@ impl<'a> Assembly<'a> {
                 classes: part.classifier.class_names(),
                 logits: scores.clone(),
                 preprocess: part.preprocess.clone(),
-                origin: part.classifier.card.origin.clone(),
+                origin: part.classifier.card().origin.clone(),
             }
         });
         let raw: usize = self.scores.iter().map(Vec::len).sum();

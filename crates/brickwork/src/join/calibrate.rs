@@ -20,7 +20,7 @@ use crate::images::select::top_class;
 use crate::images::source::Source;
 use crate::join::branches::{SCALE, SHIFT};
 use crate::model::batching::batch_size;
-use crate::model::card::{CalibrationNote, Card, KEY, OnDuplicate, Part};
+use crate::model::card::{CalibrationNote, Card, OnDuplicate, Part};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::progress::Progress;
@@ -88,7 +88,7 @@ struct Scores {
 impl Scores {
     /// Of no image yet.
     fn empty(model: &Classifier) -> Self {
-        let parts = &model.card.parts;
+        let parts = &model.card().parts;
         let each = parts.iter().enumerate();
         let part: Vec<usize> = each.flat_map(|(k, part)| vec![k; part.logits.len()]).collect();
         Self {
@@ -96,7 +96,7 @@ impl Scores {
             truth: Vec::new(),
             part,
             place: parts.iter().flat_map(|part| part.logits.iter().copied()).collect(),
-            joined: model.card.joined,
+            joined: model.card().joined,
             names: parts.iter().flat_map(|part| part.classes.iter().cloned()).collect(),
             features: Tensor::new([0, 0], Vec::new()),
         }
@@ -206,7 +206,7 @@ fn held_affine(scores: &Scores, seed: u64) -> (Vec<f32>, Vec<f32>, Vec<String>) 
 
 fn check(model: &Classifier) -> Result<(), Error> {
     let name = Method::Layerwise.name();
-    if model.card.calibration.as_ref().is_some_and(|note| note.method == name) {
+    if model.card().calibration.as_ref().is_some_and(|note| note.method == name) {
         return Err(Error::Model(format!(
             "`{}` was calibrated by the method {name}, which changes the weights for good; calibrate the \
              model as it was assembled",
@@ -214,9 +214,9 @@ fn check(model: &Classifier) -> Result<(), Error> {
         )));
     }
     let known = |name: &str| {
-        model.graph.find_value(name).is_some_and(|id| model.graph.value(id).constant.is_some())
+        model.graph().find_value(name).is_some_and(|id| model.graph().value(id).constant.is_some())
     };
-    if model.card.parts.is_empty() || !known(SCALE) || !known(SHIFT) {
+    if model.card().parts.is_empty() || !known(SCALE) || !known(SHIFT) {
         return Err(Error::Model(format!(
             "`{}` was not assembled by brickwork; calibration works on assembled models",
             model.name
@@ -227,20 +227,19 @@ fn check(model: &Classifier) -> Result<(), Error> {
 
 /// The model with the factors and shifts of `note`, or without any.
 fn with_factors(model: &Classifier, note: Option<CalibrationNote>) -> Result<Classifier, Error> {
-    let count: usize = model.card.parts.iter().map(|part| part.logits.len()).sum();
+    let count: usize = model.card().parts.iter().map(|part| part.logits.len()).sum();
     let (scale, shift) = match &note {
         Some(note) => (note.scale.clone(), note.shift.clone()),
         None => (vec![1.0; count], vec![0.0; count]),
     };
     let mut patch = Patch::new("calibrating");
     for (name, data) in [(SCALE, scale), (SHIFT, shift)] {
-        if let Some(id) = model.graph.find_value(name) {
+        if let Some(id) = model.graph().find_value(name) {
             patch.constant(id, Arc::new(Tensor::new([1, count], data)));
         }
     }
-    let card = Card { calibration: note, reject: None, ..model.card.clone() };
-    patch.metadata(KEY, card.to_json());
-    Classifier::new(model.name.clone(), patch.apply(&model.graph)?)
+    let card = Card { calibration: note, reject: None, ..model.card().clone() };
+    Classifier::described(model.name.clone(), patch.apply(model.graph())?, card)
 }
 
 /// Runs the parts' raw logits over every image of the model's classes.
@@ -250,7 +249,7 @@ fn collect(
     sources: &[Source],
     progress: &dyn Progress,
 ) -> Result<Scores, Error> {
-    let parts = &model.card.parts;
+    let parts = &model.card().parts;
     let all: Vec<usize> = (0..model.class_count()).collect();
     let jobs: Vec<Vec<usize>> = sources.iter().map(|source| source.samples_of(&all)).collect();
     let count: usize = jobs.iter().map(Vec::len).sum();
@@ -300,8 +299,8 @@ fn refuse_unseen_parts(parts: &[Part], sources: &[Source]) -> Result<(), Error> 
 
 /// The value that holds the parts' logits before calibration.
 fn raw_logits(model: &Classifier) -> Result<brickwork_graph::ValueId, Error> {
-    let scale = model.graph.find_value(SCALE);
-    let reader = model.graph.nodes().iter().find(|node| node.inputs.contains(&scale));
+    let scale = model.graph().find_value(SCALE);
+    let reader = model.graph().nodes().iter().find(|node| node.inputs.contains(&scale));
     reader.and_then(|node| node.input(0)).ok_or_else(|| {
         Error::Model(format!(
             "the calibration nodes of `{}` are gone; assemble it again",

@@ -38,10 +38,10 @@ pub struct LayerDifference {
 
 /// Compares two models by the names of their layers.
 pub fn diff(a: &Classifier, b: &Classifier) -> Difference {
-    let (ours, theirs) = (layers(&a.graph), layers(&b.graph));
+    let (ours, theirs) = (layers(a.graph()), layers(b.graph()));
     let find =
         |list: &[LayerInfo], name: &str| list.iter().find(|layer| layer.name == name).cloned();
-    let origin = b.card.origin.as_ref().filter(|origin| origin.fingerprint == a.fingerprint());
+    let origin = b.card().origin.as_ref().filter(|origin| origin.fingerprint == a.fingerprint());
     let empty = BTreeMap::new();
     let kept = origin.map_or(&empty, |origin| &origin.kept);
     let mut names: Vec<&String> = ours.iter().map(|layer| &layer.name).collect();
@@ -52,7 +52,7 @@ pub fn diff(a: &Classifier, b: &Classifier) -> Difference {
             let pair = [find(&ours, name), find(&theirs, name)];
             let get = |k: usize, f: fn(&LayerInfo) -> usize| pair[k].as_ref().map(f);
             let macs = |k: usize, model: &Classifier| {
-                pair[k].as_ref().map(|l| model.graph.node_macs(l.node))
+                pair[k].as_ref().map(|l| model.graph().node_macs(l.node))
             };
             let whole = KeptLayer {
                 input: (0..get(0, |l| l.weighted.inputs).unwrap_or(0)).collect(),
@@ -73,8 +73,8 @@ pub fn diff(a: &Classifier, b: &Classifier) -> Difference {
         })
         .collect();
     Difference {
-        params: [a.graph.parameters(), b.graph.parameters()],
-        macs: [a.graph.macs(), b.graph.macs()],
+        params: [a.graph().parameters(), b.graph().parameters()],
+        macs: [a.graph().macs(), b.graph().macs()],
         layers: rows,
     }
 }
@@ -92,8 +92,8 @@ fn moved(
     if x.weighted.groups > 1 || !known {
         return None;
     }
-    let expected = x.weights(&a.graph).take(0, &kept.output).take(1, &kept.input);
-    let found = y.weights(&b.graph);
+    let expected = x.weights(a.graph()).take(0, &kept.output).take(1, &kept.input);
+    let found = y.weights(b.graph());
     (expected.shape() == found.shape())
         .then(|| crate::cut::plan::relative_difference(&found, &expected))
 }

@@ -116,7 +116,7 @@ pub fn eval(
     progress.begin("evaluating", runs * all as u64);
     let scored = Scored::of(model, preprocess, sources, [&own, &foreign], progress)?;
     let everything: Vec<usize> = (0..model.class_count()).collect();
-    let mut report = Report::of(&scored, &options.classes, &model.class_names(), &model.card);
+    let mut report = Report::of(&scored, &options.classes, &model.class_names(), model.card());
     report.parts =
         options.parts.as_ref().map(|parts| confusion(&scored.own, &options.classes, parts));
     if let Some(bare) = options.before_refit {

@@ -68,7 +68,7 @@ pub struct MemberRow {
 
 /// Looks a model over.
 pub fn inspect(model: &Classifier) -> Inspection {
-    let graph = &model.graph;
+    let graph = model.graph();
     let channels = Channels::of(graph);
     let producers = graph.producers();
     let rows = groups(graph, &channels)
@@ -133,7 +133,7 @@ fn layer_row(graph: &Graph, id: NodeId, node: &Node, counted: &mut [bool]) -> La
 /// # Errors
 /// If there is neither a value nor a node of that name.
 pub fn explain(model: &Classifier, name: &str) -> Result<Vec<String>, Error> {
-    let graph = &model.graph;
+    let graph = model.graph();
     let by_node = || graph.find_node(name).map(|id| graph.node(id).outputs[0]);
     let value = graph.find_value(name).or_else(by_node).ok_or_else(|| {
         Error::Options(format!("`{name}` is neither a value nor a node of `{}`", model.name))

@@ -32,7 +32,7 @@ pub fn with_moments(
     sources: &[Source],
     seed: u64,
 ) -> Result<Classifier, Error> {
-    let Some(origin) = &component.card.origin else { return Ok(component.clone()) };
+    let Some(origin) = &component.card().origin else { return Ok(component.clone()) };
     let seen = |class: &usize| sources.iter().any(|s| !s.samples_of(&[*class]).is_empty());
     let others: Vec<usize> =
         (0..origin.of).filter(|class| !origin.classes.contains(class) && seen(class)).collect();
@@ -46,10 +46,10 @@ pub fn with_moments(
     };
     let (own, foreign) = (logits(&origin.classes)?, logits(&others)?);
     // As it is read from its file, which may order its values anew.
-    let stored = onnx::decode(&onnx::encode(&component.graph)?, None, &ReadOptions::default())?;
-    let stored = Classifier::new(component.name.clone(), stored)?;
+    let stored = onnx::decode(&onnx::encode(component.graph())?, None, &ReadOptions::default())?;
+    let stored = component.with_graph(stored)?;
     let moments = Some(Moments::of(stored.fingerprint(), &own, &foreign));
-    stored.with_card(Card { moments, ..component.card.clone() })
+    stored.with_card(Card { moments, ..component.card().clone() })
 }
 
 impl Moments {

@@ -101,14 +101,14 @@ pub fn probe(
 
 /// What the layer that makes the scores reads.
 fn last_features(model: &Classifier) -> Result<ValueId, Error> {
-    if model.card.parts.len() > 1 {
+    if model.card().parts.len() > 1 {
         return Err(Error::Options(format!(
             "`{}` is made of {} parts with heads of their own; probe the parts",
             model.name,
-            model.card.parts.len()
+            model.card().parts.len()
         )));
     }
-    layers(&model.graph)
+    layers(model.graph())
         .last()
         .map(|layer| layer.input)
         .ok_or_else(|| Error::Model(format!("`{}` has no layer with weights", model.name)))

@@ -73,7 +73,7 @@ pub fn fit_reject(
         recall: above(&own, threshold),
         false_accepts: (!foreign.is_empty()).then(|| above(&foreign, threshold)),
     };
-    model.with_card(Card { reject: Some(reject), ..model.card.clone() })
+    model.with_card(Card { reject: Some(reject), ..model.card().clone() })
 }
 
 impl Rejection {

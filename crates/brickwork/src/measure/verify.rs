@@ -8,7 +8,7 @@ use brickwork_tensor::Tensor;
 use serde::Serialize;
 
 use crate::cut::kept_channels::{additions, kept_map, wanted_labels};
-use crate::cut::plan::{TOLERANCE, class_labels, relative_difference, silence, with_card};
+use crate::cut::plan::{TOLERANCE, class_labels, relative_difference, silence};
 use crate::join::branches::adapted_name;
 use crate::join::calibrate::CORRECTION;
 use crate::model::card::{Card, OnDuplicate, Origin, Part};
@@ -82,13 +82,13 @@ pub fn verify(
 ) -> Result<Verification, Error> {
     let Again { origin, channels, layers: all, keep, graph: mut again } =
         cut_again(source, component)?;
-    let graph = &*source.graph;
+    let graph = source.graph();
     if origin.refit.as_ref().is_some_and(|note| note.readout > 0) {
         // A readout of the refit is no part of the cut, and takes the place of the source's.
-        let [cut, file] = [&again, &*component.graph].map(without_readout);
+        let [cut, file] = [&again, component.graph()].map(without_readout);
         same_structure(&cut?, &file?, &component.name)?;
     } else {
-        same_structure(&again, &component.graph, &component.name)?;
+        same_structure(&again, component.graph(), &component.name)?;
     }
     let mut masked = mask(graph, &channels, &keep).apply(graph)?;
     if !origin.reads.is_empty() {
@@ -97,12 +97,12 @@ pub fn verify(
     }
     // The refit changes weights; everything else of the file is compared as it is.
     let refitted = origin.refit.is_some();
-    let judged = if refitted { Arc::new(again) } else { component.graph.clone() };
+    let judged = if refitted { Arc::new(again) } else { component.graph().clone() };
     let mut found = compare(&Arc::new(masked), &judged, &all, &channels, &keep, images)?;
     found.refitted = refitted;
     if refitted {
         found.refit_moved = Some(relative_difference(
-            &logits(&component.graph, images)?,
+            &logits(component.graph(), images)?,
             &logits(&judged, images)?,
         ));
     }
@@ -127,7 +127,7 @@ fn keep_of(
     all: &[LayerInfo],
     origin: &Origin,
 ) -> Result<Keep, Error> {
-    let graph = &source.graph;
+    let graph = source.graph();
     let mut wanted = wanted_labels(graph, channels, all, &origin.kept)?;
     for (class, &label) in class_labels(graph, channels)?.iter().enumerate() {
         wanted[label as usize] = origin.classes.contains(&class);
@@ -221,11 +221,11 @@ struct Again<'a> {
 
 /// Cuts the source by the kept channels in the component's card.
 fn cut_again<'a>(source: &Classifier, component: &'a Classifier) -> Result<Again<'a>, Error> {
-    let origin = component.card.origin.as_ref().ok_or_else(|| {
+    let origin = component.card().origin.as_ref().ok_or_else(|| {
         Error::Model(format!("`{}` does not say which model it was cut from", component.name))
     })?;
     check_origin(source, component, origin)?;
-    let graph = &*source.graph;
+    let graph = source.graph();
     let channels = Channels::of(graph);
     let layers = layers(graph);
     let keep = keep_of(source, &channels, &layers, origin)?;
@@ -244,7 +244,7 @@ pub fn recut(source: &Classifier, component: &Classifier) -> Result<Classifier, 
         again = silence(&again, &origin.reads, Some(&origin.kept))?;
     }
     let card = Card { classes: component.class_names(), ..Card::default() };
-    Classifier::new(component.name.clone(), with_card(&again, &card)?)
+    Classifier::described(component.name.clone(), again, card)
 }
 
 /// The images of an assembled model as each of its parts sees them.
@@ -252,11 +252,11 @@ pub fn recut(source: &Classifier, component: &Classifier) -> Result<Classifier, 
 /// # Errors
 /// If the model cannot run.
 pub fn part_images(whole: &Classifier, images: &Tensor) -> Result<Vec<Tensor>, Error> {
-    let adapted = |part: &Part| match whole.graph.find_value(&adapted_name(&part.name)) {
-        Some(value) => run(&whole.graph, &[value], images).map(|mut values| values.remove(0)),
+    let adapted = |part: &Part| match whole.graph().find_value(&adapted_name(&part.name)) {
+        Some(value) => run(whole.graph(), &[value], images).map(|mut values| values.remove(0)),
         None => Ok(images.clone()),
     };
-    whole.card.parts.iter().map(adapted).collect()
+    whole.card().parts.iter().map(adapted).collect()
 }
 
 /// Checks that an assembled model computes its parts' logits, scaled and shifted as its card says; a
@@ -272,7 +272,7 @@ pub fn verify_assembled(
     images: &Tensor,
     own: &[Tensor],
 ) -> Result<Verification, Error> {
-    let card: &Card = &whole.card;
+    let card: &Card = whole.card();
     if card.parts.len() != parts.len() {
         return Err(Error::Model(format!(
             "`{}` has {} parts, {} are given",
@@ -292,8 +292,8 @@ pub fn verify_assembled(
             )));
         }
     }
-    let scores = logits(&whole.graph, images)?;
-    let correction = correction(&whole.graph, images)?;
+    let scores = logits(whole.graph(), images)?;
+    let correction = correction(whole.graph(), images)?;
     let expected = expected_scores(card, parts, own, correction.as_ref(), scores.shape()[1])?;
     let mut found = Verification::of(parts.len());
     found.scores = relative_difference(&scores, &expected);
@@ -327,7 +327,7 @@ fn expected_scores(
     let mut columns: Vec<Vec<Vec<f32>>> = vec![Vec::new(); classes];
     let mut raw = 0;
     for ((note, part), images) in card.parts.iter().zip(parts).zip(own) {
-        let logits = logits(&part.graph, images)?;
+        let logits = logits(part.graph(), images)?;
         for (k, &place) in note.logits.iter().enumerate() {
             let (scale, shift) = match &card.calibration {
                 Some(note) => (note.scale[raw + k], note.shift[raw + k]),

@@ -9,7 +9,7 @@ const ELEMENTS: usize = 1 << 22;
 /// four million elements. Results never depend on it.
 pub fn batch_size(classifier: &Classifier) -> usize {
     let largest = classifier
-        .graph
+        .graph()
         .values()
         .iter()
         .filter(|value| value.constant.is_none())

@@ -16,7 +16,7 @@ pub use reject::Reject;
 pub use thresholds::{Rule, Thresholds};
 
 use brickwork_data::Preprocess;
-use brickwork_graph::Graph;
+use brickwork_graph::{Graph, Patch};
 use serde::{Deserialize, Serialize};
 
 use crate::model::error::Error;
@@ -108,10 +108,17 @@ impl Card {
         }
     }
 
-    /// The card as it is stored.
-    pub fn to_json(&self) -> String {
-        let card =
-            Self { tool: format!("brickwork {}", env!("CARGO_PKG_VERSION")), ..self.clone() };
-        serde_json::to_string(&card).unwrap_or_default()
+    /// The graph with this card in its metadata, as it is stored.
+    ///
+    /// # Errors
+    /// If the card cannot be written as JSON.
+    pub fn on(&self, graph: &Graph) -> Result<Graph, Error> {
+        let tool = format!("brickwork {}", env!("CARGO_PKG_VERSION"));
+        let text = serde_json::to_string(&Self { tool, ..self.clone() }).map_err(|error| {
+            Error::Model(format!("the model's card cannot be written: {error}"))
+        })?;
+        let mut patch = Patch::new("describing the model");
+        patch.metadata(KEY, text);
+        Ok(patch.apply(graph)?)
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use brickwork_exec::Session;
 use brickwork_formats::onnx::{self, ReadOptions};
 use brickwork_formats::{fingerprint, weights};
-use brickwork_graph::{Graph, Patch, ValueId};
+use brickwork_graph::{Graph, ValueId};
 use brickwork_tensor::Tensor;
 
 use crate::model::batching::batch_size;
-use crate::model::card::{Card, KEY};
+use crate::model::card::Card;
 use crate::model::error::Error;
 
 /// A graph with one image input `[n, c, h, w]` and one output of scores `[n, k]` (or `[n, k, 1, 1]`).
@@ -18,10 +18,9 @@ use crate::model::error::Error;
 pub struct Classifier {
     /// What it is called: its file name without the extension.
     pub name: String,
-    /// The network.
-    pub graph: Arc<Graph>,
-    /// What is known about it.
-    pub card: Card,
+    /// The network, without its card: that is written into the metadata when the model is saved.
+    graph: Arc<Graph>,
+    card: Card,
 }
 
 impl Classifier {
@@ -38,15 +37,37 @@ impl Classifier {
         Self::new(name.unwrap_or_default(), graph)
     }
 
-    /// Takes a graph for a classifier.
+    /// Takes a graph for a classifier, with the card that its metadata holds.
     ///
     /// # Errors
     /// If it has another form, or its card contradicts it.
     pub fn new(name: impl Into<String>, graph: Graph) -> Result<Self, Error> {
         let card = Card::of(&graph)?;
-        let classifier = Self { name: name.into(), graph: Arc::new(graph), card };
+        Self::described(name, graph, card)
+    }
+
+    /// Takes a graph for a classifier of which `card` tells, whatever its metadata holds.
+    ///
+    /// # Errors
+    /// If it has another form, or the card contradicts it.
+    pub fn described(
+        name: impl Into<String>,
+        graph: impl Into<Arc<Graph>>,
+        card: Card,
+    ) -> Result<Self, Error> {
+        let classifier = Self { name: name.into(), graph: graph.into(), card };
         classifier.check()?;
         Ok(classifier)
+    }
+
+    /// The network.
+    pub fn graph(&self) -> &Arc<Graph> {
+        &self.graph
+    }
+
+    /// What is known about it.
+    pub fn card(&self) -> &Card {
+        &self.card
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -134,17 +155,39 @@ impl Classifier {
     /// # Errors
     /// If the card does not fit.
     pub fn with_card(&self, card: Card) -> Result<Self, Error> {
-        let mut patch = Patch::new("describing the model");
-        patch.metadata(KEY, card.to_json());
-        Self::new(self.name.clone(), patch.apply(&self.graph)?)
+        Self::described(self.name.clone(), self.graph.clone(), card)
     }
 
-    /// Writes the ONNX file.
+    /// The same network with other names for its classes.
+    ///
+    /// # Errors
+    /// If there are not as many names as classes.
+    pub fn with_classes(&self, classes: Vec<String>) -> Result<Self, Error> {
+        self.with_card(Card { classes, ..self.card.clone() })
+    }
+
+    /// Another network of which the same is known.
+    ///
+    /// # Errors
+    /// If the card does not fit it.
+    pub fn with_graph(&self, graph: impl Into<Arc<Graph>>) -> Result<Self, Error> {
+        Self::described(self.name.clone(), graph, self.card.clone())
+    }
+
+    /// The graph with the card in its metadata, as it is stored.
+    ///
+    /// # Errors
+    /// If the card cannot be written as JSON.
+    pub fn to_graph(&self) -> Result<Graph, Error> {
+        self.card.on(&self.graph)
+    }
+
+    /// Writes the ONNX file, the card in its metadata.
     ///
     /// # Errors
     /// If it cannot be written; the target is then as it was.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
-        Ok(onnx::save(&self.graph, path)?)
+        Ok(onnx::save(&self.to_graph()?, path)?)
     }
 
     /// Something that computes logits of batches of [`batch_size`] images.

@@ -1,7 +1,5 @@
 //! The refit of a whole classifier, however it came to be, towards another one's scores.
 
-use std::sync::Arc;
-
 use brickwork_tensor::Tensor;
 use serde::Serialize;
 
@@ -36,7 +34,7 @@ impl<'a> Towards<'a> {
                 model.name, source.name
             )));
         }
-        let prepared = [model, source].map(|one| one.card.preprocess.as_ref());
+        let prepared = [model, source].map(|one| one.card().preprocess.as_ref());
         if let [Some(own), Some(its)] = prepared
             && own != its
         {
@@ -62,7 +60,7 @@ impl<'a> Towards<'a> {
         progress: &dyn Progress,
     ) -> Result<(Classifier, Nearer), Error> {
         let Self { model, source, classes } = self;
-        let goal = Goal { source: &source.graph, classes };
+        let goal = Goal { source: source.graph(), classes };
         if images.shape()[0] < scores::LEAST_IMAGES {
             return Err(Error::Options(format!(
                 "`{}` cannot be refitted as a whole on {} images: it takes {} or more",
@@ -72,7 +70,7 @@ impl<'a> Towards<'a> {
             )));
         }
         let images = (images, batch_size(source));
-        let (mut graph, mut nearer) = (model.graph.clone(), Nearer::default());
+        let (mut graph, mut nearer) = (model.graph().clone(), Nearer::default());
         if options.passes > 0 {
             let names: Vec<String> = layers(&graph).into_iter().map(|layer| layer.name).collect();
             let names = constants(&graph, &names);
@@ -92,13 +90,13 @@ impl<'a> Towards<'a> {
         {
             (graph, nearer.readout) = (better, Some(found));
         }
-        let refitted = Classifier::new(&model.name, Arc::unwrap_or_clone(graph))?;
-        Ok((refitted.with_card(self.card(images.0.shape()[0], options, &nearer))?, nearer))
+        let card = self.card(images.0.shape()[0], options, &nearer);
+        Ok((Classifier::described(&model.name, graph, card)?, nearer))
     }
 
     /// The card of a model that came nearer on so many images.
     fn card(&self, images: usize, options: &RefitOptions, nearer: &Nearer) -> Card {
-        let mut card = self.model.card.clone();
+        let mut card = self.model.card().clone();
         // Both tell of scores that were.
         (card.reject, card.moments) = (None, None);
         if let Some(origin) = &mut card.origin {

@@ -318,7 +318,7 @@ struct PlannedLayer {
 
 impl Plan {
     fn new(classifier: &Classifier, totals: bool) -> Self {
-        let graph = &classifier.graph;
+        let graph = classifier.graph();
         let mut taps: Vec<ValueId> = Vec::new();
         let mut planned = Vec::new();
         for info in profiled(graph) {
@@ -447,7 +447,7 @@ pub fn profiling_pass(
         samples[label].taken.push(Sample { data: String::new(), index, margin: 0.0 });
     }
     let sums = samples.iter().map(|class| plan.empty(class)).collect();
-    let session = Session::new(classifier.graph.clone(), &plan.taps).for_batches_of(labels.len());
+    let session = Session::new(classifier.graph().clone(), &plan.taps).for_batches_of(labels.len());
     ProfilingPass { session, plan, slots, sums }
 }
 
@@ -548,7 +548,7 @@ impl Profile {
 
     /// Whether the sums have the shapes they have for this model.
     pub(crate) fn fits(&self, classifier: &Classifier) -> bool {
-        let layers: Vec<LayerInfo> = profiled(&classifier.graph).collect();
+        let layers: Vec<LayerInfo> = profiled(classifier.graph()).collect();
         let fits = |sums: &Vec<LayerSums>| {
             let totals = sums.iter().any(|layer| matches!(layer, LayerSums::Totals(_)));
             let expected = layers.iter().map(|layer| Shape::of(layer, totals));

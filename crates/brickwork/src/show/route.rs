@@ -180,7 +180,7 @@ pub fn route(
             drawn.len()
         )));
     }
-    let net = Net::new(&classifier.graph, options.thresholds)?;
+    let net = Net::new(classifier.graph(), options.thresholds)?;
     let contributions = profile.contributions_to(net.graph, &net.layers);
     let samples = &profile.header.samples;
     progress.begin("linking classes", samples.len() as u64);

@@ -81,7 +81,7 @@ impl<'a> Ground<'a> {
         seed: u64,
     ) -> Result<Self, Error> {
         profile.map_or(Ok(()), |profile| profile.check_model(classifier))?;
-        let graph = &*classifier.graph;
+        let graph = classifier.graph();
         let channels = Channels::of(graph);
         let classes = class_labels(graph, &channels)?;
         Ok(Self {

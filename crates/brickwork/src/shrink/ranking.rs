@@ -3,13 +3,13 @@
 
 use std::cmp::Ordering;
 
-use brickwork_graph::{Graph, Keep, Label, families};
+use brickwork_graph::{Keep, Label, families};
 use brickwork_tensor::Tensor;
 
 use crate::cut::kept_channels::{KeptMap, kept_map};
-use crate::cut::plan::{Choice, Plan, with_card};
+use crate::cut::plan::{Choice, Plan};
 use crate::model::batching::batch_size;
-use crate::model::card::{Card, Criterion};
+use crate::model::card::Criterion;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::layers::layers;
@@ -255,18 +255,16 @@ pub fn variant(
     let plan = Plan::new(classifier, &classes, &choice, 1)?;
     let (graph, checked) = plan.cut(classifier, options.seed)?;
     let mut card = plan.card(classifier, &choice, checked);
-    let named =
-        |graph: &Graph, card: &Card| Classifier::new(&classifier.name, with_card(graph, card)?);
-    let bare = named(&graph, &card)?;
+    let bare = Classifier::described(&classifier.name, graph.clone(), card.clone())?;
     let mut refitted = None;
     if let Some(images) = images {
-        let (source, size) = (&classifier.graph, batch_size(classifier));
+        let (source, size) = (classifier.graph(), batch_size(classifier));
         let cut = Cut { source, graph: &graph, kept: &plan.kept, classes: &classes };
         let (better, note) = refit(&cut, images, size, options, progress)?;
         if let Some(origin) = &mut card.origin {
             origin.refit = Some(note);
         }
-        refitted = Some(named(&better, &card)?);
+        refitted = Some(Classifier::described(&classifier.name, better, card)?);
     }
     Ok(Variant { bare, refitted, kept: plan.kept })
 }

@@ -7,7 +7,7 @@ use brickwork_graph::Graph;
 use brickwork_tensor::Tensor;
 
 use crate::cut::kept_channels::{KeptMap, everything, within};
-use crate::cut::plan::{Choice, Plan, with_card};
+use crate::cut::plan::{Choice, Plan};
 use crate::model::batching::batch_size;
 use crate::model::card::{Card, Criterion, RefitNote};
 use crate::model::classifier::Classifier;
@@ -80,9 +80,9 @@ impl<'a> Shrink<'a> {
         let plan = Plan::new(source, classes, &Choice::Everything, 1)?;
         let (graph, checked) = plan.cut(source, options.seed)?;
         let card = plan.card(source, &Choice::Everything, checked);
-        let whole = Classifier::new(&source.name, with_card(&graph, &card)?)?;
+        let whole = Classifier::described(&source.name, graph, card)?;
         let kept = everything(&plan.kept);
-        let current = whole.graph.clone();
+        let current = whole.graph().clone();
         Ok(Self { source, whole, plan, images, options, current, kept, checked, note: None })
     }
 
@@ -132,7 +132,7 @@ impl<'a> Shrink<'a> {
         if self.size() <= limit {
             return Ok(());
         }
-        let now = Classifier::new(&self.whole.name, (*self.current).clone())?;
+        let now = self.whole.with_graph(self.current.clone())?;
         let some = self.images.map(|images| some_of(images, self.options.refit.images));
         let ground = Ground::new(&now, None, some.as_deref(), self.options.seed)?.watched(progress);
         let rules = &self.options.rules;
@@ -145,7 +145,7 @@ impl<'a> Shrink<'a> {
         self.checked = self.checked.max(checked);
         self.current = Arc::new(graph);
         if let Some(images) = self.images.filter(|_| rules.refits) {
-            let (source, size) = (&self.whole.graph, batch_size(&self.whole));
+            let (source, size) = (self.whole.graph(), batch_size(&self.whole));
             let cut = Cut { source, graph: &self.current, kept: &self.kept, classes: &classes };
             let passes = self.options.refit.passes.min(PASSES);
             let options = RefitOptions { passes, readout: false, ..self.options.refit };
@@ -166,19 +166,19 @@ impl<'a> Shrink<'a> {
         component: &Classifier,
         progress: &dyn Progress,
     ) -> Result<Option<Classifier>, Error> {
-        let mut card = component.card.clone();
+        let mut card = component.card().clone();
         let origin = card.origin.as_mut();
         let Some((origin, images)) = origin.filter(|o| o.refit.is_some()).zip(self.images) else {
             return Ok(None);
         };
-        let (source, graph) = (&self.source.graph, &component.graph);
+        let (source, graph) = (self.source.graph(), component.graph());
         let cut = Cut { source, graph, kept: &origin.kept, classes: &origin.classes };
         let size = batch_size(&self.whole);
         let (graph, nearer) = align(&cut, images, size, &self.options.refit, progress)?;
         if let Some(note) = &mut origin.refit {
             nearer.add_to(note);
         }
-        let better = || Classifier::new(&component.name, with_card(&graph, &card)?);
+        let better = || Classifier::described(&component.name, graph, card);
         nearer.moved().then(better).transpose()
     }
 
@@ -193,6 +193,6 @@ impl<'a> Shrink<'a> {
             origin.criterion = Some(self.options.criterion);
             origin.refit.clone_from(&self.note);
         }
-        Classifier::new("component", with_card(&self.current, &card)?)
+        Classifier::described("component", self.current.clone(), card)
     }
 }

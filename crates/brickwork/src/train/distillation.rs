@@ -60,7 +60,7 @@ impl Teacher {
                 names.join(", ")
             )));
         }
-        let its = model.card.preprocess.as_ref().ok_or_else(|| {
+        let its = model.card().preprocess.as_ref().ok_or_else(|| {
             refuse(
                 "does not say how pixels become its input; `brickwork annotate` writes it"
                     .to_owned(),
@@ -83,7 +83,7 @@ impl Teacher {
             classes,
             adapt: (0..channels).map(|c| between(preprocess, its, c)).collect(),
             size: [height, width],
-            session: Session::new(model.graph.clone(), &[model.graph.logits()]),
+            session: Session::new(model.graph().clone(), &[model.graph().logits()]),
         })
     }
 
@@ -131,11 +131,11 @@ impl Distillation {
         options: DistillOptions,
         first: &Classifier,
     ) -> Result<Self, Error> {
-        let fetches: Vec<ValueId> = std::iter::once(Ok(first.graph.logits()))
-            .chain(options.features.iter().map(|(_, name)| find(&first.graph, name, "teacher")))
+        let fetches: Vec<ValueId> = std::iter::once(Ok(first.graph().logits()))
+            .chain(options.features.iter().map(|(_, name)| find(first.graph(), name, "teacher")))
             .collect::<Result<_, _>>()?;
         if let Some(teacher) = teachers.first_mut() {
-            teacher.session = Session::new(first.graph.clone(), &fetches);
+            teacher.session = Session::new(first.graph().clone(), &fetches);
         }
         Ok(Self { teachers, options })
     }

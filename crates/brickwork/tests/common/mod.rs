@@ -244,7 +244,7 @@ fn open(
 
 /// The data set as `model` sees it.
 pub(crate) fn source(name: &str, dataset: Dataset, model: &Classifier) -> Source {
-    let numbered = Numbered::new(model.class_names(), model.card.origin.as_ref());
+    let numbered = Numbered::new(model.class_names(), model.card().origin.as_ref());
     Source::new(name, dataset, &numbered).unwrap()
 }
 

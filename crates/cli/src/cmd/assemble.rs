@@ -30,7 +30,7 @@ pub(crate) fn run(args: &AssembleArgs, global: &Global, out: &Out) -> anyhow::Re
         );
     }
     whole.save(&args.output)?;
-    let sizes = |model: &Classifier| (model.graph.parameters(), model.graph.macs());
+    let sizes = |model: &Classifier| (model.graph().parameters(), model.graph().macs());
     let shared = shared_layers(&whole);
     let result = json!({
         "output": args.output,

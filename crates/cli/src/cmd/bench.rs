@@ -65,7 +65,7 @@ fn forward_ms(model: &Classifier, batch: usize, runs: u32) -> anyhow::Result<f64
     let [c, h, w] = model.input();
     let images = uniform([batch, c, h, w], -1.0, 1.0, 0);
     let mut session =
-        Session::new(model.graph.clone(), model.graph.outputs()).for_batches_of(batch);
+        Session::new(model.graph().clone(), model.graph().outputs()).for_batches_of(batch);
     let mut times = Vec::new();
     for run in 0..runs + 2 {
         let start = Instant::now();
@@ -98,7 +98,7 @@ fn step_ms(model: &Classifier, batch: usize, runs: u32) -> anyhow::Result<f64> {
     let [c, h, w] = model.input();
     let images = uniform([batch, c, h, w], -1.0, 1.0, 0);
     let labels: Vec<usize> = (0..batch).map(|k| k % model.class_count()).collect();
-    let mut training = Training::new(model.graph.clone(), &[model.graph.logits()], |_| true);
+    let mut training = Training::new(model.graph().clone(), &[model.graph().logits()], |_| true);
     let lengths: Vec<usize> = training.parameters().iter().map(|p| p.data.len()).collect();
     let kind = OptimiserKind::Sgd { momentum: 0.9, nesterov: false, decay: 5e-4 };
     let mut optimiser = Optimiser::new(kind, &lengths)?;
@@ -131,7 +131,7 @@ fn layers(model: &Classifier, batch: usize, out: &Out) -> anyhow::Result<()> {
     let [c, h, w] = model.input();
     let images = uniform([batch, c, h, w], -1.0, 1.0, 0);
     let mut session =
-        Session::new(model.graph.clone(), model.graph.outputs()).for_batches_of(batch);
+        Session::new(model.graph().clone(), model.graph().outputs()).for_batches_of(batch);
     let start = Instant::now();
     let times = session.timings(batch, images.data(), || start.elapsed().as_secs_f64())?;
     let total: f64 = times.iter().map(|(_, seconds)| seconds).sum();

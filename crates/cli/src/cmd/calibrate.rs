@@ -29,12 +29,12 @@ pub(crate) fn run(args: &CalibrateArgs, global: &Global, out: &Out) -> anyhow::R
         calibrate(&model, &preprocess, &sources, method, global.seed, &Shown::new(out))?
     };
     ready.save(&args.output)?;
-    let note = ready.card.calibration.clone();
+    let note = ready.card().calibration.clone();
     let result = json!({ "output": args.output, "method": method.name(), "calibration": note });
     out.result(&result, || {
         let mut rows = vec![row(["class", "part", "factor", "shift"])];
         let logits =
-            ready.card.parts.iter().flat_map(|p| p.classes.iter().map(move |c| (c, &p.name)));
+            ready.card().parts.iter().flat_map(|p| p.classes.iter().map(move |c| (c, &p.name)));
         if let Some(note) = &note {
             for (k, (class, part)) in logits.enumerate() {
                 rows.push(vec![

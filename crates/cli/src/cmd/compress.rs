@@ -124,12 +124,12 @@ impl<'a> Job<'a> {
     fn prepare(args: &'a CompressArgs, seed: u64, out: &'a Out) -> anyhow::Result<Self> {
         let mut model = inputs::load(&args.model, Some(&args.data.input))?;
         for (budget, unit) in [(args.macs, Unit::Macs), (args.params, Unit::Parameters)] {
-            budget.map(|budget| budget.of(unit.of(&model.graph), unit.name())).transpose()?;
+            budget.map(|budget| budget.of(unit.of(model.graph()), unit.name())).transpose()?;
         }
         let given = args.profile.as_deref().map(load_profile).transpose()?;
         if let Some(profile) = &given {
             profile.check_model(&model)?;
-            model.card.classes.clone_from(&profile.header.classes);
+            model = model.with_classes(profile.header.classes.clone())?;
         }
         let mut job = Self { args, seed, out, model, held: None, profile: given, images: None };
         if !args.data.data.is_empty() {
@@ -186,16 +186,16 @@ impl<'a> Job<'a> {
             (_, Some(budget), _) => (Unit::Parameters, budget),
             (.., points) => return Ok((Unit::Macs, self.smallest(source, points.unwrap_or(0.0))?)),
         };
-        Ok((unit, budget.of(unit.of(&self.model.graph), unit.name())?))
+        Ok((unit, budget.of(unit.of(self.model.graph()), unit.name())?))
     }
 
     /// The smallest number of multiply-accumulates that costs few enough points.
     fn smallest(&self, source: Option<f64>, points: f64) -> Result<u64, Error> {
-        let whole = Unit::Macs.of(&self.model.graph);
+        let whole = Unit::Macs.of(self.model.graph());
         let part = |percent: u64| (u128::from(whole) * u128::from(percent) / 100) as u64;
         let drop = |model: &Classifier| -> Result<f64, Error> {
             let lost = source.unwrap_or(0.0) - self.accuracy(model)?.unwrap_or(0.0);
-            let share = 100.0 * model.graph.macs() as f64 / whole.max(1) as f64;
+            let share = 100.0 * model.graph().macs() as f64 / whole.max(1) as f64;
             self.out.note(&format!("{share:.1} % of the MACs cost {:.2} points", 100.0 * lost));
             Ok(100.0 * lost)
         };
@@ -264,7 +264,8 @@ impl<'a> Job<'a> {
         }
         let model = shrink.component()?;
         let model = shrink.finished(&model, &Shown::new(self.out))?.unwrap_or(model);
-        let kept = model.card.origin.as_ref().map(|origin| origin.kept.clone()).unwrap_or_default();
+        let kept =
+            model.card().origin.as_ref().map(|origin| origin.kept.clone()).unwrap_or_default();
         let usual = RefitOptions::default();
         let bare = variant(&self.model, kept, None, &usual, &Shown::new(self.out))?;
         Ok(Variant { refitted: self.refit_images().map(|_| model), ..bare })
@@ -301,8 +302,8 @@ impl<'a> Job<'a> {
             "refit_images": self.refit_images().map(|images| images.shape()[0]),
             "source": {
                 "name": self.model.name,
-                "params": self.model.graph.parameters(),
-                "macs": self.model.graph.macs(),
+                "params": self.model.graph().parameters(),
+                "macs": self.model.graph().macs(),
                 "accuracy": source,
             },
             "models": made.iter().map(Made::describe).collect::<Vec<_>>(),
@@ -346,7 +347,7 @@ impl Made {
     }
 
     fn describe(&self) -> Value {
-        let graph = &self.variant.best().graph;
+        let graph = &self.variant.best().graph();
         let [before, after] = self.accuracy;
         json!({
             "criterion": self.criterion.name(),
@@ -369,7 +370,7 @@ fn cells(
     let accuracy = |value: Option<f64>| value.map_or("-".to_owned(), percent);
     let mut cells = vec![name.to_owned()];
     for unit in [Unit::Parameters, Unit::Macs] {
-        let (part, whole) = (unit.of(&model.graph), unit.of(&whole.graph));
+        let (part, whole) = (unit.of(model.graph()), unit.of(whole.graph()));
         cells.extend([thousands(part), share(part, whole)]);
     }
     cells.extend([accuracy(before), accuracy(after)]);

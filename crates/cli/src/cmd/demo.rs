@@ -196,13 +196,13 @@ fn page_of(folder: &Path, steps: &[Value]) -> anyhow::Result<String> {
     page.pictures(&pictures(folder)?);
     for (name, source, _) in BRICKS {
         let model = inputs::load_plain(&folder.join(format!("{source}.onnx")))?;
-        let widths: Vec<(String, usize)> = layers(&model.graph)
+        let widths: Vec<(String, usize)> = layers(model.graph())
             .into_iter()
             .map(|layer| (layer.name, layer.weighted.outputs))
             .collect();
         let brick = inputs::load_plain(&folder.join(format!("{name}.onnx")))?;
         page.heading(&format!("Channels kept: {name}, cut from {source}"));
-        if let Some(origin) = &brick.card.origin {
+        if let Some(origin) = &brick.card().origin {
             page.kept(&origin.kept, &widths);
         }
     }
@@ -275,7 +275,7 @@ fn pictures(folder: &Path) -> anyhow::Result<Vec<Picture>> {
     let names = model.class_names();
     let mut scorer = model.scorer();
     let mut pictures = Vec::new();
-    for part in &model.card.parts {
+    for part in &model.card().parts {
         let data = if part.name == "low" { "data/digits" } else { "data/garments" };
         let dataset = Dataset::open(folder.join(data), Some(Split::Test))?;
         let classes = Numbered::new(part.classes.clone(), part.origin.as_ref());

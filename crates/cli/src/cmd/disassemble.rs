@@ -7,7 +7,7 @@ use std::fmt::Write;
 use anyhow::{Context, bail};
 use brickwork::{
     Choice, Classifier, Control, Cut, KeptMap, Plan, Profile, batch_size, load_profile, refit,
-    save_masks, with_card, with_moments,
+    save_masks, with_moments,
 };
 use brickwork_data::{Preprocess, Split};
 use brickwork_tensor::Tensor;
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
     let profile = args.profile.as_deref().map(load_profile).transpose()?;
     if let Some(profile) = &profile {
         profile.check_model(&model)?;
-        model.card.classes.clone_from(&profile.header.classes);
+        model = model.with_classes(profile.header.classes.clone())?;
     }
     let images = Images::prepare(args, global, &mut model, profile.as_ref(), out)?;
     let classes = brickwork::parse_classes(&args.classes, &model.class_names())?;
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
         images.as_ref().zip(args.refit.options(args.readout, global.seed))
     {
         let batch = images.choose(&classes, &model, args, out)?;
-        let (source, size) = (&model.graph, batch_size(&model));
+        let (source, size) = (model.graph(), batch_size(&model));
         let progress = Shown::new(out);
         let cut = Cut { source, graph: &graph, kept: &plan.kept, classes: &plan.classes };
         let (better, note) = refit(&cut, &batch, size, &options, &progress)?;
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &DisassembleArgs, global: &Global, out: &Out) -> anyhow:
             origin.refit = Some(note);
         }
     }
-    let mut component = Classifier::new("component", with_card(&graph, &card)?)?;
+    let mut component = Classifier::described("component", graph, card)?;
     if let Some(images) = &images {
         component = with_moments(&component, &images.preprocess, &images.sources, images.seed)?;
     }
@@ -178,7 +178,7 @@ fn describe(
     plan: &Plan,
     checked: f32,
 ) -> Value {
-    let origin = component.card.origin.as_ref();
+    let origin = component.card().origin.as_ref();
     json!({
         "output": args.output.as_ref().filter(|_| !args.dry_run),
         "dry_run": args.dry_run,
@@ -186,8 +186,8 @@ fn describe(
         "classes": component.class_names(),
         "kept": plan.kept,
         "added": plan.added,
-        "params": { "before": model.graph.parameters(), "after": component.graph.parameters() },
-        "macs": { "before": model.graph.macs(), "after": component.graph.macs() },
+        "params": { "before": model.graph().parameters(), "after": component.graph().parameters() },
+        "macs": { "before": model.graph().macs(), "after": component.graph().macs() },
         "cut_equals_mask": checked,
         "refit": origin.and_then(|origin| origin.refit.clone()),
     })
@@ -196,9 +196,10 @@ fn describe(
 /// What a component is for, and how small it became.
 fn size_words(text: &mut String, model: &Classifier, component: &Classifier) {
     let _ = writeln!(text, "classes     {}", component.class_names().join(", "));
-    let sizes = [model.graph.parameters() as u64, component.graph.parameters() as u64];
+    let sizes = [model.graph().parameters() as u64, component.graph().parameters() as u64];
     let _ = writeln!(text, "parameters  {}", shrunk(sizes[0], sizes[1]));
-    let _ = writeln!(text, "MACs        {}", shrunk(model.graph.macs(), component.graph.macs()));
+    let _ =
+        writeln!(text, "MACs        {}", shrunk(model.graph().macs(), component.graph().macs()));
 }
 
 fn words(
@@ -213,7 +214,7 @@ fn words(
     let checked = result["cut_equals_mask"].as_f64().unwrap_or(f64::NAN);
     let _ =
         writeln!(text, "check       cut equals masked source, largest difference {checked:.1e}");
-    let refit = component.card.origin.as_ref().and_then(|origin| origin.refit.as_ref());
+    let refit = component.card().origin.as_ref().and_then(|origin| origin.refit.as_ref());
     let _ = match refit {
         Some(note) => writeln!(text, "refit       least squares on {} images", note.images),
         None if args.dry_run => writeln!(text, "refit       not in a dry run"),

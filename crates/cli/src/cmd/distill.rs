@@ -77,5 +77,5 @@ fn student(
     let empty = architecture.build(&options)?;
     let graph = initialise(&empty, global.seed).apply(&empty)?;
     let card = Card { classes: names, ..Card::default() };
-    Ok((Classifier::new(architecture.name, graph)?.with_card(card)?, preprocess))
+    Ok((Classifier::described(architecture.name, graph, card)?, preprocess))
 }

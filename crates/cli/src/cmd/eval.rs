@@ -23,7 +23,7 @@ pub(crate) fn run(args: &EvalArgs, out: &Out) -> anyhow::Result<()> {
     let classes = inputs::classes(args.classes.as_deref(), &model.class_names())?;
     let indices = source.as_ref().map(|source| source_indices(&model, source)).transpose()?;
     let bare = match &source {
-        Some(source) if model.card.origin.as_ref().is_some_and(|o| o.refit.is_some()) => {
+        Some(source) if model.card().origin.as_ref().is_some_and(|o| o.refit.is_some()) => {
             Some(recut(source, &model)?)
         }
         _ => None,
@@ -41,8 +41,8 @@ pub(crate) fn run(args: &EvalArgs, out: &Out) -> anyhow::Result<()> {
     let latency = (!args.no_latency).then(|| latency_ms(&model)).transpose()?;
     let mut result = serde_json::to_value(&report)?;
     let extra = json!({
-        "params": model.graph.parameters(),
-        "macs": model.graph.macs(),
+        "params": model.graph().parameters(),
+        "macs": model.graph().macs(),
         "file_bytes": file_bytes(&args.model.model),
         "latency_ms": latency,
     });
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &EvalArgs, out: &Out) -> anyhow::Result<()> {
 
 /// The source's index of every class of the model.
 fn source_indices(model: &Classifier, source: &Classifier) -> anyhow::Result<Vec<usize>> {
-    if let Some(origin) = &model.card.origin
+    if let Some(origin) = &model.card().origin
         && origin.fingerprint == source.fingerprint()
     {
         return Ok(origin.classes.clone());
@@ -74,7 +74,7 @@ fn source_indices(model: &Classifier, source: &Classifier) -> anyhow::Result<Vec
 
 /// The part of every class, and part names, of an assembled model.
 fn parts_of(model: &Classifier) -> Option<(Vec<usize>, Vec<String>)> {
-    let parts = &model.card.parts;
+    let parts = &model.card().parts;
     if parts.len() < 2 {
         return None;
     }

@@ -15,9 +15,9 @@ pub(crate) fn run(args: &FinetuneArgs, global: &Global, out: &Out) -> anyhow::Re
     let mut model = inputs::load(&args.model, Some(&args.data.input))?;
     let preprocess = inputs::preprocess(&model, &args.data.input)?;
     let sources = inputs::sources(&mut model, &args.data, Split::Train, out)?;
-    if model.card.reject.is_some() {
+    if model.card().reject.is_some() {
         out.note("its threshold is dropped, scores will change; fit it again (brickwork reject)");
-        model = model.with_card(Card { reject: None, ..model.card.clone() })?;
+        model = model.with_card(Card { reject: None, ..model.card().clone() })?;
     }
     let samples = Samples::of(sources, &args.run, global)?;
     let mut options = args.run.options(FURTHER, global);

@@ -39,7 +39,7 @@ fn train(args: &GcnTrainArgs, global: &Global, out: &Out) -> anyhow::Result<()> 
         "features": nodes.features(),
         "classes": nodes.classes,
         "edges": nodes.edges.len(),
-        "params": outcome.model.graph.parameters(),
+        "params": outcome.model.graph().parameters(),
         "best_epoch": outcome.best,
         "held_out": best.held,
         "epochs": outcome.log,
@@ -52,7 +52,7 @@ fn train(args: &GcnTrainArgs, global: &Global, out: &Out) -> anyhow::Result<()> 
             thousands(nodes.len() as u64),
             thousands(nodes.features() as u64),
             nodes.classes.len(),
-            thousands(outcome.model.graph.parameters() as u64),
+            thousands(outcome.model.graph().parameters() as u64),
             outcome.best,
             args.epochs,
             args.output.display()
@@ -78,8 +78,8 @@ fn disassemble(args: &GcnCutArgs, global: &Global, out: &Out) -> anyhow::Result<
     let cut = disassemble_gcn(&model, &nodes, &options)?;
     cut.part.save(&args.output)?;
     let GcnCut { part, features, kept, checked } = &cut;
-    let params = [model.graph.parameters(), part.graph.parameters()].map(|count| count as u64);
-    let macs = [model.graph.macs(), part.graph.macs()];
+    let params = [model.graph().parameters(), part.graph().parameters()].map(|count| count as u64);
+    let macs = [model.graph().macs(), part.graph().macs()];
     let result = json!({
         "output": args.output,
         "source": model.name,
@@ -123,8 +123,8 @@ fn eval(args: &GcnEvalArgs, out: &Out) -> anyhow::Result<()> {
         "base_restricted": report.base_restricted,
         "leakage": report.leakage,
         "base_leakage": report.base_leakage,
-        "params": model.graph.parameters(),
-        "macs": model.graph.macs(),
+        "params": model.graph().parameters(),
+        "macs": model.graph().macs(),
     });
     out.result(&result, || words(args, &report, &result))
 }

@@ -57,9 +57,9 @@ fn make(
     let empty = architecture.build(&options)?;
     let graph = initialise(&empty, global.seed).apply(&empty)?;
     let card = Card { classes: names.unwrap_or_default(), ..Card::default() };
-    let model = Classifier::new(architecture.name, graph)?.with_card(card)?;
+    let model = Classifier::described(architecture.name, graph, card)?;
     model.save(output)?;
-    let (params, macs) = (model.graph.parameters(), model.graph.macs());
+    let (params, macs) = (model.graph().parameters(), model.graph().macs());
     let stem = architecture.stem(&options).map(|stem| match stem {
         Stem::Cifar => "cifar",
         Stem::Imagenet => "imagenet",

@@ -9,7 +9,7 @@ use crate::print::{Out, row, table};
 
 pub(crate) fn run(args: &MasksArgs, out: &Out) -> anyhow::Result<()> {
     let model = inputs::load_plain(&args.model)?;
-    let Some(origin) = &model.card.origin else {
+    let Some(origin) = &model.card().origin else {
         bail!(
             "`{}` does not say what it was cut from; give a component made by `brickwork disassemble`",
             model.name
@@ -17,7 +17,7 @@ pub(crate) fn run(args: &MasksArgs, out: &Out) -> anyhow::Result<()> {
     };
     out.result(&origin, || {
         let mut rows = vec![row(["layer", "inputs", "outputs", "kept outputs"])];
-        for layer in layers(&model.graph) {
+        for layer in layers(model.graph()) {
             let Some(kept) = origin.kept.get(&layer.name) else { continue };
             rows.push(vec![
                 layer.name,

@@ -20,7 +20,7 @@ pub(crate) fn run(args: &RefitArgs, global: &Global, out: &Out) -> anyhow::Resul
     let preprocess = inputs::preprocess(&model, &args.data.input)?;
     let sources = inputs::sources(&mut model, &args.data, Split::Train, out)?;
     let model = inputs::described(&model, &preprocess)?;
-    if model.card.reject.is_some() {
+    if model.card().reject.is_some() {
         out.note("its threshold is dropped, scores will change; fit it again (brickwork reject)");
     }
     let towards = Towards::new(&model, &source)?;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &RefitArgs, global: &Global, out: &Out) -> anyhow::Resul
         ..RefitOptions::default()
     };
     let (mut ready, nearer) = towards.refit(&images, &options, &Shown::new(out))?;
-    if model.card.moments.is_some() {
+    if model.card().moments.is_some() {
         ready = with_moments(&ready, &preprocess, &sources, global.seed)?;
     }
     ready.save(&args.output)?;

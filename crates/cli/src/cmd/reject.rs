@@ -22,8 +22,8 @@ pub(crate) fn run(args: &RejectArgs, out: &Out) -> anyhow::Result<()> {
     };
     let ready = fit_reject(&model, &preprocess, &sources, at, &Shown::new(out))?;
     ready.save(&args.output)?;
-    let result = json!({ "output": args.output, "reject": ready.card.reject });
-    out.result(&result, || match &ready.card.reject {
+    let result = json!({ "output": args.output, "reject": ready.card().reject });
+    out.result(&result, || match &ready.card().reject {
         None => String::new(),
         Some(reject) => {
             let foreign = reject.false_accepts.map_or(String::new(), |share| {

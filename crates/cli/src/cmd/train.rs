@@ -29,7 +29,7 @@ pub(crate) fn run(args: &TrainArgs, global: &Global, out: &Out) -> anyhow::Resul
     let empty = args.arch.build(&options)?;
     let graph = initialise(&empty, global.seed).apply(&empty)?;
     let card = Card { classes: names, ..Card::default() };
-    let model = Classifier::new(args.arch.name, graph)?.with_card(card)?;
+    let model = Classifier::described(args.arch.name, graph, card)?;
     let mut labels = Labels { smoothing: args.run.smoothing };
     let options = args.run.options(FROM_SCRATCH, global);
     let outcome =

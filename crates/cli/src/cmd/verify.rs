@@ -15,7 +15,7 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global, out: &Out) -> anyhow::Resu
         args.models.iter().map(|path| inputs::load_plain(path)).collect::<Result<Vec<_>, _>>()?;
     let Some(mut subject) = models.pop() else { return Ok(ExitCode::from(2)) };
     let images = images(args, global, &mut subject, out)?;
-    let found = if subject.card.parts.is_empty() {
+    let found = if subject.card().parts.is_empty() {
         verify(&models[0], &subject, &images)?
     } else {
         verify_assembled(&subject, &models, &images, &part_images(&subject, &images)?)?
@@ -43,7 +43,7 @@ fn images(
 }
 
 fn words(subject: &Classifier, found: &Verification, images: usize) -> String {
-    let parts = !subject.card.parts.is_empty();
+    let parts = !subject.card().parts.is_empty();
     let verdict = if found.holds { "holds" } else { "DOES NOT HOLD" };
     let verb = if found.holds { "computes" } else { "does not compute" };
     let name = &subject.name;

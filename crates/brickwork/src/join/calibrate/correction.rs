@@ -39,24 +39,24 @@ struct Head {
 /// features of the parts, then their raw logits.
 pub(super) fn with_zero(model: &Classifier) -> Result<(Classifier, Vec<usize>), Error> {
     let heads = heads(model)?;
-    let parts = model.card.parts.iter().enumerate();
+    let parts = model.card().parts.iter().enumerate();
     let raw = parts.flat_map(|(k, part)| vec![k; part.logits.len()]);
     let owners = heads.iter().flat_map(|head| head.owners.iter().copied()).chain(raw).collect();
     let graph = rebuilt(model, &heads)?;
-    Ok((Classifier::new(model.name.clone(), graph)?, owners))
+    Ok((model.with_graph(graph)?, owners))
 }
 
 /// The model without any correction.
 pub(super) fn removed(model: &Classifier) -> Result<Classifier, Error> {
-    match model.graph.find_value(CORRECTED) {
+    match model.graph().find_value(CORRECTED) {
         None => Ok(model.clone()),
-        Some(_) => Classifier::new(model.name.clone(), rebuilt(model, &[])?),
+        Some(_) => model.with_graph(rebuilt(model, &[])?),
     }
 }
 
 /// What the correction of a model reads, if it has one.
 pub(super) fn features(model: &Classifier) -> Option<ValueId> {
-    model.graph.find_value(FEATURES)
+    model.graph().find_value(FEATURES)
 }
 
 /// Sets weights `[features, logits]` and biases `[logits]` of a model's correction.
@@ -65,14 +65,14 @@ pub(super) fn set(
     weights: Tensor,
     bias: Vec<f32>,
 ) -> Result<Classifier, Error> {
-    let graph = with_linear(&model.graph, PREFIX, weights, bias)?;
-    Classifier::new(model.name.clone(), graph)
+    let graph = with_linear(model.graph(), PREFIX, weights, bias)?;
+    model.with_graph(graph)
 }
 
 fn heads(model: &Classifier) -> Result<Vec<Head>, Error> {
-    let all = layers(&model.graph);
+    let all = layers(model.graph());
     let last = |prefix: &str| all.iter().rfind(|layer| layer.name.starts_with(prefix));
-    let parts = &model.card.parts;
+    let parts = &model.card().parts;
     let own: Option<Vec<&LayerInfo>> =
         parts.iter().map(|part| last(&format!("{}/", part.name))).collect();
     let heads = match (own, last(&joint_name(""))) {
@@ -85,13 +85,13 @@ fn heads(model: &Classifier) -> Result<Vec<Head>, Error> {
             })
             .collect(),
         (None, Some(joint)) => {
-            let owners = owners(&joint.weights(&model.graph), parts);
+            let owners = owners(&joint.weights(model.graph()), parts);
             vec![Head { features: joint.input, owners }]
         }
         (None, None) => Vec::new(),
     };
     let fits = |head: &Head| {
-        let extents = model.graph.value(head.features).shape.sample();
+        let extents = model.graph().value(head.features).shape.sample();
         matches!(extents.len(), 2 | 4) && extents[1] == head.owners.len()
     };
     if heads.is_empty() || !heads.iter().all(fits) {
@@ -123,7 +123,7 @@ fn owners(weights: &Tensor, parts: &[Part]) -> Vec<usize> {
 
 /// The graph of `model` once more: with a correction by `heads` in place of any it has, or without.
 fn rebuilt(model: &Classifier, heads: &[Head]) -> Result<Graph, Error> {
-    let graph = &*model.graph;
+    let graph = model.graph();
     let mut builder = begun(graph, |name| !is_own(name));
     let shift = graph.find_value(SHIFT);
     for node in graph.nodes().iter().filter(|node| !is_own(&node.name)) {
@@ -148,7 +148,7 @@ fn place_correction(
     model: &Classifier,
     heads: &[Head],
 ) -> Result<(), Error> {
-    let graph = &*model.graph;
+    let graph = model.graph();
     let mut read = Vec::new();
     for (k, head) in heads.iter().enumerate() {
         let value = graph.value(head.features);

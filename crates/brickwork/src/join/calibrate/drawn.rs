@@ -52,13 +52,13 @@ pub fn calibrate_from_moments(
 /// Whether all parts were cut from one model.
 fn one_source(model: &Classifier) -> bool {
     let source = |part: &Part| part.origin.as_ref().map(|origin| origin.fingerprint.clone());
-    let parts = &model.card.parts;
+    let parts = &model.card().parts;
     parts.iter().all(|part| source(part) == source(&parts[0]))
 }
 
 /// The moments of every part.
 fn moments(model: &Classifier) -> Result<Vec<&Moments>, Error> {
-    let parts = &model.card.parts;
+    let parts = &model.card().parts;
     let alone = parts.len() == 1;
     let usable = |part: &&Part| {
         let found = part.moments.as_ref().filter(|found| found.fit(part.classes.len()));
@@ -82,7 +82,7 @@ fn drawn(model: &Classifier, moments: &[&Moments], seed: u64) -> Scores {
     let (mut logits, mut truth) = (Vec::new(), Vec::new());
     for class in 0..model.class_count() {
         let sides: Vec<Normal> = model
-            .card
+            .card()
             .parts
             .iter()
             .zip(moments)

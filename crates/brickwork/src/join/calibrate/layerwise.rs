@@ -25,7 +25,7 @@ pub(super) fn layerwise(
     sources: &[Source],
     progress: &dyn Progress,
 ) -> Result<Classifier, Error> {
-    let parts = &model.card.parts;
+    let parts = &model.card().parts;
     let by_part = branches(model)?;
     let before = collect(model, preprocess, sources, progress)?.right(|_, z| z);
     let depth = by_part.iter().map(Vec::len).min().unwrap_or(0);
@@ -53,7 +53,7 @@ pub(super) fn layerwise(
                 .collect();
             scale_outputs(&current, layer, &factors, &mut patch);
         }
-        current.graph = Arc::new(patch.apply(&current.graph)?);
+        current = current.with_graph(patch.apply(current.graph())?)?;
         progress.step(1);
     }
     let mut notes = vec![format!("{depth} layers of each part were scaled")];
@@ -78,12 +78,12 @@ pub(super) fn layerwise(
 
 /// The layers of every part.
 fn branches(model: &Classifier) -> Result<Vec<Vec<LayerInfo>>, Error> {
-    let all = layers(&model.graph);
+    let all = layers(model.graph());
     let of = |part: &Part| {
         let prefix = format!("{}/", part.name);
         all.iter().filter(|layer| layer.name.starts_with(&prefix)).cloned().collect()
     };
-    let by_part: Vec<Vec<LayerInfo>> = model.card.parts.iter().map(of).collect();
+    let by_part: Vec<Vec<LayerInfo>> = model.card().parts.iter().map(of).collect();
     if by_part.iter().any(Vec::is_empty) {
         return Err(Error::Options(
             "layer-wise scaling needs parts in branches; assemble with --layout branches"
@@ -102,7 +102,7 @@ fn activation_sums(
 ) -> Result<(Vec<Vec<f64>>, usize), Error> {
     let mut all = Vec::new();
     let mut images = 0;
-    for (part, layer) in model.card.parts.iter().zip(matched) {
+    for (part, layer) in model.card().parts.iter().zip(matched) {
         let mut sums = vec![0.0f64; layer.weighted.outputs];
         let mut session = model.session(&[layer.output]);
         let mut seen = 0;
@@ -126,7 +126,7 @@ fn activation_sums(
 }
 
 fn scale_outputs(model: &Classifier, layer: &LayerInfo, factors: &[f32], patch: &mut Patch) {
-    let graph = &model.graph;
+    let graph = model.graph();
     let Some(stored) = &graph.value(layer.weight).constant else { return };
     let mut weights = layer.weights(graph);
     let each = weights.data().len() / factors.len().max(1);

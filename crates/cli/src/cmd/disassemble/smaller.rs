@@ -96,7 +96,7 @@ fn check_options(args: &DisassembleArgs) -> anyhow::Result<Option<Form>> {
 /// How many weighted layers come before the end of the trunk.
 fn trunk(model: &Classifier, last: &str) -> anyhow::Result<usize> {
     let names: Vec<String> =
-        brickwork::layers(&model.graph).into_iter().map(|layer| layer.name).collect();
+        brickwork::layers(model.graph()).into_iter().map(|layer| layer.name).collect();
     let place = names.iter().position(|name| name == last);
     place.map(|place| place + 1).with_context(|| {
         let all = names.join(", ");
@@ -209,8 +209,8 @@ impl Walk<'_> {
 
     fn point(&self, model: &Classifier) -> anyhow::Result<Point> {
         let point = Point {
-            macs: model.graph.macs(),
-            params: model.graph.parameters() as u64,
+            macs: model.graph().macs(),
+            params: model.graph().parameters() as u64,
             accuracy: self.accuracy(model)?,
             latency_ms: self.args.budget.latency.map(|_| latency_ms(model)).transpose()?,
         };
@@ -282,7 +282,7 @@ impl Walk<'_> {
 
     fn describe(&self, source: &Classifier, chosen: usize) -> Value {
         let component = &self.models[chosen];
-        let origin = component.card.origin.as_ref();
+        let origin = component.card().origin.as_ref();
         json!({
             "output": self.args.output.as_ref().filter(|_| !self.args.dry_run),
             "dry_run": self.args.dry_run,
@@ -290,8 +290,8 @@ impl Walk<'_> {
             "classes": component.class_names(),
             "criterion": self.args.budget.criterion.name(),
             "kept": origin.map(|origin| &origin.kept),
-            "params": { "before": source.graph.parameters(), "after": component.graph.parameters() },
-            "macs": { "before": source.graph.macs(), "after": component.graph.macs() },
+            "params": { "before": source.graph().parameters(), "after": component.graph().parameters() },
+            "macs": { "before": source.graph().macs(), "after": component.graph().macs() },
             "cut_equals_mask": origin.map(|origin| origin.checked),
             "refit": origin.and_then(|origin| origin.refit.clone()),
             "held_out": self.held.as_ref().map(HeldOut::count),
