@@ -105,7 +105,7 @@ impl Architecture {
         let logits = (self.layers)(&mut net, &image);
         net.finish(&logits).map_err(|problems| {
             let [height, width] = options.size;
-            Error::Options(format!(
+            Error::options(format!(
                 "`{}` cannot be built for images of {height}x{width}: {problems}",
                 self.name
             ))
@@ -116,18 +116,18 @@ impl Architecture {
         let [height, width] = options.size;
         let numbers = [options.classes, options.channels, height, width];
         if numbers.iter().any(|number| !(1..=MOST).contains(number)) {
-            return Err(Error::Options(format!(
+            return Err(Error::options(format!(
                 "classes, channels, height and width must be from 1 to {MOST}, not {numbers:?}"
             )));
         }
         if !(options.width > 0.0 && options.width <= WIDEST) {
-            return Err(Error::Options(format!(
+            return Err(Error::options(format!(
                 "the width must be above 0 and at most {WIDEST}, not {}",
                 options.width
             )));
         }
         if options.stem.is_some() && !self.has_stems {
-            return Err(Error::Options(format!("`{}` has no choice of stems", self.name)));
+            return Err(Error::options(format!("`{}` has no choice of stems", self.name)));
         }
         Ok(())
     }

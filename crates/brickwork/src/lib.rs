@@ -16,6 +16,7 @@ mod relevance;
 mod show;
 mod shrink;
 mod train;
+pub mod verbs;
 
 pub use architectures::{Architecture, ArchitectureOptions, Stem};
 pub use cut::class_removal::without;
@@ -33,6 +34,7 @@ pub use join::calibrate::{Method, calibrate, calibrate_from_moments};
 pub use measure::diff::{Difference, LayerDifference, diff};
 pub use measure::eval::{Accuracy, EvalOptions, Leakage, PartConfusion, Report, eval};
 pub use measure::inspect::{GroupRow, Inspection, LayerRow, MemberRow, explain, inspect};
+pub use measure::latency::latency_ms;
 pub use measure::moments::with_moments;
 pub use measure::probe::{Probe, ProbeImages, probe};
 pub use measure::reject::{RejectAt, Rejection, fit_reject};
@@ -44,7 +46,7 @@ pub use model::card::{
 };
 pub use model::classes::parse as parse_classes;
 pub use model::classifier::{Classifier, Scorer};
-pub use model::error::Error;
+pub use model::error::{Error, Problem, Refusal};
 pub use model::layers::{LayerInfo, layers};
 pub use model::progress::{Progress, Silent};
 pub use model::random::{random_weights, uniform};

@@ -3,6 +3,7 @@
 pub(crate) mod diff;
 pub(crate) mod eval;
 pub(crate) mod inspect;
+pub(crate) mod latency;
 pub(crate) mod moments;
 pub(crate) mod probe;
 pub(crate) mod reject;

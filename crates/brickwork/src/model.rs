@@ -9,3 +9,4 @@ pub(crate) mod layers;
 pub(crate) mod progress;
 pub(crate) mod random;
 pub(crate) mod sizes;
+pub(crate) mod text;

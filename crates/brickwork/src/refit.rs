@@ -268,7 +268,7 @@ fn layer_by_layer(
             let patch = refit_layer(&current, &layer, &sides, &rows, options.lambda);
             current = Arc::new(patch.apply(&current)?);
         }
-        progress.step(1);
+        progress.advance(1)?;
     }
     Ok(current)
 }

@@ -86,14 +86,9 @@ pub struct Epoch {
     pub held: Option<Score>,
 }
 
-/// Listens to a run.
+/// Listens to a run. One that is told to stop returns after the step at hand, with a checkpoint to
+/// resume from.
 pub trait Watch: Progress {
-    /// Asked after every step; a run that is told to stop returns at once, with a checkpoint to
-    /// resume from.
-    fn stops(&self) -> bool {
-        false
-    }
-
     /// An epoch has ended.
     ///
     /// # Errors
@@ -164,7 +159,7 @@ impl<'a> Trainer<'a> {
         objective: &'a mut dyn Objective,
     ) -> Result<Self, Error> {
         let mut options = options.clone();
-        let refuse = |error: String| Error::Options(error);
+        let refuse = |error: String| Error::options(error);
         options.schedule.validate().map_err(|error| refuse(error.to_string()))?;
         let samples: Vec<usize> = (0..material.train.dataset.len())
             .filter(|&index| material.train.class(index).is_some())
@@ -268,7 +263,7 @@ impl<'a> Trainer<'a> {
             let (indices, images) = item?;
             self.step(indices, &images)?;
             watch.step(batch as u64);
-            if watch.stops() {
+            if watch.stopped() {
                 return Ok(false);
             }
         }
@@ -306,7 +301,7 @@ impl<'a> Trainer<'a> {
         )?;
         let (loss, correct) = outcome?;
         if !loss.is_finite() {
-            return Err(Error::Training(format!(
+            return Err(Error::training(format!(
                 "the loss became {loss} in epoch {}, step {} of {}; use a lower learning rate \
                  (it was {rate}), a warm-up, clipped gradients (--clip 1), or check the images' \
                  normalisation",
@@ -403,7 +398,7 @@ pub fn score(
     let samples: Vec<usize> =
         (0..source.dataset.len()).filter(|&index| source.class(index).is_some()).collect();
     if samples.is_empty() {
-        return Err(Error::Options(format!(
+        return Err(Error::options(format!(
             "`{}` has no sample of the model's classes",
             source.name
         )));
@@ -425,7 +420,7 @@ pub fn score(
             loss += mean * labels.len() as f64;
             correct +=
                 brickwork_exec::correct(logits.data(), &labels).map_err(objective::broken)?;
-            progress.step(labels.len() as u64);
+            progress.advance(labels.len() as u64)?;
             Ok(())
         },
     )?;

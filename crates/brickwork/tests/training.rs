@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use brickwork::{
     Checkpoint, Classifier, DistillOptions, Distillation, Error, Held, Labels, Material, Outcome,
@@ -68,22 +68,23 @@ fn preprocess() -> Preprocess {
 }
 
 /// Stops after so many steps.
-struct StopAfter(Cell<usize>);
+struct StopAfter(AtomicUsize);
 
 impl Progress for StopAfter {
     fn begin(&self, _: &str, _: u64) {}
     fn step(&self, _: u64) {}
     fn note(&self, _: &str) {}
-}
-
-impl Watch for StopAfter {
-    fn stops(&self) -> bool {
-        self.0.replace(self.0.get().saturating_sub(1)) == 0
+    fn stopped(&self) -> bool {
+        let left = self.0.load(Ordering::Relaxed);
+        self.0.store(left.saturating_sub(1), Ordering::Relaxed);
+        left == 0
     }
 }
 
+impl Watch for StopAfter {}
+
 fn never() -> StopAfter {
-    StopAfter(Cell::new(usize::MAX))
+    StopAfter(AtomicUsize::new(usize::MAX))
 }
 
 /// Trains `model` on shades from where `from` stopped, until `watch` stops it.
@@ -166,7 +167,7 @@ fn a_stopped_run_goes_on_to_the_same_bits() {
         let whole = run(&model, &options);
         // In the first epoch, at the end of one, in the last.
         for steps in [2, 5, 15] {
-            let watch = StopAfter(Cell::new(steps));
+            let watch = StopAfter(AtomicUsize::new(steps));
             let stopped = run_with(&model, &options, None, &watch).unwrap();
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("run.checkpoint");
@@ -203,7 +204,7 @@ fn another_seed_is_another_run() {
 fn a_checkpoint_of_another_run_is_refused() {
     let model = student("net", 4);
     let stop = |model: &Classifier, options: &TrainOptions| {
-        run_with(model, options, None, &StopAfter(Cell::new(1))).unwrap().stopped.unwrap()
+        run_with(model, options, None, &StopAfter(AtomicUsize::new(1))).unwrap().stopped.unwrap()
     };
     let checkpoint = stop(&model, &options(2));
     let mut other = options(2);
@@ -220,7 +221,7 @@ fn a_checkpoint_of_another_run_is_refused() {
 #[test]
 fn a_damaged_checkpoint_is_refused() {
     let model = student("net", 2);
-    let stopped = run_with(&model, &options(2), None, &StopAfter(Cell::new(6))).unwrap();
+    let stopped = run_with(&model, &options(2), None, &StopAfter(AtomicUsize::new(6))).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.checkpoint");
     stopped.stopped.unwrap().save(&path).unwrap();

@@ -132,7 +132,6 @@ pub(crate) enum Command {
     Calibrate(CalibrateArgs),
     Refit(RefitArgs),
     Reject(RejectArgs),
-    Eval(Box<EvalArgs>),
     Probe(ProbeArgs),
     Train(Box<TrainArgs>),
     Finetune(Box<FinetuneArgs>),
@@ -553,32 +552,6 @@ pub(crate) struct RejectArgs {
     /// Where to write the model
     #[arg(short, long, value_name = "OUT.onnx")]
     pub(crate) output: PathBuf,
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
-}
-
-/// Measure accuracy, leakage, size and speed
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork eval pets.onnx --data cifar-10-batches-bin --source net.onnx
-  brickwork eval net.onnx --data cifar-10-batches-bin --classes cat,dog --json
-  brickwork eval both.onnx --data digits=mnist/ --data garments=fashion/")]
-pub(crate) struct EvalArgs {
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// Classes to measure: names, indices, inclusive ranges [default: all of the model's]
-    #[arg(long, value_name = "CLASSES")]
-    pub(crate) classes: Option<String>,
-    /// The model it was cut from, to compare with
-    #[arg(long, value_name = "SOURCE.onnx")]
-    pub(crate) source: Option<PathBuf>,
-    /// Images of which none is of the model's classes, besides such images of --data. Repeat for
-    /// several
-    #[arg(long, value_name = "DATA")]
-    pub(crate) foreign: Vec<PathBuf>,
-    /// Do not measure latency
-    #[arg(long)]
-    pub(crate) no_latency: bool,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
 }

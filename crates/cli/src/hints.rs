@@ -1,8 +1,63 @@
-//! What to do about an error, in words of the command line, which the libraries do not know.
+//! Errors in words of the command line, and what to do about them, which the libraries do not know.
 
 use brickwork::Error;
 use brickwork_data::DataError;
 use brickwork_formats::ReadError;
+use serde_json::{Value, json};
+
+use crate::options::flag;
+
+/// What went wrong, and why.
+pub(crate) fn words(error: &anyhow::Error) -> String {
+    let mut words = error.to_string();
+    for cause in error.chain().skip(1) {
+        // Some errors already hold their cause's words.
+        if !words.contains(&cause.to_string()) {
+            words.push_str(&format!("\n  because: {cause}"));
+        }
+    }
+    with_flags(&words)
+}
+
+/// The same for programs.
+pub(crate) fn described(error: &anyhow::Error) -> Value {
+    let own = error.downcast_ref::<Error>();
+    let about = own.and_then(Error::refusal);
+    let problems = match own {
+        Some(Error::Request(problems)) => problems.as_slice(),
+        _ => &[],
+    };
+    let problems = problems
+        .iter()
+        .map(|problem| json!({ "option": problem.field, "message": with_flags(&problem.message) }));
+    json!({
+        "kind": own.map_or("command", Error::kind),
+        "message": words(error),
+        "problems": problems.collect::<Vec<_>>(),
+        "node": about.and_then(|about| about.node.as_ref()),
+        "layer": about.and_then(|about| about.layer.as_ref()),
+        "class": about.and_then(|about| about.class.as_ref()),
+        "hint": hint(error),
+    })
+}
+
+/// Options, which the library calls `name=` or `name=value`, as they are typed.
+pub(crate) fn with_flags(text: &str) -> String {
+    let mut words = String::new();
+    for (place, part) in text.split('`').enumerate() {
+        let option = part.split_once('=').filter(|(name, _)| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        });
+        // Between two backticks.
+        match option.filter(|_| place % 2 == 1) {
+            Some((name, "")) => words.push_str(&format!("--{}", flag(name))),
+            Some((name, value)) => words.push_str(&format!("--{} {value}", flag(name))),
+            None if place % 2 == 1 => words.push_str(&format!("`{part}`")),
+            None => words.push_str(part),
+        }
+    }
+    words
+}
 
 /// What the user can do about `error`, if that goes beyond its own words.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
@@ -38,5 +93,24 @@ fn of_data(error: &DataError) -> Option<&'static str> {
         }
         DataError::NoSplit { .. } => Some("choose the other part with --split"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_told_as_they_are_typed() {
+        for (text, typed) in [
+            (
+                "pass `data=`, or `refit=none` for the bare cut",
+                "pass --data, or --refit none for the bare cut",
+            ),
+            ("`max_drop=` needs images", "--max-drop needs images"),
+            ("class `cat` of `a=B`, `Data=x`", "class `cat` of --a B, `Data=x`"),
+        ] {
+            assert_eq!(with_flags(text), typed);
+        }
     }
 }

@@ -1,25 +1,21 @@
 //! What Ctrl-C does.
 
-use std::fmt;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-static GRACEFUL: AtomicBool = AtomicBool::new(false);
-static ASKED: AtomicBool = AtomicBool::new(false);
+use brickwork::Error;
 
-/// From now on the first interrupt only asks the work to stop.
-pub(crate) fn stop_gracefully() {
-    GRACEFUL.store(true, Ordering::SeqCst);
-}
+static ASKED: AtomicBool = AtomicBool::new(false);
 
 /// Whether the work was asked to stop.
 pub(crate) fn asked() -> bool {
     ASKED.load(Ordering::SeqCst)
 }
 
-/// Called on a signal: asks the work to stop, or ends the process without leaving half-written files.
+/// Called on a signal: asks the work to stop, and the second time ends the process without leaving
+/// half-written files.
 pub(crate) fn signal() {
-    if GRACEFUL.load(Ordering::SeqCst) && !ASKED.swap(true, Ordering::SeqCst) {
+    if !ASKED.swap(true, Ordering::SeqCst) {
         let _ =
             writeln!(std::io::stderr(), "\nstopping after this step; once more to stop at once");
         return;
@@ -29,14 +25,7 @@ pub(crate) fn signal() {
     std::process::exit(130);
 }
 
-/// The work stopped because it was asked to, having kept what it had.
-#[derive(Debug)]
-pub(crate) struct Stopped(pub(crate) String);
-
-impl fmt::Display for Stopped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+/// Whether an error says no more than that the work was asked to stop.
+pub(crate) fn stopped(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Error::Stopped(_)))
 }
-
-impl std::error::Error for Stopped {}

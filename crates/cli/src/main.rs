@@ -2,40 +2,57 @@
 
 mod args;
 mod cmd;
+mod command;
 mod held;
 mod hints;
 mod inputs;
 mod interrupt;
+mod options;
 mod print;
 mod progress;
 mod training;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, Global};
 use crate::print::Out;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = whole().get_matches();
+    let global = Global::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // A signal in the middle of a write must not leave a half-written file behind.
     let _ = ctrlc::set_handler(interrupt::signal);
     // This thread is one of the pool, so that short work need not wake another.
     let pool = rayon::ThreadPoolBuilder::new().use_current_thread();
-    let _ = pool.num_threads(cli.global.threads.unwrap_or(0)).build_global();
-    let out = Out::new(&cli.global);
-    match run(&cli, &out) {
+    let _ = pool.num_threads(global.threads.unwrap_or(0)).build_global();
+    let out = Out::new(&global);
+    match run(&matches, &global, &out) {
         Ok(code) => code,
         Err(error) => {
             out.error(&error);
-            ExitCode::from(if error.is::<interrupt::Stopped>() { 130 } else { 1 })
+            ExitCode::from(if interrupt::stopped(&error) { 130 } else { 1 })
         }
     }
 }
 
+/// The command line with all its commands.
+fn whole() -> clap::Command {
+    Cli::command().subcommands(cmd::ALL.iter().map(|entry| (entry.command)()))
+}
+
+/// Runs what was typed.
+fn run(matches: &clap::ArgMatches, global: &Global, out: &Out) -> anyhow::Result<ExitCode> {
+    let typed = matches.subcommand().and_then(|(name, typed)| Some((cmd::find(name)?, typed)));
+    match typed {
+        Some((entry, typed)) => (entry.run)(typed, global, out),
+        None => run_other(&Cli::from_arg_matches(matches)?, out),
+    }
+}
+
 /// Runs one command.
-fn run(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
+fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Annotate(args) => cmd::annotate::run(args, out),
         Command::Assemble(args) => cmd::assemble::run(args, &cli.global, out),
@@ -45,7 +62,6 @@ fn run(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => cmd::demo::run(args, &cli.global, out),
         Command::Diff(args) => cmd::diff::run(args, out),
         Command::Disassemble(args) => cmd::disassemble::run(args, &cli.global, out),
-        Command::Eval(args) => cmd::eval::run(args, out),
         Command::Init(args) => cmd::init::run(args, &cli.global, out),
         Command::Inspect(args) => cmd::inspect::run(args, out),
         Command::Masks(args) => cmd::masks::run(args, out),

@@ -1,13 +1,13 @@
 //! Results go to stdout, talk to stderr.
 
-use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::args::Global;
-use crate::hints::hint;
+use crate::hints;
 
 /// Where words go.
 pub(crate) struct Out {
@@ -15,7 +15,7 @@ pub(crate) struct Out {
     quiet: bool,
     verbose: u8,
     /// Where results are collected instead of printed.
-    collected: Option<RefCell<Vec<Value>>>,
+    collected: Option<Mutex<Vec<Value>>>,
 }
 
 impl Out {
@@ -26,13 +26,15 @@ impl Out {
     /// The same, but results as JSON are also kept; see [`taken`](Self::taken). They are still
     /// printed as text, unless JSON is wanted, which then is up to the caller.
     pub(crate) fn collecting(&self) -> Self {
-        let collected = Some(RefCell::default());
+        let collected = Some(Mutex::default());
         Self { json: self.json, quiet: true, verbose: 0, collected }
     }
 
     /// The results kept since the last call.
     pub(crate) fn taken(&self) -> Vec<Value> {
-        self.collected.as_ref().map(RefCell::take).unwrap_or_default()
+        let kept =
+            self.collected.as_ref().map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner));
+        kept.map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default()
     }
 
     /// Whether progress and notes are wanted.
@@ -47,7 +49,10 @@ impl Out {
         text: impl FnOnce() -> String,
     ) -> anyhow::Result<()> {
         if let Some(collected) = &self.collected {
-            collected.borrow_mut().push(serde_json::to_value(value)?);
+            collected
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(serde_json::to_value(value)?);
             if self.json {
                 return Ok(());
             }
@@ -75,23 +80,27 @@ impl Out {
         }
     }
 
+    /// Whether details are wanted.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose > 0
+    }
+
     /// Says something on stderr if told to be verbose.
     pub(crate) fn detail(&self, text: &str) {
-        if self.verbose > 0 {
+        if self.is_verbose() {
             self.note(text);
         }
     }
 
-    /// Says what went wrong.
+    /// Says what went wrong; where results are wanted as JSON, as JSON in their place.
     pub(crate) fn error(&self, error: &anyhow::Error) {
-        let mut words = format!("error: {error}");
-        for cause in error.chain().skip(1) {
-            // Some errors already hold their cause's words.
-            if !words.contains(&cause.to_string()) {
-                words.push_str(&format!("\n  because: {cause}"));
-            }
+        if self.json {
+            let told = json!({ "error": hints::described(error) });
+            let _ = self.result_text(&format!("{told:#}\n"));
+            return;
         }
-        if let Some(hint) = hint(error) {
+        let mut words = format!("error: {}", hints::words(error));
+        if let Some(hint) = hints::hint(error) {
             words.push_str(&format!("\n\nhint: {hint}"));
         }
         let _ = writeln!(io::stderr(), "{words}");

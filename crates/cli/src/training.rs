@@ -3,13 +3,13 @@
 mod curve;
 mod log;
 
-use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use brickwork::{
-    Checkpoint, Classifier, Epoch, Error, Material, Objective, Outcome, Progress, Source,
+    Checkpoint, Classifier, Epoch, Error, Material, Objective, Outcome, Progress, Refusal, Source,
     TrainOptions, Trainer, Watch,
 };
 use brickwork_data::Preprocess;
@@ -18,7 +18,6 @@ use serde_json::{Value, json};
 
 use crate::args::{Course, Global, HoldOut, OptimiserName, RunArgs};
 use crate::inputs;
-use crate::interrupt;
 use crate::print::{Out, row, table};
 use crate::progress::Shown;
 
@@ -158,19 +157,19 @@ pub(crate) fn run(
         out,
         args,
         checkpoint: path.clone(),
-        seconds: RefCell::default(),
-        started: Cell::new(Instant::now()),
+        seconds: Mutex::default(),
+        started: Mutex::new(Instant::now()),
         images,
     };
-    interrupt::stop_gracefully();
     let outcome = trainer.run(&listener)?;
     if let Some(checkpoint) = &outcome.stopped {
         checkpoint.save(&path)?;
-        bail!(interrupt::Stopped(format!(
+        return Err(Error::Stopped(Refusal::from(format!(
             "stopped in epoch {}; the run is kept in {}, go on with --resume",
             outcome.log.len() + 1,
             path.display()
-        )));
+        )))
+        .into());
     }
     let described = inputs::described(&outcome.model, preprocess)?;
     described.save(&args.output)?;
@@ -187,8 +186,8 @@ struct Listener<'a> {
     args: &'a RunArgs,
     checkpoint: PathBuf,
     /// How long each epoch took that this process ran.
-    seconds: RefCell<Vec<(usize, f64)>>,
-    started: Cell<Instant>,
+    seconds: Mutex<Vec<(usize, f64)>>,
+    started: Mutex<Instant>,
     images: f64,
 }
 
@@ -204,22 +203,24 @@ impl Progress for Listener<'_> {
     fn note(&self, text: &str) {
         self.shown.note(text);
     }
+
+    fn stopped(&self) -> bool {
+        self.shown.stopped()
+    }
 }
 
 impl Watch for Listener<'_> {
-    fn stops(&self) -> bool {
-        interrupt::asked()
-    }
-
     fn epoch(&self, epoch: &Epoch, checkpoint: &dyn Fn() -> Checkpoint) -> Result<(), Error> {
-        let took = self.started.replace(Instant::now()).elapsed().as_secs_f64();
-        self.seconds.borrow_mut().push((epoch.epoch, took));
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        let took = std::mem::replace(&mut *started, Instant::now()).elapsed().as_secs_f64();
+        let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
+        seconds.push((epoch.epoch, took));
         let checkpoint = checkpoint();
         checkpoint.save(&self.checkpoint)?;
         self.shown.note(&describe(epoch, took, self.images));
         let log = checkpoint.log();
         if let Some(path) = &self.args.log {
-            log::write(path, log, &self.seconds.borrow(), self.images)?;
+            log::write(path, log, &seconds, self.images)?;
         }
         if let Some(path) = &self.args.curve {
             curve::write(path, log)?;

@@ -4,6 +4,7 @@ mod apply;
 mod measured;
 mod resize;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
@@ -12,7 +13,7 @@ use crate::error::DataError;
 const LARGEST_SIDE: usize = 16_384;
 
 /// The order of the colour channels a model takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChannelOrder {
     /// Red, green, blue.
@@ -22,7 +23,7 @@ pub enum ChannelOrder {
 }
 
 /// What to do with an image of another size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Fit {
     /// Refuse it.
@@ -33,7 +34,7 @@ pub enum Fit {
 }
 
 /// How a stored image becomes a model's input: `y = (x * scale - mean) / std`, per channel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
     /// Height and width of a sample.

@@ -14,7 +14,7 @@ use crate::model::error::Error;
 pub fn without(model: &Classifier, lost: &[String]) -> Result<Option<Classifier>, Error> {
     let lost = model.indices_of(lost)?;
     if !model.card().parts.is_empty() {
-        return Err(Error::Options(format!(
+        return Err(Error::options(format!(
             "`{}` is assembled; take the classes from its parts and assemble these again",
             model.name
         )));

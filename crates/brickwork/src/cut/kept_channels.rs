@@ -63,7 +63,7 @@ pub fn wanted_labels(
     }
     if !problems.is_empty() {
         problems.truncate(20);
-        return Err(Error::Options(format!(
+        return Err(Error::options(format!(
             "the kept channels do not fit the model: {}; `brickwork inspect` lists the layers",
             problems.join("; ")
         )));

@@ -67,13 +67,13 @@ impl Profile {
             return Ok(());
         }
         if self.header.fingerprint == found {
-            return Err(Error::Profile(format!(
+            return Err(Error::profile(format!(
                 "the profile's arrays do not have the shapes of the layers of `{}`; it was changed after \
                  it was made, profile the model again",
                 classifier.name
             )));
         }
-        Err(Error::Profile(format!(
+        Err(Error::profile(format!(
             "the profile is of `{}` (fingerprint {}), not of `{}` (fingerprint {}); profile this model",
             self.header.model,
             short(&self.header.fingerprint),
@@ -205,7 +205,7 @@ pub const TOLERANCE: f32 = 1e-4;
 pub(crate) fn same_function(part: &Tensor, whole: &Tensor) -> Result<f32, Error> {
     let difference = relative_difference(part, whole);
     if difference.is_nan() || difference > TOLERANCE {
-        return Err(Error::Model(format!(
+        return Err(Error::model(format!(
             "the cut changed the function: scores differ by {difference:.1e} of the largest from the \
              masked source; please report this model"
         )));
@@ -270,7 +270,7 @@ impl Found {
         if left == classes {
             return Ok(keep);
         }
-        Err(Error::Model(format!(
+        Err(Error::model(format!(
             "the head of `{name}` cannot be cut to {} of {} classes: its scores are tied together ({} stay)",
             classes.len(),
             class_labels.len(),
@@ -291,7 +291,7 @@ pub fn class_labels(graph: &Graph, channels: &Channels) -> Result<Vec<Label>, Er
         None if channels.labels(logits).len() == 1 && channels.labels(logits)[0] != 0 => {
             Ok(channels.labels(logits).to_vec())
         }
-        None => Err(Error::Model(format!(
+        None => Err(Error::model(format!(
             "the scores `{}` are not made by a layer whose outputs can be cut",
             graph.value(logits).name
         ))),

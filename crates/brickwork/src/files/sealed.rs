@@ -40,7 +40,7 @@ pub(crate) fn write(
     metadata: HashMap<String, String>,
 ) -> Result<(), Error> {
     let broken = |error: safetensors::SafeTensorError| {
-        Error::File(format!("{} cannot be laid out: {error}", path.display()))
+        Error::file(format!("{} cannot be laid out: {error}", path.display()))
     };
     let views = arrays
         .iter()

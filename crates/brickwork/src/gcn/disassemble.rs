@@ -159,7 +159,7 @@ fn choose(
     if lost.is_empty() {
         return Ok(found);
     }
-    Err(Error::Profile(format!(
+    Err(Error::profile(format!(
         "of class {} no node of train and val is classified correctly, so none can decide",
         lost.join(", ")
     )))

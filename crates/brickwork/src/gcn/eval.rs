@@ -20,7 +20,7 @@ pub fn eval_gcn(
     let own = places(&model.class_names(), &nodes.classes, &model.name)?;
     let scored = scored(model, nodes, at, &own, classes)?;
     if scored.own.is_empty() {
-        return Err(Error::Options("no node to measure at has a class of the task".to_owned()));
+        return Err(Error::options("no node to measure at has a class of the task".to_owned()));
     }
     let mut report = Report::of(&scored, classes, &model.class_names(), model.card());
     if let Some(source) = source {
@@ -37,7 +37,7 @@ fn places(names: &[String], list: &[String], of: &str) -> Result<Vec<usize>, Err
     let place = |name: &String| {
         list.iter().position(|other| other == name).ok_or_else(|| {
             let known = list.join(", ");
-            Error::Options(format!("class `{name}` of `{of}` is none of {known}"))
+            Error::options(format!("class `{name}` of `{of}` is none of {known}"))
         })
     };
     names.iter().map(place).collect()

@@ -56,7 +56,7 @@ impl Gcn {
     pub fn build(nodes: &Nodes, options: &GcnOptions) -> Result<Self, Error> {
         let (hidden, dropout) = (options.hidden, options.dropout);
         if !(1..=MOST_HIDDEN).contains(&hidden) || !(0.0..1.0).contains(&dropout) {
-            return Err(Error::Options(format!(
+            return Err(Error::options(format!(
                 "{hidden} hidden channels and dropout {dropout}; expected 1 to {MOST_HIDDEN} and \
                  from 0 to below 1"
             )));
@@ -117,7 +117,7 @@ impl Gcn {
         };
         let ends = shape(gcn.graph.inputs()).zip(shape(gcn.graph.outputs()));
         if !ends.is_some_and(|(input, output)| fits([input, output])) {
-            return Err(Error::Model(format!(
+            return Err(Error::model(format!(
                 "`{}` does not classify nodes: expected one input [n, nodes, features] and one output \
                  [n, nodes, classes]",
                 gcn.name
@@ -125,7 +125,7 @@ impl Gcn {
         }
         let named = gcn.card.classes.len();
         if named > 0 && named != gcn.class_count() {
-            return Err(Error::Model(format!(
+            return Err(Error::model(format!(
                 "the metadata of `{}` names {named} classes, but it has {} scores",
                 gcn.name,
                 gcn.class_count()
@@ -188,7 +188,7 @@ impl Gcn {
         if found == expected {
             return Ok(());
         }
-        Err(Error::Options(format!(
+        Err(Error::options(format!(
             "`{}` takes {} nodes with {} features, but {} has {} with {}",
             self.name, expected[0], expected[1], nodes.name, found[0], found[1]
         )))

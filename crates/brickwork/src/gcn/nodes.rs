@@ -149,7 +149,7 @@ impl Nodes {
         if problems.is_empty() {
             return Ok(());
         }
-        Err(Error::File(format!("{}: {}", self.name, problems.join("; "))))
+        Err(Error::file(format!("{}: {}", self.name, problems.join("; "))))
     }
 
     /// Number of nodes.
@@ -209,7 +209,7 @@ struct Row<'a> {
 
 /// The lines of a table after its head, which must be `head`.
 fn rows<'a>(path: &'a Path, head: &str) -> Result<Vec<Row<'a>>, Error> {
-    let refuse = |text: String| Error::File(format!("{}: {text}", path.display()));
+    let refuse = |text: String| Error::file(format!("{}: {text}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
@@ -245,7 +245,7 @@ impl Row<'_> {
     }
 
     fn wrong(&self, found: impl Display) -> Error {
-        Error::File(format!("{}, line {}: {found}", self.path.display(), self.line))
+        Error::file(format!("{}, line {}: {found}", self.path.display(), self.line))
     }
 }
 
@@ -257,7 +257,7 @@ struct Arrays<P> {
 
 impl<P: Display> Arrays<P> {
     fn wrong(&self, problem: impl Display) -> Error {
-        Error::File(format!("{}: {problem}", self.place))
+        Error::file(format!("{}: {problem}", self.place))
     }
 
     fn get(&self, name: &str) -> Result<&Nd<i64>, Error> {

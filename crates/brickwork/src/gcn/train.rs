@@ -55,7 +55,7 @@ pub fn train_gcn(
 ) -> Result<GcnOutcome, Error> {
     model.check_data(nodes)?;
     if options.epochs == 0 || !(options.rate > 0.0 && options.decay >= 0.0) {
-        return Err(Error::Options(
+        return Err(Error::options(
             "epochs and learning rate must be above 0, weight decay not below".to_owned(),
         ));
     }
@@ -71,7 +71,7 @@ pub fn train_gcn(
         if (held.accuracy, -held.loss) > (top.accuracy, -top.loss) {
             (top, outcome.best, outcome.model) = (held, epoch, now);
         }
-        progress.step(1);
+        progress.advance(1)?;
     }
     Ok(outcome)
 }
@@ -87,7 +87,7 @@ fn judge(scores: &Tensor, labels: &[usize], at: &[usize]) -> Result<Score, Error
 }
 
 fn broken(error: LossError) -> Error {
-    Error::Training(error.to_string())
+    Error::training(error.to_string())
 }
 
 struct Run<'a> {
@@ -109,7 +109,7 @@ impl<'a> Run<'a> {
         let lengths = learned.map(|p| if p.role == Role::Learned { p.data.len() } else { 0 });
         let adam = OptimiserKind::AdamW { betas: [0.9, 0.999], epsilon: 1e-8, decay: 0.0 };
         let optimiser = Optimiser::new(adam, &lengths.collect::<Vec<_>>())
-            .map_err(|error| Error::Options(error.to_string()))?;
+            .map_err(|error| Error::options(error.to_string()))?;
         let first = training.parameters().iter().position(|parameter| parameter.weights);
         Ok(Self { nodes, options, features: nodes.matrix(), training, optimiser, first })
     }
@@ -117,7 +117,7 @@ impl<'a> Run<'a> {
     fn step(&mut self, epoch: usize) -> Result<Score, Error> {
         let Self { nodes, options, features, training, optimiser, first } = self;
         let own: Vec<usize> = nodes.train.iter().map(|&node| nodes.labels[node]).collect();
-        let mut score = Err(Error::Training("the network has no loss".to_owned()));
+        let mut score = Err(Error::training("the network has no loss".to_owned()));
         let seed = options.seed ^ (epoch as u64).wrapping_mul(0xd134_2543_de82_ef95);
         let learn = |learned: &mut [Learned<'_>]| {
             optimiser.begin_step();
@@ -149,7 +149,7 @@ impl<'a> Run<'a> {
         };
         training.step(1, &[features.data()], seed, loss, learn)?;
         match score {
-            Ok(Score { loss, .. }) if !loss.is_finite() => Err(Error::Training(format!(
+            Ok(Score { loss, .. }) if !loss.is_finite() => Err(Error::training(format!(
                 "the loss became {loss} in epoch {epoch}; use a lower learning rate (it was {})",
                 options.rate
             ))),

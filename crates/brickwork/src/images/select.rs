@@ -133,7 +133,7 @@ pub fn select(
                     entry.taken.push(Sample { data, index, margin });
                 }
             }
-            progress.step(indices.len() as u64);
+            progress.advance(indices.len() as u64)?;
             Ok(())
         })?;
     }
@@ -172,7 +172,7 @@ fn refuse_empty(
     if lost.is_empty() {
         return Ok(());
     }
-    Err(Error::Profile(format!(
+    Err(Error::profile(format!(
         "no sample to take for: {}; leave these classes out (--classes), give more data, check the \
          preprocessing, or take every labelled sample (--samples all)",
         lost.join(", ")

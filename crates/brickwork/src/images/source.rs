@@ -66,7 +66,7 @@ impl Source {
         let names = &classes.names;
         let class_of = match_classes(dataset.classes(), classes);
         if class_of.iter().all(Option::is_none) {
-            return Err(Error::Classes(format!(
+            return Err(Error::classes(format!(
                 "data `{name}` has none of the model's classes: it has {}, the model has {}; name the \
                  model's classes as the data does (--class-names)",
                 first_few(dataset.classes()),
@@ -94,7 +94,7 @@ impl Source {
     /// If there are none.
     pub fn join(mut sources: Vec<Self>) -> Result<Self, Error> {
         match sources.len() {
-            0 => Err(Error::Options("no images are given".to_owned())),
+            0 => Err(Error::options("no images are given".to_owned())),
             1 => Ok(sources.remove(0)),
             _ => Ok(Self {
                 name: sources.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(" + "),
@@ -121,7 +121,7 @@ impl Source {
                 Held::PerClass(count) => count,
             };
             if all > 0 && !(1..all).contains(&count) {
-                return Err(Error::Options(format!(
+                return Err(Error::options(format!(
                     "`{}` has {all} images of class {class}; holding {count} of them out leaves none \
                      on one side; hold out another share, or none",
                     self.name
@@ -168,7 +168,7 @@ impl Source {
         let count = self.dataset.len();
         let indices: Vec<usize> = (part * count / parts..(part + 1) * count / parts).collect();
         if indices.is_empty() {
-            return Err(Error::Options(format!(
+            return Err(Error::options(format!(
                 "part {} of {parts} of `{}` is empty: it has {count} images; use fewer parts",
                 part + 1,
                 self.name
@@ -256,7 +256,7 @@ pub fn random_images(
         if left == each {
             let name = sources.iter().find_map(|source| source.name_of(class));
             let name = name.map_or(format!("{class}"), |name| format!("`{name}`"));
-            return Err(Error::Options(format!("the data has no image of class {name}")));
+            return Err(Error::options(format!("the data has no image of class {name}")));
         }
     }
     Ok(Tensor::concat(&batches.iter().collect::<Vec<_>>(), 0))

@@ -101,7 +101,7 @@ pub(crate) struct Assembly<'a> {
 impl<'a> Assembly<'a> {
     fn new(parts: &'a [Classifier], options: &AssembleOptions) -> Result<Self, Error> {
         if parts.is_empty() {
-            return Err(Error::Options("there are no parts to assemble".to_owned()));
+            return Err(Error::options("there are no parts to assemble".to_owned()));
         }
         let lost: Vec<&str> = parts
             .iter()
@@ -109,7 +109,7 @@ impl<'a> Assembly<'a> {
             .map(|p| p.name.as_str())
             .collect();
         if !lost.is_empty() {
-            return Err(Error::Options(format!(
+            return Err(Error::options(format!(
                 "the preprocessing of `{}` is not known; describe the model first (brickwork annotate \
                  MODEL --mean ... --std ... -o OUT)",
                 lost.join("`, `")
@@ -297,7 +297,7 @@ fn join_classes(
     shared.dedup();
     if on_duplicate == OnDuplicate::Refuse && !shared.is_empty() {
         let list: Vec<&str> = shared.iter().take(10).map(|name| name.as_str()).collect();
-        return Err(Error::Options(format!(
+        return Err(Error::options(format!(
             "{} classes have the same name in several parts: {}; name the parts' classes apart (brickwork \
              annotate --class-names) or say --on-duplicate max, mean or keep-both",
             shared.len(),

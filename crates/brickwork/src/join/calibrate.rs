@@ -207,7 +207,7 @@ fn held_affine(scores: &Scores, seed: u64) -> (Vec<f32>, Vec<f32>, Vec<String>) 
 fn check(model: &Classifier) -> Result<(), Error> {
     let name = Method::Layerwise.name();
     if model.card().calibration.as_ref().is_some_and(|note| note.method == name) {
-        return Err(Error::Model(format!(
+        return Err(Error::model(format!(
             "`{}` was calibrated by the method {name}, which changes the weights for good; calibrate the \
              model as it was assembled",
             model.name
@@ -217,7 +217,7 @@ fn check(model: &Classifier) -> Result<(), Error> {
         model.graph().find_value(name).is_some_and(|id| model.graph().value(id).constant.is_some())
     };
     if model.card().parts.is_empty() || !known(SCALE) || !known(SHIFT) {
-        return Err(Error::Model(format!(
+        return Err(Error::model(format!(
             "`{}` was not assembled by brickwork; calibration works on assembled models",
             model.name
         )));
@@ -254,7 +254,7 @@ fn collect(
     let jobs: Vec<Vec<usize>> = sources.iter().map(|source| source.samples_of(&all)).collect();
     let count: usize = jobs.iter().map(Vec::len).sum();
     if count == 0 {
-        return Err(Error::Options("the data has no image of the model's classes".to_owned()));
+        return Err(Error::options("the data has no image of the model's classes".to_owned()));
     }
     refuse_unseen_parts(parts, sources)?;
     progress.begin("scoring calibration images", count as u64);
@@ -268,7 +268,7 @@ fn collect(
             logits.extend(found.next().into_iter().flat_map(Tensor::into_data));
             features.extend(found.next().into_iter().flat_map(Tensor::into_data));
             truth.extend(indices.iter().filter_map(|&index| source.class(index)));
-            progress.step(indices.len() as u64);
+            progress.advance(indices.len() as u64)?;
             Ok(())
         })?;
     }
@@ -291,7 +291,7 @@ fn refuse_unseen_parts(parts: &[Part], sources: &[Source]) -> Result<(), Error> 
     if lost.is_empty() {
         return Ok(());
     }
-    Err(Error::Options(format!(
+    Err(Error::options(format!(
         "the data has no image of part {}; give images of every part (--data NAME=PATH for each)",
         lost.join(", ")
     )))
@@ -302,7 +302,7 @@ fn raw_logits(model: &Classifier) -> Result<brickwork_graph::ValueId, Error> {
     let scale = model.graph().find_value(SCALE);
     let reader = model.graph().nodes().iter().find(|node| node.inputs.contains(&scale));
     reader.and_then(|node| node.input(0)).ok_or_else(|| {
-        Error::Model(format!(
+        Error::model(format!(
             "the calibration nodes of `{}` are gone; assemble it again",
             model.name
         ))

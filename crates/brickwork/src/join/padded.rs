@@ -44,7 +44,7 @@ pub(crate) fn joint_name(name: &str) -> String {
 }
 
 fn refuse(why: &str) -> Error {
-    Error::Options(format!(
+    Error::options(format!(
         "the padded layout cannot hold these parts: {why}; use --layout branches"
     ))
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use brickwork_data::Preprocess;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::images::select::top_class;
@@ -29,7 +30,7 @@ pub struct EvalOptions<'a> {
 }
 
 /// Accuracy over images and over classes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Accuracy {
     /// Share of images classified correctly.
     pub per_image: f64,
@@ -38,7 +39,7 @@ pub struct Accuracy {
 }
 
 /// How a model reacts to classes that are none of its own.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Leakage {
     /// Foreign images looked at.
     pub foreign_images: usize,
@@ -53,7 +54,7 @@ pub struct Leakage {
 }
 
 /// Where the images of each part ended up.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PartConfusion {
     /// Part names.
     pub parts: Vec<String>,
@@ -64,7 +65,7 @@ pub struct PartConfusion {
 }
 
 /// The measurements.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Report {
     /// Own images looked at.
     pub images: usize,
@@ -106,7 +107,7 @@ pub fn eval(
         sources.iter().map(|s| foreign_of(s, &options.classes)).collect();
     let count: usize = own.iter().map(Vec::len).sum();
     if count == 0 {
-        return Err(Error::Options("the data has no sample of the classes asked for; give data of these classes or ask for others \
+        return Err(Error::options("the data has no sample of the classes asked for; give data of these classes or ask for others \
              (--classes)"
                 .to_owned(),
         ));
@@ -211,7 +212,7 @@ impl Scored {
                                 None => scored.foreign.push(row.to_vec()),
                             }
                         }
-                        progress.step(indices.len() as u64);
+                        progress.advance(indices.len() as u64)?;
                         Ok(())
                     },
                 )?;

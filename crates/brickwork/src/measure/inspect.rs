@@ -136,12 +136,12 @@ pub fn explain(model: &Classifier, name: &str) -> Result<Vec<String>, Error> {
     let graph = model.graph();
     let by_node = || graph.find_node(name).map(|id| graph.node(id).outputs[0]);
     let value = graph.find_value(name).or_else(by_node).ok_or_else(|| {
-        Error::Options(format!("`{name}` is neither a value nor a node of `{}`", model.name))
+        Error::options(format!("`{name}` is neither a value nor a node of `{}`", model.name))
     })?;
     let channels = Channels::of(graph);
     let shape = &graph.value(value).shape;
     if graph.value(value).constant.is_some() {
-        return Err(Error::Options(format!(
+        return Err(Error::options(format!(
             "`{name}` is a constant; ask for the node that reads it"
         )));
     }

@@ -76,7 +76,7 @@ pub fn probe(
     };
     let empty = (0..classes).any(|k| count(fitted, k) == 0 || count(measured, k) == 0);
     if classes < 2 || empty {
-        return Err(Error::Options(
+        return Err(Error::options(
             "a probe tells at least two classes apart, each with images to fit and to measure on; \
              choose others (--classes)"
                 .to_owned(),
@@ -102,7 +102,7 @@ pub fn probe(
 /// What the layer that makes the scores reads.
 fn last_features(model: &Classifier) -> Result<ValueId, Error> {
     if model.card().parts.len() > 1 {
-        return Err(Error::Options(format!(
+        return Err(Error::options(format!(
             "`{}` is made of {} parts with heads of their own; probe the parts",
             model.name,
             model.card().parts.len()
@@ -111,7 +111,7 @@ fn last_features(model: &Classifier) -> Result<ValueId, Error> {
     layers(model.graph())
         .last()
         .map(|layer| layer.input)
-        .ok_or_else(|| Error::Model(format!("`{}` has no layer with weights", model.name)))
+        .ok_or_else(|| Error::model(format!("`{}` has no layer with weights", model.name)))
 }
 
 /// The values `[n, features]` of some images.
@@ -127,7 +127,7 @@ fn features(
     let size = batch_size(model);
     images.source.for_each_batch(&images.samples, size, preprocess, |indices, batch| {
         rows.extend(session.outputs(indices.len(), batch.data())?.remove(0).into_data());
-        progress.step(indices.len() as u64);
+        progress.advance(indices.len() as u64)?;
         Ok(())
     })?;
     let count = images.samples.len();

@@ -1,6 +1,7 @@
 //! Telling images of no known class: a threshold below which a model's top score counts for nothing.
 
 use brickwork_data::Preprocess;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::images::source::Source;
@@ -20,7 +21,7 @@ pub enum RejectAt {
 }
 
 /// What a threshold does to images it was not fitted on.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Rejection {
     /// The threshold.
     pub threshold: f32,
@@ -48,10 +49,10 @@ pub fn fit_reject(
     let foreign: Vec<_> = sources.iter().map(|source| foreign_of(source, &classes)).collect();
     let count = |lists: &[Vec<usize>]| lists.iter().map(Vec::len).sum::<usize>();
     if count(&own) == 0 {
-        return Err(Error::Options("the data has no image of the model's classes".to_owned()));
+        return Err(Error::options("the data has no image of the model's classes".to_owned()));
     }
     if count(&foreign) == 0 && matches!(at, RejectAt::FalseAccepts(_)) {
-        return Err(Error::Options(
+        return Err(Error::options(
             "the data has no image that is foreign to the model; give some (--foreign DATA), or fit the \
              threshold to its own images alone (--recall 95%)"
                 .to_owned(),

@@ -114,7 +114,7 @@ fn check_origin(source: &Classifier, component: &Classifier, origin: &Origin) ->
     if found == origin.fingerprint {
         return Ok(());
     }
-    Err(Error::Model(format!(
+    Err(Error::model(format!(
         "`{}` was cut from `{}` (fingerprint {:.12}), not from `{}` (fingerprint {:.12})",
         component.name, origin.source, origin.fingerprint, source.name, found
     )))
@@ -136,7 +136,7 @@ fn keep_of(
     let more = additions(&origin.kept, &kept_map(channels, all, &keep));
     match more.keys().next() {
         None => Ok(keep),
-        Some(layer) => Err(Error::Model(format!(
+        Some(layer) => Err(Error::model(format!(
             "the kept channels in the file cannot be cut as they stand: layer `{layer}` needs others too"
         ))),
     }
@@ -158,10 +158,10 @@ fn same_structure(expected: &Graph, found: &Graph, name: &str) -> Result<(), Err
     let (expected, found) = (outline(expected), outline(found));
     match expected.iter().zip(&found).find(|(a, b)| a != b) {
         None if expected.len() == found.len() => Ok(()),
-        Some((a, b)) => Err(Error::Model(format!(
+        Some((a, b)) => Err(Error::model(format!(
             "`{name}` is not the cut its card describes: expected `{a}`, found `{b}`"
         ))),
-        None => Err(Error::Model(format!(
+        None => Err(Error::model(format!(
             "`{name}` is not the cut its card describes: expected {} nodes, found {}",
             expected.len(),
             found.len()
@@ -189,7 +189,7 @@ fn compare(
             .map(|layer| {
                 let node = graph.find_node(&layer.name);
                 node.map(|id| graph.node(id).outputs[0]).ok_or_else(|| {
-                    Error::Model(format!("layer `{}` is missing from the component", layer.name))
+                    Error::model(format!("layer `{}` is missing from the component", layer.name))
                 })
             })
             .collect()
@@ -222,7 +222,7 @@ struct Again<'a> {
 /// Cuts the source by the kept channels in the component's card.
 fn cut_again<'a>(source: &Classifier, component: &'a Classifier) -> Result<Again<'a>, Error> {
     let origin = component.card().origin.as_ref().ok_or_else(|| {
-        Error::Model(format!("`{}` does not say which model it was cut from", component.name))
+        Error::model(format!("`{}` does not say which model it was cut from", component.name))
     })?;
     check_origin(source, component, origin)?;
     let graph = source.graph();
@@ -274,7 +274,7 @@ pub fn verify_assembled(
 ) -> Result<Verification, Error> {
     let card: &Card = whole.card();
     if card.parts.len() != parts.len() {
-        return Err(Error::Model(format!(
+        return Err(Error::model(format!(
             "`{}` has {} parts, {} are given",
             whole.name,
             card.parts.len(),
@@ -283,7 +283,7 @@ pub fn verify_assembled(
     }
     for (note, part) in card.parts.iter().zip(parts) {
         if note.fingerprint != part.fingerprint() {
-            return Err(Error::Model(format!(
+            return Err(Error::model(format!(
                 "`{}` is not the part `{}` that was assembled (fingerprint {:.12}, expected {:.12})",
                 part.name,
                 note.name,

@@ -65,7 +65,7 @@ impl Card {
         match graph.metadata().get(KEY) {
             None => Ok(Self::default()),
             Some(text) => serde_json::from_str(text).map_err(|error| {
-                Error::Model(format!("the model's `{KEY}` metadata cannot be understood: {error}"))
+                Error::model(format!("the model's `{KEY}` metadata cannot be understood: {error}"))
             }),
         }
     }
@@ -115,7 +115,7 @@ impl Card {
     pub fn on(&self, graph: &Graph) -> Result<Graph, Error> {
         let tool = format!("brickwork {}", env!("CARGO_PKG_VERSION"));
         let text = serde_json::to_string(&Self { tool, ..self.clone() }).map_err(|error| {
-            Error::Model(format!("the model's card cannot be written: {error}"))
+            Error::model(format!("the model's card cannot be written: {error}"))
         })?;
         let mut patch = Patch::new("describing the model");
         patch.metadata(KEY, text);

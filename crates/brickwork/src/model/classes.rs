@@ -18,12 +18,12 @@ pub fn parse(text: &str, names: &[String]) -> Result<Vec<usize>, Error> {
         }
     }
     if !lost.is_empty() {
-        return Err(Error::Classes(describe_lost(&lost, names)));
+        return Err(Error::classes(describe_lost(&lost, names)));
     }
     let mut seen = vec![false; names.len()];
     found.retain(|&index: &usize| !std::mem::replace(&mut seen[index], true));
     if found.is_empty() {
-        return Err(Error::Classes(
+        return Err(Error::classes(
             "no classes are selected; name at least one, as in cat,dog or 0-4".to_owned(),
         ));
     }

@@ -72,7 +72,7 @@ impl Classifier {
 
     fn check(&self) -> Result<(), Error> {
         let refuse = |found: String| {
-            Err(Error::Model(format!(
+            Err(Error::model(format!(
                 "`{}` is no image classifier: expected one input [n, c, h, w] and one output of scores \
                  [n, k], found {found}",
                 self.name
@@ -101,7 +101,7 @@ impl Classifier {
         match self.card.problem(self.class_count(), self.input()) {
             None => Ok(()),
             Some(problem) => {
-                Err(Error::Model(format!("the metadata of `{}` {problem}", self.name)))
+                Err(Error::model(format!("the metadata of `{}` {problem}", self.name)))
             }
         }
     }
@@ -135,7 +135,7 @@ impl Classifier {
         let unknown: Vec<&str> =
             wanted.iter().filter(|name| place(name).is_none()).map(String::as_str).collect();
         if !unknown.is_empty() {
-            return Err(Error::Classes(format!(
+            return Err(Error::classes(format!(
                 "`{}` has no class {}; it has {}",
                 self.name,
                 unknown.join(", "),

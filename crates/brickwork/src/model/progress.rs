@@ -1,13 +1,35 @@
-//! How long work tells the caller where it stands. The library itself prints nothing.
+//! How long work tells the caller where it stands, and how the caller stops it. The library itself
+//! prints nothing.
+
+use crate::model::error::Error;
 
 /// Receives the progress of one verb: phases one after the other, each with a known number of steps.
-pub trait Progress {
+pub trait Progress: Sync {
     /// A phase begins; `total` counts what [`step`](Self::step) will add up to.
     fn begin(&self, phase: &str, total: u64);
     /// `done` more are done.
     fn step(&self, done: u64);
     /// Something the user should know, in a sentence.
     fn note(&self, text: &str);
+    /// Something that only those want to know who ask for more.
+    fn detail(&self, text: &str) {
+        let _ = text;
+    }
+    /// Whether the work is to stop. Asked after every batch.
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
+impl dyn Progress + '_ {
+    /// `done` more are done.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] if the work is to stop.
+    pub fn advance(&self, done: u64) -> Result<(), Error> {
+        self.step(done);
+        if self.stopped() { Err(Error::stopped("stopped")) } else { Ok(()) }
+    }
 }
 
 /// Listens to nothing.

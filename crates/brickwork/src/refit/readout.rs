@@ -87,15 +87,15 @@ pub(super) fn with_readout(
     let images = &*some_of(images, NUMBERS / features.max(1));
     progress.begin("reading all layers", PENALTIES.len() as u64 + 2);
     let known = Known::of(&zero, goal, (images, batch))?;
-    progress.step(1);
-    let Trial { penalty, before, after } = known.trial(progress);
+    progress.advance(1)?;
+    let Trial { penalty, before, after } = known.trial(progress)?;
     let Some(penalty) = penalty else {
         return none("reading all layers brings the scores not surely nearer to the source's");
     };
     let problem = known.problem();
     let fits = Fits::new(&problem);
     let map = fits.fit(penalty, fits.zero());
-    progress.step(1);
+    progress.advance(1)?;
     Ok(Some((known.set(&zero.graph, &map)?, Readout { features, before, after })))
 }
 
@@ -146,7 +146,7 @@ impl Known {
     }
 
     /// Tries penalties on images that take no part.
-    fn trial(&self, progress: &dyn Progress) -> Trial {
+    fn trial(&self, progress: &dyn Progress) -> Result<Trial, Error> {
         let (checks, fit): (Vec<usize>, Vec<usize>) =
             (0..self.given.shape()[0]).partition(|image| image % CHECKS == CHECKS - 1);
         let (checks, fit) = (self.some(&checks), self.some(&fit));
@@ -158,7 +158,7 @@ impl Known {
         let near = mean(&before) < NEAR;
         for penalty in PENALTIES.into_iter().filter(|_| !near) {
             map = fits.fit(penalty, map);
-            progress.step(1);
+            progress.advance(1)?;
             let losses = checks.losses(&map);
             if mean(&losses) >= mean(&after) {
                 break;
@@ -166,7 +166,7 @@ impl Known {
             (chosen, after) = (Some(penalty), losses);
         }
         let penalty = chosen.filter(|_| surely_less(&after, &before));
-        Trial { penalty, before: mean(&before), after: mean(&after) }
+        Ok(Trial { penalty, before: mean(&before), after: mean(&after) })
     }
 
     /// Divergence from the wanted scores with a readout, in nats, for every image.

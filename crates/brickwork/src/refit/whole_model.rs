@@ -29,7 +29,7 @@ impl<'a> Towards<'a> {
         let classes = source.indices_of(&model.class_names())?;
         if model.input() != source.input() {
             let [[c, h, w], [sc, sh, sw]] = [model.input(), source.input()];
-            return Err(Error::Options(format!(
+            return Err(Error::options(format!(
                 "`{}` takes {h}x{w} images with {c} channels, source `{}` {sh}x{sw} with {sc}; both must agree",
                 model.name, source.name
             )));
@@ -38,7 +38,7 @@ impl<'a> Towards<'a> {
         if let [Some(own), Some(its)] = prepared
             && own != its
         {
-            return Err(Error::Options(format!(
+            return Err(Error::options(format!(
                 "`{}` and source `{}` prepare images differently; both must agree",
                 model.name, source.name
             )));
@@ -62,7 +62,7 @@ impl<'a> Towards<'a> {
         let Self { model, source, classes } = self;
         let goal = Goal { source: source.graph(), classes };
         if images.shape()[0] < scores::LEAST_IMAGES {
-            return Err(Error::Options(format!(
+            return Err(Error::options(format!(
                 "`{}` cannot be refitted as a whole on {} images: it takes {} or more",
                 model.name,
                 images.shape()[0],
@@ -76,7 +76,7 @@ impl<'a> Towards<'a> {
             let names = constants(&graph, &names);
             let aligned = scores::align(graph, &names, &goal, images, options, progress)?;
             let (better, found) = aligned.ok_or_else(|| {
-                Error::Options(format!(
+                Error::options(format!(
                     "`{}` cannot be refitted as a whole: it takes networks of up to {} weights whose operators all \
                      have a backward pass (a readout alone takes any: --readout --passes 0)",
                     model.name,

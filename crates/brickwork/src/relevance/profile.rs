@@ -150,7 +150,7 @@ pub fn profile(
             session.run(indices.len(), &[images.data()], |tap, value| {
                 plan.observe(tap, &value, &slots, &mut sums);
             })?;
-            progress.step(indices.len() as u64);
+            progress.advance(indices.len() as u64)?;
             Ok(())
         })?;
     }
@@ -175,7 +175,7 @@ pub fn profile(
 fn refuse_twins(sources: &[Source]) -> Result<(), Error> {
     for (k, source) in sources.iter().enumerate() {
         if sources[..k].iter().any(|other| other.name == source.name) {
-            return Err(Error::Options(format!(
+            return Err(Error::options(format!(
                 "two data sets are called `{}`; name them apart (--data NAME=PATH)",
                 source.name
             )));
@@ -195,11 +195,11 @@ fn given_samples(
     for &class in classes {
         let indices = given.get(&class).filter(|indices| !indices.is_empty());
         let indices = indices
-            .ok_or_else(|| Error::Profile(format!("no samples are given for class {class}")))?;
+            .ok_or_else(|| Error::profile(format!("no samples are given for class {class}")))?;
         let mut taken = Vec::new();
         for (k, &index) in indices.iter().enumerate() {
             let refuse = |why: &str| {
-                Err(Error::Profile(format!("sample {index} of `{}` is given {why}", source.name)))
+                Err(Error::profile(format!("sample {index} of `{}` is given {why}", source.name)))
             };
             if source.find(index).and_then(|sample| source.class(sample)) != Some(class) {
                 return refuse(&format!("for class {class} but is not labelled so"));
@@ -250,7 +250,7 @@ fn labelled_samples(
     if lost.is_empty() {
         return Ok(found);
     }
-    Err(Error::Profile(format!(
+    Err(Error::profile(format!(
         "the data has no sample of: {}; leave these classes out (--classes) or give more data",
         lost.join(", ")
     )))
@@ -364,7 +364,7 @@ impl Plan {
                 if let LayerSums::Totals(totals) = sums
                     && !totals.is_exact(class.seen as u64)
                 {
-                    return Err(Error::Profile(format!(
+                    return Err(Error::profile(format!(
                         "the sums of layer `{}` leave the range in which they are exact (2^37, a million \
                          samples); profile fewer samples at a time",
                         layer.info.name
@@ -475,7 +475,7 @@ impl Profile {
             let name = self.header.classes.get(class).map_or("?", String::as_str);
             let known: Vec<&str> =
                 self.header.samples.iter().map(|entry| self.header.classes[entry.class].as_str()).collect();
-            Error::Profile(format!(
+            Error::profile(format!(
                 "class `{name}` is not in the profile, which holds {}; profile it too (and --merge)",
                 known.join(", ")
             ))
@@ -534,7 +534,7 @@ impl Profile {
     pub fn merge(parts: Vec<Self>) -> Result<Self, Error> {
         let mut parts = parts.into_iter();
         let mut whole =
-            parts.next().ok_or_else(|| Error::Profile("nothing to merge".to_owned()))?;
+            parts.next().ok_or_else(|| Error::profile("nothing to merge".to_owned()))?;
         for part in parts {
             whole.join(part)?;
         }
@@ -562,19 +562,19 @@ impl Profile {
             (&a.fingerprint, &a.preprocess, &a.layers) == (&b.fingerprint, &b.preprocess, &b.layers)
         };
         if !same(&self.header, &other.header) {
-            return Err(Error::Profile(format!(
+            return Err(Error::profile(format!(
                 "profiles of `{}` and `{}` are of different models or preprocessing",
                 self.header.model, other.header.model
             )));
         }
         if self.header.sampling != other.header.sampling {
-            return Err(Error::Profile("the profiles were sampled differently".to_owned()));
+            return Err(Error::profile("the profiles were sampled differently".to_owned()));
         }
         let shapes = |sums: &[LayerSums]| sums.iter().map(LayerSums::shape).collect::<Vec<_>>();
         if let (Some(own), Some(others)) = (self.sums.first(), other.sums.first())
             && shapes(own) != shapes(others)
         {
-            return Err(Error::Profile(
+            return Err(Error::profile(
                 "the profiles' arrays differ in shape; one was changed after it was made"
                     .to_owned(),
             ));
@@ -606,13 +606,13 @@ impl Profile {
         let entry = &mut self.header.samples[place];
         let name = &self.header.classes[entry.class];
         if let Some((data, index)) = shared_sample(entry, &other) {
-            return Err(Error::Profile(format!(
+            return Err(Error::profile(format!(
                 "sample {index} of `{data}` (class {name}) is in both profiles; profile different \
                  parts of the data (--part 1/2, --part 2/2)"
             )));
         }
         if let Sampling::Percent(_) = sampling {
-            return Err(Error::Profile(format!(
+            return Err(Error::profile(format!(
                 "class {name} is in both profiles, and a percentage of two parts is not that of the \
                  whole; profile with a count or all to merge parts of a class"
             )));
@@ -644,7 +644,7 @@ impl Profile {
                 }
                 (LayerSums::Totals(a), LayerSums::Totals(b)) => a.join(&b),
                 _ => {
-                    return Err(Error::Profile("the profiles were sampled differently".to_owned()));
+                    return Err(Error::profile("the profiles were sampled differently".to_owned()));
                 }
             }
         }

@@ -36,7 +36,7 @@ pub fn save_profile(profile: &Profile, path: &Path) -> Result<(), Error> {
         }
     }
     let header = serde_json::to_string(&profile.header).map_err(|error| {
-        Error::Profile(format!("the profile's header cannot be written: {error}"))
+        Error::profile(format!("the profile's header cannot be written: {error}"))
     })?;
     sealed::seal(path, KEY, header, arrays)
 }
@@ -47,7 +47,7 @@ pub fn save_profile(profile: &Profile, path: &Path) -> Result<(), Error> {
 /// If the file cannot be read or is no profile, or one of another format.
 pub fn load_profile(path: &Path) -> Result<Profile, Error> {
     let bytes = sealed::read(path)?;
-    decode_profile(&bytes).map_err(|why| Error::Profile(format!("{}: {why}", path.display())))
+    decode_profile(&bytes).map_err(|why| Error::profile(format!("{}: {why}", path.display())))
 }
 
 fn decode_profile(bytes: &[u8]) -> Result<Profile, String> {

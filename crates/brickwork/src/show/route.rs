@@ -174,7 +174,7 @@ pub fn route(
     let drawn = options.classes.iter().map(|&class| profile.place(class));
     let drawn = drawn.collect::<Result<Vec<usize>, _>>()?;
     if drawn.is_empty() || drawn.len() > MOST_CLASSES {
-        return Err(Error::Options(format!(
+        return Err(Error::options(format!(
             "a drawing tells 1 to {MOST_CLASSES} classes apart, not {}; name fewer (the overlap is \
              that of all profiled classes anyway)",
             drawn.len()
@@ -187,10 +187,10 @@ pub fn route(
     let found = samples.iter().enumerate().map(|(place, entry)| {
         let scale = profile.count(place) as f32;
         let found = net.relevance(entry.class, options.rule, scale, |k| contributions(place, k));
-        progress.step(1);
-        found
+        progress.advance(1)?;
+        Ok(found)
     });
-    let found: Vec<Relevance> = found.collect();
+    let found = found.collect::<Result<Vec<Relevance>, Error>>()?;
     let names: Vec<String> =
         samples.iter().map(|entry| profile.header.classes[entry.class].clone()).collect();
     let mut route = Route {

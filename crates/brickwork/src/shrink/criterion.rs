@@ -104,7 +104,7 @@ impl<'a> Ground<'a> {
     /// The images that `criterion` needs.
     fn images(&self, criterion: &str) -> Result<&Tensor, Error> {
         self.images.ok_or_else(|| {
-            Error::Options(format!("the criterion {criterion} needs images; give it data"))
+            Error::options(format!("the criterion {criterion} needs images; give it data"))
         })
     }
 

@@ -172,7 +172,7 @@ impl<'a> Ranking<'a> {
         if least > budget {
             let whole = unit.of(self.ground.graph);
             let share = |size: u64| 100.0 * size as f64 / whole.max(1) as f64;
-            return Err(Error::Options(format!(
+            return Err(Error::too_small(format!(
                 "{budget} {name} ({:.1} %) cannot be reached: the smallest cut has {least} ({:.1} %); ask for at \
                  least that, or let layers keep less (--floor)",
                 share(budget),

@@ -103,7 +103,7 @@ impl Checkpoint {
     /// If it cannot be written; it is then as it was.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         let header = serde_json::to_string(&self.header)
-            .map_err(|error| Error::File(format!("the checkpoint cannot be written: {error}")))?;
+            .map_err(|error| Error::file(format!("the checkpoint cannot be written: {error}")))?;
         sealed::seal(path, KEY, header, self.arrays())
     }
 
@@ -130,7 +130,7 @@ impl Checkpoint {
     pub fn load(path: &Path) -> Result<Self, Error> {
         let bytes = sealed::read(path)?;
         Self::decode(&bytes).map_err(|why| {
-            Error::File(format!("{} is no usable checkpoint: {why}", path.display()))
+            Error::file(format!("{} is no usable checkpoint: {why}", path.display()))
         })
     }
 
@@ -188,7 +188,7 @@ impl Trainer<'_> {
     pub fn resume(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
         let differences = checkpoint.header.start.differences(&Start::of(self));
         if !differences.is_empty() {
-            return Err(Error::Options(format!(
+            return Err(Error::options(format!(
                 "the checkpoint belongs to another run; start anew, or give what it was started \
                  with:\n  {}",
                 differences.join("\n  ")
@@ -200,11 +200,11 @@ impl Trainer<'_> {
         };
         if !fits(&checkpoint.parameters) || !(checkpoint.best.is_empty() || fits(&checkpoint.best))
         {
-            return Err(Error::File("the checkpoint's arrays do not fit the network".to_owned()));
+            return Err(Error::file("the checkpoint's arrays do not fit the network".to_owned()));
         }
         self.optimiser
             .restore(checkpoint.optimiser)
-            .map_err(|error| Error::File(format!("the checkpoint does not fit: {error}")))?;
+            .map_err(|error| Error::file(format!("the checkpoint does not fit: {error}")))?;
         self.state = State { best_parameters: checkpoint.best, ..checkpoint.header.state };
         self.set(checkpoint.parameters);
         Ok(())

@@ -49,7 +49,7 @@ impl Teacher {
         names: &[String],
         preprocess: &Preprocess,
     ) -> Result<Self, Error> {
-        let refuse = |why: String| Error::Options(format!("teacher `{}` {why}", model.name));
+        let refuse = |why: String| Error::options(format!("teacher `{}` {why}", model.name));
         let own = model.class_names();
         let classes: Vec<Option<usize>> =
             names.iter().map(|name| own.iter().position(|other| other == name)).collect();
@@ -143,7 +143,7 @@ impl Distillation {
 
 fn find(graph: &Graph, name: &str, whose: &str) -> Result<ValueId, Error> {
     graph.find_value(name).ok_or_else(|| {
-        Error::Options(format!(
+        Error::options(format!(
             "the {whose} has no value `{name}`; `brickwork inspect --values` lists them"
         ))
     })

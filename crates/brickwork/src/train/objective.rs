@@ -35,7 +35,7 @@ pub trait Objective {
 }
 
 pub(super) fn broken(error: impl fmt::Display) -> Error {
-    Error::Training(error.to_string())
+    Error::training(error.to_string())
 }
 
 /// Cross-entropy towards the labels.

@@ -174,7 +174,7 @@ impl<'a> Job<'a> {
             return Ok(None);
         }
         match criterion.scores(&Ground::new(&self.model, None, None, self.seed)?) {
-            Err(Error::Model(why)) => Ok(Some(why)),
+            Err(Error::Model(why)) => Ok(Some(why.message)),
             other => other.map(|_| None),
         }
     }
@@ -216,7 +216,7 @@ impl<'a> Job<'a> {
             let next = shrink.next_limit(0);
             match shrink.step(next, &Shown::new(self.out)) {
                 // There is nothing left to give up.
-                Err(Error::Options(_)) if best < whole || lost > 0 => break,
+                Err(Error::TooSmall(_)) if best < whole || lost > 0 => break,
                 other => other?,
             }
             let fits = drop(&shrink.component()?)? <= points + 1e-9;

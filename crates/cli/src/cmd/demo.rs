@@ -7,10 +7,9 @@ use anyhow::{Context, bail};
 use brickwork::{Classifier, Numbered, Page, Picture, Source, layers, png, top_class};
 use brickwork_data::{Dataset, Split};
 use brickwork_formats::write_atomically;
-use clap::Parser;
 use serde_json::{Value, json};
 
-use crate::args::{Cli, DemoArgs, Global};
+use crate::args::{DemoArgs, Global};
 use crate::inputs;
 use crate::print::{Out, percent, thousands};
 
@@ -144,8 +143,8 @@ impl Demo<'_> {
         }
         let line = std::iter::once("brickwork".to_owned())
             .chain(words.iter().map(|word| self.placed(word)));
-        let cli = Cli { global: self.global.clone(), ..Cli::try_parse_from(line)? };
-        if crate::run(&cli, self.out)? != ExitCode::SUCCESS {
+        let typed = crate::whole().try_get_matches_from(line)?;
+        if crate::run(&typed, self.global, self.out)? != ExitCode::SUCCESS {
             bail!("`brickwork {}` failed", words.join(" "));
         }
         for result in self.out.taken() {

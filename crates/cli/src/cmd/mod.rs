@@ -22,3 +22,15 @@ pub(crate) mod reject;
 pub(crate) mod route;
 pub(crate) mod train;
 pub(crate) mod verify;
+
+use brickwork::verbs;
+
+use crate::command::{Entry, entry};
+
+/// The commands that are verbs of the library, in the order of the help.
+pub(crate) const ALL: &[Entry] = &[entry::<verbs::Eval>()];
+
+/// The command of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Entry> {
+    ALL.iter().find(|entry| entry.name == name)
+}

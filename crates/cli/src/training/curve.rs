@@ -15,7 +15,7 @@ const HELD: RGBColor = RGBColor(213, 94, 0);
 pub(super) fn write(path: &Path, log: &[Epoch]) -> Result<(), Error> {
     let mut text = String::new();
     draw(&mut text, log)
-        .map_err(|error| Error::File(format!("the curve cannot be drawn: {error}")))?;
+        .map_err(|error| Error::File(format!("the curve cannot be drawn: {error}").into()))?;
     Ok(write_atomically(path, text.as_bytes())?)
 }
 

@@ -18,10 +18,9 @@ pub(super) fn kind(path: &Path) -> Result<Kind, Error> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("csv") => Ok(Kind::Csv),
         Some("json") => Ok(Kind::Json),
-        _ => Err(Error::Options(format!(
-            "--log {}: the name must end in .csv or .json",
-            path.display()
-        ))),
+        _ => Err(Error::Options(
+            format!("--log {}: the name must end in .csv or .json", path.display()).into(),
+        )),
     }
 }
 

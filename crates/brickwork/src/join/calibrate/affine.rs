@@ -1,5 +1,7 @@
 //! A temperature per part and a bias per class.
 
+use std::convert::Infallible;
+
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
 
@@ -24,12 +26,12 @@ pub(super) fn hold(scores: &Scores, seed: u64) -> f64 {
     if scores.truth.len() >= ENOUGH * scores.part.len() {
         return 0.0;
     }
-    let trials = Trials::of(scores, HOLDS.len(), seed, |rest, held| {
+    let Ok(trials) = Trials::of(scores, HOLDS.len(), seed, |rest, held| {
         let judged = |&hold: &f64| {
             let (scale, shift, _) = affine(rest, hold);
             judge(held, &joined(held, |k, z| scale[k] * z + shift[k]))
         };
-        HOLDS.iter().map(judged).collect()
+        Ok::<_, Infallible>(HOLDS.iter().map(judged).collect())
     });
     HOLDS[trials.chosen()]
 }

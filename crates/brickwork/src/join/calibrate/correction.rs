@@ -95,7 +95,7 @@ fn heads(model: &Classifier) -> Result<Vec<Head>, Error> {
         matches!(extents.len(), 2 | 4) && extents[1] == head.owners.len()
     };
     if heads.is_empty() || !heads.iter().all(fits) {
-        return Err(Error::Options(format!(
+        return Err(Error::options(format!(
             "the last layers of the parts of `{}` are not found; calibrate by --method affine",
             model.name
         )));

@@ -69,7 +69,7 @@ fn moments(model: &Classifier) -> Result<Vec<&Moments>, Error> {
     if lost.is_empty() {
         return Ok(parts.iter().filter_map(|part| part.moments.as_ref()).collect());
     }
-    Err(Error::Options(format!(
+    Err(Error::options(format!(
         "no images are given, and part {} carries no moments of its own and other classes' images; pass \
          --data DATA, or cut the part with images of all classes of its source (disassemble --data)",
         lost.join(", ")

@@ -54,7 +54,7 @@ pub(super) fn layerwise(
             scale_outputs(&current, layer, &factors, &mut patch);
         }
         current = current.with_graph(patch.apply(current.graph())?)?;
-        progress.step(1);
+        progress.advance(1)?;
     }
     let mut notes = vec![format!("{depth} layers of each part were scaled")];
     if unscaled > 0 {
@@ -85,7 +85,7 @@ fn branches(model: &Classifier) -> Result<Vec<Vec<LayerInfo>>, Error> {
     };
     let by_part: Vec<Vec<LayerInfo>> = model.card().parts.iter().map(of).collect();
     if by_part.iter().any(Vec::is_empty) {
-        return Err(Error::Options(
+        return Err(Error::options(
             "layer-wise scaling needs parts in branches; assemble with --layout branches"
                 .to_owned(),
         ));

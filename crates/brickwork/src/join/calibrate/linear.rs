@@ -42,11 +42,11 @@ pub(super) fn linear(
     let correcting = Correcting { form, owners, hold: hold(scores, seed) };
     progress.begin("fitting the correction", FOLDS as u64 + 1);
     let some: Vec<usize> = evenly(scores.truth.len(), TRIED).collect();
-    let trials = correcting.trials(&scores.of(&some), seed, progress);
+    let trials = correcting.trials(&scores.of(&some), seed, progress)?;
     let chosen = trials.chosen().checked_sub(1).map(|k| PENALTIES[k]);
     let (scale, shift, mut notes) = affine(scores, correcting.hold);
     let map = correcting.fitted(scores, [&scale, &shift], chosen);
-    progress.step(1);
+    progress.advance(1)?;
     let right = |score: &dyn Fn(&Scores) -> Mat<f64>| judge(scores, &score(scores)).1;
     let before = right(&|scores| joined(scores, |_, z| z));
     let after = right(&|scores| correcting.scores(scores, [&scale, &shift], map.as_ref()));
@@ -159,20 +159,21 @@ impl Correcting<'_> {
     }
 
     /// No correction, then every penalty, on images held out in turns.
-    fn trials(&self, scores: &Scores, seed: u64, progress: &dyn Progress) -> Trials {
+    fn trials(&self, scores: &Scores, seed: u64, progress: &dyn Progress) -> Result<Trials, Error> {
         Trials::of(scores, PENALTIES.len() + 1, seed, |rest, held| {
             let (scale, shift, _) = affine(rest, self.hold);
             let factors = [&scale[..], &shift[..]];
             let judged = |map: Option<&Regression>| judge(held, &self.scores(held, factors, map));
             let problem = self.problem(rest, factors);
             let fits = Fits::new(&problem);
-            let path = PENALTIES.iter().scan(fits.zero(), |map, &penalty| {
-                *map = fits.fit(penalty, map.clone());
-                Some(judged(Some(map)))
-            });
-            let judgements = [judged(None)].into_iter().chain(path).collect();
-            progress.step(1);
-            judgements
+            let (mut judgements, mut map) = (vec![judged(None)], fits.zero());
+            for penalty in PENALTIES {
+                map = fits.fit(penalty, map);
+                judgements.push(judged(Some(&map)));
+                progress.advance(0)?;
+            }
+            progress.advance(1)?;
+            Ok(judgements)
         })
     }
 
@@ -246,7 +247,7 @@ mod tests {
             let scores = scores(|row, k| noise.data()[2 * row + k]);
             let some = scores.of(&(0..20).collect::<Vec<_>>());
             for form in [Form::Background, Form::Linear] {
-                let trials = correcting(form).trials(&some, 3, &Silent);
+                let trials = correcting(form).trials(&some, 3, &Silent).unwrap();
                 let lost = |way: usize| trials.losses[way].iter().sum::<f64>();
                 assert_eq!(trials.losses[0].len(), 20);
                 assert!(lost(trials.chosen()) <= lost(0), "{seed} {form:?}");
@@ -265,7 +266,7 @@ mod tests {
                 .collect(),
         );
         let correcting = correcting(Form::Background);
-        let trials = correcting.trials(&scores, 3, &Silent);
+        let trials = correcting.trials(&scores, 3, &Silent).unwrap();
         assert!(trials.right(0) < 0.6 && trials.right(trials.chosen()) == 1.0);
         let penalty = trials.chosen().checked_sub(1).map(|k| PENALTIES[k]);
         let map = correcting.fitted(&scores, [&[1.0; 4], &[0.0; 4]], penalty).unwrap();

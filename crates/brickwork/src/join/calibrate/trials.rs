@@ -25,12 +25,15 @@ pub(super) struct Trials {
 impl Trials {
     /// Tries so many ways: `judged(rest, held)` fits each of them to the rest and judges it by what
     /// is held out.
-    pub(super) fn of(
+    ///
+    /// # Errors
+    /// The first of `judged`.
+    pub(super) fn of<E>(
         scores: &Scores,
         ways: usize,
         seed: u64,
-        judged: impl Fn(&Scores, &Scores) -> Vec<(Vec<f64>, usize)>,
-    ) -> Self {
+        judged: impl Fn(&Scores, &Scores) -> Result<Vec<(Vec<f64>, usize)>, E>,
+    ) -> Result<Self, E> {
         let mut trials = Self { losses: vec![Vec::new(); ways], right: vec![0; ways] };
         let folds = folds(scores, seed);
         for fold in 0..FOLDS {
@@ -42,12 +45,12 @@ impl Trials {
             if rest.truth.is_empty() || held.truth.is_empty() {
                 continue;
             }
-            for (way, (losses, right)) in judged(&rest, &held).into_iter().enumerate() {
+            for (way, (losses, right)) in judged(&rest, &held)?.into_iter().enumerate() {
                 trials.losses[way].extend(losses);
                 trials.right[way] += right;
             }
         }
-        trials
+        Ok(trials)
     }
 
     /// The most careful way whose loss is within a standard error of the lowest (Breiman et al. 1984,

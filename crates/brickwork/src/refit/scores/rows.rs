@@ -53,14 +53,14 @@ impl Learned {
     /// gives a number, all of which are returned too. `title` is what progress is called.
     ///
     /// # Errors
-    /// If a node cannot run.
+    /// If a node cannot run, or the work is stopped.
     pub(super) fn slopes(
         &mut self,
         images: &Tensor,
         chosen: &[usize],
         direct: impl Fn(usize, &[f32], &mut [f32]) -> f32 + Sync,
         (title, progress): (&str, &dyn Progress),
-    ) -> Result<(Tensor, Vec<f32>), ExecError> {
+    ) -> Result<(Tensor, Vec<f32>), Error> {
         let (n, width, places) = (images.shape()[0], chosen.len(), &self.places);
         let each = images.data().len() / n;
         let (mut slopes, mut numbers) = (vec![0.0f32; n * width], vec![0.0f32; n]);
@@ -82,7 +82,7 @@ impl Learned {
                 let direct = |k: usize, z: &[f32], v: &mut [f32]| direct(first + k, z, v);
                 back(training, (places, chosen), (images, numbers), direct, rows)
             })?;
-            progress.step(numbers.len() as u64);
+            progress.advance(numbers.len() as u64)?;
         }
         Ok((Tensor::new([n, width], slopes), numbers))
     }

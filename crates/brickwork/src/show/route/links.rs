@@ -234,7 +234,7 @@ fn chosen(layers: &[RouteLayer], words: &[String]) -> Result<Vec<bool>, Error> {
             found = (0..layers.len()).filter(holds).collect();
         }
         if found.is_empty() {
-            return Err(Error::Options(format!(
+            return Err(Error::options(format!(
                 "no layer on the routes is called `{word}` or has it in its name; they are {}",
                 short.join(", ")
             )));

@@ -47,7 +47,7 @@ fn refuse_unheard(ground: &Ground<'_>, opinions: &Opinions<'_>) -> Result<(), Er
         return Ok(());
     }
     let more = if lost.len() > 8 { ", ..." } else { "" };
-    Err(Error::Model(format!(
+    Err(Error::model(format!(
         "bn-scale judges by batch normalisation, but none follows {} layers: {}{more}; where it was folded \
          into the layers, export the model without folding it, or choose another criterion",
         lost.len(),

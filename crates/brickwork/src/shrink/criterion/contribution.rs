@@ -17,7 +17,7 @@ use crate::model::error::Error;
 /// The scores that reading layers give the channels they read.
 pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
     let profile = ground.profile.ok_or_else(|| {
-        Error::Options("the criterion contribution needs a profile of the model".to_owned())
+        Error::options("the criterion contribution needs a profile of the model".to_owned())
     })?;
     let classes = 0..ground.classes.len();
     let places = classes.map(|class| profile.place(class)).collect::<Result<Vec<_>, _>>()?;

@@ -28,7 +28,7 @@ pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
         if let Some((ends, (x, y))) = ground.channels.layer(layer.node).zip(values) {
             opinions.add(&ends.inputs, &losses(ground, (place, layer), x, y));
         }
-        ground.progress.step(1);
+        ground.progress.advance(1)?;
     }
     Ok(opinions.means())
 }

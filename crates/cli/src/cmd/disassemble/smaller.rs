@@ -7,14 +7,14 @@ use std::fs;
 
 use anyhow::{Context, bail};
 use brickwork::{
-    Classifier, CompressOptions, Shrink, ShrinkOptions, Unit, random_images, with_moments,
+    Classifier, CompressOptions, Shrink, ShrinkOptions, Unit, latency_ms, random_images,
+    with_moments,
 };
 use brickwork_data::Split;
 use serde_json::{Value, json};
 
 use super::{readout_problem, refit_classes, size_words};
 use crate::args::{Choose, DisassembleArgs, Global, HoldOut};
-use crate::cmd::eval::latency_ms;
 use crate::held::HeldOut;
 use crate::inputs;
 use crate::print::{Out, percent, row, table, thousands};

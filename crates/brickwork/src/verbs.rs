@@ -1,0 +1,59 @@
+//! What a user can ask for. One file a verb: what is asked for and what is answered are plain data, so
+//! that a command line, Python and a page in a browser ask the same and are told the same.
+//!
+//! A request names every option once, with its default and what it means; its JSON Schema is what
+//! command lines, signatures and references are made from.
+
+mod context;
+mod eval;
+mod forms;
+mod inputs;
+
+pub use context::Context;
+pub use eval::{Eval, EvalAnswer};
+pub use forms::{Budget, HoldOut, Milliseconds, Share, Size};
+pub use inputs::{DataInput, ModelInput, PixelInput};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::model::error::{Error, Problem};
+
+/// Something that can be asked for.
+///
+/// The default is the request in which nothing was said but what must be.
+pub trait Verb: Default + Serialize + DeserializeOwned + JsonSchema + Sync {
+    /// What it gives: all that a text about it says.
+    type Answer: Serialize + JsonSchema + Send;
+
+    /// What it is called.
+    const NAME: &'static str;
+
+    /// All that can be refused before any work.
+    fn problems(&self) -> Vec<Problem>;
+
+    /// Does the work of a request that has no problems. Use [`run`](Self::run).
+    ///
+    /// # Errors
+    /// Whatever keeps it from being done; files are then as they were.
+    fn work(&self, context: &Context<'_>) -> Result<Self::Answer, Error>;
+
+    /// Refuses a request that cannot be fulfilled, before any work.
+    ///
+    /// # Errors
+    /// All its problems at once.
+    fn check(&self) -> Result<(), Error> {
+        Problem::refuse(self.problems())
+    }
+
+    /// Checks the request and fulfils it.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check), or whatever keeps the work from being done; files are then as they
+    /// were. [`Error::Stopped`] if the progress stopped it.
+    fn run(&self, context: &Context<'_>) -> Result<Self::Answer, Error> {
+        self.check()?;
+        context.install(|| self.work(context))
+    }
+}

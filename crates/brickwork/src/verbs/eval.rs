@@ -1,0 +1,127 @@
+//! Accuracy, leakage, size and speed.
+
+use std::path::PathBuf;
+
+use brickwork_data::Split;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::inputs::{self, classes};
+use super::{Context, DataInput, ModelInput, Verb};
+use crate::measure::eval::{EvalOptions, Report, eval};
+use crate::measure::latency::latency_ms;
+use crate::measure::verify::recut;
+use crate::model::classifier::Classifier;
+use crate::model::error::{Error, Problem};
+
+/// Measure accuracy, leakage, size and speed
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Eval {
+    /// Which model.
+    #[serde(flatten)]
+    pub model: ModelInput,
+    /// Which images.
+    #[serde(flatten)]
+    pub data: DataInput,
+    /// Classes to measure: names, indices, inclusive ranges [default: all of the model's]
+    pub classes: Option<String>,
+    /// The model it was cut from, to compare with
+    pub source: Option<PathBuf>,
+    /// Images of which none is of the model's classes, besides such images of the data. Repeat for
+    /// several
+    pub foreign: Vec<PathBuf>,
+    /// Do not measure latency
+    pub no_latency: bool,
+}
+
+/// What was measured.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct EvalAnswer {
+    /// Accuracy and leakage.
+    #[serde(flatten)]
+    pub report: Report,
+    /// Learned parameters.
+    pub params: usize,
+    /// Multiply-accumulates of one image.
+    pub macs: u64,
+    /// Bytes of the model's file.
+    pub file_bytes: u64,
+    /// Median time of one image here, in milliseconds, if it was measured.
+    pub latency_ms: Option<f64>,
+}
+
+impl Verb for Eval {
+    type Answer = EvalAnswer;
+
+    const NAME: &'static str = "eval";
+
+    fn problems(&self) -> Vec<Problem> {
+        self.data.needed("accuracy is measured on images").into_iter().collect()
+    }
+
+    fn work(&self, context: &Context<'_>) -> Result<EvalAnswer, Error> {
+        let mut model = self.model.load(&self.data.pixels)?;
+        let preprocess = self.data.pixels.preprocess(&model)?;
+        let source = self.source.as_deref().map(inputs::load).transpose()?;
+        let mut sources = self.data.sources(&mut model, Split::Test, context)?;
+        sources.extend(self.data.foreign(&self.foreign, Split::Test, context)?);
+        let classes = classes(self.classes.as_deref(), &model.class_names())?;
+        let indices = source.as_ref().map(|source| source_indices(&model, source)).transpose()?;
+        let bare = match &source {
+            Some(source) if is_refitted(&model) => Some(recut(source, &model)?),
+            _ => None,
+        };
+        let options = EvalOptions {
+            classes,
+            source: source
+                .as_ref()
+                .zip(indices)
+                .map(|(source, indices)| (source, &preprocess, indices)),
+            before_refit: bare.as_ref(),
+            parts: parts_of(&model),
+        };
+        let report = eval(&model, &preprocess, &sources, &options, context.progress)?;
+        Ok(EvalAnswer {
+            report,
+            params: model.graph().parameters(),
+            macs: model.graph().macs(),
+            file_bytes: std::fs::metadata(&self.model.model).map_or(0, |data| data.len()),
+            latency_ms: (!self.no_latency).then(|| latency_ms(&model)).transpose()?,
+        })
+    }
+}
+
+fn is_refitted(model: &Classifier) -> bool {
+    model.card().origin.as_ref().is_some_and(|origin| origin.refit.is_some())
+}
+
+/// The source's index of every class of the model.
+fn source_indices(model: &Classifier, source: &Classifier) -> Result<Vec<usize>, Error> {
+    if let Some(origin) = &model.card().origin
+        && origin.fingerprint == source.fingerprint()
+    {
+        return Ok(origin.classes.clone());
+    }
+    let names = source.class_names();
+    let found: Option<Vec<usize>> =
+        model.class_names().iter().map(|name| names.iter().position(|n| n == name)).collect();
+    found.ok_or_else(|| {
+        Error::options(format!(
+            "`{}` was not cut from `{}`, and their class names do not match",
+            model.name, source.name
+        ))
+    })
+}
+
+/// The part of every class, and part names, of an assembled model.
+fn parts_of(model: &Classifier) -> Option<(Vec<usize>, Vec<String>)> {
+    let parts = &model.card().parts;
+    if parts.len() < 2 {
+        return None;
+    }
+    let part_of =
+        |class: usize| parts.iter().position(|part| part.logits.contains(&class)).unwrap_or(0);
+    let names = parts.iter().map(|part| part.name.clone()).collect();
+    Some(((0..model.class_count()).map(part_of).collect(), names))
+}

@@ -1,0 +1,419 @@
+//! From what a request names to models, data and preprocessing.
+
+use std::path::{Path, PathBuf};
+
+use brickwork_data::{ChannelOrder, DataError, Dataset, Fit, Preprocess, Split};
+use brickwork_formats::onnx::ReadOptions;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Context;
+use super::forms::Size;
+use crate::images::source::{Numbered, Source};
+use crate::model::card::Card;
+use crate::model::classes;
+use crate::model::classifier::Classifier;
+use crate::model::error::{Error, Problem};
+use crate::refit::image_limit;
+
+/// Which model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ModelInput {
+    /// The model, an ONNX file
+    pub model: PathBuf,
+    /// Take weights of matching names from this safetensors file
+    pub weights: Option<PathBuf>,
+}
+
+impl ModelInput {
+    /// The model in this file, as it is.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self { model: path.into(), weights: None }
+    }
+
+    /// Loads it, with the class names that `pixels` gives.
+    ///
+    /// # Errors
+    /// If a file cannot be read, the model is no image classifier, or the names are not as many as its
+    /// classes.
+    pub fn load(&self, pixels: &PixelInput) -> Result<Classifier, Error> {
+        let size = pixels.size.map(|size| size.0);
+        let model = Classifier::load(&self.model, &ReadOptions { size }, self.weights.as_deref())?;
+        let Some(names) = pixels.class_names()? else { return Ok(model) };
+        if names.len() != model.class_count() {
+            return Err(Error::options(format!(
+                "`class_names=` gives {} names, the model has {} classes",
+                names.len(),
+                model.class_count()
+            )));
+        }
+        model.with_classes(names)
+    }
+}
+
+/// Loads a model by its path alone.
+///
+/// # Errors
+/// If the file cannot be read or the model is no image classifier.
+pub(super) fn load(path: &Path) -> Result<Classifier, Error> {
+    Classifier::load(path, &ReadOptions::default(), None)
+}
+
+/// How pixels become the model's input, where it does not say so itself: `(x * scale - mean) / std`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct PixelInput {
+    /// Height and width: 224 or 224x160. Images of another size are resized and cropped
+    pub size: Option<Size>,
+    /// Factor of every pixel [default: 1/255 for bytes, 1 for floats]
+    pub scale: Option<f32>,
+    /// Mean to subtract: one number or one per channel
+    pub mean: Vec<f32>,
+    /// Standard deviation to divide by: one number or one per channel
+    pub std: Vec<f32>,
+    /// Order of colour channels [default: rgb]
+    pub channel_order: Option<ChannelOrder>,
+    /// What to do with images of another size: exact refuses them, cover resizes and crops
+    pub fit: Option<Fit>,
+    /// Names of the model's classes, in order: a,b,c or @FILE with one a line
+    pub class_names: Option<String>,
+}
+
+impl PixelInput {
+    /// Only the size, of a model that leaves it open.
+    pub(super) fn of_size(size: Option<Size>) -> Self {
+        Self { size, ..Self::default() }
+    }
+
+    /// The class names that are given.
+    ///
+    /// # Errors
+    /// If their file cannot be read, or one is empty or given twice.
+    pub fn class_names(&self) -> Result<Option<Vec<String>>, Error> {
+        self.class_names.as_deref().map(class_names).transpose()
+    }
+
+    /// The preprocessing: what is given, then what the model says.
+    ///
+    /// # Errors
+    /// If neither says how, or it contradicts the model.
+    pub fn preprocess(&self, model: &Classifier) -> Result<Preprocess, Error> {
+        let [channels, height, width] = model.input();
+        let known = model.card().preprocess.clone();
+        if known.is_none() && (self.mean.is_empty() || self.std.is_empty()) {
+            return Err(self.unknown(model));
+        }
+        let mut result = known.unwrap_or_else(|| Preprocess::plain([height, width], channels));
+        result.size = [height, width];
+        if let Some(size) = self.size {
+            if size.0 != [height, width] {
+                return Err(Error::options(format!(
+                    "the model takes images of {height}x{width}, `size=` says {size}; leave it out, or say \
+                     `fit=cover` to resize the images"
+                )));
+            }
+            result.fit = Fit::Cover;
+        }
+        if !self.mean.is_empty() {
+            result.mean.clone_from(&self.mean);
+        }
+        if !self.std.is_empty() {
+            result.std.clone_from(&self.std);
+        }
+        result.scale = self.scale.or(result.scale);
+        result.order = self.channel_order.unwrap_or(result.order);
+        result.fit = self.fit.unwrap_or(result.fit);
+        if channels != 3 {
+            result.order = ChannelOrder::Rgb;
+        }
+        result.validate()?;
+        Ok(result)
+    }
+
+    fn unknown(&self, model: &Classifier) -> Error {
+        let missing: Vec<&str> = [("`mean=`", &self.mean), ("`std=`", &self.std)]
+            .iter()
+            .filter(|(_, list)| list.is_empty())
+            .map(|(name, _)| *name)
+            .collect();
+        let (each, example) = match model.input()[0] {
+            1 => ("one number", "`mean=0.1307` `std=0.3081`"),
+            _ => ("one number or 3", "`mean=0.485,0.456,0.406` `std=0.229,0.224,0.225`"),
+        };
+        Error::options(format!(
+            "`{}` does not say how pixels become its input; pass {} ({each}, applied after scaling bytes by \
+             1/255), for example {example}, or `mean=0` `std=1` for plain pixels; annotate writes it into the \
+             model for good",
+            model.name,
+            missing.join(" and ")
+        ))
+    }
+}
+
+/// The names in `text`: `a,b,c`, or `@FILE` with one a line.
+///
+/// # Errors
+/// If the file cannot be read, or a name is empty or given twice.
+pub(super) fn class_names(text: &str) -> Result<Vec<String>, Error> {
+    let names: Vec<String> = match text.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| {
+                Error::options(format!("cannot read class names from {path}: {error}"))
+            })?
+            .lines()
+            .map(|line| line.trim().to_owned())
+            .filter(|line| !line.is_empty())
+            .collect(),
+        None => text.split(',').map(|name| name.trim().to_owned()).collect(),
+    };
+    for (k, name) in names.iter().enumerate() {
+        if name.is_empty() || names[..k].contains(name) {
+            return Err(Error::options(format!(
+                "`class_names=`: `{name}` is empty or given twice"
+            )));
+        }
+    }
+    Ok(names)
+}
+
+/// Which images.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct DataInput {
+    /// Labelled images: IDX or CIFAR folder, image folder tree, .npz or .safetensors; NAME=PATH for
+    /// one part of an assembled model. Repeat for several
+    pub data: Vec<String>,
+    /// Part of the data to use [default: train to profile, refit and calibrate, test to measure]
+    pub split: Option<Split>,
+    /// How they become the model's input.
+    #[serde(flatten)]
+    pub pixels: PixelInput,
+}
+
+/// A data set that was asked for.
+pub(super) struct Opened {
+    /// What samples are known by.
+    pub(super) label: String,
+    /// The part of the model that it was given for.
+    part: Option<String>,
+    pub(super) dataset: Dataset,
+}
+
+impl DataInput {
+    /// Whether no images are given.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    /// A problem where no images are given and `why` needs them.
+    pub(super) fn needed(&self, why: &str) -> Option<Problem> {
+        self.is_empty().then(|| Problem::new("data", format!("{why}: pass `data=`")))
+    }
+
+    /// Where the data sets are.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        self.data.iter().map(|text| named(text).1).collect()
+    }
+
+    /// Opens all data sets, in the split `usual` unless another one is asked for.
+    pub(super) fn open(&self, usual: Split, context: &Context<'_>) -> Result<Vec<Opened>, Error> {
+        if self.data.is_empty() {
+            return Err(Error::options("no images are given; pass `data=`"));
+        }
+        let mut found: Vec<Opened> = Vec::new();
+        for (k, text) in self.data.iter().enumerate() {
+            if self.data[..k].contains(text) {
+                return Err(Error::options(format!(
+                    "`data={text}` is given twice; its images would count twice"
+                )));
+            }
+            let (part, path) = named(text);
+            let part = part.map(str::to_owned);
+            let dataset = self.open_one(&path, usual, context)?;
+            let mut label = part.clone().unwrap_or_else(|| dataset.name().to_owned());
+            if found.iter().any(|other| other.label == label) {
+                label.clone_from(text);
+            }
+            found.push(Opened { label, part, dataset });
+        }
+        Ok(found)
+    }
+
+    /// Opens a data set; where it has no splits and none is asked for, all of it.
+    fn open_one(&self, path: &Path, usual: Split, context: &Context<'_>) -> Result<Dataset, Error> {
+        let split = self.split.unwrap_or(usual);
+        let dataset = match Dataset::open(path, Some(split)) {
+            Err(DataError::NoSplit { found, .. }) if self.split.is_none() && found.is_empty() => {
+                let place = path.display();
+                context.progress.note(&format!("{place} has no splits; using all of it"));
+                Dataset::open(path, None)?
+            }
+            other => other?,
+        };
+        context.progress.detail(&dataset.describe());
+        Ok(dataset)
+    }
+
+    /// The data sets as the model sees them. Gives the model class names from the data where it has
+    /// none.
+    pub(super) fn sources(
+        &self,
+        model: &mut Classifier,
+        usual: Split,
+        context: &Context<'_>,
+    ) -> Result<Vec<Source>, Error> {
+        let opened = self.open(usual, context)?;
+        let apart = |one: &&Opened| one.part.is_none() || model.card().parts.is_empty();
+        note_merged(opened.iter().filter(apart), context);
+        let mut found: Vec<Source> = Vec::new();
+        for Opened { label, part, dataset } in opened {
+            let unnamed = model.card().classes.is_empty();
+            if unnamed && dataset.classes().len() == model.class_count() {
+                context.progress.note(&format!(
+                    "taking class names from {}, in its order: {}",
+                    dataset.name(),
+                    dataset.classes().iter().take(12).cloned().collect::<Vec<_>>().join(", ")
+                ));
+                *model = model.with_classes(dataset.classes().to_vec())?;
+            }
+            found.push(source(model, label, part.as_deref(), dataset)?);
+        }
+        Ok(found)
+    }
+
+    /// Data sets of which every image is foreign to the model.
+    pub(super) fn foreign(
+        &self,
+        paths: &[PathBuf],
+        usual: Split,
+        context: &Context<'_>,
+    ) -> Result<Vec<Source>, Error> {
+        let open = |path: &PathBuf| -> Result<Source, Error> {
+            let dataset = self.open_one(path, usual, context)?;
+            Ok(Source::all_foreign(dataset.name().to_owned(), dataset))
+        };
+        paths.iter().map(open).collect()
+    }
+}
+
+/// NAME=PATH, or PATH.
+fn named(text: &str) -> (Option<&str>, PathBuf) {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !name.contains(['/', '\\']) => {
+            (Some(name), PathBuf::from(path))
+        }
+        _ => (None, PathBuf::from(text)),
+    }
+}
+
+/// Says so where classes of several data sets are taken for the same because they only have numbers.
+pub(super) fn note_merged<'a>(sets: impl Iterator<Item = &'a Opened>, context: &Context<'_>) {
+    let is_number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
+    let numbered = sets.filter(|one| one.dataset.classes().iter().all(is_number));
+    let labels: Vec<&str> = numbered.map(|one| &one.label[..]).collect();
+    if labels.len() > 1 {
+        context.progress.note(&format!(
+            "the classes of {} only have numbers; those of the same number are taken for one class (a \
+             classes.txt beside IDX files names them)",
+            labels.join(" and ")
+        ));
+    }
+}
+
+fn source(
+    model: &Classifier,
+    label: String,
+    part: Option<&str>,
+    dataset: Dataset,
+) -> Result<Source, Error> {
+    let Some(part) = part.filter(|_| !model.card().parts.is_empty()) else {
+        let classes = Numbered::new(model.class_names(), model.card().origin.as_ref());
+        return Source::new(label, dataset, &classes);
+    };
+    let parts = &model.card().parts;
+    let Some(note) = parts.iter().find(|note| note.name == part) else {
+        let known: Vec<&str> = parts.iter().map(|note| note.name.as_str()).collect();
+        return Err(Error::options(format!(
+            "`data={part}=...`: the model has no part `{part}`, only {}",
+            known.join(", ")
+        )));
+    };
+    let classes = Numbered::new(note.classes.clone(), note.origin.as_ref());
+    let mut source = Source::new(label, dataset, &classes)?;
+    for class in &mut source.class_of {
+        *class = class.map(|k| note.logits[k]);
+    }
+    Ok(source)
+}
+
+/// The classes that `text` selects, or all.
+///
+/// # Errors
+/// If it selects something that is none of `names`.
+pub(super) fn classes(text: Option<&str>, names: &[String]) -> Result<Vec<usize>, Error> {
+    match text {
+        Some(text) => classes::parse(text, names),
+        None => Ok((0..names.len()).collect()),
+    }
+}
+
+/// The model with its preprocessing in its card.
+///
+/// # Errors
+/// If the preprocessing contradicts the model.
+pub(super) fn described(model: &Classifier, preprocess: &Preprocess) -> Result<Classifier, Error> {
+    let card = Card { preprocess: Some(preprocess.clone()), ..model.card().clone() };
+    model.with_card(card)
+}
+
+/// How many images of which classes to refit on: as many as asked for, if memory allows.
+pub(super) fn within_memory(
+    model: &Classifier,
+    mut asked: Vec<(usize, usize)>,
+    context: &Context<'_>,
+) -> Vec<(usize, usize)> {
+    let (limit, all) = (image_limit(model.graph()), asked.iter().map(|(_, n)| n).sum::<usize>());
+    if all > limit {
+        let less = |count: usize| (count as u128 * limit as u128 / all as u128).max(1) as usize;
+        asked.iter_mut().for_each(|(_, count)| *count = less(*count));
+        let left: usize = asked.iter().map(|(_, count)| count).sum();
+        context.progress.note(&format!("refitting on {left} images, as many as memory allows"));
+    }
+    asked
+}
+
+/// Problems of files that are to be written, by the option that names them.
+pub(super) fn unwritable<'a>(
+    files: impl IntoIterator<Item = (&'static str, &'a PathBuf)>,
+) -> impl Iterator<Item = Problem> {
+    let files = files.into_iter();
+    files.filter_map(|(field, path)| check_writable(path).map(|why| Problem::new(field, why)))
+}
+
+/// The problem of a folder that models are to be written into, which need not be there.
+pub(super) fn unwritable_folder(field: &'static str, path: Option<&PathBuf>) -> Option<Problem> {
+    let path = path?;
+    let file = if path.exists() { path.join("model.onnx") } else { path.clone() };
+    check_writable(&file).map(|why| Problem::new(field, why))
+}
+
+/// Why a file cannot be written.
+fn check_writable(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let why = if path.as_os_str().is_empty() {
+        return Some("no file to write is named".to_owned());
+    } else if path.is_dir() {
+        "it is a folder".to_owned()
+    } else if path.exists() && !path.is_file() {
+        // Results replace what is there, which must not happen to a device or a pipe.
+        "it is no regular file".to_owned()
+    } else if !folder.is_dir() {
+        format!("there is no folder {}; make it first", folder.display())
+    } else if folder.metadata().is_ok_and(|found| found.permissions().readonly()) {
+        "the folder is read-only".to_owned()
+    } else {
+        return None;
+    };
+    Some(format!("cannot write {}: {why}", path.display()))
+}

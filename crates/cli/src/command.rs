@@ -1,0 +1,57 @@
+//! What a command is: a verb of the library, and how its request is typed and its answer told.
+
+use std::process::ExitCode;
+
+use brickwork::verbs::{Context, Verb};
+use clap::ArgMatches;
+
+use crate::args::Global;
+use crate::options;
+use crate::print::Out;
+use crate::progress;
+
+/// A verb on a command line.
+pub(crate) trait Shown: Verb {
+    /// Options that are given by their place, in order; the others have names.
+    const PLACES: &'static [&'static str] = &[];
+    /// Options without which the command line makes no sense.
+    const REQUIRED: &'static [&'static str] = &[];
+    /// Options that take several words after one name.
+    const SEVERAL: &'static [&'static str] = &[];
+    /// Options whose words are separated by commas.
+    const LISTS: &'static [&'static str] = &[];
+    /// What `--help` ends with.
+    const EXAMPLES: &'static str;
+
+    /// The answer in words.
+    fn text(&self, answer: &Self::Answer) -> String;
+
+    /// Whether the answer is good news; otherwise the command ends with code 1.
+    fn succeeded(answer: &Self::Answer) -> bool {
+        let _ = answer;
+        true
+    }
+}
+
+/// One command.
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) command: fn() -> clap::Command,
+    pub(crate) run: fn(&ArgMatches, &Global, &Out) -> anyhow::Result<ExitCode>,
+}
+
+/// The command of a verb.
+pub(crate) const fn entry<V: Shown>() -> Entry {
+    Entry { name: V::NAME, command: options::command::<V>, run: run::<V> }
+}
+
+fn run<V: Shown>(matches: &ArgMatches, global: &Global, out: &Out) -> anyhow::Result<ExitCode> {
+    let request: V = options::request(matches).unwrap_or_else(|error| error.exit());
+    let shown = progress::Shown::new(out);
+    // Threads are those of the whole process.
+    let context = Context { progress: &shown, threads: None, seed: global.seed };
+    let answer = request.run(&context)?;
+    drop(shown);
+    out.result(&answer, || request.text(&answer))?;
+    Ok(if V::succeeded(&answer) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,317 @@
+//! From the JSON Schema of a request to the options of a command, and from what was typed back to a
+//! request. A request names each option, its default and what it means; here is only what a command
+//! line adds: places, headings and the names of values.
+
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use serde_json::{Map, Value, json};
+
+use crate::command::Shown;
+
+/// What values are called in help, by the option that takes them.
+const VALUES: &[(&str, &str)] = &[
+    ("arch", "NAME"),
+    ("checkpoint", "FILE"),
+    ("class_names", "NAMES"),
+    ("classes", "CLASSES"),
+    ("clip", "NORM"),
+    ("curve", "CURVE.svg"),
+    ("data", "[NAME=]DATA"),
+    ("feature", "VALUE=VALUE"),
+    ("foreign", "DATA"),
+    ("frontier", "FILE"),
+    ("indices", "FILE.json"),
+    ("keep", "KEEP.json"),
+    ("keep_all", "DIR"),
+    ("layers", "NAME"),
+    ("log", "LOG.csv"),
+    ("masks_out", "MASKS.safetensors"),
+    ("max_drop", "POINTS"),
+    ("merge", "PROFILE"),
+    ("milestones", "E,E"),
+    ("model", "MODEL.onnx"),
+    ("models", "MODEL.onnx"),
+    ("only", "PREFIX"),
+    ("output", "FILE"),
+    ("parts", "COMPONENT.onnx"),
+    ("profile", "PROFILE.safetensors"),
+    ("remove", "NAMES"),
+    ("replace", "CLASS=COMPONENT.onnx"),
+    ("source", "SOURCE.onnx"),
+    ("student", "ARCH | MODEL.onnx"),
+    ("teacher", "MODEL.onnx"),
+    ("trunk", "LAYER"),
+    ("warmup", "EPOCHS"),
+    ("weights", "FILE.safetensors"),
+    ("why", "VALUE"),
+];
+
+/// Headings, with the options below them.
+const HEADINGS: &[(&str, &[&str])] = &[
+    (
+        "Input (where the model does not say)",
+        &["size", "scale", "mean", "std", "channel_order", "fit", "class_names"],
+    ),
+    (
+        "Size (instead of --profile or --keep: channels are given up step by step)",
+        &[
+            "macs",
+            "params",
+            "max_drop",
+            "latency",
+            "frontier",
+            "keep_all",
+            "pick",
+            "criterion",
+            "step",
+            "trunk",
+            "hold_out",
+        ],
+    ),
+    (
+        "Steps",
+        &[
+            "optimizer",
+            "lr",
+            "momentum",
+            "weight_decay",
+            "clip",
+            "decay_weights_only",
+            "schedule",
+            "warmup",
+            "milestones",
+            "gamma",
+            "smoothing",
+            "only",
+        ],
+    ),
+];
+
+/// Commands without `--profile` or `--keep` have sizes, but no heading for them.
+const SIZES: usize = 1;
+
+/// What an option takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Nothing,
+    Whole,
+    Number,
+    Word,
+}
+
+/// One option, as its schema tells.
+struct Option_<'a> {
+    name: &'a str,
+    help: String,
+    schema: &'a Value,
+    many: bool,
+    default: Option<String>,
+}
+
+/// The command of a verb.
+pub(crate) fn command<V: Shown>() -> Command {
+    let schema = schema::<V>();
+    let about = words(schema["description"].as_str().unwrap_or_default());
+    let mut command = Command::new(V::NAME).after_help(V::EXAMPLES);
+    command = match about.split_once("\n\n") {
+        Some((first, _)) => command.about(first.to_owned()).long_about(about.clone()),
+        None => command.about(about),
+    };
+    let properties = schema["properties"].as_object();
+    let headed = |name: &str| properties.is_some_and(|found| found.contains_key(name));
+    for (name, property) in properties.into_iter().flatten() {
+        let option = Option_::new(name, property, &schema);
+        let heading = HEADINGS.iter().position(|(_, options)| options.contains(&&name[..]));
+        let heading = heading.filter(|&place| place != SIZES || headed("keep"));
+        let mut arg = option.arg::<V>();
+        if let Some(place) = heading.filter(|_| !V::PLACES.contains(&&name[..])) {
+            arg = arg.help_heading(HEADINGS[place].0);
+        }
+        command = command.arg(arg);
+    }
+    command
+}
+
+fn schema<V: Shown>() -> Value {
+    schemars::schema_for!(V).to_value()
+}
+
+/// Lines of a paragraph as one.
+fn words(text: &str) -> String {
+    let paragraphs = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
+    paragraphs.collect::<Vec<_>>().join("\n\n")
+}
+
+/// The name of an option on a command line.
+pub(crate) fn flag(name: &str) -> String {
+    name.replace('_', "-")
+}
+
+impl<'a> Option_<'a> {
+    fn new(name: &'a str, property: &'a Value, root: &'a Value) -> Self {
+        let outer = resolved(property, root);
+        let many = outer["type"] == "array" || has_type(outer, "array");
+        let schema = if many { resolved(&outer["items"], root) } else { outer };
+        let help = property["description"].as_str().or(outer["description"].as_str());
+        let default = match &property["default"] {
+            Value::Null | Value::Bool(_) | Value::Array(_) => None,
+            Value::String(text) if text.is_empty() => None,
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        };
+        Self { name, help: words(help.unwrap_or_default()), schema, many, default }
+    }
+
+    fn takes(&self) -> Takes {
+        match self.schema {
+            schema if has_type(schema, "boolean") => Takes::Nothing,
+            schema if has_type(schema, "string") || !choices(schema).is_empty() => Takes::Word,
+            schema if has_type(schema, "integer") => Takes::Whole,
+            schema if has_type(schema, "number") => Takes::Number,
+            _ => Takes::Word,
+        }
+    }
+
+    fn value_name(&self) -> String {
+        if let Some((_, value)) = VALUES.iter().find(|(name, _)| *name == self.name) {
+            return (*value).to_owned();
+        }
+        let form = self.schema["format"].as_str().filter(|_| has_type(self.schema, "string"));
+        match (form, self.takes()) {
+            (Some(form), _) => form.to_owned(),
+            (_, Takes::Whole) if self.many => "N[,N]".to_owned(),
+            (_, Takes::Whole) => "N".to_owned(),
+            (_, Takes::Number) if self.many => "X[,X,X]".to_owned(),
+            (_, Takes::Number) => "X".to_owned(),
+            _ => self.name.rsplit('_').next().unwrap_or(self.name).to_uppercase(),
+        }
+    }
+
+    fn arg<V: Shown>(&self) -> Arg {
+        let mut arg = Arg::new(self.name.to_owned()).help(self.help.clone());
+        if let Some((first, _)) = self.help.split_once("\n\n") {
+            arg = arg.help(first.to_owned()).long_help(self.help.clone());
+        }
+        let place = V::PLACES.iter().position(|place| *place == self.name);
+        let required = V::REQUIRED.contains(&self.name);
+        arg = match place {
+            Some(place) => arg.index(place + 1).required(required),
+            None => arg.long(flag(self.name)).required(required),
+        };
+        if self.name == "output" {
+            arg = arg.short('o');
+        }
+        if self.takes() == Takes::Nothing {
+            return arg.action(ArgAction::SetTrue);
+        }
+        arg =
+            arg.value_name(self.value_name()).allow_negative_numbers(self.takes() == Takes::Number);
+        if self.many {
+            let several = place.is_some() || V::SEVERAL.contains(&self.name);
+            arg = arg.action(ArgAction::Append);
+            if several {
+                arg = arg.num_args(1..);
+            }
+            if self.takes() != Takes::Word || V::LISTS.contains(&self.name) {
+                arg = arg.value_delimiter(',');
+            }
+        }
+        if let Some(default) = &self.default {
+            arg = arg.default_value(default.clone());
+        }
+        match (self.takes(), choices(self.schema)) {
+            (Takes::Whole, _) => arg.value_parser(value_parser!(u64)),
+            (Takes::Number, _) => arg.value_parser(value_parser!(f64)),
+            (_, choices) if !choices.is_empty() => {
+                arg.value_parser(PossibleValuesParser::new(choices))
+            }
+            _ => arg,
+        }
+    }
+
+    /// What was typed, as JSON; nothing where the default holds.
+    fn typed(&self, matches: &ArgMatches) -> Option<Value> {
+        if matches.value_source(self.name) != Some(ValueSource::CommandLine) {
+            return None;
+        }
+        let all: Vec<Value> = match self.takes() {
+            Takes::Nothing => return Some(json!(true)),
+            Takes::Whole => values::<u64>(matches, self.name, |whole| json!(whole)),
+            Takes::Number => values::<f64>(matches, self.name, |number| json!(number)),
+            Takes::Word => values::<String>(matches, self.name, |word| json!(word)),
+        };
+        if self.many { Some(json!(all)) } else { all.into_iter().next() }
+    }
+}
+
+fn values<T: Clone + Send + Sync + 'static>(
+    matches: &ArgMatches,
+    name: &str,
+    of: impl Fn(&T) -> Value,
+) -> Vec<Value> {
+    matches.get_many::<T>(name).into_iter().flatten().map(of).collect()
+}
+
+/// What a schema says once references and what may be left out are followed.
+fn resolved<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
+    if let Some(place) = schema["$ref"].as_str() {
+        let found = root.pointer(place.trim_start_matches('#'));
+        return resolved(found.unwrap_or(&Value::Null), root);
+    }
+    let given = schema["anyOf"].as_array().into_iter().flatten();
+    let given = given.into_iter().find(|one| one["type"] != "null");
+    given.map_or(schema, |given| resolved(given, root))
+}
+
+fn has_type(schema: &Value, name: &str) -> bool {
+    match &schema["type"] {
+        Value::Array(types) => types.iter().any(|one| one == name),
+        one => one == name,
+    }
+}
+
+/// The words that a schema allows, with what they mean.
+fn choices(schema: &Value) -> Vec<PossibleValue> {
+    let plain = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let told = schema["oneOf"].as_array().into_iter().flatten().flat_map(|one| {
+        let help = one["description"].as_str().map(words);
+        let names = one["enum"].as_array().into_iter().flatten().chain([&one["const"]]);
+        let names = names.filter_map(Value::as_str);
+        let value = move |name: &str| match &help {
+            Some(help) => {
+                PossibleValue::new(name.to_owned()).help(help.trim_end_matches('.').to_owned())
+            }
+            None => PossibleValue::new(name.to_owned()),
+        };
+        names.map(value).collect::<Vec<_>>()
+    });
+    plain.map(|name| PossibleValue::new(name.to_owned())).chain(told).collect()
+}
+
+/// The request that was typed.
+///
+/// # Errors
+/// Every option whose value cannot be understood.
+pub(crate) fn request<V: Shown>(matches: &ArgMatches) -> Result<V, clap::Error> {
+    let schema = schema::<V>();
+    let mut given = Map::new();
+    let mut problems = Vec::new();
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let option = Option_::new(name, property, &schema);
+        let Some(value) = option.typed(matches) else { continue };
+        // Alone, so that what is wrong with it is not laid to another option.
+        if let Err(error) = serde_json::from_value::<V>(json!({ name: value })) {
+            let place = V::PLACES.iter().any(|place| place == name);
+            let shown = if place { option.value_name() } else { format!("--{}", flag(name)) };
+            problems.push(format!("invalid value for {shown}: {error}"));
+        }
+        given.insert(name.clone(), value);
+    }
+    let wrong = |text: String| command::<V>().error(ErrorKind::InvalidValue, text);
+    if !problems.is_empty() {
+        return Err(wrong(problems.join("\n  and: ")));
+    }
+    serde_json::from_value(Value::Object(given)).map_err(|error| wrong(error.to_string()))
+}
