@@ -275,7 +275,7 @@ fn mixed_inputs() -> Vec<Classifier> {
         let [height, width] = preprocess.size;
         let graph = grow_for([preprocess.channels, height, width], seed);
         let part = classifier(name, graph, classes);
-        let card = brickwork::Card { preprocess: Some(preprocess), ..part.card().clone() };
+        let card = Card { preprocess: Some(preprocess), ..part.card().clone() };
         part.with_card(card).unwrap()
     };
     let rgb = Preprocess::plain([8, 8], 3);
