@@ -31,9 +31,11 @@ pub use images::select::{ClassSamples, Sample, Sampling, margin, select, top_cla
 pub use images::source::{Held, Numbered, Source, random_images};
 pub use join::branches::{AssembleOptions, Layout, assemble, shared_layers};
 pub use join::calibrate::{Method, calibrate, calibrate_from_moments};
+pub use files::masks::save_masks;
 pub use measure::diff::{Difference, LayerDifference, diff};
 pub use measure::eval::{Accuracy, EvalOptions, Leakage, PartConfusion, Report, eval};
 pub use measure::inspect::{GroupRow, Inspection, LayerRow, MemberRow, explain, inspect};
+pub use measure::held_out::HeldOut;
 pub use measure::latency::latency_ms;
 pub use measure::moments::with_moments;
 pub use measure::probe::{Probe, ProbeImages, probe};
@@ -52,13 +54,13 @@ pub use model::progress::{Progress, Silent};
 pub use model::random::{random_weights, uniform};
 pub use model::sizes::{Sizes, Unit};
 pub use refit::{
-    Alignment, Cut, Nearer, Readout, RefitOptions, Towards, align, image_limit, refit,
+    Alignment, Cut, Nearer, Readout, RefitOptions, Towards, align, image_limit, refit, refitted,
 };
 pub use relevance::link::{Relevance, link, reference_masks};
 pub use relevance::profile::{
     Header, LayerSums, Profile, ProfileOptions, ProfilingPass, profile, profiling_pass,
 };
-pub use relevance::profile_file::{load_profile, save_masks, save_profile};
+pub use relevance::profile_file::{load_profile, save_profile};
 pub use show::report::{Page, Picture, png};
 pub use show::route::{
     Kind, LayerOverlap, Merge, Overlap, Route, RouteLayer, RouteLink, RouteNode, RouteOptions,
@@ -66,6 +68,7 @@ pub use show::route::{
 };
 pub use shrink::criterion::Ground;
 pub use shrink::ranking::{CompressOptions, Ranking, Variant, smallest_share, variant};
+pub use shrink::walk::{Goal, Point, Walk};
 pub use shrink::step::{Shrink, ShrinkOptions};
 pub use train::initialise::initialise;
 pub use train::{

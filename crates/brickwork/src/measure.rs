@@ -2,6 +2,7 @@
 
 pub(crate) mod diff;
 pub(crate) mod eval;
+pub(crate) mod held_out;
 pub(crate) mod inspect;
 pub(crate) mod latency;
 pub(crate) mod moments;

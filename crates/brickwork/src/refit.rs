@@ -27,7 +27,9 @@ use brickwork_tensor::Tensor;
 use serde::Serialize;
 
 use crate::cut::kept_channels::KeptMap;
-use crate::model::card::{KeptLayer, RefitNote};
+use crate::model::batching::batch_size;
+use crate::model::card::{KeptLayer, Origin, RefitNote};
+use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::layers::{LayerInfo, layers};
 use crate::model::progress::Progress;
@@ -148,6 +150,31 @@ pub fn refit(
     let (graph, nearer) = align(&Cut { graph: &graph, ..*cut }, images, batch, options, progress)?;
     let note = options.note(images.shape()[0], &nearer);
     Ok((graph, note))
+}
+
+/// `component` refitted towards `source`, which it was cut from, on preprocessed images `[n, c, h, w]`. Its
+/// card says so.
+///
+/// # Errors
+/// If it does not say what it was cut from, or a network cannot run.
+pub fn refitted(
+    source: &Classifier,
+    component: &Classifier,
+    images: &Tensor,
+    options: &RefitOptions,
+    progress: &dyn Progress,
+) -> Result<Classifier, Error> {
+    let mut card = component.card().clone();
+    let Some((Origin { kept, classes, .. }, written)) =
+        component.card().origin.as_ref().zip(card.origin.as_mut())
+    else {
+        let name = &component.name;
+        return Err(Error::model(format!("`{name}` does not say which model it was cut from")));
+    };
+    let cut = Cut { source: source.graph(), graph: component.graph(), kept, classes };
+    let (graph, note) = refit(&cut, images, batch_size(source), options, progress)?;
+    written.refit = Some(note);
+    Classifier::described(&component.name, graph, card)
 }
 
 /// At most so many of `images` `[n, c, h, w]`, evenly.

@@ -1,4 +1,5 @@
 //! Drawings and pages. They read answers and compute nothing of their own.
 
+pub(crate) mod frontier;
 pub(crate) mod report;
 pub(crate) mod route;

@@ -3,3 +3,4 @@
 pub(crate) mod criterion;
 pub(crate) mod ranking;
 pub(crate) mod step;
+pub(crate) mod walk;

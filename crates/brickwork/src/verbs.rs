@@ -4,15 +4,21 @@
 //! A request names every option once, with its default and what it means; its JSON Schema is what
 //! command lines, signatures and references are made from.
 
+mod compress;
 mod context;
+mod disassemble;
 mod eval;
 mod forms;
 mod inputs;
 
+pub use compress::{Compress, CompressAnswer, Compressed, Reached, Skipped, SourceSize};
 pub use context::Context;
+pub use disassemble::{
+    Choose, Disassemble, DisassembleAnswer, Refitting, Shrunk, WalkAnswer,
+};
 pub use eval::{Eval, EvalAnswer};
 pub use forms::{Budget, HoldOut, Milliseconds, Share, Size};
-pub use inputs::{DataInput, ModelInput, PixelInput};
+pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -1,7 +1,6 @@
 //! What the user may say.
 
 mod budget;
-mod compress;
 mod gcn;
 mod route;
 mod training;
@@ -15,8 +14,6 @@ use brickwork_data::{ChannelOrder, Fit, Split};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use budget::BudgetArgs;
-pub(crate) use compress::CompressArgs;
 pub(crate) use gcn::{GcnArgs, GcnCommand, GcnCutArgs, GcnEvalArgs, GcnTrainArgs, NodeSplit};
 pub(crate) use route::RouteArgs;
 pub(crate) use training::{
@@ -126,8 +123,6 @@ pub(crate) enum Command {
     Init(InitArgs),
     Inspect(InspectArgs),
     Profile(ProfileArgs),
-    Disassemble(Box<DisassembleArgs>),
-    Compress(Box<CompressArgs>),
     Assemble(AssembleArgs),
     Calibrate(CalibrateArgs),
     Refit(RefitArgs),
@@ -331,105 +326,6 @@ impl LinkArgs {
             beta_conv: self.beta_conv,
             alpha_linear: self.alpha_linear,
             beta_linear: self.beta_linear,
-        }
-    }
-}
-
-/// Cut a component for some classes out of a model
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork disassemble net.onnx --profile net.profile.safetensors \\
-      --classes cat,dog --data cifar-10-batches-bin -o pets.onnx
-  brickwork disassemble net.onnx --classes cat,dog --data cifar-10-batches-bin \\
-      --max-drop 1.0 --frontier pets.html -o pets.onnx
-  brickwork disassemble net.onnx --profile net.profile.safetensors \\
-      --classes 0-4 --refit none -o half.onnx
-  brickwork disassemble net.onnx --keep kept.json --classes 0-9 --refit none \\
-      -o pruned.onnx")]
-#[command(group = ArgGroup::new("channels").required(true).args([
-    "profile", "keep", "macs", "params", "max_drop", "latency", "pick",
-]))]
-pub(crate) struct DisassembleArgs {
-    /// Classes of the component: names, indices, inclusive ranges
-    #[arg(long, value_name = "CLASSES")]
-    pub(crate) classes: String,
-    /// The model's profile
-    #[arg(long, value_name = "PROFILE.safetensors")]
-    pub(crate) profile: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// Where to write the component
-    #[arg(short, long, value_name = "BRICK.onnx", required_unless_present = "dry_run")]
-    pub(crate) output: Option<PathBuf>,
-    /// Show what would be cut and stop
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Refit the kept weights in closed form on images of the task
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = Refit::Lsq)]
-    pub(crate) refit: Refit,
-    /// Images per class to refit on, chosen at random from the training split
-    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) refit_samples: u32,
-    /// Images of every other class of the model to refit on as well, so that the component goes on
-    /// telling them from its own
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) refit_foreign: u32,
-    /// Let the component read all its layers: a linear map from them, fitted to the source's scores, is added to
-    /// its own. More accurate where much is cut, for next to no multiply-accumulates
-    #[arg(long)]
-    pub(crate) readout: bool,
-    /// Keep a multiple of this many channels in every group
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) round_to: u16,
-    #[command(flatten)]
-    pub(crate) link: LinkArgs,
-    /// Which channels stay, in the numbers the profile gives; the last two are controls
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = Choose::Contribution)]
-    pub(crate) choose: Choose,
-    /// Keep these channels instead: a JSON file with the `kept` object of --json
-    #[arg(long, value_name = "KEEP.json")]
-    pub(crate) keep: Option<PathBuf>,
-    /// Write the relevant inputs of every layer and class
-    #[arg(long, value_name = "MASKS.safetensors")]
-    pub(crate) masks_out: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) budget: BudgetArgs,
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Choose {
-    /// The relevant ones by the profile
-    Contribution,
-    /// Any, from the seed
-    Random,
-    /// Those with the largest weights
-    Magnitude,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Refit {
-    /// Least squares towards what the source needs: layer by layer, errors of earlier layers put
-    /// right, then small networks as a whole
-    Lsq,
-    /// The same layer by layer only
-    Layers,
-    /// Least squares towards what every layer of the source computes
-    Plain,
-    /// The bare cut
-    None,
-}
-
-impl Refit {
-    /// How to refit, if at all, and whether all layers are read.
-    pub(crate) fn options(self, readout: bool, seed: u64) -> Option<RefitOptions> {
-        let usual = RefitOptions { readout, seed, ..RefitOptions::default() };
-        match self {
-            Self::Lsq => Some(usual),
-            Self::Layers => Some(usual.layers()),
-            Self::Plain => Some(usual.plain()),
-            Self::None => None,
         }
     }
 }

@@ -3,7 +3,6 @@
 mod args;
 mod cmd;
 mod command;
-mod held;
 mod hints;
 mod inputs;
 mod interrupt;
@@ -58,10 +57,8 @@ fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Assemble(args) => cmd::assemble::run(args, &cli.global, out),
         Command::Bench(args) => cmd::bench::run(args, out),
         Command::Calibrate(args) => cmd::calibrate::run(args, &cli.global, out),
-        Command::Compress(args) => cmd::compress::run(args, &cli.global, out),
         Command::Demo(args) => cmd::demo::run(args, &cli.global, out),
         Command::Diff(args) => cmd::diff::run(args, out),
-        Command::Disassemble(args) => cmd::disassemble::run(args, &cli.global, out),
         Command::Init(args) => cmd::init::run(args, &cli.global, out),
         Command::Inspect(args) => cmd::inspect::run(args, out),
         Command::Masks(args) => cmd::masks::run(args, out),

@@ -151,6 +151,21 @@ impl Plan {
         Ok((small, same_function(&part, &whole)?))
     }
 
+    /// Makes the cut as a component of `classifier`, whose card tells where it comes from. See
+    /// [`cut`](Self::cut).
+    ///
+    /// # Errors
+    /// If the cut changed the function, which would be a bug.
+    pub fn component(
+        &self,
+        classifier: &Classifier,
+        choice: &Choice<'_>,
+        seed: u64,
+    ) -> Result<Classifier, Error> {
+        let (graph, checked) = self.cut(classifier, seed)?;
+        Classifier::described("component", graph, self.card(classifier, choice, checked))
+    }
+
     /// The card of the component.
     pub fn card(&self, classifier: &Classifier, choice: &Choice<'_>, checked: f32) -> Card {
         let names = classifier.class_names();

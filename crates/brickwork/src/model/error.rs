@@ -104,6 +104,11 @@ impl Problem {
         Self { field, message: message.into() }
     }
 
+    /// The problem that holds unless `holds` does.
+    pub fn unless(holds: bool, field: &'static str, message: &str) -> Option<Self> {
+        (!holds).then(|| Self::new(field, message))
+    }
+
     /// An error of all problems, if there are any.
     ///
     /// # Errors

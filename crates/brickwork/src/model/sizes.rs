@@ -4,14 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use brickwork_graph::{Binding, Channels, Graph, Keep, Label, Layer, ValueId};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::model::layers::layers;
 
 /// What a budget counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum Unit {
     /// Multiply-accumulates of one sample.
+    #[serde(rename = "MACs")]
     Macs,
     /// Learned parameters.
+    #[serde(rename = "parameters")]
     Parameters,
 }
 

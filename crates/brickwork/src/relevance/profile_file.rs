@@ -1,10 +1,9 @@
-//! Profiles and masks as safetensors files.
+//! Profiles as safetensors files.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use brickwork_tensor::kernels::exact::ExactSums;
-use brickwork_tensor::{Tensor, volume};
+use brickwork_tensor::Tensor;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
@@ -101,26 +100,4 @@ fn layer_sums(view: &TensorView<'_>, samples: usize) -> Result<LayerSums, String
         }
         (dtype, shape) => Err(format!("{dtype:?} of shape {shape:?} for {samples} samples")),
     }
-}
-
-/// Writes masks, one array `[classes, inputs]` of 0 and 1 per layer.
-///
-/// # Errors
-/// If the file cannot be written; it is then as it was.
-pub fn save_masks(
-    masks: &[(String, Vec<Vec<bool>>)],
-    classes: &[String],
-    path: &Path,
-) -> Result<(), Error> {
-    let arrays: Vec<Array> = masks
-        .iter()
-        .map(|(name, rows)| {
-            let shape = vec![rows.len(), rows.first().map_or(0, Vec::len)];
-            let bytes: Vec<u8> = rows.iter().flatten().map(|&kept| u8::from(kept)).collect();
-            debug_assert_eq!(bytes.len(), volume(&shape));
-            Array { name: name.clone(), dtype: Dtype::U8, shape, bytes }
-        })
-        .collect();
-    let names = serde_json::to_string(classes).unwrap_or_default();
-    sealed::write(path, &arrays, HashMap::from([("classes".to_owned(), names)]))
 }

@@ -8,14 +8,13 @@ use brickwork_tensor::Tensor;
 
 use crate::cut::kept_channels::{KeptMap, kept_map};
 use crate::cut::plan::{Choice, Plan};
-use crate::model::batching::batch_size;
 use crate::model::card::Criterion;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::layers::layers;
 use crate::model::progress::Progress;
 use crate::model::sizes::{Sizes, Unit};
-use crate::refit::{Cut, RefitOptions, refit};
+use crate::refit::{RefitOptions, refitted};
 use crate::shrink::criterion::Ground;
 
 /// How channels are given up.
@@ -253,20 +252,10 @@ pub fn variant(
     let classes: Vec<usize> = (0..classifier.class_count()).collect();
     let choice = Choice::Given(kept);
     let plan = Plan::new(classifier, &classes, &choice, 1)?;
-    let (graph, checked) = plan.cut(classifier, options.seed)?;
-    let mut card = plan.card(classifier, &choice, checked);
-    let bare = Classifier::described(&classifier.name, graph.clone(), card.clone())?;
-    let mut refitted = None;
-    if let Some(images) = images {
-        let (source, size) = (classifier.graph(), batch_size(classifier));
-        let cut = Cut { source, graph: &graph, kept: &plan.kept, classes: &classes };
-        let (better, note) = refit(&cut, images, size, options, progress)?;
-        if let Some(origin) = &mut card.origin {
-            origin.refit = Some(note);
-        }
-        refitted = Some(Classifier::described(&classifier.name, better, card)?);
-    }
-    Ok(Variant { bare, refitted, kept: plan.kept })
+    let mut bare = plan.component(classifier, &choice, options.seed)?;
+    bare.name.clone_from(&classifier.name);
+    let refitted = images.map(|images| refitted(classifier, &bare, images, options, progress));
+    Ok(Variant { refitted: refitted.transpose()?, bare, kept: plan.kept })
 }
 
 #[cfg(test)]

@@ -78,9 +78,9 @@ impl<'a> Shrink<'a> {
         options: ShrinkOptions,
     ) -> Result<Self, Error> {
         let plan = Plan::new(source, classes, &Choice::Everything, 1)?;
-        let (graph, checked) = plan.cut(source, options.seed)?;
-        let card = plan.card(source, &Choice::Everything, checked);
-        let whole = Classifier::described(&source.name, graph, card)?;
+        let mut whole = plan.component(source, &Choice::Everything, options.seed)?;
+        whole.name.clone_from(&source.name);
+        let checked = whole.card().origin.as_ref().map_or(0.0, |origin| origin.checked);
         let kept = everything(&plan.kept);
         let current = whole.graph().clone();
         Ok(Self { source, whole, plan, images, options, current, kept, checked, note: None })

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::images::source::Held;
 use crate::model::error::Error;
 use crate::model::sizes::Unit;
 use crate::model::text::text_form;
@@ -142,6 +143,17 @@ pub enum HoldOut {
     Share(f64),
     /// So many of every class.
     PerClass(usize),
+}
+
+impl HoldOut {
+    /// How many of every class, if any.
+    pub(super) fn amount(self) -> Option<Held> {
+        match self {
+            Self::None => None,
+            Self::Share(share) => Some(Held::Fraction(share)),
+            Self::PerClass(count) => Some(Held::PerClass(count)),
+        }
+    }
 }
 
 impl FromStr for HoldOut {

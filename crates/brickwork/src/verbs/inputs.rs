@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Context;
 use super::forms::Size;
 use crate::images::source::{Numbered, Source};
-use crate::model::card::Card;
+use crate::model::card::{Card, Rule, Thresholds};
 use crate::model::classes;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
@@ -175,6 +175,56 @@ pub(super) fn class_names(text: &str) -> Result<Vec<String>, Error> {
         }
     }
     Ok(names)
+}
+
+/// How contributions become relevant channels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct LinkInput {
+    /// An input counts for an output of a convolution above this relative contribution
+    pub alpha_conv: f32,
+    /// An input of a convolution is relevant above this relative count
+    pub beta_conv: f32,
+    /// As `alpha_conv=`, for linear layers
+    pub alpha_linear: f32,
+    /// As `beta_conv=`, for linear layers
+    pub beta_linear: f32,
+    /// How relevance is linked: along the graph, or as the published code does
+    pub rule: Rule,
+}
+
+impl Default for LinkInput {
+    fn default() -> Self {
+        let Thresholds { alpha_conv, beta_conv, alpha_linear, beta_linear } = Thresholds::default();
+        Self { alpha_conv, beta_conv, alpha_linear, beta_linear, rule: Rule::default() }
+    }
+}
+
+impl LinkInput {
+    /// Where a relative contribution starts to count.
+    pub fn thresholds(&self) -> Thresholds {
+        Thresholds {
+            alpha_conv: self.alpha_conv,
+            beta_conv: self.beta_conv,
+            alpha_linear: self.alpha_linear,
+            beta_linear: self.beta_linear,
+        }
+    }
+
+    /// Thresholds that are no shares.
+    pub(super) fn problems(&self) -> impl Iterator<Item = Problem> {
+        let thresholds = [
+            ("alpha_conv", self.alpha_conv),
+            ("beta_conv", self.beta_conv),
+            ("alpha_linear", self.alpha_linear),
+            ("beta_linear", self.beta_linear),
+        ];
+        let wrong = |(_, value): &(&str, f32)| !(0.0..=1.0).contains(value);
+        let told = |(name, value): (&'static str, f32)| {
+            Problem::new(name, format!("`{name}={value}` is no number from 0 to 1"))
+        };
+        thresholds.into_iter().filter(wrong).map(told)
+    }
 }
 
 /// Which images.
@@ -396,6 +446,16 @@ pub(super) fn unwritable_folder(field: &'static str, path: Option<&PathBuf>) -> 
     let path = path?;
     let file = if path.exists() { path.join("model.onnx") } else { path.clone() };
     check_writable(&file).map(|why| Problem::new(field, why))
+}
+
+/// Makes a folder, and all above it, unless it is there.
+///
+/// # Errors
+/// If it cannot be made.
+pub(super) fn make_folder(folder: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        Error::options(format!("cannot make the folder {}: {error}", folder.display()))
+    })
 }
 
 /// Why a file cannot be written.

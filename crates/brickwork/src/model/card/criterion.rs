@@ -1,9 +1,10 @@
 //! The names of what channels are judged by.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What makes a channel worth keeping.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Criterion {
     /// How far silencing it moves the scores, to first order (Molchanov et al. 2019).

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::criterion::Criterion;
 use super::thresholds::{Rule, Thresholds};
 
 /// How a component was cut out of its source.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Origin {
     /// The source model's name.
     pub source: String,
@@ -44,7 +45,7 @@ pub struct Origin {
 }
 
 /// Channels of a layer that were kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeptLayer {
     /// Input channels (features, for a linear layer).
     pub input: Vec<usize>,
@@ -53,7 +54,7 @@ pub struct KeptLayer {
 }
 
 /// How a component was refitted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RefitNote {
     /// Calibration images.
     pub images: usize,
@@ -78,7 +79,7 @@ pub struct RefitNote {
 }
 
 /// The profiled samples of one class.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SampleNote {
     /// Its index in the source.
     pub class: usize,

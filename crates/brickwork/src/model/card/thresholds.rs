@@ -1,9 +1,10 @@
 //! From which contribution on a channel counts.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where a relative contribution starts to count (Model LEGO, sections 3.1 and 5.1).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Thresholds {
     /// For a convolution: an input counts for an output above this relative contribution.
     pub alpha_conv: f32,
@@ -23,7 +24,7 @@ impl Default for Thresholds {
 }
 
 /// How relevance is linked from layer to layer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Rule {
     /// Along the graph.

@@ -1,55 +1,42 @@
-//! Accuracy against size, as a file.
+//! Accuracy against size, as a page, a drawing or a table.
 
 use std::path::Path;
 
-use anyhow::bail;
-use brickwork::Page;
 use brickwork_formats::write_atomically;
 use plotters::prelude::*;
-use serde::Serialize;
 
-use crate::print::{percent, row, thousands};
-
-/// One component on the way.
-#[derive(Clone, Serialize)]
-pub(super) struct Point {
-    pub(super) macs: u64,
-    pub(super) params: u64,
-    /// Share of the held out images that are classified correctly.
-    pub(super) accuracy: Option<f64>,
-    pub(super) latency_ms: Option<f64>,
-}
+use crate::model::error::Error;
+use crate::show::report::Page;
+use crate::shrink::walk::Point;
 
 /// Forms of the file.
 #[derive(Clone, Copy)]
-pub(super) enum Form {
+pub(crate) enum FrontierForm {
     Html,
     Svg,
     Csv,
     Json,
 }
 
-impl Form {
-    pub(super) fn of(path: &Path) -> anyhow::Result<Self> {
+impl FrontierForm {
+    /// What the name of a file asks for.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         let extension = path.extension().and_then(|text| text.to_str()).unwrap_or_default();
         match extension.to_ascii_lowercase().as_str() {
-            "html" => Ok(Self::Html),
-            "svg" => Ok(Self::Svg),
-            "csv" => Ok(Self::Csv),
-            "json" => Ok(Self::Json),
-            _ => bail!(
-                "{} does not say what to write; end its name in .html, .svg, .csv or .json",
-                path.display()
-            ),
+            "html" => Some(Self::Html),
+            "svg" => Some(Self::Svg),
+            "csv" => Some(Self::Csv),
+            "json" => Some(Self::Json),
+            _ => None,
         }
     }
 }
 
 /// All of them, the largest first.
-pub(super) struct Frontier<'a> {
-    pub(super) source: &'a str,
-    pub(super) points: &'a [Point],
-    pub(super) chosen: usize,
+pub(crate) struct Frontier<'a> {
+    pub(crate) source: &'a str,
+    pub(crate) points: &'a [Point],
+    pub(crate) chosen: usize,
 }
 
 const SIZE: (u32, u32) = (720, 400);
@@ -57,12 +44,12 @@ const LINE: RGBColor = RGBColor(0, 114, 178);
 const KEPT: RGBColor = RGBColor(213, 94, 0);
 
 impl Frontier<'_> {
-    pub(super) fn write(&self, path: &Path, form: Form) -> anyhow::Result<()> {
+    pub(crate) fn write(&self, path: &Path, form: FrontierForm) -> Result<(), Error> {
         let text = match form {
-            Form::Html => self.html()?,
-            Form::Svg => self.svg()?,
-            Form::Csv => self.csv(),
-            Form::Json => serde_json::to_string_pretty(self.points)? + "\n",
+            FrontierForm::Html => self.html()?,
+            FrontierForm::Svg => self.svg()?,
+            FrontierForm::Csv => self.csv(),
+            FrontierForm::Json => json(self.points)?,
         };
         Ok(write_atomically(path, text.as_bytes())?)
     }
@@ -81,16 +68,17 @@ impl Frontier<'_> {
         std::iter::once("macs,params,accuracy,latency_ms\n".to_owned()).chain(lines).collect()
     }
 
-    fn html(&self) -> anyhow::Result<String> {
+    fn html(&self) -> Result<String, Error> {
         let mut page = Page::new(&format!("{}: accuracy against size", self.source));
         page.drawing(&self.svg()?);
-        let mut rows = vec![row(["MACs, %", "MACs", "parameters", "accuracy, %", ""])];
+        let head = ["MACs, %", "MACs", "parameters", "accuracy, %", ""];
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
         for (k, point) in self.points.iter().enumerate() {
             rows.push(vec![
                 format!("{:.1}", self.share(point)),
-                thousands(point.macs),
-                thousands(point.params),
-                point.accuracy.map_or("-".to_owned(), percent),
+                point.macs.to_string(),
+                point.params.to_string(),
+                point.accuracy.map_or("-".to_owned(), |a| format!("{:.2}", 100.0 * a)),
                 if k == self.chosen { "kept".to_owned() } else { String::new() },
             ]);
         }
@@ -99,10 +87,10 @@ impl Frontier<'_> {
         Ok(page.to_html())
     }
 
-    fn svg(&self) -> anyhow::Result<String> {
+    fn svg(&self) -> Result<String, Error> {
         let mut text = String::new();
         self.draw(&mut text)
-            .map_err(|error| anyhow::anyhow!("the frontier cannot be drawn: {error}"))?;
+            .map_err(|error| Error::file(format!("the frontier cannot be drawn: {error}")))?;
         Ok(text)
     }
 
@@ -133,6 +121,12 @@ impl Frontier<'_> {
         area.present()?;
         Ok(())
     }
+}
+
+fn json(points: &[Point]) -> Result<String, Error> {
+    serde_json::to_string_pretty(points)
+        .map(|text| text + "\n")
+        .map_err(|error| Error::file(format!("the frontier cannot be written: {error}")))
 }
 
 #[cfg(test)]
@@ -166,7 +160,7 @@ mod tests {
 
     #[test]
     fn unknown_forms_are_refused() {
-        assert!(Form::of(Path::new("a.png")).is_err());
-        assert!(Form::of(Path::new("a.HTML")).is_ok());
+        assert!(FrontierForm::of(Path::new("a.png")).is_none());
+        assert!(FrontierForm::of(Path::new("a.HTML")).is_some());
     }
 }

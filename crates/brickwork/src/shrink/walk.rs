@@ -1,0 +1,211 @@
+//! The way down: from the whole task to ever smaller components, measured on the way, and the one of
+//! them that is asked for.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::measure::held_out::HeldOut;
+use crate::measure::latency::latency_ms;
+use crate::model::classifier::Classifier;
+use crate::model::error::Error;
+use crate::model::progress::Progress;
+use crate::shrink::step::Shrink;
+
+/// Where a walk without a size to reach ends: at this share.
+const END: f64 = 0.05;
+
+/// After so many steps in a row that lost too much, a walk ends.
+const PATIENCE: usize = 2;
+
+/// What is asked for of a walk.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Goal {
+    /// The size to reach, in the unit of the walk.
+    pub size: Option<u64>,
+    /// Points of held-out accuracy that may be lost, against the whole.
+    pub max_drop: Option<f64>,
+    /// Milliseconds that one image may take.
+    pub latency_ms: Option<f64>,
+    /// The share of the whole's multiply-accumulates that may be left.
+    pub share: Option<f64>,
+}
+
+/// One component on the way.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Point {
+    /// Multiply-accumulates of one image.
+    pub macs: u64,
+    /// Learned parameters.
+    pub params: u64,
+    /// Share of the held-out images that are classified correctly, if any were held out.
+    pub accuracy: Option<f64>,
+    /// Milliseconds that one image takes, if they are asked for.
+    pub latency_ms: Option<f64>,
+}
+
+/// A walk, and all components that it came to.
+pub struct Walk<'a> {
+    shrink: Shrink<'a>,
+    held: Option<&'a HeldOut>,
+    goal: Goal,
+    progress: &'a dyn Progress,
+    /// Sizes and accuracies, the largest first.
+    pub points: Vec<Point>,
+    /// The components, one for every point.
+    pub components: Vec<Classifier>,
+}
+
+impl<'a> Walk<'a> {
+    /// Before the first step.
+    pub fn new(
+        shrink: Shrink<'a>,
+        held: Option<&'a HeldOut>,
+        goal: Goal,
+        progress: &'a dyn Progress,
+    ) -> Self {
+        Self { shrink, held, goal, progress, points: Vec::new(), components: Vec::new() }
+    }
+
+    /// Goes down to the size that is asked for, or as far as it makes sense.
+    ///
+    /// # Errors
+    /// If the size cannot be reached, or a network cannot run.
+    pub fn down(&mut self) -> Result<(), Error> {
+        let end = self.goal.size;
+        end.map_or(Ok(()), |end| self.shrink.check(end))?;
+        let limit = end.unwrap_or((self.shrink.size() as f64 * END) as u64);
+        self.measure()?;
+        let left = |shrink: &Shrink<'_>| limit.saturating_sub(shrink.reserve());
+        while self.shrink.size() > left(&self.shrink) && !self.has_enough() {
+            let next = self.shrink.next_limit(left(&self.shrink));
+            match self.shrink.step(next, self.progress) {
+                // There is nothing left to give up.
+                Err(Error::TooSmall(_)) if end.is_none() && self.points.len() > 1 => break,
+                other => other?,
+            }
+            self.measure()?;
+        }
+        Ok(())
+    }
+
+    /// Refits to the end all components, or the one that is asked for alone; gives its place.
+    ///
+    /// # Errors
+    /// If none is as asked for, or a network cannot run.
+    pub fn finish(&mut self, all: bool) -> Result<usize, Error> {
+        if all {
+            (0..self.points.len()).try_for_each(|place| self.refine(place))?;
+            return self.chosen();
+        }
+        let mut chosen = self.chosen()?;
+        self.refine(chosen)?;
+        // What lost too much on the way may do once it is refitted to the end.
+        while self.goal.max_drop.is_some() && chosen + 1 < self.points.len() {
+            self.refine(chosen + 1)?;
+            if !self.fits(&self.points[chosen + 1]) {
+                break;
+            }
+            chosen += 1;
+        }
+        Ok(chosen)
+    }
+
+    /// Refits a component to the end, unless it then no longer fits where it did.
+    fn refine(&mut self, place: usize) -> Result<(), Error> {
+        let finished = self.shrink.finished(&self.components[place], self.progress)?;
+        let Some(component) = finished else { return Ok(()) };
+        let before = &self.points[place];
+        let after = if self.shrink.reserve() > 0 {
+            self.point(&component)?
+        } else {
+            Point { accuracy: self.accuracy(&component)?, ..before.clone() }
+        };
+        self.note(&after);
+        if self.fits(&after) || !self.fits(before) {
+            self.points[place] = after;
+            self.components[place] = component;
+        }
+        Ok(())
+    }
+
+    /// Records what there is now.
+    fn measure(&mut self) -> Result<(), Error> {
+        let component = self.shrink.component()?;
+        let point = self.point(&component)?;
+        self.note(&point);
+        self.points.push(point);
+        self.components.push(component);
+        Ok(())
+    }
+
+    fn point(&self, component: &Classifier) -> Result<Point, Error> {
+        let latency = self.goal.latency_ms.map(|_| latency_ms(component));
+        Ok(Point {
+            macs: component.graph().macs(),
+            params: component.graph().parameters() as u64,
+            accuracy: self.accuracy(component)?,
+            latency_ms: latency.transpose()?,
+        })
+    }
+
+    fn accuracy(&self, component: &Classifier) -> Result<Option<f64>, Error> {
+        self.held.map(|held| held.accuracy(component, self.progress)).transpose()
+    }
+
+    fn note(&self, point: &Point) {
+        let right =
+            point.accuracy.map_or(String::new(), |a| format!(", {:.2} % right", 100.0 * a));
+        let share = 100.0 * self.share(point);
+        self.progress.note(&format!("{share:.1} % of the MACs{right}"));
+    }
+
+    /// Of the multiply-accumulates of the whole task.
+    fn share(&self, point: &Point) -> f64 {
+        let whole = self.points.first().unwrap_or(point).macs;
+        point.macs as f64 / whole.max(1) as f64
+    }
+
+    /// Points of accuracy that are lost.
+    fn drop_of(&self, point: &Point) -> f64 {
+        let whole = self.points.first().and_then(|first| first.accuracy);
+        100.0 * (whole.unwrap_or(0.0) - point.accuracy.unwrap_or(0.0))
+    }
+
+    fn fits(&self, point: &Point) -> bool {
+        let Goal { max_drop, latency_ms, share, .. } = self.goal;
+        let quick = |most: f64| point.latency_ms.is_some_and(|time| time <= most);
+        max_drop.is_none_or(|points| self.drop_of(point) <= points + 1e-9)
+            && latency_ms.is_none_or(quick)
+            && share.is_none_or(|share| self.share(point) <= share + 1e-9)
+    }
+
+    /// Whether going on cannot give what is asked for.
+    fn has_enough(&self) -> bool {
+        if self.goal.latency_ms.is_some() {
+            return self.points.iter().any(|point| self.fits(point));
+        }
+        let last = self.points.iter().rev().take(PATIENCE);
+        self.goal.max_drop.is_some()
+            && self.points.len() > PATIENCE
+            && last.into_iter().all(|point| !self.fits(point))
+    }
+
+    /// The place of the component that is asked for.
+    fn chosen(&self) -> Result<usize, Error> {
+        let mut fitting = (0..self.points.len()).filter(|&k| self.fits(&self.points[k]));
+        // Sizes fall: the smallest is the last, the largest the first.
+        let found = match self.goal.latency_ms.is_some() || self.goal.share.is_some() {
+            true => fitting.next(),
+            false => fitting.next_back(),
+        };
+        found.ok_or_else(|| {
+            let last = self.points.last();
+            let share = last.map_or(100.0, |point| 100.0 * self.share(point));
+            let time = last.and_then(|point| point.latency_ms);
+            let time = time.map_or(String::new(), |ms| format!(" and {ms:.2} ms"));
+            Error::too_small(format!(
+                "no step fits; the smallest has {share:.1} % of the MACs{time}: ask for more"
+            ))
+        })
+    }
+}

@@ -1,0 +1,169 @@
+//! A cut to a size: step by step down from the whole task, measured on the way.
+
+
+use brickwork_data::Split;
+
+use super::{
+    Choose, Disassemble, DisassembleAnswer, Images, WalkAnswer, frontier_problem,
+};
+use crate::images::source::random_images;
+use crate::measure::held_out::HeldOut;
+use crate::model::card::Criterion;
+use crate::model::classes;
+use crate::model::classifier::Classifier;
+use crate::model::error::{Error, Problem};
+use crate::model::layers::layers;
+use crate::model::sizes::Unit;
+use crate::show::frontier::{Frontier, FrontierForm};
+use crate::shrink::ranking::CompressOptions;
+use crate::shrink::step::{Shrink, ShrinkOptions};
+use crate::shrink::walk::{Goal, Walk};
+use crate::verbs::{Context, HoldOut, inputs};
+
+impl Disassemble {
+    /// What keeps it from being cut to a size.
+    pub(super) fn size_problems(&self) -> Vec<Problem> {
+        let goals = [
+            self.macs.is_some(),
+            self.params.is_some(),
+            self.max_drop.is_some(),
+            self.latency.is_some(),
+            self.pick.is_some(),
+        ];
+        let goals = goals.into_iter().filter(|given| *given).count();
+        let measures = self.max_drop.is_some() || self.frontier.is_some();
+        let found = [
+            self.data.needed("a size is reached by looking at images"),
+            Problem::unless(
+                goals > 0,
+                "macs",
+                "nothing says which channels stay: pass `profile=`, `keep=`, or a size: `macs=`, `params=`, \
+                 `max_drop=`, `latency=` or `pick=`",
+            ),
+            Problem::unless(goals < 2, "macs", "only one size can be asked for"),
+            Problem::unless(
+                self.choose == Choose::Contribution && self.masks_out.is_none(),
+                "choose",
+                "`choose=` and `masks_out=` belong to `profile=`; a size is reached by `criterion=`",
+            ),
+            Problem::unless(
+                self.criterion != Criterion::Contribution,
+                "criterion",
+                "contributions are those of the whole model: pass its `profile=` instead of a size",
+            ),
+            Problem::unless(
+                !measures || self.hold_out != HoldOut::None,
+                "hold_out",
+                "`max_drop=` and `frontier=` need images to measure on; leave `hold_out=none` out",
+            ),
+            Problem::unless(
+                self.pick.is_none() || self.frontier.is_some(),
+                "pick",
+                "`pick=` chooses on the frontier: pass `frontier=`",
+            ),
+            Problem::unless(
+                self.step.0 < 0.995,
+                "step",
+                "`step=` must be a share from 0% (all in one step) to 99%",
+            ),
+            Problem::unless(
+                self.max_drop.is_none_or(|points| (0.0..=100.0).contains(&points)),
+                "max_drop",
+                "`max_drop=` must be points of accuracy from 0 to 100, such as 1.0",
+            ),
+            self.frontier.as_ref().and_then(frontier_problem),
+            inputs::unwritable_folder("keep_all", self.keep_all.as_ref()),
+        ];
+        let files = self.frontier.iter().map(|path| ("frontier", path));
+        found.into_iter().flatten().chain(inputs::unwritable(files)).collect()
+    }
+
+    pub(super) fn to_size(&self, context: &Context<'_>) -> Result<DisassembleAnswer, Error> {
+        let mut model = self.model.load(&self.data.pixels)?;
+        let sources = self.data.sources(&mut model, Split::Train, context)?;
+        let preprocess = self.data.pixels.preprocess(&model)?;
+        let model = inputs::described(&model, &preprocess)?;
+        let classes = classes::parse(&self.classes, &model.class_names())?;
+        let trunk = self.trunk.as_ref().map_or(Ok(0), |name| trunk(&model, name))?;
+        let amount = self.hold_out.amount();
+        let (rest, held) = HeldOut::split(sources, amount, &preprocess, context.seed)?;
+        let held = held.map(|held| held.of(&classes)).transpose()?;
+        let wanted = self.refit_images(&model, &classes, &rest, context);
+        let images = random_images(&rest, &wanted, context.seed, &preprocess)?;
+        let options = self.shrink_options(trunk, context.seed);
+        let shrink = Shrink::new(&model, &classes, Some(&images), options)?;
+        let goal = self.goal(&shrink)?;
+        let mut walk = Walk::new(shrink, held.as_ref(), goal, context.progress);
+        walk.down()?;
+        let chosen = walk.finish(self.keep_all.is_some() || self.frontier.is_some())?;
+        let images = Images { sources: rest, preprocess, seed: context.seed };
+        self.write_steps(&walk, &images)?;
+        let frontier = Frontier { source: &model.name, points: &walk.points, chosen };
+        for path in &self.frontier {
+            FrontierForm::of(path).map_or(Ok(()), |form| frontier.write(path, form))?;
+        }
+        let component = images.noted(&walk.components[chosen])?;
+        let walk = WalkAnswer {
+            criterion: self.criterion,
+            held_out: held.as_ref().map(HeldOut::count),
+            frontier: walk.points,
+            chosen,
+        };
+        self.answer(&model, component, Default::default(), Some(walk))
+    }
+
+    fn goal(&self, shrink: &Shrink<'_>) -> Result<Goal, Error> {
+        let size = self.macs.or(self.params).map(|size| size.of(shrink.size(), self.unit()));
+        Ok(Goal {
+            size: size.transpose()?,
+            max_drop: self.max_drop,
+            latency_ms: self.latency.map(|latency| latency.0),
+            share: self.pick.map(|share| share.0),
+        })
+    }
+
+    fn unit(&self) -> Unit {
+        if self.params.is_some() { Unit::Parameters } else { Unit::Macs }
+    }
+
+    fn shrink_options(&self, trunk: usize, seed: u64) -> ShrinkOptions {
+        let usual = ShrinkOptions::default();
+        let refit = self.refit_options(seed);
+        ShrinkOptions {
+            criterion: self.criterion,
+            rules: CompressOptions {
+                unit: self.unit(),
+                round_to: usize::from(self.round_to),
+                refits: refit.is_some(),
+                trunk,
+                ..usual.rules
+            },
+            step: self.step.0,
+            refit: refit.unwrap_or(usual.refit),
+            seed,
+        }
+    }
+
+    /// Writes the components of all steps, if they are to be kept.
+    fn write_steps(&self, walk: &Walk<'_>, images: &Images) -> Result<(), Error> {
+        let Some(folder) = &self.keep_all else { return Ok(()) };
+        inputs::make_folder(folder)?;
+        for (k, component) in walk.components.iter().enumerate() {
+            images.noted(component)?.save(&folder.join(format!("step-{k}.onnx")))?;
+        }
+        Ok(())
+    }
+}
+
+/// How many weighted layers come before the end of the trunk.
+fn trunk(model: &Classifier, last: &str) -> Result<usize, Error> {
+    let names: Vec<String> = layers(model.graph()).into_iter().map(|layer| layer.name).collect();
+    let place = names.iter().position(|name| name == last);
+    place.map(|place| place + 1).ok_or_else(|| {
+        Error::options(format!(
+            "`trunk=`: `{}` has no weighted layer `{last}`; it has {}",
+            model.name,
+            names.join(", ")
+        ))
+    })
+}
