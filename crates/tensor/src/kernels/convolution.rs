@@ -372,7 +372,7 @@ mod tests {
             let output = [0, 1].map(|axis| window.outputs(axis, size, false).unwrap());
             let shapes = Shapes { window, channels, groups: 1, sizes: [[size; 2], output], images };
             let weights = vec![0.0; channels[0] * channels[1] * kernel[0] * kernel[1]];
-            Convolution::new(Level::Portable, &shapes, &weights, &vec![0.0; channels[1]]).way
+            Convolution::new(Level::portable(), &shapes, &weights, &vec![0.0; channels[1]]).way
         };
         assert!(matches!(way([7, 7], [3, 64], 224, 1), Way::Lines { .. }));
         assert!(matches!(way([3, 3], [64, 64], 56, 1), Way::Tiles(_)));
