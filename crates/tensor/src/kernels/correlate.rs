@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::gemm::{Gather, Shared};
 use crate::buffer::Buffer;
+use crate::nd::volume;
 use crate::simd::{Level, Simd, dispatch};
 
 /// What a layer's weights connect.
@@ -38,7 +39,7 @@ const TASKS: usize = 16;
 /// `gather`) and `gradient` `[rows, outputs]`. `scratch` is for the loop to use.
 ///
 /// # Panics
-/// If a length does not fit.
+/// If a length does not fit or `groups` does not divide `channels` and `outputs`.
 #[allow(clippy::too_many_arguments)]
 pub fn correlate(
     level: Level,
@@ -51,13 +52,12 @@ pub fn correlate(
     scratch: &mut Buffer,
 ) {
     let Connections { channels, outputs, groups } = connections;
+    assert_eq!([channels % groups, outputs % groups], [0, 0], "groups must divide");
     let each = channels / groups;
-    let size = gather.taps * each * outputs;
+    let size = volume(&[gather.taps, each, outputs]);
     assert_eq!(dw.len(), size, "weight count");
-    assert!(gradient.len() >= rows * outputs, "gradient too short");
-    assert!(input.len() >= rows.div_ceil(gather.positions) * gather.image, "input too short");
-    let last = gather.offsets.iter().flatten().max().copied().unwrap_or(0) as usize;
-    assert!(last + channels <= gather.image, "offset outside the image");
+    assert!(gradient.len() >= volume(&[rows, outputs]), "gradient too short");
+    gather.check(input, rows, channels);
     let plan = Sums::plan(level, connections, gather.taps, rows);
     let partials = scratch.ensure(plan.splits * size);
     let zeros = vec![0.0; channels];
@@ -253,7 +253,8 @@ unsafe fn run_tile<S: Simd, const R: usize, const V: usize>(
                 }
             }
         }
-        let gradient = chunk.gradient.as_ptr().add(piece.first);
+        // Of no rows, it may point beyond the array.
+        let gradient = chunk.gradient.as_ptr().wrapping_add(piece.first);
         let shift = piece.channel + first;
         acc = if tail == S::LANES {
             rows::<S, R, V, true>(acc, chunk, gradient, shift, tail)
