@@ -421,6 +421,7 @@ mod tests {
             quick.run(x, extents, Finish::PLAIN, &mut out, &mut Buffer::default());
             out
         };
+        assert!(run(&[], 0).is_empty());
         let all = run(&x, 4);
         for image in 0..4 {
             let one = run(&x[image * 36 * channels..(image + 1) * 36 * channels], 1);
