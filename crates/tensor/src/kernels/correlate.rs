@@ -58,6 +58,9 @@ pub fn correlate(
     assert_eq!(dw.len(), size, "weight count");
     assert!(gradient.len() >= volume(&[rows, outputs]), "gradient too short");
     gather.check(input, rows, channels);
+    if rows == 0 {
+        return dw.fill(0.0);
+    }
     let plan = Sums::plan(level, connections, gather.taps, rows);
     let partials = scratch.ensure(plan.splits * size);
     let zeros = vec![0.0; channels];
@@ -253,8 +256,7 @@ unsafe fn run_tile<S: Simd, const R: usize, const V: usize>(
                 }
             }
         }
-        // Of no rows, it may point beyond the array.
-        let gradient = chunk.gradient.as_ptr().wrapping_add(piece.first);
+        let gradient = chunk.gradient.as_ptr().add(piece.first);
         let shift = piece.channel + first;
         acc = if tail == S::LANES {
             rows::<S, R, V, true>(acc, chunk, gradient, shift, tail)
@@ -322,6 +324,15 @@ mod tests {
             }
         }
         dw
+    }
+
+    #[test]
+    fn no_rows_sum_to_nothing() {
+        let connections = Connections { channels: 2, outputs: 2, groups: 1 };
+        let (mut dw, mut scratch) = ([9.0; 4], Buffer::copy_of(&[9.0; 4]));
+        let gather = Gather::rows(2);
+        correlate(Level::best(), connections, &gather, &[], &[], 0, &mut dw, &mut scratch);
+        assert_eq!(dw, [0.0; 4]);
     }
 
     proptest! {
