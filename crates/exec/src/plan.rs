@@ -71,6 +71,25 @@ impl Plan {
     }
 }
 
+/// Refuses feeds that do not hold `batch` samples of the `fed` values.
+pub(crate) fn check_feeds(
+    graph: &Graph,
+    fed: &[ValueId],
+    batch: usize,
+    feeds: &[&[f32]],
+) -> Result<(), ExecError> {
+    for (k, &value) in fed.iter().enumerate() {
+        let value = graph.value(value);
+        let expected = value.shape.at(batch).into_iter().fold(1, usize::saturating_mul);
+        let found = feeds.get(k).map_or(0, |data| data.len());
+        if found != expected {
+            let value = value.name.clone();
+            return Err(ExecError::WrongSize { value, found, expected, batch });
+        }
+    }
+    Ok(())
+}
+
 /// Nodes between the feeds and the fetches.
 pub(crate) fn needed_nodes(
     graph: &Graph,

@@ -8,7 +8,7 @@ use brickwork_tensor::{Buffer, Level, Order, Tensor};
 
 use crate::error::ExecError;
 use crate::memory::Arena;
-use crate::plan::{Place, Plan, Request};
+use crate::plan::{Place, Plan, Request, check_feeds};
 
 /// A graph ready to run from given values (the feeds) to given values (the fetches), of which any
 /// may lie inside. Memory and packed weights are kept from batch to batch.
@@ -111,7 +111,8 @@ impl Session {
         feeds: &[&[f32]],
         mut observe: impl FnMut(usize, Fetched<'_>),
     ) -> Result<(), ExecError> {
-        self.check_feeds(batch, feeds)?;
+        let fed: Vec<ValueId> = self.feeds.iter().map(|(value, _)| *value).collect();
+        check_feeds(&self.graph, &fed, batch, feeds)?;
         if !self.plans.contains_key(&batch) {
             let request = Request {
                 graph: &self.graph,
@@ -134,19 +135,6 @@ impl Session {
             self.arena.run(&plan.layout, step, feeds);
             for &index in &step.ready {
                 observe(index, fetched(plan, index, &self.arena, feeds));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_feeds(&self, batch: usize, feeds: &[&[f32]]) -> Result<(), ExecError> {
-        for (k, (value, _)) in self.feeds.iter().enumerate() {
-            let value = self.graph.value(*value);
-            let expected = value.shape.at(batch).iter().product();
-            let found = feeds.get(k).map_or(0, |data| data.len());
-            if found != expected {
-                let value = value.name.clone();
-                return Err(ExecError::WrongSize { value, found, expected, batch });
             }
         }
         Ok(())

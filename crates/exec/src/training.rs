@@ -1,45 +1,21 @@
 //! Training: forward, loss, backward, batch after batch.
 
+mod parameter;
 mod plan;
 mod sample;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use brickwork_graph::{Graph, Operands, Patch, Problems, ValueId, draw, own_statistics};
+use brickwork_graph::{Graph, Patch, Problems, ValueId, draw, own_statistics};
 use brickwork_tensor::{Level, Tensor};
 
 use crate::error::ExecError;
 use crate::memory::Arena;
+use crate::plan::check_feeds;
+use parameter::parameters;
+pub use parameter::{Parameter, Role};
 use plan::{Request, TrainPlan};
-
-/// What training does to a constant of the graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The optimiser moves it.
-    Learned,
-    /// It follows the batches (running mean and variance).
-    Statistic,
-    /// It stays as it is.
-    Fixed,
-}
-
-/// A constant of the graph, in training.
-#[derive(Clone, Debug)]
-pub struct Parameter {
-    /// The constant.
-    pub value: ValueId,
-    /// Its name.
-    pub name: String,
-    /// Its extents.
-    pub shape: Vec<usize>,
-    /// What becomes of it.
-    pub role: Role,
-    /// Whether it holds a layer's weights, to which weight decay is usually confined.
-    pub weights: bool,
-    /// Its elements, row-major.
-    pub data: Vec<f32>,
-}
 
 /// A parameter and its gradient, both row-major.
 #[derive(Debug)]
@@ -195,7 +171,7 @@ impl Training {
         mut loss: impl FnMut(&mut [Target<'_>]) -> bool,
         learn: impl FnOnce(&mut [Learned<'_>]),
     ) -> Result<(), ExecError> {
-        self.check_feeds(batch, feeds)?;
+        check_feeds(&self.graph, self.graph.inputs(), batch, feeds)?;
         self.plan(batch)?;
         let plan = &self.plans[&batch];
         self.arena.fit(&plan.layout);
@@ -244,19 +220,6 @@ impl Training {
         }
     }
 
-    fn check_feeds(&self, batch: usize, feeds: &[&[f32]]) -> Result<(), ExecError> {
-        for (k, &input) in self.graph.inputs().iter().enumerate() {
-            let value = self.graph.value(input);
-            let expected = value.shape.at(batch).iter().product();
-            let found = feeds.get(k).map_or(0, |data| data.len());
-            if found != expected {
-                let value = value.name.clone();
-                return Err(ExecError::WrongSize { value, found, expected, batch });
-            }
-        }
-        Ok(())
-    }
-
     /// The graph with the parameters as they are now.
     ///
     /// # Errors
@@ -269,53 +232,4 @@ impl Training {
         }
         patch.apply(&self.graph)
     }
-}
-
-/// All constants that nodes read, in the order of their first reader.
-fn parameters(graph: &Graph, learns: impl Fn(&str) -> bool) -> Vec<Parameter> {
-    let mut roles: HashMap<ValueId, usize> = HashMap::new();
-    let mut list: Vec<Parameter> = Vec::new();
-    // Values that depend on a layer, or on statistics.
-    let mut behind = vec![false; graph.values().len()];
-    for node in graph.nodes() {
-        let shapes = node.inputs.iter().map(|i| i.map(|v| &graph.value(v).shape)).collect();
-        let constants =
-            node.inputs.iter().map(|i| i.and_then(|v| graph.value(v).constant.as_ref())).collect();
-        let layer = node.op.weighted(&Operands { shapes, constants });
-        let counts = (0..node.inputs.len()).any(|slot| node.op.is_statistic(slot));
-        let follows = node.inputs.iter().flatten().any(|input| behind[input.index()]);
-        let trains = layer.is_some() || counts || follows;
-        let own = |data: &Tensor, slot| {
-            layer.is_some() || counts || data.data().len() > 1 || node.op.learns_number(slot)
-        };
-        node.outputs.iter().for_each(|output| behind[output.index()] = trains);
-        for (slot, input) in node.inputs.iter().enumerate() {
-            let Some(value) = *input else { continue };
-            let Some(data) = &graph.value(value).constant else { continue };
-            let name = &graph.value(value).name;
-            let role = match node.op.is_statistic(slot) {
-                true => Role::Statistic,
-                false if node.op.is_given(slot) => Role::Fixed,
-                false if trains && own(data, slot) && learns(name) => Role::Learned,
-                false => Role::Fixed,
-            };
-            let weights = layer.is_some() && slot == 1;
-            let index = *roles.entry(value).or_insert_with(|| {
-                list.push(Parameter {
-                    value,
-                    name: name.clone(),
-                    shape: data.shape().to_vec(),
-                    role,
-                    weights,
-                    data: data.data().to_vec(),
-                });
-                list.len() - 1
-            });
-            list[index].weights |= weights;
-            if role == Role::Learned {
-                list[index].role = role;
-            }
-        }
-    }
-    list
 }

@@ -24,7 +24,7 @@ impl Dim {
     pub fn at(self, batch: usize) -> usize {
         match self {
             Self::Fixed(extent) => extent,
-            Self::Batch(each) => each * batch,
+            Self::Batch(each) => each.saturating_mul(batch),
         }
     }
 

@@ -14,8 +14,12 @@ pub struct Nd<T> {
 pub type Tensor = Nd<f32>;
 
 /// Number of elements of a shape (1 for a scalar).
+///
+/// # Panics
+/// If a `usize` cannot count them, in every build: checks of lengths rely on it.
 pub fn volume(shape: &[usize]) -> usize {
-    shape.iter().product()
+    let count = shape.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent));
+    count.unwrap_or_else(|| panic!("shape {shape:?} has more elements than can be counted"))
 }
 
 /// Row-major strides of `shape`, in elements.
@@ -122,10 +126,14 @@ impl<T: Copy> Nd<T> {
     }
 
     /// The given indices of `axis`, in the given order.
+    ///
+    /// # Panics
+    /// If an index lies outside.
     pub fn take(&self, axis: usize, indices: &[usize]) -> Self {
         let outer = volume(&self.shape[..axis]);
         let inner = volume(&self.shape[axis + 1..]);
         let extent = self.shape[axis];
+        assert!(indices.iter().all(|&index| index < extent), "index outside axis {axis}");
         let mut data = Vec::with_capacity(outer * indices.len() * inner);
         for block in 0..outer {
             for &index in indices {
@@ -138,9 +146,15 @@ impl<T: Copy> Nd<T> {
         Self { shape, data }
     }
 
-    /// Joins `parts` along `axis`; all other extents must agree.
+    /// Joins `parts` along `axis`.
+    ///
+    /// # Panics
+    /// If there are no parts or their other extents differ.
     pub fn concat(parts: &[&Self], axis: usize) -> Self {
         let first = parts[0];
+        let others = |part: &Self| [&part.shape[..axis], &part.shape[axis + 1..]].concat();
+        let agree = parts.iter().all(|part| others(part) == others(first));
+        assert!(agree, "the parts may differ along axis {axis} alone");
         let outer = volume(&first.shape[..axis]);
         let mut shape = first.shape.clone();
         shape[axis] = parts.iter().map(|part| part.shape[axis]).sum();
@@ -183,8 +197,9 @@ impl<T: Copy> Nd<T> {
 /// Strides that read a row-major array of shape `from` as if it had the broadcast shape `to`.
 ///
 /// # Panics
-/// If an extent of `from` is neither 1 nor the matching extent of `to`.
+/// If `from` has more axes, or an extent that is neither 1 nor the matching one of `to`.
 pub fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<isize> {
+    assert!(from.len() <= to.len(), "cannot broadcast {from:?} to {to:?}");
     let own = row_major(from);
     let missing = to.len() - from.len();
     (0..to.len())

@@ -5,9 +5,28 @@
 //! and in the kernels that walk raw pointers.
 #![allow(unsafe_code)]
 
-/// An instruction set.
+/// An instruction set that this machine has. It cannot be named, only asked for, so that no kernel
+/// runs on a processor without its instructions:
+///
+/// ```
+/// use brickwork_tensor::Level;
+/// assert!(Level::available().contains(&Level::best()));
+/// ```
+///
+/// ```compile_fail,E0423
+/// # use brickwork_tensor::Level;
+/// let forged = Level(9);
+/// ```
+///
+/// ```compile_fail,E0599
+/// # use brickwork_tensor::Level;
+/// let forged = Level::Avx512;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Level {
+pub struct Level(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Kind {
     /// Plain Rust, any processor.
     Portable,
     /// 64-bit Arm.
@@ -22,17 +41,22 @@ pub enum Level {
 }
 
 impl Level {
+    /// Plain Rust, which any processor can run.
+    pub const fn portable() -> Self {
+        Self(Kind::Portable)
+    }
+
     /// The levels this machine can run, slowest first.
     pub fn available() -> Vec<Self> {
-        let mut levels = vec![Self::Portable];
+        let mut levels = vec![Self::portable()];
         #[cfg(target_arch = "aarch64")]
-        levels.push(Self::Neon);
+        levels.push(Self(Kind::Neon));
         #[cfg(target_arch = "x86_64")]
         {
             if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-                levels.push(Self::Avx2);
+                levels.push(Self(Kind::Avx2));
                 if ["avx512f", "avx512vl", "avx512bw", "avx512dq"].iter().all(|f| has(f)) {
-                    levels.push(Self::Avx512);
+                    levels.push(Self(Kind::Avx512));
                 }
             }
         }
@@ -42,7 +66,12 @@ impl Level {
     /// The fastest level of this machine.
     pub fn best() -> Self {
         static BEST: std::sync::OnceLock<Level> = std::sync::OnceLock::new();
-        *BEST.get_or_init(|| Self::available().pop().unwrap_or(Self::Portable))
+        *BEST.get_or_init(|| Self::available().pop().unwrap_or(Self::portable()))
+    }
+
+    #[inline(always)]
+    pub(crate) fn kind(self) -> Kind {
+        self.0
     }
 
     /// The register tile of a matrix product: (rows, vectors in a row, lanes of a vector).
@@ -50,14 +79,14 @@ impl Level {
         const fn of<S: Simd>() -> (usize, usize, usize) {
             (S::ROWS, S::VECS, S::LANES)
         }
-        match self {
-            Self::Portable => of::<Portable>(),
+        match self.0 {
+            Kind::Portable => of::<Portable>(),
             #[cfg(target_arch = "aarch64")]
-            Self::Neon => of::<Neon>(),
+            Kind::Neon => of::<Neon>(),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => of::<Avx2>(),
+            Kind::Avx2 => of::<Avx2>(),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => of::<Avx512>(),
+            Kind::Avx512 => of::<Avx512>(),
         }
     }
 }
@@ -399,14 +428,14 @@ macro_rules! dispatch {
         unsafe fn avx2($($arg: $ty),*) $(-> $ret)? {
             unsafe { $generic::<$crate::simd::Avx2>($($arg),*) }
         }
-        match $level {
+        match $level.kind() {
             #[cfg(target_arch = "x86_64")]
-            $crate::simd::Level::Avx512 => unsafe { avx512($($value),*) },
+            $crate::simd::Kind::Avx512 => unsafe { avx512($($value),*) },
             #[cfg(target_arch = "x86_64")]
-            $crate::simd::Level::Avx2 => unsafe { avx2($($value),*) },
+            $crate::simd::Kind::Avx2 => unsafe { avx2($($value),*) },
             #[cfg(target_arch = "aarch64")]
-            $crate::simd::Level::Neon => unsafe { $generic::<$crate::simd::Neon>($($value),*) },
-            $crate::simd::Level::Portable => unsafe {
+            $crate::simd::Kind::Neon => unsafe { $generic::<$crate::simd::Neon>($($value),*) },
+            $crate::simd::Kind::Portable => unsafe {
                 $generic::<$crate::simd::Portable>($($value),*)
             },
         }

@@ -9,7 +9,7 @@ use brickwork_graph::{
 };
 use brickwork_tensor::{Buffer, Level, Order, Tensor, volume};
 
-use super::{Parameter, Role};
+use super::parameter::{Parameter, Role};
 use crate::error::ExecError;
 use crate::memory::{Layout, Step};
 use crate::plan::{Place, Relay, needed_nodes};

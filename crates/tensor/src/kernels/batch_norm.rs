@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use super::whole_rows;
 use crate::simd::{Level, Simd, dispatch};
 
 /// Elements of a chunk.
@@ -27,9 +28,9 @@ fn chunk_len(channels: usize) -> usize {
 /// Moments of `values` `[rows, channels]`, chunk by chunk and joined by Chan's formula.
 ///
 /// # Panics
-/// If there is not a single whole row.
+/// If there are no rows or the last is not whole.
 pub fn moments(values: &[f32], channels: usize, level: Level) -> Moments {
-    assert!(values.len() >= channels && channels > 0, "no rows");
+    assert!(whole_rows(values.len(), channels) > 0, "no rows");
     let chunks: Vec<(Vec<f32>, Vec<f32>)> = values
         .par_chunks(chunk_len(channels))
         .map(|chunk| {
@@ -108,6 +109,7 @@ pub fn parameter_gradients(
     level: Level,
 ) -> Gradients {
     let channels = mean.len();
+    whole_rows(values.len(), channels);
     assert_eq!(gradient.len(), values.len(), "gradient length");
     assert_eq!(inverse.len(), channels, "inverse length");
     let len = chunk_len(channels);
@@ -171,8 +173,9 @@ pub fn input_gradient(
 ) {
     let channels = scale.len();
     assert_eq!(gradient.len(), values.len(), "gradient length");
-    assert!([mean, inverse].iter().all(|list| list.len() == channels), "channels");
-    let rows = (values.len() / channels) as f32;
+    let lists = [mean, inverse, &sums.scale, &sums.shift];
+    assert!(lists.iter().all(|list| list.len() == channels), "channels");
+    let rows = whole_rows(values.len(), channels) as f32;
     let slope: Vec<f32> = (0..channels).map(|c| scale[c] * inverse[c]).collect();
     let tilt: Vec<f32> =
         (0..channels).map(|c| -slope[c] * inverse[c] * sums.scale[c] / rows).collect();
@@ -201,7 +204,11 @@ unsafe fn chunk_gradient<S: Simd>(dy: &mut [f32], x: &[f32], [slope, tilt, shift
 }
 
 /// Sums over the rows of `values` `[rows, channels]`.
+///
+/// # Panics
+/// If the last row is not whole.
 pub fn column_sums(values: &[f32], channels: usize) -> Vec<f32> {
+    whole_rows(values.len(), channels);
     let sums: Vec<Vec<f32>> = values
         .par_chunks(chunk_len(channels))
         .map(|chunk| {

@@ -10,7 +10,9 @@ use rayon::prelude::*;
 
 use super::depthwise::Extents;
 use super::exact::{ExactSums, HIGH, LOW, add_terms};
+use super::whole_rows;
 use super::window::Window;
+use crate::nd::volume;
 use crate::simd::{Level, Simd, dispatch};
 
 /// Sums of `input` `[n, h, w, c]` over the output grid at every tap: `[n, taps, c]` into `out`.
@@ -26,10 +28,11 @@ pub fn window_sums(
     level: Level,
 ) {
     let [height, width] = extents.input;
-    let image = height * width * channels;
-    let taps = window.kernel[0] * window.kernel[1];
-    assert_eq!(input.len(), extents.images * image, "input length");
-    assert_eq!(out.len(), extents.images * taps * channels, "output length");
+    let image = volume(&[height, width, channels]);
+    let taps = volume(&window.kernel);
+    assert_eq!(input.len(), volume(&[extents.images, image]), "input length");
+    assert_eq!(out.len(), volume(&[extents.images, taps, channels]), "output length");
+    window.check(extents.output);
     out.par_chunks_mut(taps * channels).zip(input.par_chunks(image)).for_each(|(out, image)| {
         let job = Sums { window, extents, channels };
         // SAFETY: `sum_image` indexes with bounds checks.
@@ -118,7 +121,8 @@ fn add(sum: &mut [f32], pixel: &[f32], sign: f32) {
 /// # Panics
 /// If the lengths do not fit.
 pub fn position_sums(input: &[f32], positions: usize, channels: usize, out: &mut [f32]) {
-    assert_eq!(input.len(), out.len() * positions, "input length");
+    let samples = whole_rows(out.len(), channels);
+    assert_eq!(input.len(), volume(&[samples, positions, channels]), "input length");
     out.par_chunks_mut(channels).zip(input.par_chunks(positions * channels)).for_each(
         |(out, sample)| {
             out.fill(0.0);
@@ -149,10 +153,9 @@ pub struct TapWeights {
 /// If the lengths do not fit.
 pub fn add_positive(weights: &TapWeights, sums: &[f32], totals: &mut ExactSums, level: Level) {
     let TapWeights { inputs, taps, groups, outputs, .. } = *weights;
-    let samples = sums.len() / (taps * inputs * groups).max(1);
-    assert_eq!(sums.len(), samples * taps * inputs * groups, "sums");
-    assert_eq!(totals.len(), outputs * inputs, "totals");
-    assert_eq!(weights.data.len(), outputs * taps * inputs, "weights");
+    let samples = whole_rows(sums.len(), volume(&[taps, inputs, groups]));
+    assert_eq!(totals.len(), volume(&[outputs, inputs]), "totals");
+    assert_eq!(weights.data.len(), volume(&[outputs, taps, inputs]), "weights");
     assert_eq!(outputs % groups, 0, "outputs of a group");
     let (high, low) = totals.parts_mut();
     let each = OUTPUTS_AT_A_TIME * inputs;
@@ -349,7 +352,7 @@ unsafe fn contributions<S: Simd, const O: usize, const N: usize>(
 /// `w * positive` for positive `w` and `w * negative` otherwise.
 ///
 /// # Panics
-/// If the lengths do not fit.
+/// If the lengths do not fit or there is no such slot.
 pub fn add_signed(
     sums: &[f32],
     slots: &[usize],
@@ -357,7 +360,9 @@ pub fn add_signed(
     totals: &mut ExactSums,
     level: Level,
 ) {
-    assert_eq!(sums.len(), slots.len() * channels, "sums");
+    assert_eq!(sums.len(), volume(&[slots.len(), channels]), "sums");
+    let most = whole_rows(totals.len(), volume(&[2, channels]));
+    assert!(slots.iter().all(|&slot| slot < most), "totals have {most} slots");
     let (high, low) = totals.parts_mut();
     for (sums, &slot) in sums.chunks(channels).zip(slots) {
         for (part, sign) in [1.0f32, -1.0].into_iter().enumerate() {

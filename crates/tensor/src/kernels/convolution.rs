@@ -13,6 +13,7 @@ use super::gemm::{Finish, Gather, Packed};
 use super::window::Window;
 use super::winograd::Winograd;
 use crate::buffer::Buffer;
+use crate::nd::volume;
 use crate::simd::Level;
 
 /// A convolution with packed weights, for images of one size.
@@ -61,12 +62,14 @@ impl Convolution {
     pub fn new(level: Level, shapes: &Shapes, weights: &[f32], bias: &[f32]) -> Self {
         let Shapes { window, channels: [channels, outputs], groups, .. } = shapes;
         let [input, output] = shapes.sizes;
+        shapes.check(weights);
+        assert_eq!(bias.len(), *outputs, "bias count");
         let way = if let Some(side) = shapes.tile() {
             Way::Tiles(Winograd::new(level, side, weights, bias, *channels, window.before))
         } else if shapes.has_short_runs() {
             shapes.lines(level, weights, bias)
         } else {
-            let taps = window.kernel[0] * window.kernel[1];
+            let taps = volume(&window.kernel);
             Way::Product {
                 weights: Packed::new(
                     level,
@@ -96,7 +99,7 @@ impl Convolution {
         if let Some(back) = back {
             return Self::new(level, &back, &turned, &vec![0.0; channels]);
         }
-        let taps = shapes.window.kernel[0] * shapes.window.kernel[1];
+        let taps = volume(&shapes.window.kernel);
         let way = Way::Product {
             weights: Packed::new(level, &turned, None, channels, outputs, taps, shapes.groups),
             gather: shapes.window.scatter(input, outputs, output),
@@ -117,7 +120,7 @@ impl Convolution {
         out: &mut [f32],
         scratch: &mut Buffer,
     ) {
-        let rows = images * self.output[0] * self.output[1];
+        let rows = volume(&[images, self.output[0], self.output[1]]);
         match &self.way {
             Way::Product { weights, gather } => weights.run(gather, input, rows, finish, out),
             Way::Lines { weights, gather, padded } => {
@@ -147,8 +150,8 @@ impl Padded {
     /// Copies images into zeros.
     fn fill<'a>(&self, images: usize, input: &[f32], scratch: &'a mut Buffer) -> &'a [f32] {
         let [height, width] = self.inner;
-        assert_eq!(input.len(), images * height * width, "input length");
-        let image = scratch.ensure(images * self.outer[0] * self.outer[1]);
+        assert_eq!(input.len(), volume(&[images, height, width]), "input length");
+        let image = scratch.ensure(volume(&[images, self.outer[0], self.outer[1]]));
         image.par_chunks_mut(self.outer[1]).enumerate().for_each(|(line, to)| {
             let (n, y) = (line / self.outer[0], line % self.outer[0]);
             to.fill(0.0);
@@ -169,6 +172,14 @@ const WEIGHT_COST: usize = 16;
 const TRANSFORM_COST: usize = 12;
 
 impl Shapes {
+    /// Panics unless `weights` is `[o, c / groups, kh, kw]` with whole groups.
+    fn check(&self, weights: &[f32]) {
+        let [channels, outputs] = self.channels;
+        assert_eq!([channels % self.groups, outputs % self.groups], [0, 0], "groups must divide");
+        let count = volume(&[outputs, channels / self.groups, volume(&self.window.kernel)]);
+        assert_eq!(weights.len(), count, "weight count");
+    }
+
     /// The shapes of the gradient's way back, where that is a plain convolution with the kernel
     /// turned by half a circle: without strides, and with no more padding than the kernel spans.
     fn backward(&self) -> Option<Self> {
@@ -195,9 +206,9 @@ impl Shapes {
     /// Weights `[o, c / groups, taps]` as `[c, o / groups, taps]`, the taps in reverse if asked.
     fn turned(&self, weights: &[f32], reverse: bool) -> Vec<f32> {
         let [channels, outputs] = self.channels;
-        let taps = self.window.kernel[0] * self.window.kernel[1];
+        let taps = volume(&self.window.kernel);
         let (each, columns) = (channels / self.groups, outputs / self.groups);
-        assert_eq!(weights.len(), outputs * each * taps, "weight count");
+        self.check(weights);
         let mut turned = vec![0.0; weights.len()];
         turned.par_chunks_mut((columns * taps).max(1)).enumerate().for_each(|(c, rows)| {
             let (group, i) = (c / each, c % each);
@@ -372,7 +383,7 @@ mod tests {
             let output = [0, 1].map(|axis| window.outputs(axis, size, false).unwrap());
             let shapes = Shapes { window, channels, groups: 1, sizes: [[size; 2], output], images };
             let weights = vec![0.0; channels[0] * channels[1] * kernel[0] * kernel[1]];
-            Convolution::new(Level::Portable, &shapes, &weights, &vec![0.0; channels[1]]).way
+            Convolution::new(Level::portable(), &shapes, &weights, &vec![0.0; channels[1]]).way
         };
         assert!(matches!(way([7, 7], [3, 64], 224, 1), Way::Lines { .. }));
         assert!(matches!(way([3, 3], [64, 64], 56, 1), Way::Tiles(_)));

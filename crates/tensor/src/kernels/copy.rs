@@ -2,6 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::whole_rows;
+use crate::nd::volume;
+
 /// Reads `source` at `offset` along `strides` into the dense `out` of `extents`, both outermost first.
 ///
 /// # Panics
@@ -13,8 +16,8 @@ pub fn gather_strided(
     strides: &[isize],
     out: &mut [f32],
 ) {
+    assert_eq!(out.len(), volume(extents), "output length");
     let (extents, strides) = merge(extents, strides);
-    assert_eq!(out.len(), extents.iter().product::<usize>(), "output length");
     if out.is_empty() {
         return;
     }
@@ -52,13 +55,14 @@ pub fn gather_strided_backward(
     strides: &[isize],
     out: &mut [f32],
 ) {
+    assert_eq!(gradient.len(), volume(extents), "gradient length");
     // Where the outermost axis is walked as a whole, its parts are summed side by side.
     if let [outer, inner @ ..] = extents
         && let [stride, steps @ ..] = strides
         && *stride > 0
         && outer * *stride as usize == out.len()
     {
-        let parts = gradient.par_chunks(inner.iter().product::<usize>().max(1));
+        let parts = gradient.par_chunks(volume(inner).max(1));
         let sums = out.par_chunks_mut(*stride as usize).zip_eq(parts);
         return sums.for_each(|(out, part)| add_strided(part, offset, inner, steps, out));
     }
@@ -72,8 +76,8 @@ fn add_strided(
     strides: &[isize],
     out: &mut [f32],
 ) {
+    assert_eq!(source.len(), volume(extents), "source length");
     let (extents, strides) = merge(extents, strides);
-    assert_eq!(source.len(), extents.iter().product::<usize>(), "source length");
     out.fill(0.0);
     let last = extents.len() - 1;
     let (inner, stride) = (extents[last], strides[last]);
@@ -105,8 +109,8 @@ pub fn scatter_strided(
     offset: usize,
     out: &mut [f32],
 ) {
+    assert_eq!(source.len(), volume(extents), "source length");
     let (extents, strides) = merge(extents, strides);
-    assert_eq!(source.len(), extents.iter().product::<usize>(), "source length");
     let last = extents.len() - 1;
     let (inner, stride) = (extents[last], strides[last]);
     for (row, run) in source.chunks(inner.max(1)).enumerate() {
@@ -127,7 +131,7 @@ pub fn scatter_strided(
 /// # Panics
 /// If an index lies outside or the lengths do not fit.
 pub fn take(input: &[f32], [extent, inner]: [usize; 2], indices: &[usize], out: &mut [f32]) {
-    let (from, to) = (extent * inner, indices.len() * inner);
+    let (from, to) = check_taken(input, [extent, inner], indices, out);
     out.par_chunks_mut(to).zip_eq(input.par_chunks(from)).for_each(|(out, block)| {
         for (run, &index) in out.chunks_mut(inner).zip(indices) {
             run.copy_from_slice(&block[index * inner..][..inner]);
@@ -146,7 +150,7 @@ pub fn take_backward(
     indices: &[usize],
     out: &mut [f32],
 ) {
-    let (from, to) = (extent * inner, indices.len() * inner);
+    let (from, to) = check_taken(out, [extent, inner], indices, gradient);
     out.par_chunks_mut(from).zip_eq(gradient.par_chunks(to)).for_each(|(out, block)| {
         out.fill(0.0);
         for (run, &index) in block.chunks(inner).zip(indices) {
@@ -154,6 +158,19 @@ pub fn take_backward(
             sums.iter_mut().zip(run).for_each(|(sum, x)| *sum += x);
         }
     });
+}
+
+/// The lengths of a block of `whole` `[outer, extent, inner]` and of `taken` `[outer, indices, inner]`.
+fn check_taken(
+    whole: &[f32],
+    [extent, inner]: [usize; 2],
+    indices: &[usize],
+    taken: &[f32],
+) -> (usize, usize) {
+    assert!(indices.iter().all(|&index| index < extent), "index outside");
+    let (from, to) = (volume(&[extent, inner]), volume(&[indices.len(), inner]));
+    assert_eq!(whole_rows(whole.len(), from), whole_rows(taken.len(), to), "length");
+    (from, to)
 }
 
 fn offset_of(mut row: usize, extents: &[usize], strides: &[isize]) -> isize {
@@ -167,6 +184,7 @@ fn offset_of(mut row: usize, extents: &[usize], strides: &[isize]) -> isize {
 
 /// Drops axes of extent 1 and merges neighbours that are walked as one.
 fn merge(extents: &[usize], strides: &[isize]) -> (Vec<usize>, Vec<isize>) {
+    assert_eq!(extents.len(), strides.len(), "strides");
     let (mut out_extents, mut out_strides): (Vec<usize>, Vec<isize>) = (Vec::new(), Vec::new());
     for (&extent, &stride) in extents.iter().zip(strides) {
         if extent == 1 {

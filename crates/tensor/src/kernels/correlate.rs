@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::gemm::{Gather, Shared};
 use crate::buffer::Buffer;
+use crate::nd::volume;
 use crate::simd::{Level, Simd, dispatch};
 
 /// What a layer's weights connect.
@@ -38,7 +39,7 @@ const TASKS: usize = 16;
 /// `gather`) and `gradient` `[rows, outputs]`. `scratch` is for the loop to use.
 ///
 /// # Panics
-/// If a length does not fit.
+/// If a length does not fit or `groups` does not divide `channels` and `outputs`.
 #[allow(clippy::too_many_arguments)]
 pub fn correlate(
     level: Level,
@@ -51,13 +52,15 @@ pub fn correlate(
     scratch: &mut Buffer,
 ) {
     let Connections { channels, outputs, groups } = connections;
+    assert_eq!([channels % groups, outputs % groups], [0, 0], "groups must divide");
     let each = channels / groups;
-    let size = gather.taps * each * outputs;
+    let size = volume(&[gather.taps, each, outputs]);
     assert_eq!(dw.len(), size, "weight count");
-    assert!(gradient.len() >= rows * outputs, "gradient too short");
-    assert!(input.len() >= rows.div_ceil(gather.positions) * gather.image, "input too short");
-    let last = gather.offsets.iter().flatten().max().copied().unwrap_or(0) as usize;
-    assert!(last + channels <= gather.image, "offset outside the image");
+    assert!(gradient.len() >= volume(&[rows, outputs]), "gradient too short");
+    gather.check(input, rows, channels);
+    if rows == 0 {
+        return dw.fill(0.0);
+    }
     let plan = Sums::plan(level, connections, gather.taps, rows);
     let partials = scratch.ensure(plan.splits * size);
     let zeros = vec![0.0; channels];
@@ -321,6 +324,15 @@ mod tests {
             }
         }
         dw
+    }
+
+    #[test]
+    fn no_rows_sum_to_nothing() {
+        let connections = Connections { channels: 2, outputs: 2, groups: 1 };
+        let (mut dw, mut scratch) = ([9.0; 4], Buffer::copy_of(&[9.0; 4]));
+        let gather = Gather::rows(2);
+        correlate(Level::best(), connections, &gather, &[], &[], 0, &mut dw, &mut scratch);
+        assert_eq!(dw, [0.0; 4]);
     }
 
     proptest! {

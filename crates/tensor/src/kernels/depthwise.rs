@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::window::Window;
 use crate::buffer::Buffer;
+use crate::nd::volume;
 use crate::simd::{Level, Simd, dispatch};
 
 /// Weights of a depthwise convolution, tap by tap.
@@ -28,14 +29,24 @@ pub struct Extents {
     pub output: [usize; 2],
 }
 
+impl Extents {
+    /// Panics unless `input` is `[n, h, w, c]` and `output` `[n, oh, ow, o]`, for `channels` (c, o).
+    pub(super) fn check(&self, input: &[f32], output: &[f32], channels: [usize; 2]) {
+        let len = |[h, w]: [usize; 2], channels| volume(&[self.images, h, w, channels]);
+        assert_eq!(input.len(), len(self.input, channels[0]), "input length");
+        assert_eq!(output.len(), len(self.output, channels[1]), "output length");
+    }
+}
+
 impl Depthwise {
     /// `weights` is `[channels, taps]`, `bias` `[channels]`.
     ///
     /// # Panics
     /// If the lengths do not fit the window.
     pub fn new(window: Window, weights: &[f32], bias: Option<&[f32]>, channels: usize) -> Self {
-        let taps = window.kernel[0] * window.kernel[1];
-        assert_eq!(weights.len(), channels * taps, "weight count");
+        let taps = volume(&window.kernel);
+        assert_eq!(weights.len(), volume(&[channels, taps]), "weight count");
+        assert!(bias.is_none_or(|bias| bias.len() == channels), "bias count");
         let mut by_tap = Buffer::zeroed(channels * taps);
         for channel in 0..channels {
             for tap in 0..taps {
@@ -49,7 +60,7 @@ impl Depthwise {
     /// Convolves `input` `[n, h, w, c]` into `out` and clamps to `low..=high`.
     ///
     /// # Panics
-    /// If the lengths do not fit the extents.
+    /// If the lengths do not fit the extents or a window ends beyond what can be counted.
     pub fn run(
         &self,
         input: &[f32],
@@ -58,13 +69,14 @@ impl Depthwise {
         out: &mut [f32],
         level: Level,
     ) {
-        let Extents { images, input: [h, w], output: [oh, ow] } = extents;
-        assert_eq!(input.len(), images * h * w * self.channels, "input length");
-        assert_eq!(out.len(), images * oh * ow * self.channels, "output length");
+        let Extents { input: [h, w], output: [oh, ow], .. } = extents;
+        extents.check(input, out, [self.channels; 2]);
+        self.window.check([oh, ow]);
         out.par_chunks_mut(ow * self.channels).enumerate().for_each(|(line, out)| {
             let image = &input[line / oh * h * w * self.channels..][..h * w * self.channels];
             let job = Line { of: self, image, y: line % oh, extents, clamp };
-            // SAFETY: lengths were checked above and every pixel comes from `Window::pixel`.
+            // SAFETY: lengths and windows were checked above; every pixel comes from `Window::pixel`,
+            // or from between two that do.
             dispatch!(level, run_line(job: &Line<'_> = &job, out: &mut [f32] = out));
         });
     }
@@ -82,11 +94,10 @@ impl Depthwise {
         out: &mut [f32],
         level: Level,
     ) {
-        let Extents { images, input: [h, w], output: [oh, ow] } = extents;
+        let Extents { input: [h, w], output: [oh, ow], .. } = extents;
         let c = self.channels;
-        assert_eq!(gradient.len(), images * oh * ow * c, "output length");
-        assert_eq!(out.len(), images * h * w * c, "input length");
-        let taps = self.window.kernel[0] * self.window.kernel[1];
+        extents.check(out, gradient, [c, c]);
+        let taps = volume(&self.window.kernel);
         let places = self.window.scatter([h, w], c, [oh, ow]).offsets;
         out.par_chunks_mut(w * c).enumerate().for_each(|(line, out)| {
             let image = &gradient[line / h * oh * ow * c..][..oh * ow * c];
@@ -132,11 +143,10 @@ pub fn weight_gradient(
     /// Parts that the images are summed in.
     const PARTS: usize = 16;
     let Extents { images, input: [h, w], output: [oh, ow] } = extents;
-    let taps = window.kernel[0] * window.kernel[1];
-    let (image, result) = (h * w * channels, oh * ow * channels);
-    assert_eq!(input.len(), images * image, "input length");
-    assert_eq!(gradient.len(), images * result, "output length");
-    assert_eq!(out.len(), channels * taps, "weight count");
+    let taps = volume(&window.kernel);
+    let (image, result) = (volume(&[h, w, channels]), volume(&[oh, ow, channels]));
+    extents.check(input, gradient, [channels; 2]);
+    assert_eq!(out.len(), volume(&[channels, taps]), "weight count");
     let places = window.gather_all([h, w], channels, [oh, ow]);
     let each = images.div_ceil(PARTS).max(1);
     let parts: Vec<Vec<f32>> = input

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::nd::volume;
 use crate::simd::{Level, Simd, dispatch};
 
 /// A function of two elements.
@@ -108,7 +109,12 @@ pub struct Walk {
 
 impl Walk {
     /// A walk over `extents` (outermost first) with each operand's strides; 0 repeats.
+    ///
+    /// # Panics
+    /// If there are not as many strides as extents, or more elements than can be counted.
     pub fn new(extents: &[usize], a: &[usize], b: &[usize]) -> Self {
+        assert_eq!([a.len(), b.len()], [extents.len(); 2], "strides");
+        volume(extents);
         let mut walk = Self { extents: Vec::new(), a: Vec::new(), b: Vec::new() };
         for k in 0..extents.len() {
             if extents[k] == 1 {
@@ -137,8 +143,9 @@ impl Walk {
     /// `out[k] = function(a[..], b[..])` for every output element.
     ///
     /// # Panics
-    /// If an operand is shorter than its walk.
+    /// If an operand is shorter than its walk, or `out` does not match the extents.
     pub fn run(&self, function: Binary, a: &[f32], b: &[f32], out: &mut [f32], level: Level) {
+        assert_eq!(out.len(), volume(&self.extents), "output length");
         let inner = self.extents[self.extents.len() - 1];
         let rows = out.len() / inner;
         let together = (1_usize << 14).div_ceil(inner);
@@ -157,8 +164,9 @@ impl Walk {
     /// `a[k] = function(a[k], b[..])` for every element of a dense `a`.
     ///
     /// # Panics
-    /// If `b` is shorter than its walk.
+    /// If `b` is shorter than its walk, or `a` does not match the extents.
     pub fn update(&self, function: Binary, a: &mut [f32], b: &[f32], level: Level) {
+        assert_eq!(a.len(), volume(&self.extents), "operand length");
         let inner = self.extents[self.extents.len() - 1];
         let together = (1_usize << 14).div_ceil(inner);
         let task = |(index, chunk): (usize, &mut [f32])| {
@@ -174,7 +182,7 @@ impl Walk {
     /// repeated. `out` is as long as the operand.
     ///
     /// # Panics
-    /// If an array is shorter than its walk.
+    /// If an array is shorter than its walk, or `gradient` does not match the extents.
     pub fn backward(
         &self,
         function: Binary,
@@ -184,10 +192,11 @@ impl Walk {
         gradient: &[f32],
         out: &mut [f32],
     ) {
+        assert_eq!(gradient.len(), volume(&self.extents), "gradient length");
         out.fill(0.0);
         let last = self.extents.len() - 1;
         let own = if side == Side::A { &self.a } else { &self.b };
-        let rows: usize = self.extents[..last].iter().product();
+        let rows = volume(&self.extents[..last]);
         let outer = self.extents[0];
         let row = |row: usize, out: &mut [f32], start: usize| {
             let (at_a, at_b) = self.offsets(row);

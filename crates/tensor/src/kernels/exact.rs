@@ -132,7 +132,7 @@ mod tests {
             all.iter().for_each(|&x| forwards.add(&[x], Level::best()));
             let (mut a, mut b) = (ExactSums::zeros(1), ExactSums::zeros(1));
             for (k, &x) in all.iter().enumerate().rev() {
-                if k < cut { a.add(&[x], Level::Portable) } else { b.add(&[x], Level::best()) }
+                if k < cut { a.add(&[x], Level::portable()) } else { b.add(&[x], Level::best()) }
             }
             a.join(&b);
             prop_assert_eq!(&a, &forwards);

@@ -15,6 +15,7 @@
 use rayon::prelude::*;
 
 use crate::buffer::Buffer;
+use crate::nd::volume;
 use crate::simd::{Level, Simd, dispatch};
 
 /// Where the taps of an output row lie in the input.
@@ -35,6 +36,16 @@ impl Gather {
     /// One tap: row `r` reads the `channels` elements at `r * channels`.
     pub fn rows(channels: usize) -> Self {
         Self { positions: 1, taps: 1, offsets: vec![Some(0)], image: channels }
+    }
+
+    /// Panics unless `rows` rows find `channels` channels of every tap in `input`.
+    pub(super) fn check(&self, input: &[f32], rows: usize, channels: usize) {
+        assert_eq!(self.offsets.len(), volume(&[self.positions, self.taps]), "offset table");
+        assert!(self.positions > 0, "no positions");
+        let images = rows.div_ceil(self.positions);
+        assert!(input.len() >= volume(&[images, self.image]), "input too short");
+        let last = self.offsets.iter().flatten().max().copied().unwrap_or(0) as usize;
+        assert!(last.saturating_add(channels) <= self.image, "offset outside the image");
     }
 }
 
@@ -106,7 +117,8 @@ impl Packed {
     /// Packs `weights` (`[outputs, channels / groups, taps]`, row-major) and `bias` (`[outputs]`).
     ///
     /// # Panics
-    /// If the lengths do not fit or `groups` does not divide `outputs` and `channels`.
+    /// If the lengths do not fit, there is no output, or `groups` does not divide `outputs` and
+    /// `channels`.
     pub fn new(
         level: Level,
         weights: &[f32],
@@ -119,7 +131,7 @@ impl Packed {
         assert_eq!(outputs % groups, 0, "groups must divide the outputs");
         assert_eq!(channels % groups, 0, "groups must divide the channels");
         let (group_outputs, group_channels) = (outputs / groups, channels / groups);
-        assert_eq!(weights.len(), outputs * group_channels * taps, "weight count");
+        assert_eq!(weights.len(), volume(&[outputs, group_channels, taps]), "weight count");
         assert!(bias.is_none_or(|b| b.len() == outputs), "bias count");
         let (_, max_vecs, lanes) = level.tile();
         let merged = merged_groups(groups, group_outputs, lanes);
@@ -261,16 +273,10 @@ impl Packed {
 
     fn check(&self, gather: &Gather, input: &[f32], rows: usize, finish: &Finish<'_>, out: &[f32]) {
         assert_eq!(gather.taps, self.taps, "taps");
-        assert_eq!(gather.offsets.len(), gather.positions * gather.taps, "offset table");
-        let images = rows.div_ceil(gather.positions);
-        assert!(input.len() >= images * gather.image, "input too short");
-        let last = gather.offsets.iter().flatten().max().copied().unwrap_or(0) as usize;
-        assert!(last + self.channels <= gather.image, "offset outside the image");
-        assert!(out.len() >= rows * self.outputs, "output too short");
-        assert!(
-            finish.residual.is_none_or(|r| r.len() >= rows * self.outputs),
-            "residual too short"
-        );
+        gather.check(input, rows, self.channels);
+        let results = volume(&[rows, self.outputs]);
+        assert!(out.len() >= results, "output too short");
+        assert!(finish.residual.is_none_or(|r| r.len() >= results), "residual too short");
     }
 
     /// The runs each tile reads: `[tile, tap, row in tile]`. Rows past the end read zeros.
@@ -312,14 +318,12 @@ impl Packed {
     pub(crate) fn multiply_stacks(weights: &[Self], input: &[f32], rows: usize, out: &mut [f32]) {
         let Some(first) = weights.first() else { return };
         let (channels, outputs) = (first.channels, first.outputs);
-        assert!(input.len() >= weights.len() * rows * channels, "input too short");
-        assert!(out.len() >= weights.len() * rows * outputs, "output too short");
+        assert!(input.len() >= volume(&[weights.len(), rows, channels]), "input too short");
+        assert!(out.len() >= volume(&[weights.len(), rows, outputs]), "output too short");
         let pointers = first.pointers(&Gather::rows(channels), input, 0, rows);
         for (k, packed) in weights.iter().enumerate() {
-            assert!(
-                (packed.channels, packed.outputs, packed.taps) == (channels, outputs, 1),
-                "shape"
-            );
+            let shape = [packed.channels, packed.outputs, packed.taps];
+            assert!(shape == [channels, outputs, 1] && packed.level == first.level, "shape");
             let to = Shared(out[k * rows * outputs..].as_mut_ptr());
             for panel in &packed.panels {
                 let job = Job {

@@ -17,6 +17,15 @@ pub mod sparse;
 pub mod window;
 pub mod winograd;
 
+/// How many rows of `width` lie in `len` elements.
+///
+/// # Panics
+/// If `width` is zero or the last row is not whole.
+fn whole_rows(len: usize, width: usize) -> usize {
+    assert!(width > 0 && len.is_multiple_of(width), "{len} elements are not whole rows of {width}");
+    len / width
+}
+
 #[cfg(test)]
 mod testing {
     /// Numbers from -1 to 1 without a pattern.

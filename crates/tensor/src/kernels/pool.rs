@@ -30,9 +30,9 @@ pub fn pool(
     out: &mut [f32],
     level: Level,
 ) {
-    let Extents { images, input: [h, w], output: [oh, ow] } = extents;
-    assert_eq!(input.len(), images * h * w * channels, "input length");
-    assert_eq!(out.len(), images * oh * ow * channels, "output length");
+    let Extents { input: [h, w], output: [oh, ow], .. } = extents;
+    extents.check(input, out, [channels; 2]);
+    window.check([oh, ow]);
     out.par_chunks_mut(ow * channels).enumerate().for_each(|(line, out)| {
         let image = &input[line / oh * h * w * channels..][..h * w * channels];
         let job = Line { pool, window, image, y: line % oh, size: [h, w], channels };
@@ -58,10 +58,10 @@ pub fn pool_backward(
     channels: usize,
     out: &mut [f32],
 ) {
-    let Extents { images, input: [h, w], output: [oh, ow] } = extents;
-    assert_eq!(input.len(), images * h * w * channels, "input length");
+    let Extents { input: [h, w], output: [oh, ow], .. } = extents;
+    extents.check(input, gradient, [channels; 2]);
+    window.check([oh, ow]);
     assert_eq!(out.len(), input.len(), "input length");
-    assert_eq!(gradient.len(), images * oh * ow * channels, "output length");
     let images = out.par_chunks_mut(h * w * channels).zip(input.par_chunks(h * w * channels));
     images.zip(gradient.par_chunks(oh * ow * channels)).for_each(|((out, image), gradient)| {
         out.fill(0.0);

@@ -2,6 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::whole_rows;
+use crate::nd::volume;
+
 /// Where an output coordinate falls in the input, per axis: source coordinates as ONNX defines them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coordinates {
@@ -82,7 +85,7 @@ pub fn axis_table(
 /// Resamples `input` `[n, h, w, c]` to the extents of the two tables.
 ///
 /// # Panics
-/// If the lengths do not fit.
+/// If the lengths do not fit or a table reads outside the image.
 pub fn resize(
     input: &[f32],
     [height, width]: [usize; 2],
@@ -91,6 +94,7 @@ pub fn resize(
     columns: &AxisTable,
     out: &mut [f32],
 ) {
+    check([height, width], channels, [rows, columns], input, out);
     let image = height * width * channels;
     let line = columns.len() * channels;
     out.par_chunks_mut(line).enumerate().for_each(|(index, out)| {
@@ -114,6 +118,25 @@ pub fn resize(
     });
 }
 
+/// Panics unless `input` `[n, h, w, c]` has what the tables read for `output` `[n, rows, columns, c]`.
+fn check(
+    extents: [usize; 2],
+    channels: usize,
+    tables: [&AxisTable; 2],
+    input: &[f32],
+    output: &[f32],
+) {
+    let images = whole_rows(input.len(), volume(&[extents[0], extents[1], channels]));
+    let resized = volume(&[images, tables[0].len(), tables[1].len(), channels]);
+    assert_eq!(output.len(), resized, "output length");
+    for (table, extent) in tables.into_iter().zip(extents) {
+        assert!(
+            table.iter().all(|(low, high, _)| low.max(high) < &extent),
+            "table outside the image"
+        );
+    }
+}
+
 /// What reads every source index of one axis: output indices and their weights.
 fn readers(table: &AxisTable, input: usize) -> Vec<Vec<(usize, f32)>> {
     let mut readers = vec![Vec::new(); input];
@@ -131,7 +154,7 @@ fn readers(table: &AxisTable, input: usize) -> Vec<Vec<(usize, f32)>> {
 /// `gradient`s of the pixels that read it, times its weight in them.
 ///
 /// # Panics
-/// If the lengths do not fit.
+/// If the lengths do not fit or a table reads outside the image.
 pub fn resize_backward(
     gradient: &[f32],
     [height, width]: [usize; 2],
@@ -140,6 +163,7 @@ pub fn resize_backward(
     columns: &AxisTable,
     out: &mut [f32],
 ) {
+    check([height, width], channels, [rows, columns], out, gradient);
     let (line, image) = (columns.len() * channels, rows.len() * columns.len() * channels);
     let (row_readers, column_readers) = (readers(rows, height), readers(columns, width));
     out.par_chunks_mut(width * channels).enumerate().for_each(|(index, out)| {

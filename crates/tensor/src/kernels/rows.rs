@@ -2,12 +2,14 @@
 
 use rayon::prelude::*;
 
+use super::whole_rows;
+use crate::nd::volume;
 use crate::simd::{Level, Simd, dispatch};
 
 /// `clamp(scale[c] * x + shift[c])` in place, for rows of `scale.len()` channels.
 ///
 /// # Panics
-/// If `shift` differs in length from `scale`.
+/// If `shift` differs in length from `scale` or the last row is not whole.
 pub fn scale_rows(
     values: &mut [f32],
     scale: &[f32],
@@ -16,6 +18,7 @@ pub fn scale_rows(
     level: Level,
 ) {
     assert_eq!(scale.len(), shift.len(), "shift length");
+    whole_rows(values.len(), scale.len());
     let together = (1_usize << 14).div_ceil(scale.len());
     values.par_chunks_mut(together * scale.len()).for_each(|rows| {
         // SAFETY: `scale_here` indexes with bounds checks.
@@ -55,7 +58,7 @@ unsafe fn scale_here<S: Simd>(
 /// # Panics
 /// If the lengths do not fit.
 pub fn mean_middle(input: &[f32], middle: usize, inner: usize, out: &mut [f32]) {
-    assert_eq!(input.len() * inner, out.len() * middle * inner, "input length");
+    check_middle(input, middle, inner, out);
     let scale = 1.0 / middle as f32;
     out.par_chunks_mut(inner).enumerate().for_each(|(outer, out)| {
         let rows = &input[outer * middle * inner..][..middle * inner];
@@ -76,7 +79,7 @@ pub fn mean_middle(input: &[f32], middle: usize, inner: usize, out: &mut [f32]) 
 /// # Panics
 /// If the lengths do not fit.
 pub fn max_middle(input: &[f32], middle: usize, inner: usize, out: &mut [f32]) {
-    assert_eq!(input.len() * inner, out.len() * middle * inner, "input length");
+    check_middle(input, middle, inner, out);
     out.par_chunks_mut(inner).enumerate().for_each(|(outer, out)| {
         out.fill(f32::NEG_INFINITY);
         for row in input[outer * middle * inner..][..middle * inner].chunks(inner) {
@@ -91,7 +94,7 @@ pub fn max_middle(input: &[f32], middle: usize, inner: usize, out: &mut [f32]) {
 /// # Panics
 /// If the lengths do not fit.
 pub fn mean_middle_backward(gradient: &[f32], middle: usize, inner: usize, out: &mut [f32]) {
-    assert_eq!(out.len() * inner, gradient.len() * middle * inner, "output length");
+    check_middle(out, middle, inner, gradient);
     let scale = 1.0 / middle as f32;
     out.par_chunks_mut(middle * inner).zip(gradient.par_chunks(inner)).for_each(|(out, dy)| {
         for row in out.chunks_mut(inner) {
@@ -111,7 +114,7 @@ pub fn max_middle_backward(
     inner: usize,
     out: &mut [f32],
 ) {
-    assert_eq!(out.len() * inner, gradient.len() * middle * inner, "output length");
+    check_middle(out, middle, inner, gradient);
     assert_eq!(out.len(), input.len(), "input length");
     let outer = out.par_chunks_mut(middle * inner).zip(input.par_chunks(middle * inner));
     outer.zip(gradient.par_chunks(inner)).for_each(|((out, rows), dy)| {
@@ -123,6 +126,12 @@ pub fn max_middle_backward(
             out[(1..middle).fold(0, larger) * inner + k] = *dy;
         }
     });
+}
+
+/// Panics unless `whole` is `[outer, middle, inner]` and `reduced` `[outer, inner]`.
+fn check_middle(whole: &[f32], middle: usize, inner: usize, reduced: &[f32]) {
+    let outer = whole_rows(reduced.len(), inner);
+    assert_eq!(whole.len(), volume(&[outer, middle, inner]), "length before the reduction");
 }
 
 /// A sum in sixteen lanes: quick, and more exact than one running sum.
@@ -138,7 +147,11 @@ fn sum(values: &[f32]) -> f32 {
 }
 
 /// `exp(x) / sum exp(x)` (or its logarithm) within every row of `extent` elements, in place.
+///
+/// # Panics
+/// If the last row is not whole.
 pub fn softmax(values: &mut [f32], extent: usize, logarithm: bool) {
+    whole_rows(values.len(), extent);
     values.par_chunks_mut(extent).for_each(|row| {
         let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let total: f32 = row.iter().map(|&x| (x - top).exp()).sum();
@@ -155,8 +168,9 @@ pub fn softmax(values: &mut [f32], extent: usize, logarithm: bool) {
 /// elements, for results `y`; of the logarithm, `dy - exp(y) sum of dy`.
 ///
 /// # Panics
-/// If the lengths differ.
+/// If the lengths differ or the last row is not whole.
 pub fn softmax_backward(results: &[f32], extent: usize, logarithm: bool, gradient: &mut [f32]) {
+    whole_rows(results.len(), extent);
     assert_eq!(gradient.len(), results.len(), "gradient length");
     gradient.par_chunks_mut(extent).zip(results.par_chunks(extent)).for_each(|(dy, y)| {
         if logarithm {
@@ -173,7 +187,8 @@ pub fn softmax_backward(results: &[f32], extent: usize, logarithm: bool, gradien
 /// `(x - mean) / sqrt(variance + epsilon) * scale + bias`.
 ///
 /// # Panics
-/// If `out` and `input` differ in length or `bias` in length from `scale`.
+/// If `out` and `input` differ in length, `bias` in length from `scale`, or the last row is not
+/// whole.
 pub fn layer_norm(
     input: &[f32],
     scale: &[f32],
@@ -182,7 +197,9 @@ pub fn layer_norm(
     out: &mut [f32],
 ) {
     assert_eq!(input.len(), out.len(), "output length");
+    assert!(bias.is_none_or(|bias| bias.len() == scale.len()), "bias length");
     let extent = scale.len();
+    whole_rows(input.len(), extent);
     out.par_chunks_mut(extent).zip(input.par_chunks(extent)).for_each(|(out, row)| {
         let (mean, inverse) = row_moments(row, epsilon, out);
         for k in 0..extent {
@@ -202,7 +219,7 @@ fn row_moments(row: &[f32], epsilon: f32, room: &mut [f32]) -> (f32, f32) {
 /// `(g - mean of g - z mean of (g z)) / sqrt(variance + epsilon)`.
 ///
 /// # Panics
-/// If `out`, `gradient` and `input` differ in length.
+/// If `out`, `gradient` and `input` differ in length or the last row is not whole.
 pub fn layer_norm_backward(
     gradient: &[f32],
     input: &[f32],
@@ -213,6 +230,7 @@ pub fn layer_norm_backward(
     assert_eq!(input.len(), out.len(), "output length");
     assert_eq!(input.len(), gradient.len(), "gradient length");
     let extent = scale.len();
+    whole_rows(input.len(), extent);
     let rows = input.par_chunks(extent).zip(gradient.par_chunks(extent));
     out.par_chunks_mut(extent).zip(rows).for_each(|(out, (row, dy))| {
         let (mean, inverse) = row_moments(row, epsilon, out);
@@ -232,7 +250,7 @@ pub fn layer_norm_backward(
 /// What [`layer_norm`]'s scale gets from every element: `dy` times the normalised element.
 ///
 /// # Panics
-/// If `out`, `gradient` and `input` differ in length.
+/// If `out`, `gradient` and `input` differ in length or the last row is not whole.
 pub fn layer_norm_scale_gradients(
     gradient: &[f32],
     input: &[f32],
@@ -249,6 +267,9 @@ pub fn layer_norm_scale_gradients(
 
 /// Local response normalisation across the channels of every row of `channels` elements:
 /// `x / (bias + alpha / size * sum of x^2 over the size channels around)^beta`.
+///
+/// # Panics
+/// If `out` and `input` differ in length or the last row is not whole.
 pub fn local_response(
     input: &[f32],
     channels: usize,
@@ -256,6 +277,8 @@ pub fn local_response(
     [alpha, beta, bias]: [f32; 3],
     out: &mut [f32],
 ) {
+    assert_eq!(input.len(), out.len(), "output length");
+    whole_rows(input.len(), channels);
     let (left, right) = ((size - 1) / 2, size / 2);
     out.par_chunks_mut(channels).zip(input.par_chunks(channels)).for_each(|(out, row)| {
         for c in 0..channels {
@@ -271,7 +294,7 @@ pub fn local_response(
 /// `dy[c] / s[c]^beta - 2 alpha beta / size x[c] sum over around of dy x / s^(beta + 1)`.
 ///
 /// # Panics
-/// If `out`, `gradient` and `input` differ in length.
+/// If `out`, `gradient` and `input` differ in length or the last row is not whole.
 pub fn local_response_backward(
     gradient: &[f32],
     input: &[f32],
@@ -282,6 +305,7 @@ pub fn local_response_backward(
 ) {
     assert_eq!(input.len(), out.len(), "output length");
     assert_eq!(input.len(), gradient.len(), "gradient length");
+    whole_rows(input.len(), channels);
     let (left, right) = ((size - 1) / 2, size / 2);
     let share = alpha / size as f32;
     let rows = input.par_chunks(channels).zip(gradient.par_chunks(channels));

@@ -2,6 +2,8 @@
 
 use rayon::prelude::*;
 
+use super::whole_rows;
+use crate::nd::volume;
 use crate::simd::{Level, Simd, dispatch};
 
 /// A matrix `[rows, columns]` of which only the entries that are not zero are kept, row by row
@@ -21,7 +23,7 @@ impl Sparse {
     /// # Panics
     /// If `dense` does not hold whole rows.
     pub fn new(dense: &[f32], columns: usize) -> Self {
-        assert!(dense.len().is_multiple_of(columns), "rows of {columns}");
+        whole_rows(dense.len(), columns);
         let (mut starts, mut entries) = (vec![0], Vec::new());
         for row in dense.chunks_exact(columns) {
             entries.extend(row.iter().copied().enumerate().filter(|(_, x)| *x != 0.0));
@@ -60,8 +62,8 @@ impl Sparse {
     /// # Panics
     /// If the lengths do not fit.
     pub fn times(&self, dense: &[f32], width: usize, out: &mut [f32], level: Level) {
-        assert_eq!(dense.len(), self.columns * width, "length of the dense matrix");
-        assert_eq!(out.len(), self.rows() * width, "output length");
+        assert_eq!(dense.len(), volume(&[self.columns, width]), "length of the dense matrix");
+        assert_eq!(out.len(), volume(&[self.rows(), width]), "output length");
         let each = ROWS_AT_A_TIME * width;
         out.par_chunks_mut(each).enumerate().for_each(|(block, out)| {
             for (k, out) in out.chunks_exact_mut(width).enumerate() {

@@ -1,6 +1,7 @@
 //! The sliding window of convolutions and pools over `[n, c, h, w]`.
 
 use super::gemm::Gather;
+use crate::nd::volume;
 
 /// Kernel extent, step, spacing and padding along height and width.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +51,18 @@ impl Window {
             && self.after == [0, 0]
     }
 
+    /// Refuses windows that end beyond what a `usize` counts: for all others, [`pixel`](Self::pixel)
+    /// grows with the output and with the tap.
+    pub(super) fn check(&self, outputs: [usize; 2]) {
+        for axis in [0, 1] {
+            let last = |count: usize, step: usize| count.saturating_sub(1).checked_mul(step);
+            let end = last(outputs[axis], self.stride[axis])
+                .zip(last(self.kernel[axis], self.dilation[axis]))
+                .and_then(|(start, span)| start.checked_add(span));
+            assert!(end.is_some(), "windows along axis {axis} end beyond what can be counted");
+        }
+    }
+
     /// The input pixel under tap `tap` of output `output` along `axis`, if it is not padding.
     pub fn pixel(&self, axis: usize, output: usize, tap: usize, extent: usize) -> Option<usize> {
         let padded = output * self.stride[axis] + tap * self.dilation[axis];
@@ -58,15 +71,18 @@ impl Window {
 
     /// Where the taps of every output lie in a channels-last image of `extents` (h, w) and
     /// `channels`, for `outputs` (h, w).
+    ///
+    /// # Panics
+    /// If the image has more than 2^32 elements or a window ends beyond what can be counted.
     pub fn gather(&self, extents: [usize; 2], channels: usize, outputs: [usize; 2]) -> Gather {
         if self.is_pixelwise() && outputs == extents {
             return Gather::rows(channels);
         }
         Gather {
-            positions: outputs[0] * outputs[1],
-            taps: self.kernel[0] * self.kernel[1],
+            positions: volume(&outputs),
+            taps: volume(&self.kernel),
             offsets: self.gather_all(extents, channels, outputs),
-            image: extents[0] * extents[1] * channels,
+            image: volume(&[extents[0], extents[1], channels]),
         }
     }
 
@@ -77,8 +93,9 @@ impl Window {
         channels: usize,
         outputs: [usize; 2],
     ) -> Vec<Option<u32>> {
-        let mut offsets =
-            Vec::with_capacity(outputs[0] * outputs[1] * self.kernel[0] * self.kernel[1]);
+        self.check(outputs);
+        check_offsets(extents, channels);
+        let mut offsets = Vec::with_capacity(volume(&[volume(&outputs), volume(&self.kernel)]));
         for y in 0..outputs[0] {
             for x in 0..outputs[1] {
                 for ky in 0..self.kernel[0] {
@@ -97,27 +114,33 @@ impl Window {
     /// The inverse of [`gather`](Self::gather): for every input pixel of `extents` (h, w) and every
     /// tap, where the output that reads the pixel through this tap lies in a channels-last image of
     /// `outputs` (h, w) and `channels`.
+    ///
+    /// # Panics
+    /// As [`gather`](Self::gather).
     pub fn scatter(&self, extents: [usize; 2], channels: usize, outputs: [usize; 2]) -> Gather {
         let output = |axis: usize, pixel: usize, tap: usize| {
             let start = (pixel + self.before[axis]).checked_sub(tap * self.dilation[axis])?;
             let output = start / self.stride[axis];
             (start % self.stride[axis] == 0 && output < outputs[axis]).then_some(output)
         };
-        let taps = self.kernel[0] * self.kernel[1];
-        let mut offsets = Vec::with_capacity(extents[0] * extents[1] * taps);
-        for (y, x) in (0..extents[0] * extents[1]).map(|k| (k / extents[1], k % extents[1])) {
+        self.check(outputs);
+        check_offsets(outputs, channels);
+        let (positions, taps) = (volume(&extents), volume(&self.kernel));
+        let mut offsets = Vec::with_capacity(volume(&[positions, taps]));
+        for (y, x) in (0..positions).map(|k| (k / extents[1], k % extents[1])) {
             for (ky, kx) in (0..taps).map(|k| (k / self.kernel[1], k % self.kernel[1])) {
                 let place = output(0, y, ky).zip(output(1, x, kx));
                 offsets.push(place.map(|(y, x)| ((y * outputs[1] + x) * channels) as u32));
             }
         }
-        Gather {
-            positions: extents[0] * extents[1],
-            taps,
-            offsets,
-            image: outputs[0] * outputs[1] * channels,
-        }
+        Gather { positions, taps, offsets, image: volume(&[outputs[0], outputs[1], channels]) }
     }
+}
+
+/// Refuses images of `extents` (h, w) whose offsets need more than 32 bits.
+fn check_offsets(extents: [usize; 2], channels: usize) {
+    let image = volume(&[extents[0], extents[1], channels]);
+    assert!(image as u64 <= 1 << 32, "an image of {image} elements has offsets beyond 32 bits");
 }
 
 #[cfg(test)]

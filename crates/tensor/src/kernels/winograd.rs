@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use super::depthwise::Extents;
 use super::gemm::{Finish, Packed, Shared};
 use crate::buffer::Buffer;
+use crate::nd::volume;
 use crate::simd::{Level, Simd, dispatch};
 
 /// A convolution in transformed form.
@@ -48,7 +49,7 @@ impl Winograd {
         before: [usize; 2],
     ) -> Self {
         let outputs = bias.len();
-        assert_eq!(weights.len(), outputs * channels * 9, "weight count");
+        assert_eq!(weights.len(), volume(&[outputs, channels, 9]), "weight count");
         let kernel: &[[f64; 3]] = match side {
             4 => &KERNEL_4,
             2 => &KERNEL_2,
@@ -87,12 +88,14 @@ impl Winograd {
         out: &mut [f32],
         scratch: &mut Buffer,
     ) {
-        let Extents { images, input: [h, w], output: [oh, ow] } = extents;
-        assert_eq!(input.len(), images * h * w * self.channels, "input length");
-        assert_eq!(out.len(), images * oh * ow * self.outputs, "output length");
+        let Extents { images, output: [oh, ow], .. } = extents;
+        extents.check(input, out, [self.channels, self.outputs]);
         assert!(finish.residual.is_none_or(|r| r.len() >= out.len()), "residual length");
         let grid = [oh.div_ceil(self.side), ow.div_ceil(self.side)];
         let tiles = images * grid[0] * grid[1];
+        if tiles == 0 {
+            return;
+        }
         let each = [self.channels, self.outputs].map(|c| self.products.len() * c);
         let most = (BLOCK_BYTES / size_of::<f32>() / (each[0] + each[1])).clamp(8, 64);
         let threads = rayon::current_num_threads();
@@ -102,30 +105,28 @@ impl Winograd {
         let next = AtomicUsize::new(0);
         // Every thread has its share of the scratch and takes the next block until none is left.
         let share = block * (each[0] + each[1]);
-        scratch.ensure(threads * share)[..threads * share].par_chunks_mut(share.max(1)).for_each(
-            |scratch| {
-                let (spread, summed) = scratch.split_at_mut(block * each[0]);
-                loop {
-                    let first = next.fetch_add(block, Ordering::Relaxed);
-                    if first >= tiles {
-                        break;
-                    }
-                    let count = block.min(tiles - first);
-                    let job = Job { of: self, input, extents, grid, finish, first, count };
-                    // SAFETY: lengths were checked above; tiles write disjoint outputs.
-                    dispatch!(self.level, spread_tiles(
-                        job: &Job<'_> = &job,
-                        to: &mut [f32] = &mut *spread,
-                    ));
-                    Packed::multiply_stacks(&self.products, spread, count, summed);
-                    dispatch!(self.level, gather_tiles(
-                        job: &Job<'_> = &job,
-                        from: &[f32] = &*summed,
-                        out: Shared = to,
-                    ));
+        scratch.ensure(volume(&[threads, share])).par_chunks_mut(share).for_each(|scratch| {
+            let (spread, summed) = scratch.split_at_mut(block * each[0]);
+            loop {
+                let first = next.fetch_add(block, Ordering::Relaxed);
+                if first >= tiles {
+                    break;
                 }
-            },
-        );
+                let count = block.min(tiles - first);
+                let job = Job { of: self, input, extents, grid, finish, first, count };
+                // SAFETY: lengths were checked above; tiles write disjoint outputs.
+                dispatch!(self.level, spread_tiles(
+                    job: &Job<'_> = &job,
+                    to: &mut [f32] = &mut *spread,
+                ));
+                Packed::multiply_stacks(&self.products, spread, count, summed);
+                dispatch!(self.level, gather_tiles(
+                    job: &Job<'_> = &job,
+                    from: &[f32] = &*summed,
+                    out: Shared = to,
+                ));
+            }
+        });
     }
 }
 
@@ -420,6 +421,7 @@ mod tests {
             quick.run(x, extents, Finish::PLAIN, &mut out, &mut Buffer::default());
             out
         };
+        assert!(run(&[], 0).is_empty());
         let all = run(&x, 4);
         for image in 0..4 {
             let one = run(&x[image * 36 * channels..(image + 1) * 36 * channels], 1);
