@@ -12,8 +12,8 @@ use brickwork_tensor::{Buffer, Level, Order};
 
 use super::conv::split_clamp;
 use super::pointwise::finish;
-use crate::beside::Beside;
 use crate::attrs::Attr;
+use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Absorbs, Fusion, Op, OpError, Operands, Spec};
@@ -140,8 +140,7 @@ impl Op for BatchNormalization {
         let reads = [Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)];
         let reads = reads.into_iter().chain([Reads::Kept(0), Reads::Kept(1)]).collect();
         let rate = 1.0 - self.momentum;
-        let follows =
-            [(3, 0), (4, 2)].map(|(slot, kept)| Follows { slot, kept, rate }).to_vec();
+        let follows = [(3, 0), (4, 2)].map(|(slot, kept)| Follows { slot, kept, rate }).to_vec();
         let back = Unnormalise { gives: gives.clone(), level };
         Ok(Trained::new(Lowered::kernel(forward, order), back, reads, gives)
             .keeping(vec![channels; 3])
@@ -280,8 +279,7 @@ struct Unnormalise {
 
 impl Kernel for Unnormalise {
     fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
-        let [dy, x, gamma, mean, inverse] =
-            [inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]];
+        let [dy, x, gamma, mean, inverse] = [inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]];
         let sums = parameter_gradients(dy, x, mean, inverse, self.level);
         for (slot, out) in self.gives.iter().zip(outputs) {
             match slot {

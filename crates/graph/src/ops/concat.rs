@@ -7,8 +7,8 @@ use brickwork_tensor::kernels::copy::{gather_strided, scatter_strided};
 use brickwork_tensor::{Buffer, Nd, Order, Tensor};
 
 use super::arithmetic::leading_order;
-use crate::beside::{Arrangement, Beside};
 use crate::attrs::Attr;
+use crate::beside::{Arrangement, Beside};
 use crate::channels::{Flow, Label};
 use crate::lower::{Feed, Kernel, Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec};
@@ -130,7 +130,8 @@ impl Op for Concat {
 impl Concat {
     fn join(&self, lower: &mut Lower<'_>) -> Result<(Join, Order), OpError> {
         let out = lower.output(0).to_vec();
-        let order = match (0..lower.slots()).find(|&k| matches!(lower.feed(k), Feed::Computed(..))) {
+        let order = match (0..lower.slots()).find(|&k| matches!(lower.feed(k), Feed::Computed(..)))
+        {
             Some(slot) => lower.order(slot),
             None => leading_order(lower, &out),
         };

@@ -16,8 +16,8 @@ use brickwork_tensor::{Buffer, Level, Order, Tensor};
 
 use super::pointwise::finish;
 use super::windowed::{self, window_attrs};
-use crate::beside::{Arrangement, Beside};
 use crate::attrs::Attr;
+use crate::beside::{Arrangement, Beside};
 use crate::channels::{Flow, Kept};
 use crate::lower::{Epilogue, Kernel, Lower, Lowered};
 use crate::op::{Absorbs, Op, OpError, Operands, Spec};
@@ -41,7 +41,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     if let Some(kernel) = reading.ints("kernel_shape")?
         && kernel != [extents[2] as i64, extents[3] as i64]
     {
-        return Err(OpError::new(format!("kernel_shape {kernel:?} does not match weights {weights}")));
+        return Err(OpError::new(format!(
+            "kernel_shape {kernel:?} does not match weights {weights}"
+        )));
     }
     let image = reading.image(0, 4)?;
     let window = windowed::read(reading, [extents[2], extents[3]], [image[1], image[2]])?;
@@ -99,10 +101,17 @@ impl Op for Conv {
             )));
         }
         if sizes[0] % self.groups != 0 {
-            return Err(OpError::new(format!("{} outputs do not fall into {} groups", sizes[0], self.groups)));
+            return Err(OpError::new(format!(
+                "{} outputs do not fall into {} groups",
+                sizes[0], self.groups
+            )));
         }
         if operands.has(2) && operands.shape(2)? != &Shape::fixed(&sizes[..1]) {
-            return Err(OpError::new(format!("bias has shape {}, expected [{}]", operands.shape(2)?, sizes[0])));
+            return Err(OpError::new(format!(
+                "bias has shape {}, expected [{}]",
+                operands.shape(2)?,
+                sizes[0]
+            )));
         }
         windowed::shape(&self.window, image, sizes[0], false).map(|shape| vec![shape])
     }
@@ -176,7 +185,10 @@ impl Op for Conv {
                 Depthwise::new(self.window.clone(), &w, Some(&b), out[1])
             });
             let (clamp, then) = split_clamp(epilogue.pointwise);
-            return Ok(Lowered::kernel(RunDepthwise { weights, extents, clamp, then, level }, order));
+            return Ok(Lowered::kernel(
+                RunDepthwise { weights, extents, clamp, then, level },
+                order,
+            ));
         }
         let images = lower.typical_batch();
         let weights = lower.once(|| {
@@ -237,7 +249,11 @@ impl Op for Conv {
 }
 
 /// Weights (`[o, ...]`) and bias with the epilogue's scale and shift multiplied in.
-pub(crate) fn scaled(weights: &Tensor, bias: Option<&Tensor>, epilogue: &Epilogue) -> (Vec<f32>, Vec<f32>) {
+pub(crate) fn scaled(
+    weights: &Tensor,
+    bias: Option<&Tensor>,
+    epilogue: &Epilogue,
+) -> (Vec<f32>, Vec<f32>) {
     let outputs = weights.shape()[0];
     let mut w = weights.data().to_vec();
     let mut b = bias.map_or_else(|| vec![0.0; outputs], |bias| bias.data().to_vec());
@@ -392,7 +408,15 @@ impl Unconvolve {
         let TrainedConv { images, shapes, level, .. } = &self.of;
         let [channels, outputs] = shapes.channels;
         let Some(gather) = &self.gather else {
-            return weight_gradient(&shapes.window, x, dy, self.of.extents(), channels, out, *level);
+            return weight_gradient(
+                &shapes.window,
+                x,
+                dy,
+                self.of.extents(),
+                channels,
+                out,
+                *level,
+            );
         };
         let connections = Connections { channels, outputs, groups: shapes.groups };
         let [_, [height, width]] = shapes.sizes;

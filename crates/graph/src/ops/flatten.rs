@@ -5,8 +5,8 @@ use std::sync::Arc;
 use brickwork_tensor::Order;
 
 use super::moving::{fixed_tail, sources};
-use crate::beside::Beside;
 use crate::attrs::Attr;
+use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec};

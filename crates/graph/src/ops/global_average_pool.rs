@@ -14,7 +14,10 @@ pub(crate) fn global(
     reduction: Reduction,
 ) -> Result<Read, OpError> {
     if reading.shape(0)?.rank() < 3 {
-        return Err(OpError::new(format!("operand 0 has shape {}, expected an image", reading.shape(0)?)));
+        return Err(OpError::new(format!(
+            "operand 0 has shape {}, expected an image",
+            reading.shape(0)?
+        )));
     }
     let op = Reduce { kind, reduction, axes: Vec::new(), keep: true, spec: Spec::slots(1) };
     Ok(reading.node(op, 1))

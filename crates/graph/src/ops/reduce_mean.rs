@@ -12,7 +12,11 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         Some(list) if !list.is_empty() => {
             list.iter().map(|&axis| axis_of(axis, rank)).collect::<Result<Vec<_>, _>>()?
         }
-        _ => return Err(OpError::new("a mean over every axis, the batch included, is not supported")),
+        _ => {
+            return Err(OpError::new(
+                "a mean over every axis, the batch included, is not supported",
+            ));
+        }
     };
     axes.sort_unstable();
     axes.dedup();

@@ -37,7 +37,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         .filter(|s| s.iter().all(|&size| 0 < size && size <= extent))
         .filter(|s| s.len() <= extent && s.iter().sum::<usize>() == extent)
         .filter(|s| s.len() == parts)
-        .ok_or_else(|| OpError::new(format!("axis {axis} of {shape} does not split into {parts} parts")))?;
+        .ok_or_else(|| {
+            OpError::new(format!("axis {axis} of {shape} does not split into {parts} parts"))
+        })?;
     Ok(reading.node(Split { axis, sizes }, 1))
 }
 
@@ -82,7 +84,8 @@ impl Op for Split {
     }
 
     fn resized(&self, kept: &Kept<'_>) -> Result<Option<Arc<dyn Op>>, OpError> {
-        let sizes = (0..self.sizes.len()).map(|part| kept.output(part).after()[self.axis]).collect();
+        let sizes =
+            (0..self.sizes.len()).map(|part| kept.output(part).after()[self.axis]).collect();
         Ok(Some(Arc::new(Self { sizes, ..self.clone() })))
     }
 

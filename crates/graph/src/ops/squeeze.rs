@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::moving::{renamed, sources};
-use crate::beside::Beside;
 use crate::attrs::Literal;
+use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec, SpecInput};
@@ -44,7 +44,8 @@ impl Op for Squeeze {
     fn spec(&self) -> Spec {
         let mut spec = Spec::slots(1);
         let axes = self.axes.iter().map(|&axis| axis as i64).collect();
-        spec.inputs.push(SpecInput::Literal("axes", Literal::Ints(brickwork_tensor::Nd::vector(axes))));
+        spec.inputs
+            .push(SpecInput::Literal("axes", Literal::Ints(brickwork_tensor::Nd::vector(axes))));
         spec
     }
 

@@ -15,7 +15,12 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         ..Form::default()
     };
     if inputs.len() == 1 {
-        return Ok(Read::Expand(vec![binary("Identity", name.clone(), inputs.clone(), output.clone())]));
+        return Ok(Read::Expand(vec![binary(
+            "Identity",
+            name.clone(),
+            inputs.clone(),
+            output.clone(),
+        )]));
     }
     let mut forms = Vec::new();
     let mut total = inputs[0].clone();

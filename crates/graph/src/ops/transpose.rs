@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::moving::{renamed, sources};
-use crate::beside::Beside;
 use crate::attrs::Attr;
+use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, OpError, Operands, Spec};
@@ -26,7 +26,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
             let mut sorted = axes.clone();
             sorted.sort_unstable();
             if sorted != (0..rank).collect::<Vec<_>>() {
-                return Err(OpError::new(format!("perm {list:?} is no permutation of {rank} axes")));
+                return Err(OpError::new(format!(
+                    "perm {list:?} is no permutation of {rank} axes"
+                )));
             }
             axes
         }
@@ -68,7 +70,8 @@ impl Op for Transpose {
     fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
         let shape = operands.shape(0).ok()?;
         let moves_batch = self.perm.iter().enumerate().any(|(k, &axis)| {
-            k != axis && (matches!(shape.0[axis], Dim::Batch(_)) || matches!(shape.0[k], Dim::Batch(_)))
+            k != axis
+                && (matches!(shape.0[axis], Dim::Batch(_)) || matches!(shape.0[k], Dim::Batch(_)))
         });
         if moves_batch {
             return None;
