@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::op::{Op, OpError};
+use crate::error::OpError;
+use crate::op::Op;
 use crate::read::{Read, Reading};
 
 mod abs;

@@ -15,10 +15,12 @@ use super::pointwise::finish;
 use crate::attrs::Attr;
 use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::{Absorbs, Execute, Fusion};
 use crate::lower::{Kernel, Lower, Lowered};
-use crate::op::{Absorbs, Fusion, Op, OpError, Operands, Spec};
+use crate::op::{ConstantRole, Op, Spec};
 use crate::read::{Read, Reading};
-use crate::shape::Shape;
+use crate::shape::{Operands, Shape};
 use crate::training::{Follows, Reads, Trained};
 
 /// Operands: value `[n, c, ...]`, then scale, bias, mean and variance `[c]`.
@@ -104,6 +106,12 @@ impl Op for BatchNormalization {
         beside.same(self.clone())
     }
 
+    fn role(&self, slot: usize) -> ConstantRole {
+        if slot >= 3 { ConstantRole::Statistic } else { ConstantRole::Coefficient }
+    }
+}
+
+impl Execute for BatchNormalization {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let extents = lower.extents(0)?;
         let order = Order::channels_last(extents.len());
@@ -145,10 +153,6 @@ impl Op for BatchNormalization {
         Ok(Trained::new(Lowered::kernel(forward, order), back, reads, gives)
             .keeping(vec![channels; 3])
             .following(follows))
-    }
-
-    fn is_statistic(&self, slot: usize) -> bool {
-        slot >= 3
     }
 
     fn fusion(&self, operands: &Operands<'_>) -> Fusion {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::identity::Identity;
-use crate::op::OpError;
+use crate::error::OpError;
 use crate::read::{Known, Operand, Read, Reading};
 use crate::shape::Int;
 

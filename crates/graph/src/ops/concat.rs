@@ -10,10 +10,12 @@ use super::arithmetic::leading_order;
 use crate::attrs::Attr;
 use crate::beside::{Arrangement, Beside};
 use crate::channels::{Flow, Label};
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Feed, Kernel, Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec};
+use crate::op::{Op, Spec};
 use crate::read::{Known, Operand, Read, Reading, axis_of, few_ints};
-use crate::shape::{Dim, Int, Shape};
+use crate::shape::{Dim, Int, Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// Operands: any number of values that agree on every other axis.
@@ -112,7 +114,9 @@ impl Op for Concat {
         beside.outputs[0] = Some(Arrangement { axis: self.axis, places });
         Ok(Arc::new(self.clone()))
     }
+}
 
+impl Execute for Concat {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let (join, order) = self.join(lower)?;
         Ok(Lowered::kernel(join, order))

@@ -19,10 +19,12 @@ use super::windowed::{self, window_attrs};
 use crate::attrs::Attr;
 use crate::beside::{Arrangement, Beside};
 use crate::channels::{Flow, Kept};
+use crate::error::OpError;
+use crate::execute::{Absorbs, Execute};
 use crate::lower::{Epilogue, Kernel, Lower, Lowered};
-use crate::op::{Absorbs, Op, OpError, Operands, Spec};
+use crate::op::{Cost, Op, Spec};
 use crate::read::{Read, Reading};
-use crate::shape::{Dim, Shape};
+use crate::shape::{Dim, Operands, Shape};
 use crate::training::{Reads, Trained};
 use crate::weighted::{WeightLayout, Weighted};
 
@@ -166,6 +168,27 @@ impl Op for Conv {
         Ok(Arc::new(Self { groups: groups.iter().sum(), ..self.clone() }))
     }
 
+    fn cost(&self, operands: &Operands<'_>, output: &Shape) -> Cost {
+        let out = output.sample();
+        let weights = operands.shape(1).map_or(0, Shape::sample_volume);
+        Cost::of((weights * out[2] * out[3]) as u64, operands, output)
+    }
+
+    fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
+        let weights = operands.shape(1).ok()?.extents()?;
+        operands.constant(1)?;
+        Some(Weighted {
+            outputs: weights[0],
+            inputs: weights[1] * self.groups,
+            groups: self.groups,
+            window: Some(self.window.clone()),
+            layout: WeightLayout::OutputsFirst,
+            bias_slot: Some(2),
+        })
+    }
+}
+
+impl Execute for Conv {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let order = Order::channels_last(4);
         lower.want(0, order.clone());
@@ -222,25 +245,6 @@ impl Op for Conv {
         let gather = gathers.then(|| self.window.gather(input, image[1], output));
         let back = Unconvolve { of, gives: gives.clone(), gather };
         Ok(Trained::new(Lowered::kernel(make(), order), back, reads, gives))
-    }
-
-    fn macs(&self, inputs: &[Option<Shape>], output: &Shape) -> u64 {
-        let Some(Some(weights)) = inputs.get(1) else { return 0 };
-        let out = output.sample();
-        (weights.sample_volume() * out[2] * out[3]) as u64
-    }
-
-    fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
-        let weights = operands.shape(1).ok()?.extents()?;
-        operands.constant(1)?;
-        Some(Weighted {
-            outputs: weights[0],
-            inputs: weights[1] * self.groups,
-            groups: self.groups,
-            window: Some(self.window.clone()),
-            layout: WeightLayout::OutputsFirst,
-            bias_slot: Some(2),
-        })
     }
 
     fn absorbs(&self) -> Absorbs {

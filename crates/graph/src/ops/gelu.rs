@@ -3,7 +3,7 @@
 use brickwork_tensor::Nd;
 
 use crate::attrs::{Attr, Literal};
-use crate::op::OpError;
+use crate::error::OpError;
 use crate::read::{Form, Read, Reading};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {

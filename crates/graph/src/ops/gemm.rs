@@ -12,10 +12,12 @@ use super::conv::{Product, scaled};
 use crate::attrs::Attr;
 use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::{Absorbs, Execute};
 use crate::lower::{Kernel, Lower, Lowered};
-use crate::op::{Absorbs, Op, OpError, Operands, Spec};
+use crate::op::{Cost, Op, Spec};
 use crate::read::{Operand, Read, Reading, Source};
-use crate::shape::Shape;
+use crate::shape::{Operands, Shape};
 use crate::training::{Reads, Trained};
 use crate::weighted::{WeightLayout, Weighted};
 
@@ -106,20 +108,23 @@ impl Op for Gemm {
         beside.same(self.clone())
     }
 
+    fn cost(&self, operands: &Operands<'_>, output: &Shape) -> Cost {
+        let weights = operands.shape(1).map_or(0, Shape::sample_volume);
+        Cost::of(weights as u64, operands, output)
+    }
+
+    fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
+        weighted_linear(operands, self.transposed, Some(2))
+    }
+}
+
+impl Execute for Gemm {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         lower_linear(lower, self.transposed)
     }
 
     fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
         train_linear(lower, self.transposed)
-    }
-
-    fn macs(&self, inputs: &[Option<Shape>], _: &Shape) -> u64 {
-        inputs.get(1).and_then(Option::as_ref).map_or(0, Shape::sample_volume) as u64
-    }
-
-    fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
-        weighted_linear(operands, self.transposed, Some(2))
     }
 
     fn absorbs(&self) -> Absorbs {

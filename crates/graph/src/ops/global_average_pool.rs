@@ -1,7 +1,8 @@
 //! GlobalAveragePool: the mean over height and width, `[n, c, h, w]` to `[n, c, 1, 1]`.
 
 use super::reducing::{Reduce, Reduction};
-use crate::op::{OpError, Spec};
+use crate::error::OpError;
+use crate::op::Spec;
 use crate::read::{Read, Reading};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {

@@ -2,7 +2,8 @@
 
 use super::reducing::{Reduce, Reduction};
 use crate::attrs::Attr;
-use crate::op::{OpError, Spec};
+use crate::error::OpError;
+use crate::op::Spec;
 use crate::read::{Read, Reading, axis_of};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {

@@ -8,10 +8,12 @@ use super::moving::sources;
 use crate::attrs::Literal;
 use crate::beside::Beside;
 use crate::channels::{Flow, Kept};
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading};
-use crate::shape::{Dim, Int, Shape};
+use crate::shape::{Dim, Int, Operands, Shape};
 
 /// Operand: any value. The target shape holds no -1 and no 0.
 #[derive(Clone, Debug)]
@@ -154,13 +156,15 @@ impl Op for Reshape {
         Ok(Arc::new(Self { target: Shape(vec![batch, Dim::Fixed(total)]) }))
     }
 
+    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
+        sources(operands, |indices| indices)
+    }
+}
+
+impl Execute for Reshape {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         lower.want(0, Order::row_major(lower.extents(0)?.len()));
         Ok(Lowered::view(Order::row_major(lower.output(0).len())))
-    }
-
-    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
-        sources(operands, |indices| indices)
     }
 }
 

@@ -7,10 +7,12 @@ use brickwork_tensor::{Buffer, Nd};
 
 use crate::attrs::{Attr, Literal};
 use crate::channels::{Flow, Kept};
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Kernel, Lower, Lowered, Step};
-use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading, axis_of};
-use crate::shape::{Dim, Shape};
+use crate::shape::{Dim, Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// Parts of `sizes` along `axis`.
@@ -88,7 +90,9 @@ impl Op for Split {
             (0..self.sizes.len()).map(|part| kept.output(part).after()[self.axis]).collect();
         Ok(Some(Arc::new(Self { sizes, ..self.clone() })))
     }
+}
 
+impl Execute for Split {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let order = lower.order(0);
         let kernel = Box::new(self.parts(lower)?);

@@ -1,6 +1,6 @@
 //! Sum of any number of values: written as additions, two at a time.
 
-use crate::op::OpError;
+use crate::error::OpError;
 use crate::read::{Form, Read, Reading};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {

@@ -6,10 +6,12 @@ use super::moving::{renamed, sources};
 use crate::attrs::Attr;
 use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec};
+use crate::op::{Op, Spec};
 use crate::read::{Read, Reading};
-use crate::shape::{Dim, Shape};
+use crate::shape::{Dim, Operands, Shape};
 
 /// Axis `k` of the result is axis `perm[k]` of the operand.
 #[derive(Clone, Debug)]
@@ -62,11 +64,6 @@ impl Op for Transpose {
         beside.same(self.clone())
     }
 
-    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
-        let axes: Vec<Option<usize>> = self.perm.iter().copied().map(Some).collect();
-        Ok(Lowered::view(renamed(&lower.order(0), &axes)))
-    }
-
     fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
         let shape = operands.shape(0).ok()?;
         let moves_batch = self.perm.iter().enumerate().any(|(k, &axis)| {
@@ -77,5 +74,12 @@ impl Op for Transpose {
             return None;
         }
         sources(operands, |indices| indices.transpose(&self.perm))
+    }
+}
+
+impl Execute for Transpose {
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        let axes: Vec<Option<usize>> = self.perm.iter().copied().map(Some).collect();
+        Ok(Lowered::view(renamed(&lower.order(0), &axes)))
     }
 }

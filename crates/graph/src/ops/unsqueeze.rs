@@ -6,10 +6,12 @@ use super::moving::{renamed, sources};
 use crate::attrs::Literal;
 use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading, axis_of};
-use crate::shape::{Dim, Shape};
+use crate::shape::{Dim, Operands, Shape};
 
 /// Inserts `axes` (sorted, counted in the result).
 #[derive(Clone, Debug)]
@@ -77,12 +79,14 @@ impl Op for Unsqueeze {
         beside.same(self.clone())
     }
 
+    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
+        sources(operands, |indices| indices)
+    }
+}
+
+impl Execute for Unsqueeze {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let order = lower.order(0);
         Ok(Lowered::view(renamed(&order, &self.origins(order.rank()))))
-    }
-
-    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
-        sources(operands, |indices| indices)
     }
 }
