@@ -1,9 +1,6 @@
 //! Which nodes run inside another node's kernel. The graph stays as it is.
 
-use std::sync::Arc;
-
-use brickwork_graph::{Epilogue, Fusion, Graph, Node, NodeId, Operands, ValueId};
-use brickwork_tensor::Tensor;
+use brickwork_graph::{Epilogue, Fusion, Graph, Node, NodeId, ValueId};
 use brickwork_tensor::kernels::pointwise::Pointwise;
 
 /// A node together with the readers it takes over.
@@ -165,14 +162,7 @@ impl<'a> Fuser<'a> {
     }
 
     fn fusion(&self, node: &Node) -> Fusion {
-        let operand = |id: ValueId| self.graph.value(id);
-        let constants: Vec<Option<&Arc<Tensor>>> = node
-            .inputs
-            .iter()
-            .map(|input| input.and_then(|id| operand(id).constant.as_ref()))
-            .collect();
-        let shapes = node.inputs.iter().map(|input| input.map(|id| &operand(id).shape)).collect();
-        node.op.fusion(&Operands { shapes, constants })
+        node.op.fusion(&self.graph.operands(node))
     }
 }
 

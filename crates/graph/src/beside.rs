@@ -1,6 +1,7 @@
 //! Networks of one architecture side by side in one: which part's channels stand where.
 
-use crate::op::{Op, OpError};
+use crate::error::OpError;
+use crate::op::Op;
 
 /// Which part, and which of its channels, stands at each place along a value's channel axis.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,60 +2,21 @@
 //! every node is read by its operator, and every problem is collected before anything is refused.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt;
 use std::sync::Arc;
 
 use brickwork_tensor::{Nd, Tensor};
 
 use crate::attrs::{Attr, Literal};
 use crate::check::{check, sound_shapes};
+use crate::error::{OpError, Problem, Problems};
 use crate::fold;
 use crate::graph::{Graph, Node, Value, ValueId};
-use crate::lower::{Seen, operands};
-use crate::op::{Op, OpError, Operands};
+use crate::names::Names;
+use crate::op::Op;
 use crate::ops;
 use crate::read::{Form, Known, Operand, Read, Reading, Source, few_ints, within};
-use crate::shape::{Int, Shape};
+use crate::shape::{Int, Operands, Shape};
 use crate::simplify;
-
-/// Something wrong with one node, value or with the whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The node or value, as the file names it.
-    pub place: String,
-    /// Operator type, if the place is a node.
-    pub kind: Option<String>,
-    /// What was expected and what was found.
-    pub text: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
-            Some(kind) => write!(f, "node `{}` ({kind}): {}", self.place, self.text),
-            None => write!(f, "`{}`: {}", self.place, self.text),
-        }
-    }
-}
-
-/// Everything wrong with a graph.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problems(pub Vec<Problem>);
-
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 40;
-        for (k, problem) in self.0.iter().take(SHOWN).enumerate() {
-            write!(f, "{}{problem}", if k == 0 { "" } else { "\n" })?;
-        }
-        if self.0.len() > SHOWN {
-            write!(f, "\nand {} more", self.0.len() - SHOWN)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Problems {}
 
 /// Makes a [`Graph`] out of inputs, constants and nodes in running order.
 pub struct Builder {
@@ -316,9 +277,8 @@ impl Builder {
                 }),
             })
             .collect();
-        let views: Vec<Seen<'_>> =
-            shapes.iter().map(|s| s.as_ref().map(|(shape, data)| (shape, data.as_ref()))).collect();
-        let facts = operands(&views);
+        let seen = shapes.iter().map(|s| s.as_ref().map(|(shape, data)| (shape, data.as_ref())));
+        let facts = Operands::of(seen);
         let results = sound_shapes(op.as_ref(), &facts)?;
         let asked = form.outputs.iter().rposition(|name| !name.is_empty()).map_or(0, |k| k + 1);
         if results.len() < asked {
@@ -533,32 +493,4 @@ fn tidied(text: &str, longest: usize) -> String {
     let kept = &text[..end.unwrap_or(0)];
     let shown = kept.replace(char::is_control, "\u{fffd}");
     if kept.len() < text.len() { shown + "..." } else { shown }
-}
-
-/// Names in use, each with the number to try next behind it.
-#[derive(Default)]
-pub(crate) struct Names(HashMap<String, usize>);
-
-impl Names {
-    /// `name`, or `name` with the first free number behind it.
-    pub(crate) fn unique(&mut self, name: &str) -> String {
-        let Some(mut number) = self.0.get(name).copied() else {
-            self.0.insert(name.to_owned(), 2);
-            return name.to_owned();
-        };
-        let mut candidate = format!("{name}_{number}");
-        while self.0.contains_key(&candidate) {
-            number += 1;
-            candidate = format!("{name}_{number}");
-        }
-        self.0.insert(name.to_owned(), number + 1);
-        self.0.insert(candidate.clone(), 2);
-        candidate
-    }
-}
-
-impl FromIterator<String> for Names {
-    fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
-        Self(names.into_iter().map(|name| (name, 2)).collect())
-    }
 }

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use brickwork_tensor::{Nd, volume};
 
+use crate::forest::Forest;
 use crate::graph::{Graph, NodeId, ValueId};
-use crate::groups::Forest;
 
 /// Names a channel, across all values that carry it.
 pub type Label = u32;
@@ -119,7 +119,8 @@ impl Channels {
         channels.freeze_spread_values(graph);
         channels.freeze_only_channels(graph);
         channels.freeze_half_bound_constants(graph);
-        channels.forest = Forest::of(channels.depends.len(), &channels.couplings);
+        let pairs = channels.couplings.iter().map(|&(a, b, _)| (a, b));
+        channels.forest = Forest::of(channels.depends.len(), pairs);
         channels
     }
 

@@ -12,11 +12,10 @@
 
 use std::collections::HashSet;
 
-use crate::build::{Problem, Problems};
-use crate::graph::{Graph, Node};
-use crate::lower::operands;
-use crate::op::{Op, OpError, Operands};
-use crate::shape::Shape;
+use crate::error::{OpError, Problem, Problems};
+use crate::graph::{Graph, Node, ValueId};
+use crate::op::Op;
+use crate::shape::{Operands, Shape};
 
 /// Checks every invariant of `graph`.
 ///
@@ -75,7 +74,7 @@ fn names_are_unique(graph: &Graph, problems: &mut Vec<Problem>) {
 
 fn values_are_made_once_in_order(graph: &Graph, problems: &mut Vec<Problem>) {
     let mut made: Vec<bool> = graph.values.iter().map(|value| value.constant.is_some()).collect();
-    let mut make = |id: crate::ValueId, problems: &mut Vec<Problem>| {
+    let mut make = |id: ValueId, problems: &mut Vec<Problem>| {
         if std::mem::replace(&mut made[id.index()], true) {
             problems.push(at_value(&graph.value(id).name, "the value is made twice"));
         }
@@ -147,12 +146,7 @@ fn shapes_agree(graph: &Graph, problems: &mut Vec<Problem>) {
 
 /// The shapes of a node's results, from its operands.
 pub(crate) fn derive_shapes(graph: &Graph, node: &Node) -> Result<Vec<Shape>, Problem> {
-    let views: Vec<_> = node
-        .inputs
-        .iter()
-        .map(|input| input.map(|id| (&graph.value(id).shape, graph.value(id).constant.as_ref())))
-        .collect();
-    sound_shapes(node.op.as_ref(), &operands(&views)).map_err(|error| at_node(node, error.0))
+    sound_shapes(node.op.as_ref(), &graph.operands(node)).map_err(|error| at_node(node, error.0))
 }
 
 /// The shapes of an operator's results, none of them beyond the limits.

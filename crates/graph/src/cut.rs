@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use brickwork_tensor::{Tensor, volume};
 
-use crate::build::{Problem, Problems};
 use crate::channels::{Binding, Channels, Kept, Remains};
+use crate::error::{Problem, Problems};
 use crate::graph::{Graph, ValueId};
 use crate::keep::Keep;
 use crate::ops;

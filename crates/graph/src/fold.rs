@@ -3,15 +3,15 @@
 use brickwork_tensor::kernels::copy::gather_strided;
 use brickwork_tensor::{Buffer, Level, Order, Tensor, volume};
 
+use crate::error::OpError;
 use crate::lower::{Epilogue, Feed, Lower, Step};
-use crate::op::{Op, OpError, Operands};
-use crate::shape::Shape;
+use crate::op::Op;
+use crate::shape::{Operands, Shape};
 
 /// Roughly how many steps [`evaluate`] takes, and how many bytes.
 pub(crate) fn cost(op: &dyn Op, facts: &Operands<'_>, results: &[Shape]) -> u64 {
-    let inputs: Vec<Option<Shape>> = facts.shapes.iter().map(|s| s.cloned()).collect();
     let bytes = results.iter().map(|shape| 4 * shape.sample_volume() as u64);
-    bytes.fold(op.steps(&inputs, &results[0]), u64::saturating_add)
+    bytes.fold(op.cost(facts, &results[0]).steps, u64::saturating_add)
 }
 
 /// The results of `op` on operands that are all constant.

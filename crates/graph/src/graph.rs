@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use brickwork_tensor::Tensor;
 
-use crate::op::{Op, Operands};
-use crate::shape::Shape;
+use crate::op::{ConstantRole, Cost, Op};
+use crate::shape::{Operands, Shape};
 
 /// Names a value of one graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -143,6 +143,14 @@ impl Graph {
         self.value(self.node(node).input(slot)?).constant.as_ref()
     }
 
+    /// What the operator of `node` sees of its operands.
+    pub fn operands(&self, node: &Node) -> Operands<'_> {
+        Operands::of(node.inputs.iter().map(|input| {
+            let value = self.value((*input)?);
+            Some((&value.shape, value.constant.as_ref()))
+        }))
+    }
+
     /// For every value, the node that makes it.
     pub fn producers(&self) -> Vec<Option<NodeId>> {
         let mut producers = vec![None; self.values.len()];
@@ -190,8 +198,7 @@ impl Graph {
         while let Some(id) = producers[value.index()] {
             let node = self.node(id);
             let Some(input) = node.input(0) else { break };
-            let operands =
-                Operands { shapes: vec![Some(&self.value(input).shape)], constants: vec![None] };
+            let operands = Operands::of([Some((&self.value(input).shape, None))]);
             let normalises = node.op.normalises_scores();
             if !normalises && node.op.moves(&operands).is_none() {
                 break;
@@ -213,7 +220,8 @@ impl Graph {
         let mut total = 0;
         for node in &self.nodes {
             for (slot, input) in node.inputs.iter().enumerate() {
-                let learned = !node.op.is_statistic(slot) && !node.op.is_given(slot);
+                let learned =
+                    !matches!(node.op.role(slot), ConstantRole::Statistic | ConstantRole::Given);
                 let Some(value) = input.filter(|_| learned) else { continue };
                 let Some(constant) = &self.value(value).constant else { continue };
                 if constant.rank() > 0 && !std::mem::replace(&mut counted[value.index()], true) {
@@ -231,22 +239,16 @@ impl Graph {
 
     /// Roughly how many elements all kernels together touch for one sample.
     pub fn steps(&self) -> u64 {
-        let steps = |node: &Node| {
-            let (shapes, output) = self.shapes_at(node);
-            node.op.steps(&shapes, &output)
-        };
-        self.nodes.iter().map(steps).fold(0, u64::saturating_add)
+        self.node_ids().map(|id| self.cost(id).steps).fold(0, u64::saturating_add)
     }
 
     /// Multiply-accumulates of one sample in one node.
     pub fn node_macs(&self, id: NodeId) -> u64 {
-        let (shapes, output) = self.shapes_at(self.node(id));
-        self.node(id).op.macs(&shapes, &output)
+        self.cost(id).macs
     }
 
-    fn shapes_at(&self, node: &Node) -> (Vec<Option<Shape>>, Shape) {
-        let shape = |id: ValueId| self.value(id).shape.clone();
-        let inputs = node.inputs.iter().map(|input| input.map(shape)).collect();
-        (inputs, node.outputs.first().copied().map(shape).unwrap_or_default())
+    fn cost(&self, id: NodeId) -> Cost {
+        let node = self.node(id);
+        node.op.cost(&self.operands(node), &self.value(node.outputs[0]).shape)
     }
 }

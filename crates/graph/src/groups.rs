@@ -5,39 +5,6 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::channels::{Channels, FIXED, Label};
 use crate::graph::{Graph, NodeId, ValueId};
 
-/// Disjoint sets of labels.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Forest {
-    roots: Vec<Label>,
-}
-
-impl Forest {
-    pub(crate) fn of(count: usize, couplings: &[(Label, Label, NodeId)]) -> Self {
-        let mut roots: Vec<Label> = (0..count as Label).collect();
-        for &(a, b, _) in couplings {
-            let (a, b) = (find(&mut roots, a), find(&mut roots, b));
-            // The smaller label is the root, so FIXED stays one.
-            roots[a.max(b) as usize] = a.min(b);
-        }
-        for label in 0..count as Label {
-            roots[label as usize] = find(&mut roots, label);
-        }
-        Self { roots }
-    }
-
-    pub(crate) fn root(&self, label: Label) -> Label {
-        self.roots[label as usize]
-    }
-}
-
-fn find(roots: &mut [Label], mut label: Label) -> Label {
-    while roots[label as usize] != label {
-        roots[label as usize] = roots[roots[label as usize] as usize];
-        label = roots[label as usize];
-    }
-    label
-}
-
 /// Channels at one place of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use brickwork_tensor::kernels::pointwise::Pointwise;
 use brickwork_tensor::{Buffer, Level, Order, Tensor};
 
-use crate::op::{OpError, Operands};
-use crate::shape::Shape;
+use crate::error::OpError;
 
 /// The running form of a node, for fixed shapes and constants.
 ///
@@ -278,16 +277,5 @@ impl<'a> Lower<'a> {
     /// Orders asked for, by slot; `None` where the operand is fine as it lies.
     pub fn wanted(&self) -> &[Option<Order>] {
         &self.wanted
-    }
-}
-
-/// Shape and, of a constant, data of an operand.
-pub(crate) type Seen<'a> = Option<(&'a Shape, Option<&'a Arc<Tensor>>)>;
-
-/// Owned operands for one-off evaluation and shape inference.
-pub(crate) fn operands<'a>(inputs: &[Seen<'a>]) -> Operands<'a> {
-    Operands {
-        shapes: inputs.iter().map(|input| input.map(|(shape, _)| shape)).collect(),
-        constants: inputs.iter().map(|input| input.and_then(|(_, constant)| constant)).collect(),
     }
 }

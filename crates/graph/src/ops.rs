@@ -1,10 +1,68 @@
-//! The operators: one file each, and the list of them.
+//! The operators: one file each, and the table of them. A new one is a file, a `mod` line and a line of
+//! the table.
 
 use std::sync::Arc;
 
-use crate::op::{Op, OpError};
+use crate::error::OpError;
+use crate::op::Op;
 use crate::read::{Read, Reading};
 
+mod abs;
+mod add;
+mod average_pool;
+mod batch_normalization;
+mod cast;
+mod clip;
+mod concat;
+mod constant;
+mod constant_of_shape;
+mod conv;
+mod div;
+mod dropout;
+mod elu;
+mod erf;
+mod exp;
+mod expand;
+mod flatten;
+mod gather;
+mod gelu;
+mod gemm;
+mod global_average_pool;
+mod global_max_pool;
+mod hard_sigmoid;
+mod hard_swish;
+mod identity;
+mod layer_normalization;
+mod leaky_relu;
+mod log;
+mod log_softmax;
+mod lrn;
+mod matmul;
+mod max_pool;
+mod mul;
+mod neg;
+mod pad;
+mod pow;
+mod prelu;
+mod reciprocal;
+mod reduce_mean;
+mod relu;
+mod reshape;
+mod resize;
+mod shape;
+mod sigmoid;
+mod slice;
+mod softmax;
+mod split;
+mod sqrt;
+mod squeeze;
+mod sub;
+mod sum;
+mod tanh;
+mod transpose;
+mod unsqueeze;
+
+// What several of them share.
 mod arithmetic;
 mod moving;
 mod pointwise;
@@ -14,8 +72,6 @@ mod windowed;
 
 macro_rules! operators {
     ($($kind:literal => $file:ident),* $(,)?) => {
-        $(mod $file;)*
-
         /// ONNX names of the operators that can be read, in alphabetical order.
         pub const SUPPORTED: &[&str] = &[$($kind),*];
 
@@ -89,4 +145,30 @@ operators! {
 /// The operator that takes indices of one axis: index `k` comes from index `indices[k]`.
 pub(crate) fn taking(axis: usize, indices: Vec<usize>) -> Arc<dyn Op> {
     Arc::new(gather::Gather { axis, indices })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SUPPORTED;
+
+    #[test]
+    fn every_operator_file_is_in_the_table() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/ops");
+        let mut operators = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let source = std::fs::read_to_string(&path).unwrap();
+            if source.contains("\npub(crate) fn read(reading: &Reading<'_>) -> Result<Read") {
+                let line = format!(" => {},\n", path.file_stem().unwrap().display());
+                assert!(include_str!("ops.rs").contains(&line), "no line `{}`", line.trim());
+                operators += 1;
+            }
+        }
+        assert_eq!(operators, SUPPORTED.len());
+    }
+
+    #[test]
+    fn the_table_is_alphabetical() {
+        assert!(SUPPORTED.is_sorted());
+    }
 }

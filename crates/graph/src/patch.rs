@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use brickwork_tensor::Tensor;
 
-use crate::build::{Names, Problem, Problems};
 use crate::check::{check, derive_shapes};
+use crate::error::{Problem, Problems};
 use crate::graph::{Graph, Node, NodeId, Value, ValueId};
+use crate::names::Names;
 use crate::op::Op;
 use crate::shape::Shape;
+use crate::simplify::drop_unused;
 
 /// Changes to a graph. They can be looked at, and applied to give a new, checked graph.
 #[derive(Clone, Debug, Default)]
@@ -102,7 +104,7 @@ impl Patch {
             new.metadata.insert(key.clone(), text.clone());
         }
         self.reshape(&mut new)?;
-        let new = crate::simplify::drop_unused(new);
+        let new = drop_unused(new);
         check(&new)?;
         Ok(new)
     }

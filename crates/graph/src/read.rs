@@ -7,8 +7,9 @@ use std::sync::Arc;
 use brickwork_tensor::{Nd, Tensor};
 
 use crate::attrs::{Attr, Attrs, Literal};
+use crate::error::OpError;
 use crate::graph::ValueId;
-use crate::op::{Op, OpError};
+use crate::op::Op;
 use crate::shape::{Dim, Int, Shape};
 
 /// An operand of a node being read.

@@ -1,8 +1,12 @@
-//! Shapes whose batch extent is open, and integer arithmetic over them.
+//! Shapes whose batch extent is open, the operands they are worked out from, and integer arithmetic
+//! over them.
 
 use std::fmt;
+use std::sync::Arc;
 
-use crate::op::OpError;
+use brickwork_tensor::Tensor;
+
+use crate::error::OpError;
 
 /// No value has more axes.
 const MOST_AXES: usize = 16;
@@ -123,6 +127,78 @@ impl fmt::Display for Shape {
             write!(f, "{}{dim}", if k == 0 { "" } else { ", " })?;
         }
         write!(f, "]")
+    }
+}
+
+/// Shape and, of a constant, data of an operand.
+pub(crate) type Seen<'a> = Option<(&'a Shape, Option<&'a Arc<Tensor>>)>;
+
+/// The operands of a node while shapes are worked out.
+#[derive(Clone, Debug)]
+pub struct Operands<'a> {
+    /// Shape by slot; `None` where the operand is missing.
+    pub shapes: Vec<Option<&'a Shape>>,
+    /// Data by slot, of constants.
+    pub constants: Vec<Option<&'a Arc<Tensor>>>,
+}
+
+impl<'a> Operands<'a> {
+    /// Operands by slot.
+    pub(crate) fn of(inputs: impl IntoIterator<Item = Seen<'a>>) -> Self {
+        let split = |seen: Seen<'a>| seen.map_or((None, None), |(shape, data)| (Some(shape), data));
+        let (shapes, constants) = inputs.into_iter().map(split).unzip();
+        Self { shapes, constants }
+    }
+
+    /// Number of slots, missing operands included.
+    pub fn len(&self) -> usize {
+        self.shapes.len()
+    }
+
+    /// Whether the node has no operands.
+    pub fn is_empty(&self) -> bool {
+        self.shapes.is_empty()
+    }
+
+    /// Whether slot `slot` is filled.
+    pub fn has(&self, slot: usize) -> bool {
+        self.shapes.get(slot).is_some_and(Option::is_some)
+    }
+
+    /// The shape in `slot`.
+    ///
+    /// # Errors
+    /// If the operand is missing.
+    pub fn shape(&self, slot: usize) -> Result<&'a Shape, OpError> {
+        let shape = self.shapes.get(slot).copied().flatten();
+        shape.ok_or_else(|| OpError::new(format!("operand {slot} is missing")))
+    }
+
+    /// The shape in `slot`, which must have `rank` axes.
+    ///
+    /// # Errors
+    /// If the operand is missing or has another rank.
+    pub fn ranked(&self, slot: usize, rank: usize) -> Result<&'a Shape, OpError> {
+        let shape = self.shape(slot)?;
+        if shape.rank() == rank {
+            return Ok(shape);
+        }
+        Err(OpError::new(format!("operand {slot} has shape {shape}, expected {rank} axes")))
+    }
+
+    /// The constant in `slot`, if it is one.
+    pub fn constant(&self, slot: usize) -> Option<&'a Arc<Tensor>> {
+        self.constants.get(slot).copied().flatten()
+    }
+
+    /// The constant in `slot`.
+    ///
+    /// # Errors
+    /// If the operand is missing or computed at run time.
+    pub fn must_be_constant(&self, slot: usize, what: &str) -> Result<&'a Arc<Tensor>, OpError> {
+        self.constant(slot).ok_or_else(|| {
+            OpError::new(format!("{what} (operand {slot}) must be a constant, but is computed"))
+        })
     }
 }
 

@@ -2,10 +2,10 @@
 //! moves that amount to a permutation of one axis (channel shuffle) become a single node, whose
 //! channels can be cut one by one. And one before training: constants that statistics share are parted.
 
-use crate::build::Names;
 use crate::graph::{Graph, Node, Value, ValueId};
-use crate::lower::operands;
+use crate::names::Names;
 use crate::ops;
+use crate::shape::Operands;
 
 /// Elements that are followed through moves; moves of more are left as they are.
 const ROOM: usize = 1 << 26;
@@ -125,7 +125,7 @@ fn all_moves(graph: &Graph) -> Vec<Option<Vec<usize>>> {
         let shape = &graph.value(input).shape;
         let output = &graph.value(node.outputs[0]).shape;
         let rest = room.checked_sub(shape.sample_volume() + output.sample_volume())?;
-        let moves = node.op.moves(&operands(&[Some((shape, None))]))?;
+        let moves = node.op.moves(&Operands::of([Some((shape, None))]))?;
         room = rest;
         Some(moves)
     };

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use brickwork_graph::{Graph, Operands, ValueId};
-use brickwork_tensor::Tensor;
+use brickwork_graph::{ConstantRole, Graph, ValueId};
 
 /// What training does to a constant of the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,26 +39,21 @@ pub(super) fn parameters(graph: &Graph, learns: impl Fn(&str) -> bool) -> Vec<Pa
     // Values that depend on a layer, or on statistics.
     let mut behind = vec![false; graph.values().len()];
     for node in graph.nodes() {
-        let shapes = node.inputs.iter().map(|i| i.map(|v| &graph.value(v).shape)).collect();
-        let constants =
-            node.inputs.iter().map(|i| i.and_then(|v| graph.value(v).constant.as_ref())).collect();
-        let layer = node.op.weighted(&Operands { shapes, constants });
+        let layer = node.op.weighted(&graph.operands(node));
         let counts = (0..node.inputs.len()).any(|slot| node.op.is_statistic(slot));
         let follows = node.inputs.iter().flatten().any(|input| behind[input.index()]);
         let trains = layer.is_some() || counts || follows;
-        let own = |data: &Tensor, slot| {
-            layer.is_some() || counts || data.data().len() > 1 || node.op.learns_number(slot)
-        };
         node.outputs.iter().for_each(|output| behind[output.index()] = trains);
         for (slot, input) in node.inputs.iter().enumerate() {
             let Some(value) = *input else { continue };
             let Some(data) = &graph.value(value).constant else { continue };
             let name = &graph.value(value).name;
-            let role = match node.op.is_statistic(slot) {
-                true => Role::Statistic,
-                false if node.op.is_given(slot) => Role::Fixed,
-                false if trains && own(data, slot) && learns(name) => Role::Learned,
-                false => Role::Fixed,
+            let own = layer.is_some() || counts || data.data().len() > 1;
+            let role = match node.op.role(slot) {
+                ConstantRole::Statistic => Role::Statistic,
+                ConstantRole::Parameter if trains && learns(name) => Role::Learned,
+                ConstantRole::Coefficient if trains && own && learns(name) => Role::Learned,
+                _ => Role::Fixed,
             };
             let weights = layer.is_some() && slot == 1;
             let index = *roles.entry(value).or_insert_with(|| {

@@ -9,10 +9,12 @@ use brickwork_tensor::{Buffer, Level, Nd, Order, Tensor, broadcast_shape};
 use super::pointwise::finish;
 use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::{Absorbs, Execute, Fusion};
 use crate::lower::{Feed, Kernel, Lower, Lowered};
-use crate::op::{Absorbs, Fusion, Op, OpError, Operands, Spec};
+use crate::op::{Op, Spec};
 use crate::read::{Known, Operand, Read, Reading};
-use crate::shape::{Dim, Int, Shape};
+use crate::shape::{Dim, Int, Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// A function of two elements, with multidirectional broadcasting.
@@ -103,7 +105,9 @@ impl Op for Arithmetic {
     fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
         beside.same(self.clone())
     }
+}
 
+impl Execute for Arithmetic {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         lower_binary(lower, self.function)
     }

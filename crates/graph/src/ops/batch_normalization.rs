@@ -12,13 +12,15 @@ use brickwork_tensor::{Buffer, Level, Order};
 
 use super::conv::split_clamp;
 use super::pointwise::finish;
-use crate::beside::Beside;
 use crate::attrs::Attr;
+use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::{Absorbs, Execute, Fusion};
 use crate::lower::{Kernel, Lower, Lowered};
-use crate::op::{Absorbs, Fusion, Op, OpError, Operands, Spec};
+use crate::op::{ConstantRole, Op, Spec};
 use crate::read::{Read, Reading};
-use crate::shape::Shape;
+use crate::shape::{Operands, Shape};
 use crate::training::{Follows, Reads, Trained};
 
 /// Operands: value `[n, c, ...]`, then scale, bias, mean and variance `[c]`.
@@ -104,6 +106,12 @@ impl Op for BatchNormalization {
         beside.same(self.clone())
     }
 
+    fn role(&self, slot: usize) -> ConstantRole {
+        if slot >= 3 { ConstantRole::Statistic } else { ConstantRole::Coefficient }
+    }
+}
+
+impl Execute for BatchNormalization {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let extents = lower.extents(0)?;
         let order = Order::channels_last(extents.len());
@@ -140,16 +148,11 @@ impl Op for BatchNormalization {
         let reads = [Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)];
         let reads = reads.into_iter().chain([Reads::Kept(0), Reads::Kept(1)]).collect();
         let rate = 1.0 - self.momentum;
-        let follows =
-            [(3, 0), (4, 2)].map(|(slot, kept)| Follows { slot, kept, rate }).to_vec();
+        let follows = [(3, 0), (4, 2)].map(|(slot, kept)| Follows { slot, kept, rate }).to_vec();
         let back = Unnormalise { gives: gives.clone(), level };
         Ok(Trained::new(Lowered::kernel(forward, order), back, reads, gives)
             .keeping(vec![channels; 3])
             .following(follows))
-    }
-
-    fn is_statistic(&self, slot: usize) -> bool {
-        slot >= 3
     }
 
     fn fusion(&self, operands: &Operands<'_>) -> Fusion {
@@ -280,8 +283,7 @@ struct Unnormalise {
 
 impl Kernel for Unnormalise {
     fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
-        let [dy, x, gamma, mean, inverse] =
-            [inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]];
+        let [dy, x, gamma, mean, inverse] = [inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]];
         let sums = parameter_gradients(dy, x, mean, inverse, self.level);
         for (slot, out) in self.gives.iter().zip(outputs) {
             match slot {

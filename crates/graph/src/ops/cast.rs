@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::identity::Identity;
-use crate::op::OpError;
+use crate::error::OpError;
 use crate::read::{Known, Operand, Read, Reading};
 use crate::shape::Int;
 
@@ -13,7 +13,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let real = match reading.int("to")? {
         Some(1 | 10 | 11 | 16) => true,
         Some(2..=7 | 9 | 12 | 13) => false,
-        other => return Err(OpError::new(format!("a cast to data type {other:?} is not supported"))),
+        other => {
+            return Err(OpError::new(format!("a cast to data type {other:?} is not supported")));
+        }
     };
     match (reading.operand(0), real) {
         (Operand::Value(..), true) => Ok(reading.node(Identity, 1)),
@@ -27,7 +29,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         (Operand::Ints(data), true) => {
             let fixed = data.data().iter().all(|x| x.fixed().is_some());
             if !fixed {
-                return Err(OpError::new("a number that depends on the batch size is cast to a real one"));
+                return Err(OpError::new(
+                    "a number that depends on the batch size is cast to a real one",
+                ));
             }
             let floats = data.map(|x| x.fixed().unwrap_or(0) as f32);
             Ok(Read::Known(vec![Known::Floats(Arc::new(floats))]))

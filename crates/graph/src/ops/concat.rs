@@ -7,13 +7,15 @@ use brickwork_tensor::kernels::copy::{gather_strided, scatter_strided};
 use brickwork_tensor::{Buffer, Nd, Order, Tensor};
 
 use super::arithmetic::leading_order;
-use crate::beside::{Arrangement, Beside};
 use crate::attrs::Attr;
+use crate::beside::{Arrangement, Beside};
 use crate::channels::{Flow, Label};
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Feed, Kernel, Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec};
+use crate::op::{Op, Spec};
 use crate::read::{Known, Operand, Read, Reading, axis_of, few_ints};
-use crate::shape::{Dim, Int, Shape};
+use crate::shape::{Dim, Int, Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// Operands: any number of values that agree on every other axis.
@@ -112,7 +114,9 @@ impl Op for Concat {
         beside.outputs[0] = Some(Arrangement { axis: self.axis, places });
         Ok(Arc::new(self.clone()))
     }
+}
 
+impl Execute for Concat {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let (join, order) = self.join(lower)?;
         Ok(Lowered::kernel(join, order))
@@ -130,7 +134,8 @@ impl Op for Concat {
 impl Concat {
     fn join(&self, lower: &mut Lower<'_>) -> Result<(Join, Order), OpError> {
         let out = lower.output(0).to_vec();
-        let order = match (0..lower.slots()).find(|&k| matches!(lower.feed(k), Feed::Computed(..))) {
+        let order = match (0..lower.slots()).find(|&k| matches!(lower.feed(k), Feed::Computed(..)))
+        {
             Some(slot) => lower.order(slot),
             None => leading_order(lower, &out),
         };

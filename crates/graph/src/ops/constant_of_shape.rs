@@ -5,7 +5,7 @@ use std::sync::Arc;
 use brickwork_tensor::Nd;
 
 use crate::attrs::Literal;
-use crate::op::OpError;
+use crate::error::OpError;
 use crate::read::{Known, Read, Reading};
 use crate::shape::Int;
 

@@ -16,13 +16,15 @@ use brickwork_tensor::{Buffer, Level, Order, Tensor};
 
 use super::pointwise::finish;
 use super::windowed::{self, window_attrs};
-use crate::beside::{Arrangement, Beside};
 use crate::attrs::Attr;
+use crate::beside::{Arrangement, Beside};
 use crate::channels::{Flow, Kept};
+use crate::error::OpError;
+use crate::execute::{Absorbs, Execute};
 use crate::lower::{Epilogue, Kernel, Lower, Lowered};
-use crate::op::{Absorbs, Op, OpError, Operands, Spec};
+use crate::op::{Cost, Op, Spec};
 use crate::read::{Read, Reading};
-use crate::shape::{Dim, Shape};
+use crate::shape::{Dim, Operands, Shape};
 use crate::training::{Reads, Trained};
 use crate::weighted::{WeightLayout, Weighted};
 
@@ -41,7 +43,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     if let Some(kernel) = reading.ints("kernel_shape")?
         && kernel != [extents[2] as i64, extents[3] as i64]
     {
-        return Err(OpError::new(format!("kernel_shape {kernel:?} does not match weights {weights}")));
+        return Err(OpError::new(format!(
+            "kernel_shape {kernel:?} does not match weights {weights}"
+        )));
     }
     let image = reading.image(0, 4)?;
     let window = windowed::read(reading, [extents[2], extents[3]], [image[1], image[2]])?;
@@ -99,10 +103,17 @@ impl Op for Conv {
             )));
         }
         if sizes[0] % self.groups != 0 {
-            return Err(OpError::new(format!("{} outputs do not fall into {} groups", sizes[0], self.groups)));
+            return Err(OpError::new(format!(
+                "{} outputs do not fall into {} groups",
+                sizes[0], self.groups
+            )));
         }
         if operands.has(2) && operands.shape(2)? != &Shape::fixed(&sizes[..1]) {
-            return Err(OpError::new(format!("bias has shape {}, expected [{}]", operands.shape(2)?, sizes[0])));
+            return Err(OpError::new(format!(
+                "bias has shape {}, expected [{}]",
+                operands.shape(2)?,
+                sizes[0]
+            )));
         }
         windowed::shape(&self.window, image, sizes[0], false).map(|shape| vec![shape])
     }
@@ -157,6 +168,27 @@ impl Op for Conv {
         Ok(Arc::new(Self { groups: groups.iter().sum(), ..self.clone() }))
     }
 
+    fn cost(&self, operands: &Operands<'_>, output: &Shape) -> Cost {
+        let out = output.sample();
+        let weights = operands.shape(1).map_or(0, Shape::sample_volume);
+        Cost::of((weights * out[2] * out[3]) as u64, operands, output)
+    }
+
+    fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
+        let weights = operands.shape(1).ok()?.extents()?;
+        operands.constant(1)?;
+        Some(Weighted {
+            outputs: weights[0],
+            inputs: weights[1] * self.groups,
+            groups: self.groups,
+            window: Some(self.window.clone()),
+            layout: WeightLayout::OutputsFirst,
+            bias_slot: Some(2),
+        })
+    }
+}
+
+impl Execute for Conv {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let order = Order::channels_last(4);
         lower.want(0, order.clone());
@@ -176,7 +208,10 @@ impl Op for Conv {
                 Depthwise::new(self.window.clone(), &w, Some(&b), out[1])
             });
             let (clamp, then) = split_clamp(epilogue.pointwise);
-            return Ok(Lowered::kernel(RunDepthwise { weights, extents, clamp, then, level }, order));
+            return Ok(Lowered::kernel(
+                RunDepthwise { weights, extents, clamp, then, level },
+                order,
+            ));
         }
         let images = lower.typical_batch();
         let weights = lower.once(|| {
@@ -212,32 +247,17 @@ impl Op for Conv {
         Ok(Trained::new(Lowered::kernel(make(), order), back, reads, gives))
     }
 
-    fn macs(&self, inputs: &[Option<Shape>], output: &Shape) -> u64 {
-        let Some(Some(weights)) = inputs.get(1) else { return 0 };
-        let out = output.sample();
-        (weights.sample_volume() * out[2] * out[3]) as u64
-    }
-
-    fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
-        let weights = operands.shape(1).ok()?.extents()?;
-        operands.constant(1)?;
-        Some(Weighted {
-            outputs: weights[0],
-            inputs: weights[1] * self.groups,
-            groups: self.groups,
-            window: Some(self.window.clone()),
-            layout: WeightLayout::OutputsFirst,
-            bias_slot: Some(2),
-        })
-    }
-
     fn absorbs(&self) -> Absorbs {
         Absorbs { affine: true, residual: self.groups == 1, pointwise: true }
     }
 }
 
 /// Weights (`[o, ...]`) and bias with the epilogue's scale and shift multiplied in.
-pub(crate) fn scaled(weights: &Tensor, bias: Option<&Tensor>, epilogue: &Epilogue) -> (Vec<f32>, Vec<f32>) {
+pub(crate) fn scaled(
+    weights: &Tensor,
+    bias: Option<&Tensor>,
+    epilogue: &Epilogue,
+) -> (Vec<f32>, Vec<f32>) {
     let outputs = weights.shape()[0];
     let mut w = weights.data().to_vec();
     let mut b = bias.map_or_else(|| vec![0.0; outputs], |bias| bias.data().to_vec());
@@ -392,7 +412,15 @@ impl Unconvolve {
         let TrainedConv { images, shapes, level, .. } = &self.of;
         let [channels, outputs] = shapes.channels;
         let Some(gather) = &self.gather else {
-            return weight_gradient(&shapes.window, x, dy, self.of.extents(), channels, out, *level);
+            return weight_gradient(
+                &shapes.window,
+                x,
+                dy,
+                self.of.extents(),
+                channels,
+                out,
+                *level,
+            );
         };
         let connections = Connections { channels, outputs, groups: shapes.groups };
         let [_, [height, width]] = shapes.sizes;

@@ -9,10 +9,12 @@ use brickwork_tensor::{Buffer, Nd};
 use crate::attrs::Literal;
 use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Kernel, Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Operand, Read, Reading};
-use crate::shape::Shape;
+use crate::shape::{Operands, Shape};
 use crate::training::{Reads, Trained, drawn};
 
 /// Operand: any value.
@@ -61,7 +63,9 @@ impl Op for Dropout {
     fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
         beside.same(self.clone())
     }
+}
 
+impl Execute for Dropout {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         Ok(Lowered::view(lower.order(0)))
     }

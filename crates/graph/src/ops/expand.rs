@@ -6,10 +6,12 @@ use super::arithmetic::broadcast;
 use super::moving::{CopyOut, sources};
 use crate::attrs::Literal;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading};
-use crate::shape::{Dim, Int, Shape};
+use crate::shape::{Dim, Int, Operands, Shape};
 use crate::training::Trained;
 
 /// Broadcasts to `target` (which itself broadcasts with the operand).
@@ -64,6 +66,13 @@ impl Op for Expand {
         flow.set(0, labels.reshape(shape));
     }
 
+    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
+        let out = self.shapes(operands).ok()?.remove(0).sample();
+        sources(operands, |indices| indices.broadcast(&out))
+    }
+}
+
+impl Execute for Expand {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let (copy, order) = self.copy(lower)?;
         Ok(Lowered::kernel(copy, order))
@@ -72,11 +81,6 @@ impl Op for Expand {
     fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
         let (copy, order) = self.copy(lower)?;
         Ok(copy.trained(order))
-    }
-
-    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
-        let out = self.shapes(operands).ok()?.remove(0).sample();
-        sources(operands, |indices| indices.broadcast(&out))
     }
 }
 

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use brickwork_tensor::Order;
 
 use super::moving::{fixed_tail, sources};
-use crate::beside::Beside;
 use crate::attrs::Attr;
+use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec};
+use crate::op::{Op, Spec};
 use crate::read::{Read, Reading, axis_of};
-use crate::shape::{Dim, Shape};
+use crate::shape::{Dim, Operands, Shape};
 
 /// Operand: any value whose first axis is the batch.
 #[derive(Clone, Debug)]
@@ -53,12 +55,14 @@ impl Op for Flatten {
         Ok(Arc::new(self.clone()))
     }
 
+    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
+        sources(operands, |indices| indices)
+    }
+}
+
+impl Execute for Flatten {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         lower.want(0, Order::row_major(lower.extents(0)?.len()));
         Ok(Lowered::view(Order::row_major(2)))
-    }
-
-    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
-        sources(operands, |indices| indices)
     }
 }

@@ -9,10 +9,12 @@ use brickwork_tensor::{Buffer, Nd};
 use super::moving::sources;
 use crate::attrs::{Attr, Literal};
 use crate::channels::{Flow, Kept};
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Kernel, Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Known, Operand, Read, Reading, axis_of};
-use crate::shape::{Dim, Shape};
+use crate::shape::{Dim, Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// Index `k` of `axis` comes from index `indices[k]`.
@@ -97,6 +99,12 @@ impl Op for Gather {
         Ok(Some(Arc::new(Self { indices, ..self.clone() })))
     }
 
+    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
+        sources(operands, |nd| nd.take(self.axis, &self.indices))
+    }
+}
+
+impl Execute for Gather {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         Ok(Lowered::kernel(self.kernel(lower)?, lower.order(0)))
     }
@@ -104,10 +112,6 @@ impl Op for Gather {
     fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
         let (forward, back) = (self.lower(lower)?, Untake(self.kernel(lower)?));
         Ok(Trained::new(forward, back, vec![Reads::Gradient(0)], vec![0]))
-    }
-
-    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
-        sources(operands, |nd| nd.take(self.axis, &self.indices))
     }
 }
 

@@ -3,7 +3,7 @@
 use brickwork_tensor::Nd;
 
 use crate::attrs::{Attr, Literal};
-use crate::op::OpError;
+use crate::error::OpError;
 use crate::read::{Form, Read, Reading};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
@@ -55,7 +55,11 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
             let scaled = step("Mul", &[&sum, &slope], None);
             step("Tanh", &[&scaled], None)
         }
-        other => return Err(OpError::new(format!("attribute `approximate` is `{other}`, expected none or tanh"))),
+        other => {
+            return Err(OpError::new(format!(
+                "attribute `approximate` is `{other}`, expected none or tanh"
+            )));
+        }
     };
     let open = step("Add", &[&bent, &one], None);
     let gated = step("Mul", &[input, &open], None);

@@ -9,13 +9,15 @@ use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
 use brickwork_tensor::{Buffer, Level, Order, Tensor};
 
 use super::conv::{Product, scaled};
-use crate::beside::Beside;
 use crate::attrs::Attr;
+use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::{Absorbs, Execute};
 use crate::lower::{Kernel, Lower, Lowered};
-use crate::op::{Absorbs, Op, OpError, Operands, Spec};
+use crate::op::{Cost, Op, Spec};
 use crate::read::{Operand, Read, Reading, Source};
-use crate::shape::Shape;
+use crate::shape::{Operands, Shape};
 use crate::training::{Reads, Trained};
 use crate::weighted::{WeightLayout, Weighted};
 
@@ -35,7 +37,10 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         return Err(OpError::new("weights (operand 1) must be a constant"));
     };
     if weights.rank() != 2 {
-        return Err(OpError::new(format!("weights have shape {:?}, expected two axes", weights.shape())));
+        return Err(OpError::new(format!(
+            "weights have shape {:?}, expected two axes",
+            weights.shape()
+        )));
     }
     let outputs = weights.shape()[usize::from(!transposed)];
     let weights = if alpha == 1.0 {
@@ -59,7 +64,10 @@ fn spread(bias: &Tensor, outputs: usize, beta: f32) -> Result<Tensor, OpError> {
         _ => false,
     };
     if !fits {
-        return Err(OpError::new(format!("bias has shape {:?}, expected [{outputs}]", bias.shape())));
+        return Err(OpError::new(format!(
+            "bias has shape {:?}, expected [{outputs}]",
+            bias.shape()
+        )));
     }
     let flat = bias.clone().reshape([bias.data().len()]);
     Ok(flat.broadcast(&[outputs]).map(|x| x * beta))
@@ -100,20 +108,23 @@ impl Op for Gemm {
         beside.same(self.clone())
     }
 
+    fn cost(&self, operands: &Operands<'_>, output: &Shape) -> Cost {
+        let weights = operands.shape(1).map_or(0, Shape::sample_volume);
+        Cost::of(weights as u64, operands, output)
+    }
+
+    fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
+        weighted_linear(operands, self.transposed, Some(2))
+    }
+}
+
+impl Execute for Gemm {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         lower_linear(lower, self.transposed)
     }
 
     fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
         train_linear(lower, self.transposed)
-    }
-
-    fn macs(&self, inputs: &[Option<Shape>], _: &Shape) -> u64 {
-        inputs.get(1).and_then(Option::as_ref).map_or(0, Shape::sample_volume) as u64
-    }
-
-    fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
-        weighted_linear(operands, self.transposed, Some(2))
     }
 
     fn absorbs(&self) -> Absorbs {
@@ -146,7 +157,8 @@ pub(crate) fn lower_linear(lower: &mut Lower<'_>, transposed: bool) -> Result<Lo
     let bias = lower.optional_constant(2).cloned();
     let (epilogue, level) = (lower.epilogue().clone(), lower.level());
     let packed = lower.once(|| {
-        let outputs_first = if transposed { (*weights).clone() } else { weights.transpose(&[1, 0]) };
+        let outputs_first =
+            if transposed { (*weights).clone() } else { weights.transpose(&[1, 0]) };
         let (w, b) = scaled(&outputs_first, bias.as_deref(), &epilogue);
         let [outputs, inputs] = [outputs_first.shape()[0], outputs_first.shape()[1]];
         Packed::new(level, &w, Some(&b), outputs, inputs, 1, 1)
@@ -214,7 +226,14 @@ impl Linear {
 
     /// `[columns, rows]` = transposed weights times transposed `rows`, for weights that lie
     /// `[inner, columns]`.
-    fn by_columns(&self, x: &[f32], w: &[f32], inner: usize, out: &mut [f32], scratch: &mut Buffer) {
+    fn by_columns(
+        &self,
+        x: &[f32],
+        w: &[f32],
+        inner: usize,
+        out: &mut [f32],
+        scratch: &mut Buffer,
+    ) {
         let turned = turned(x, self.rows);
         let columns = w.len() / inner;
         let connections = Connections { channels: self.rows, outputs: columns, groups: 1 };

@@ -2,7 +2,7 @@
 
 use super::global_average_pool::global;
 use super::reducing::Reduction;
-use crate::op::OpError;
+use crate::error::OpError;
 use crate::read::{Read, Reading};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {

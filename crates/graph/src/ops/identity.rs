@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec};
+use crate::op::{Op, Spec};
 use crate::read::{Known, Operand, Read, Reading};
-use crate::shape::Shape;
+use crate::shape::{Operands, Shape};
 
 /// The value itself; stands for Dropout in inference too.
 #[derive(Clone, Debug)]
@@ -41,7 +43,9 @@ impl Op for Identity {
     fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
         beside.same(self.clone())
     }
+}
 
+impl Execute for Identity {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         Ok(Lowered::view(lower.order(0)))
     }

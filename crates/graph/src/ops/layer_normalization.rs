@@ -10,10 +10,12 @@ use brickwork_tensor::{Buffer, Order, Tensor};
 
 use crate::attrs::Attr;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Kernel, Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec};
+use crate::op::{Op, Spec};
 use crate::read::{Read, Reading, axis_of};
-use crate::shape::Shape;
+use crate::shape::{Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// Operands: value, scale and bias of the shape of its axes from `axis` on.
@@ -64,7 +66,9 @@ impl Op for LayerNormalization {
         let axes: Vec<usize> = (self.axis..flow.extents(0).len()).collect();
         flow.pass_unless_along(&axes, "it normalises across the channels");
     }
+}
 
+impl Execute for LayerNormalization {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let order = Order::row_major(lower.extents(0)?.len());
         lower.want(0, order.clone());

@@ -1,6 +1,6 @@
 //! LogSoftmax: the logarithm of softmax.
 
-use crate::op::OpError;
+use crate::error::OpError;
 use crate::read::{Read, Reading};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {

@@ -5,10 +5,12 @@ use brickwork_tensor::{Buffer, Order};
 
 use crate::attrs::{Attr, Attrs};
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Kernel, Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec};
+use crate::op::{Cost, Op, Spec};
 use crate::read::{Read, Reading};
-use crate::shape::Shape;
+use crate::shape::{Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// `x / (bias + alpha / size * sum of x^2 over the size channels around)^beta`, over `[n, c, ...]`.
@@ -54,15 +56,18 @@ impl Op for Lrn {
         Ok(vec![shape.clone()])
     }
 
-    fn steps(&self, _: &[Option<Shape>], output: &Shape) -> u64 {
+    fn cost(&self, _: &Operands<'_>, output: &Shape) -> Cost {
         let neighbours = output.sample().get(1).map_or(1, |&channels| self.size.min(channels));
-        (output.sample_volume() as u64).saturating_mul(neighbours as u64)
+        let steps = (output.sample_volume() as u64).saturating_mul(neighbours as u64);
+        Cost { macs: 0, steps }
     }
 
     fn channels(&self, flow: &mut Flow<'_>) {
         flow.freeze_all("it normalises each channel by its neighbours");
     }
+}
 
+impl Execute for Lrn {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let extents = lower.extents(0)?;
         let order = Order::channels_last(extents.len());

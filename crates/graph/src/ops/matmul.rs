@@ -13,10 +13,12 @@ use super::arithmetic::broadcast;
 use super::gemm::{linear_channels, lower_linear, train_linear, weighted_linear};
 use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::{Absorbs, Execute};
 use crate::lower::{Feed, Kernel, Lower, Lowered};
-use crate::op::{Absorbs, Op, OpError, Operands, Spec};
+use crate::op::{ConstantRole, Cost, Op, Spec};
 use crate::read::{Read, Reading};
-use crate::shape::Shape;
+use crate::shape::{Operands, Shape};
 use crate::training::{Reads, Trained};
 use crate::weighted::Weighted;
 
@@ -73,6 +75,26 @@ impl Op for MatMul {
         beside.same(self.clone())
     }
 
+    fn cost(&self, operands: &Operands<'_>, output: &Shape) -> Cost {
+        let inner = operands.shape(0).ok().and_then(|left| left.sample().last().copied());
+        let steps = (output.sample_volume() as u64).saturating_mul(inner.unwrap_or(0) as u64);
+        let is_fixed = |slot| operands.shape(slot).is_ok_and(|shape| shape.extents().is_some());
+        Cost { macs: if is_fixed(0) && !is_fixed(1) { 0 } else { steps }, steps }
+    }
+
+    fn role(&self, slot: usize) -> ConstantRole {
+        if slot == 0 { ConstantRole::Given } else { ConstantRole::Coefficient }
+    }
+
+    fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
+        if operands.constant(0).is_some() || operands.shape(1).ok()?.rank() != 2 {
+            return None;
+        }
+        weighted_linear(operands, false, None)
+    }
+}
+
+impl Execute for MatMul {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         if matches!(lower.feed(1), Feed::Constant(weights) if weights.rank() == 2) {
             return lower_linear(lower, false);
@@ -107,31 +129,6 @@ impl Op for MatMul {
         let forward = Lowered::kernel(product, Order::row_major(lower.output(0).len()));
         let reads = vec![Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)];
         Ok(Trained::new(forward, back, reads, gives))
-    }
-
-    fn macs(&self, inputs: &[Option<Shape>], output: &Shape) -> u64 {
-        let constant = |slot: usize| inputs.get(slot)?.as_ref()?.extents();
-        match (constant(0), constant(1)) {
-            (Some(_), None) => 0,
-            _ => self.steps(inputs, output),
-        }
-    }
-
-    fn steps(&self, inputs: &[Option<Shape>], output: &Shape) -> u64 {
-        let inner =
-            inputs.first().and_then(Option::as_ref).and_then(|a| a.sample().last().copied());
-        (output.sample_volume() as u64).saturating_mul(inner.unwrap_or(0) as u64)
-    }
-
-    fn is_given(&self, slot: usize) -> bool {
-        slot == 0
-    }
-
-    fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {
-        if operands.constant(0).is_some() || operands.shape(1).ok()?.rank() != 2 {
-            return None;
-        }
-        weighted_linear(operands, false, None)
     }
 
     fn absorbs(&self) -> Absorbs {

@@ -3,9 +3,9 @@
 use brickwork_tensor::kernels::copy::{gather_strided, gather_strided_backward};
 use brickwork_tensor::{Buffer, Nd, Order, volume};
 
+use crate::error::OpError;
 use crate::lower::{Kernel, Lowered};
-use crate::op::{OpError, Operands};
-use crate::shape::Shape;
+use crate::shape::{Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// Source indices of a rearrangement of one sample: `rearrange` is applied to the indices of

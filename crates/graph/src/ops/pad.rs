@@ -11,10 +11,12 @@ use super::moving::CopyOut;
 use crate::attrs::Literal;
 use crate::beside::{Arrangement, Beside};
 use crate::channels::{Flow, Kept};
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Kernel, Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading, axis_of};
-use crate::shape::{Dim, Shape};
+use crate::shape::{Dim, Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// `before[k]` and `after[k]` elements of `value` around axis `k`.
@@ -148,7 +150,9 @@ impl Op for Pad {
         op.after[axis] = parts.iter().map(|op| op.after[axis]).sum();
         Ok(Arc::new(op))
     }
+}
 
+impl Execute for Pad {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         Ok(Lowered::kernel(self.surround(lower)?, lower.order(0)))
     }

@@ -8,9 +8,11 @@ use brickwork_tensor::{Buffer, Level};
 use crate::attrs::{Attr, Attrs, Literal};
 use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::{Execute, Fusion};
 use crate::lower::{Kernel, Lower, Lowered};
-use crate::op::{Fusion, Op, OpError, Operands, Spec, SpecInput};
-use crate::shape::Shape;
+use crate::op::{Op, Spec, SpecInput};
+use crate::shape::{Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// A function applied to every element of operand 0.
@@ -57,7 +59,9 @@ impl Op for Unary {
     fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
         beside.same(self.clone())
     }
+}
 
+impl Execute for Unary {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let kernel = ApplyPointwise { function: self.function.clone(), level: lower.level() };
         Ok(Lowered::kernel(kernel, lower.order(0)))

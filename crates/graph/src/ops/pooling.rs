@@ -11,10 +11,12 @@ use super::windowed::{self, size, window_attrs};
 use crate::attrs::Attr;
 use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Kernel, Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec};
+use crate::op::{Cost, Op, Spec};
 use crate::read::{Read, Reading};
-use crate::shape::Shape;
+use crate::shape::{Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// Operand: image `[n, c, h, w]`.
@@ -66,9 +68,9 @@ impl Op for Windowed {
         windowed::shape(&self.window, image, channels, self.ceil).map(|shape| vec![shape])
     }
 
-    fn steps(&self, _: &[Option<Shape>], output: &Shape) -> u64 {
+    fn cost(&self, _: &Operands<'_>, output: &Shape) -> Cost {
         let taps = self.window.kernel[0] * self.window.kernel[1];
-        (output.sample_volume() as u64).saturating_mul(taps as u64)
+        Cost { macs: 0, steps: (output.sample_volume() as u64).saturating_mul(taps as u64) }
     }
 
     fn channels(&self, flow: &mut Flow<'_>) {
@@ -78,7 +80,9 @@ impl Op for Windowed {
     fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
         beside.same(self.clone())
     }
+}
 
+impl Execute for Windowed {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let order = Order::channels_last(4);
         lower.want(0, order.clone());

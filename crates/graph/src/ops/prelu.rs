@@ -7,10 +7,12 @@ use brickwork_tensor::kernels::elementwise::Binary;
 use super::arithmetic::{broadcast, lower_binary, train_binary};
 use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec};
+use crate::op::{ConstantRole, Op, Spec};
 use crate::read::{Read, Reading};
-use crate::shape::Shape;
+use crate::shape::{Operands, Shape};
 use crate::training::Trained;
 
 /// Operands: value, slope that broadcasts to it.
@@ -39,8 +41,8 @@ impl Op for PRelu {
         Ok(vec![value.clone()])
     }
 
-    fn learns_number(&self, slot: usize) -> bool {
-        slot == 1
+    fn role(&self, _: usize) -> ConstantRole {
+        ConstantRole::Parameter
     }
 
     fn channels(&self, flow: &mut Flow<'_>) {
@@ -50,7 +52,9 @@ impl Op for PRelu {
     fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
         beside.same(self.clone())
     }
+}
 
+impl Execute for PRelu {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         lower_binary(lower, Binary::PRelu)
     }

@@ -2,7 +2,8 @@
 
 use super::reducing::{Reduce, Reduction};
 use crate::attrs::Attr;
-use crate::op::{OpError, Spec};
+use crate::error::OpError;
+use crate::op::Spec;
 use crate::read::{Read, Reading, axis_of};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
@@ -12,7 +13,11 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         Some(list) if !list.is_empty() => {
             list.iter().map(|&axis| axis_of(axis, rank)).collect::<Result<Vec<_>, _>>()?
         }
-        _ => return Err(OpError::new("a mean over every axis, the batch included, is not supported")),
+        _ => {
+            return Err(OpError::new(
+                "a mean over every axis, the batch included, is not supported",
+            ));
+        }
     };
     axes.sort_unstable();
     axes.dedup();

@@ -9,9 +9,11 @@ use brickwork_tensor::{Buffer, Order};
 
 use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Kernel, Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec};
-use crate::shape::{Dim, Shape};
+use crate::op::{Op, Spec};
+use crate::shape::{Dim, Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// What is made of the reduced elements.
@@ -86,7 +88,9 @@ impl Op for Reduce {
     fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
         beside.same(self.clone())
     }
+}
 
+impl Execute for Reduce {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let extents = lower.extents(0)?;
         let axes = self.axes(extents.len());

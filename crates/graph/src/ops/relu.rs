@@ -3,7 +3,7 @@
 use brickwork_tensor::kernels::pointwise::Pointwise;
 
 use super::pointwise::Unary;
-use crate::op::OpError;
+use crate::error::OpError;
 use crate::read::{Read, Reading};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use brickwork_tensor::{Nd, Order};
 
 use super::moving::sources;
-use crate::beside::Beside;
 use crate::attrs::Literal;
+use crate::beside::Beside;
 use crate::channels::{Flow, Kept};
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading};
-use crate::shape::{Dim, Int, Shape};
+use crate::shape::{Dim, Int, Operands, Shape};
 
 /// Operand: any value. The target shape holds no -1 and no 0.
 #[derive(Clone, Debug)]
@@ -62,7 +64,11 @@ fn resolve(
     let (given, given_batch) = product(&dims)?;
     match open {
         Some(k) => {
-            if given == 0 || elements % given != 0 || given_batch > per_batch || per_batch - given_batch > 1 {
+            if given == 0
+                || elements % given != 0
+                || given_batch > per_batch
+                || per_batch - given_batch > 1
+            {
                 return Err(show());
             }
             let rest = elements / given;
@@ -85,7 +91,8 @@ fn product(dims: &[Dim]) -> Result<(usize, usize), OpError> {
                 *each
             }
         };
-        result.0 = result.0.checked_mul(factor).ok_or_else(|| OpError::new("the shape is too large"))?;
+        result.0 =
+            result.0.checked_mul(factor).ok_or_else(|| OpError::new("the shape is too large"))?;
     }
     Ok(result)
 }
@@ -149,13 +156,15 @@ impl Op for Reshape {
         Ok(Arc::new(Self { target: Shape(vec![batch, Dim::Fixed(total)]) }))
     }
 
+    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
+        sources(operands, |indices| indices)
+    }
+}
+
+impl Execute for Reshape {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         lower.want(0, Order::row_major(lower.extents(0)?.len()));
         Ok(Lowered::view(Order::row_major(lower.output(0).len())))
-    }
-
-    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
-        sources(operands, |indices| indices)
     }
 }
 
@@ -170,7 +179,8 @@ mod tests {
     #[test]
     fn works_out_open_extents() {
         let image = Shape::batched(&[8, 2, 2]);
-        let reshape = |target: &[Int]| resolve(&image, target, false, Some(1)).map(|s| s.to_string());
+        let reshape =
+            |target: &[Int]| resolve(&image, target, false, Some(1)).map(|s| s.to_string());
         assert_eq!(reshape(&ints(&[0, -1])).unwrap(), "[n, 32]");
         assert_eq!(reshape(&ints(&[-1, 32])).unwrap(), "[n, 32]");
         assert_eq!(reshape(&ints(&[1, 32])).unwrap(), "[n, 32]");

@@ -8,10 +8,12 @@ use super::moving::{CopyOut, sources};
 use crate::attrs::Literal;
 use crate::beside::Beside;
 use crate::channels::{Flow, Kept};
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Operand, Read, Reading, axis_of};
-use crate::shape::{Dim, Shape};
+use crate::shape::{Dim, Operands, Shape};
 use crate::training::Trained;
 
 /// Along each axis in `cuts`, every `step`-th index from `start`, `count` of them.
@@ -167,20 +169,22 @@ impl Op for Slice {
         beside.same(self.clone())
     }
 
-    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
-        Ok(Lowered::kernel(self.copy(lower)?, lower.order(0)))
-    }
-
-    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
-        Ok(self.copy(lower)?.trained(lower.order(0)))
-    }
-
     fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
         sources(operands, |indices| {
             self.cuts
                 .iter()
                 .fold(indices, |nd, cut| nd.slice(cut.axis, cut.start, cut.step, cut.count))
         })
+    }
+}
+
+impl Execute for Slice {
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        Ok(Lowered::kernel(self.copy(lower)?, lower.order(0)))
+    }
+
+    fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
+        Ok(self.copy(lower)?.trained(lower.order(0)))
     }
 }
 

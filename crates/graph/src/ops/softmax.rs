@@ -6,10 +6,12 @@ use brickwork_tensor::{Buffer, Order};
 
 use crate::attrs::Attr;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Kernel, Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec};
+use crate::op::{Op, Spec};
 use crate::read::{Read, Reading, axis_of};
-use crate::shape::Shape;
+use crate::shape::{Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// `exp(x) / sum exp(x)` along `axis`, or its logarithm.
@@ -66,6 +68,12 @@ impl Op for Softmax {
         flow.pass_unless_along(&[self.axis], "it normalises across the channels");
     }
 
+    fn normalises_scores(&self) -> bool {
+        true
+    }
+}
+
+impl Execute for Softmax {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let extents = lower.extents(0)?;
         let outer = (0..extents.len()).filter(|&axis| axis != self.axis);
@@ -79,10 +87,6 @@ impl Op for Softmax {
         let forward = self.lower(lower)?;
         let back = Unsoftmax { extent: lower.extents(0)?[self.axis], logarithm: self.logarithm };
         Ok(Trained::new(forward, back, vec![Reads::Gradient(0), Reads::Result(0)], vec![0]))
-    }
-
-    fn normalises_scores(&self) -> bool {
-        true
     }
 }
 

@@ -7,10 +7,12 @@ use brickwork_tensor::{Buffer, Nd};
 
 use crate::attrs::{Attr, Literal};
 use crate::channels::{Flow, Kept};
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Kernel, Lower, Lowered, Step};
-use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading, axis_of};
-use crate::shape::{Dim, Shape};
+use crate::shape::{Dim, Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// Parts of `sizes` along `axis`.
@@ -37,7 +39,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         .filter(|s| s.iter().all(|&size| 0 < size && size <= extent))
         .filter(|s| s.len() <= extent && s.iter().sum::<usize>() == extent)
         .filter(|s| s.len() == parts)
-        .ok_or_else(|| OpError::new(format!("axis {axis} of {shape} does not split into {parts} parts")))?;
+        .ok_or_else(|| {
+            OpError::new(format!("axis {axis} of {shape} does not split into {parts} parts"))
+        })?;
     Ok(reading.node(Split { axis, sizes }, 1))
 }
 
@@ -82,10 +86,13 @@ impl Op for Split {
     }
 
     fn resized(&self, kept: &Kept<'_>) -> Result<Option<Arc<dyn Op>>, OpError> {
-        let sizes = (0..self.sizes.len()).map(|part| kept.output(part).after()[self.axis]).collect();
+        let sizes =
+            (0..self.sizes.len()).map(|part| kept.output(part).after()[self.axis]).collect();
         Ok(Some(Arc::new(Self { sizes, ..self.clone() })))
     }
+}
 
+impl Execute for Split {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let order = lower.order(0);
         let kernel = Box::new(self.parts(lower)?);

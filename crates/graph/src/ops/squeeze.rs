@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::moving::{renamed, sources};
-use crate::beside::Beside;
 use crate::attrs::Literal;
+use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading, axis_of};
-use crate::shape::{Dim, Shape};
+use crate::shape::{Dim, Operands, Shape};
 
 /// Drops `axes` (sorted).
 #[derive(Clone, Debug)]
@@ -44,7 +46,8 @@ impl Op for Squeeze {
     fn spec(&self) -> Spec {
         let mut spec = Spec::slots(1);
         let axes = self.axes.iter().map(|&axis| axis as i64).collect();
-        spec.inputs.push(SpecInput::Literal("axes", Literal::Ints(brickwork_tensor::Nd::vector(axes))));
+        spec.inputs
+            .push(SpecInput::Literal("axes", Literal::Ints(brickwork_tensor::Nd::vector(axes))));
         spec
     }
 
@@ -69,13 +72,15 @@ impl Op for Squeeze {
         beside.same(self.clone())
     }
 
+    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
+        sources(operands, |indices| indices)
+    }
+}
+
+impl Execute for Squeeze {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let order = lower.order(0);
         let axes: Vec<Option<usize>> = self.remaining(order.rank()).into_iter().map(Some).collect();
         Ok(Lowered::view(renamed(&order, &axes)))
-    }
-
-    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
-        sources(operands, |indices| indices)
     }
 }

@@ -1,6 +1,6 @@
 //! Sum of any number of values: written as additions, two at a time.
 
-use crate::op::OpError;
+use crate::error::OpError;
 use crate::read::{Form, Read, Reading};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
@@ -15,7 +15,12 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         ..Form::default()
     };
     if inputs.len() == 1 {
-        return Ok(Read::Expand(vec![binary("Identity", name.clone(), inputs.clone(), output.clone())]));
+        return Ok(Read::Expand(vec![binary(
+            "Identity",
+            name.clone(),
+            inputs.clone(),
+            output.clone(),
+        )]));
     }
     let mut forms = Vec::new();
     let mut total = inputs[0].clone();

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::moving::{renamed, sources};
-use crate::beside::Beside;
 use crate::attrs::Attr;
+use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec};
+use crate::op::{Op, Spec};
 use crate::read::{Read, Reading};
-use crate::shape::{Dim, Shape};
+use crate::shape::{Dim, Operands, Shape};
 
 /// Axis `k` of the result is axis `perm[k]` of the operand.
 #[derive(Clone, Debug)]
@@ -26,7 +28,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
             let mut sorted = axes.clone();
             sorted.sort_unstable();
             if sorted != (0..rank).collect::<Vec<_>>() {
-                return Err(OpError::new(format!("perm {list:?} is no permutation of {rank} axes")));
+                return Err(OpError::new(format!(
+                    "perm {list:?} is no permutation of {rank} axes"
+                )));
             }
             axes
         }
@@ -60,19 +64,22 @@ impl Op for Transpose {
         beside.same(self.clone())
     }
 
-    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
-        let axes: Vec<Option<usize>> = self.perm.iter().copied().map(Some).collect();
-        Ok(Lowered::view(renamed(&lower.order(0), &axes)))
-    }
-
     fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
         let shape = operands.shape(0).ok()?;
         let moves_batch = self.perm.iter().enumerate().any(|(k, &axis)| {
-            k != axis && (matches!(shape.0[axis], Dim::Batch(_)) || matches!(shape.0[k], Dim::Batch(_)))
+            k != axis
+                && (matches!(shape.0[axis], Dim::Batch(_)) || matches!(shape.0[k], Dim::Batch(_)))
         });
         if moves_batch {
             return None;
         }
         sources(operands, |indices| indices.transpose(&self.perm))
+    }
+}
+
+impl Execute for Transpose {
+    fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
+        let axes: Vec<Option<usize>> = self.perm.iter().copied().map(Some).collect();
+        Ok(Lowered::view(renamed(&lower.order(0), &axes)))
     }
 }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::moving::{renamed, sources};
-use crate::beside::Beside;
 use crate::attrs::Literal;
+use crate::beside::Beside;
 use crate::channels::Flow;
+use crate::error::OpError;
+use crate::execute::Execute;
 use crate::lower::{Lower, Lowered};
-use crate::op::{Op, OpError, Operands, Spec, SpecInput};
+use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading, axis_of};
-use crate::shape::{Dim, Shape};
+use crate::shape::{Dim, Operands, Shape};
 
 /// Inserts `axes` (sorted, counted in the result).
 #[derive(Clone, Debug)]
@@ -21,12 +23,13 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let rank = reading.shape(0)?.rank();
     let list = reading.list("axes", 1)?.ok_or_else(|| OpError::new("`axes` is missing"))?;
     if rank + list.len() > 16 {
-        return Err(OpError::new(format!("a value of {} axes is not supported", rank + list.len())));
+        return Err(OpError::new(format!(
+            "a value of {} axes is not supported",
+            rank + list.len()
+        )));
     }
-    let mut axes = list
-        .iter()
-        .map(|&axis| axis_of(axis, rank + list.len()))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut axes =
+        list.iter().map(|&axis| axis_of(axis, rank + list.len())).collect::<Result<Vec<_>, _>>()?;
     axes.sort_unstable();
     axes.dedup();
     if axes.len() != list.len() {
@@ -53,7 +56,8 @@ impl Op for Unsqueeze {
     fn spec(&self) -> Spec {
         let mut spec = Spec::slots(1);
         let axes = self.axes.iter().map(|&axis| axis as i64).collect();
-        spec.inputs.push(SpecInput::Literal("axes", Literal::Ints(brickwork_tensor::Nd::vector(axes))));
+        spec.inputs
+            .push(SpecInput::Literal("axes", Literal::Ints(brickwork_tensor::Nd::vector(axes))));
         spec
     }
 
@@ -75,12 +79,14 @@ impl Op for Unsqueeze {
         beside.same(self.clone())
     }
 
+    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
+        sources(operands, |indices| indices)
+    }
+}
+
+impl Execute for Unsqueeze {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
         let order = lower.order(0);
         Ok(Lowered::view(renamed(&order, &self.origins(order.rank()))))
-    }
-
-    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
-        sources(operands, |indices| indices)
     }
 }

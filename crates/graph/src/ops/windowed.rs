@@ -3,7 +3,7 @@
 use brickwork_tensor::kernels::window::Window;
 
 use crate::attrs::{Attr, Attrs};
-use crate::op::OpError;
+use crate::error::OpError;
 use crate::read::Reading;
 use crate::shape::{Dim, Shape};
 
