@@ -1,7 +1,7 @@
 //! Files that are complete or untouched.
 
 use std::fs::{File, Permissions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Read, Write};
 #[cfg(unix)]
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::NamedTempFile;
 
 use crate::error::WriteError;
+use crate::memory::room;
 
 /// Temporary files being written.
 static WRITING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -28,6 +29,18 @@ pub fn abandon_writes() {
     }
     // Never unlocked.
     std::mem::forget(writing);
+}
+
+/// All bytes of a file.
+///
+/// # Errors
+/// If it cannot be read or there is not as much memory.
+pub fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    let mut bytes = room(length).map_err(|error| io::Error::new(ErrorKind::OutOfMemory, error))?;
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Writes `bytes` to a temporary file beside `path` and renames it there. If `path` is a symbolic
@@ -81,7 +94,7 @@ fn followed(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// The folder in which `path` lies.
-fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

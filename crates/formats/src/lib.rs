@@ -3,9 +3,11 @@
 mod error;
 mod file;
 mod fingerprint;
+mod memory;
 pub mod onnx;
 pub mod weights;
 
 pub use error::{ReadError, WriteError};
-pub use file::{abandon_writes, write_atomically};
+pub use file::{abandon_writes, read_whole, write_atomically};
 pub use fingerprint::{fingerprint, is_fingerprint_of};
+pub use memory::{NoMemory, room};
