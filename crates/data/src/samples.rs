@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::dataset::Dataset;
 use crate::error::DataError;
 use crate::image::{Image, Pixels};
 
@@ -27,8 +26,6 @@ pub(crate) enum Samples {
     Memory { shape: Shape, pixels: Pixels },
     /// Image files, decoded when asked for.
     Files(Vec<PathBuf>),
-    /// Other data sets, one after the other.
-    Joined(Vec<Dataset>),
 }
 
 impl Samples {

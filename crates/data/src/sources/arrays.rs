@@ -5,10 +5,11 @@ use std::path::Path;
 
 use brickwork_tensor::Nd;
 
+use super::parts::choose;
 use crate::error::DataError;
 use crate::image::Pixels;
 use crate::samples::{Block, Found, Shape, interleave, join};
-use crate::split::{Split, choose};
+use crate::split::Split;
 
 /// Labels above this are a mistake when nothing names the classes.
 const MOST_CLASSES: usize = 1 << 16;

@@ -6,10 +6,11 @@ use rayon::prelude::*;
 
 use super::cifar_names;
 use super::files::{self, Entry};
+use super::parts::choose;
 use crate::error::DataError;
 use crate::image::Pixels;
 use crate::samples::{Block, Found, Shape, interleave, join};
-use crate::split::{Split, choose};
+use crate::split::Split;
 
 const SHAPE: Shape = Shape { height: 32, width: 32, channels: 3 };
 
