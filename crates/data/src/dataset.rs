@@ -25,7 +25,15 @@ struct Content {
     kind: &'static str,
     split: Option<Split>,
     classes: Vec<String>,
-    samples: Samples,
+    storage: Storage,
+}
+
+/// Where the samples are.
+enum Storage {
+    /// In this set.
+    Own(Samples),
+    /// In other sets, one after the other.
+    Joined(Vec<Dataset>),
 }
 
 impl Dataset {
@@ -50,7 +58,8 @@ impl Dataset {
         let path = path.as_ref();
         let Found { kind, classes, samples, labels } = sources::open(path, split)?;
         let origins = (0..labels.len()).collect();
-        let content = Content { name: name_of(path), kind, split, classes, samples };
+        let storage = Storage::Own(samples);
+        let content = Content { name: name_of(path), kind, split, classes, storage };
         Ok(Self { content: Arc::new(content), origins, labels: labels.into() })
     }
 
@@ -102,10 +111,10 @@ impl Dataset {
     /// [`DataError::Unreadable`], naming the file, if it does not decode.
     pub fn image(&self, index: usize) -> Result<Image, DataError> {
         let origin = *self.origins.get(index).ok_or_else(|| self.no_sample(index))?;
-        match &self.content.samples {
-            Samples::Memory { shape, pixels } => Samples::cut(*shape, pixels, origin),
-            Samples::Files(paths) => decode::read(&paths[origin]),
-            Samples::Joined(parts) => {
+        match &self.content.storage {
+            Storage::Own(Samples::Memory { shape, pixels }) => Samples::cut(*shape, pixels, origin),
+            Storage::Own(Samples::Files(paths)) => decode::read(&paths[origin]),
+            Storage::Joined(parts) => {
                 let (part, index) = part_of(parts, origin);
                 part.image(index)
             }
@@ -127,7 +136,7 @@ impl Dataset {
             kind: "several data sets",
             split: parts.first().and_then(|part| part.content.split),
             classes,
-            samples: Samples::Joined(parts),
+            storage: Storage::Joined(parts),
         };
         let origins = (0..labels.len()).collect();
         Self { content: Arc::new(content), origins, labels: labels.into() }
@@ -135,13 +144,13 @@ impl Dataset {
 
     /// Decodes every sample, in parallel, and lists all that fail. Arrays were checked when opened.
     pub fn check(&self) -> Vec<DataError> {
-        match &self.content.samples {
-            Samples::Memory { .. } => Vec::new(),
-            Samples::Joined(_) => (0..self.len())
+        match &self.content.storage {
+            Storage::Own(Samples::Memory { .. }) => Vec::new(),
+            Storage::Joined(_) => (0..self.len())
                 .into_par_iter()
                 .filter_map(|index| self.image(index).err())
                 .collect(),
-            Samples::Files(paths) => self
+            Storage::Own(Samples::Files(paths)) => self
                 .origins
                 .par_iter()
                 .filter_map(|&origin| decode::read(&paths[origin]).err())
@@ -164,13 +173,13 @@ impl Dataset {
 
     /// One line: name, kind, part, count, size and classes.
     pub fn describe(&self) -> String {
-        let Content { name, kind, split, classes, samples } = &*self.content;
+        let Content { name, kind, split, classes, storage } = &*self.content;
         let part = split.map_or_else(String::new, |split| format!(", {split} part"));
-        let size = match samples {
-            Samples::Memory { shape, .. } => {
+        let size = match storage {
+            Storage::Own(Samples::Memory { shape, .. }) => {
                 format!("{} by {} by {}", shape.height, shape.width, shape.channels)
             }
-            Samples::Files(_) | Samples::Joined(_) => "their own size".to_owned(),
+            Storage::Own(Samples::Files(_)) | Storage::Joined(_) => "their own size".to_owned(),
         };
         format!("{name}: {kind}{part}, {} images of {size}, {} classes", self.len(), classes.len())
     }
@@ -185,10 +194,10 @@ impl Dataset {
     /// How errors call sample `index`, which exists.
     pub(crate) fn place(&self, index: usize) -> String {
         let origin = self.origins[index];
-        match &self.content.samples {
-            Samples::Memory { .. } => format!("image {origin} of {}", self.name()),
-            Samples::Files(paths) => paths[origin].display().to_string(),
-            Samples::Joined(parts) => {
+        match &self.content.storage {
+            Storage::Own(Samples::Memory { .. }) => format!("image {origin} of {}", self.name()),
+            Storage::Own(Samples::Files(paths)) => paths[origin].display().to_string(),
+            Storage::Joined(parts) => {
                 let (part, index) = part_of(parts, origin);
                 part.place(index)
             }

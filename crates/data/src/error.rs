@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use brickwork_formats::NoMemory;
 use thiserror::Error;
 
 use crate::split::Split;
@@ -186,6 +187,14 @@ pub enum DataError {
         /// Numbers in one sample.
         elements: usize,
     },
+    /// There is not as much memory as what a file holds takes.
+    #[error("{place}: {source}")]
+    NoMemory {
+        /// The file, and the array in it if there are several.
+        place: String,
+        /// How much that is.
+        source: NoMemory,
+    },
     /// The operating system gave no thread to decode in.
     #[error("cannot start a thread to decode images: {source}")]
     Thread {
@@ -231,6 +240,12 @@ fn instead(found: &[Split]) -> &'static str {
 impl DataError {
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.into(), source }
+    }
+
+    /// An empty list with room for `count` elements of what is at `place`.
+    pub(crate) fn room<T>(place: &str, count: usize) -> Result<Vec<T>, Self> {
+        let failed = |source| Self::NoMemory { place: place.to_owned(), source };
+        brickwork_formats::room(count).map_err(failed)
     }
 
     pub(crate) fn malformed(place: impl Into<String>, problem: impl Into<String>) -> Self {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::dataset::Dataset;
+use brickwork_formats::NoMemory;
+
 use crate::error::DataError;
 use crate::image::{Image, Pixels};
 
@@ -27,8 +28,6 @@ pub(crate) enum Samples {
     Memory { shape: Shape, pixels: Pixels },
     /// Image files, decoded when asked for.
     Files(Vec<PathBuf>),
-    /// Other data sets, one after the other.
-    Joined(Vec<Dataset>),
 }
 
 impl Samples {
@@ -98,15 +97,16 @@ impl Block {
     }
 
     fn append(&mut self, mut next: Self) -> Result<(), DataError> {
-        match (&mut self.pixels, &mut next.pixels) {
-            (Pixels::U8(own), Pixels::U8(more)) if self.shape == next.shape => own.append(more),
-            (Pixels::F32(own), Pixels::F32(more)) if self.shape == next.shape => own.append(more),
+        let joined = match (&mut self.pixels, &mut next.pixels) {
+            (Pixels::U8(own), Pixels::U8(more)) if self.shape == next.shape => append(own, more),
+            (Pixels::F32(own), Pixels::F32(more)) if self.shape == next.shape => append(own, more),
             _ => {
                 let problem =
                     format!("holds {}, but {} holds {}", next.form(), self.place, self.form());
                 return Err(DataError::Malformed { place: next.place, problem });
             }
-        }
+        };
+        joined.map_err(|source| DataError::NoMemory { place: next.place, source })?;
         self.labels.append(&mut next.labels);
         Ok(())
     }
@@ -116,6 +116,13 @@ impl Block {
         let element = if matches!(self.pixels, Pixels::U8(_)) { "u8" } else { "f32" };
         format!("{element} images of {height} by {width} by {channels}")
     }
+}
+
+fn append<T>(own: &mut Vec<T>, more: &mut Vec<T>) -> Result<(), NoMemory> {
+    let bytes = (own.len() + more.len()) as u128 * size_of::<T>() as u128;
+    own.try_reserve_exact(more.len()).map_err(|_| NoMemory { bytes })?;
+    own.append(more);
+    Ok(())
 }
 
 /// Blocks one after the other, read as they are needed; `place` names them together.

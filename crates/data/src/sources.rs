@@ -11,6 +11,7 @@ mod idx;
 mod idx_folder;
 mod npy;
 mod npz;
+mod parts;
 mod stream;
 mod tensors;
 mod tree;

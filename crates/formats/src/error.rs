@@ -16,7 +16,7 @@ pub enum ReadError {
         /// Its reason.
         source: std::io::Error,
     },
-    /// The bytes are not what they should be.
+    /// The bytes are not what they should be, or more than there is memory for.
     #[error("{}: {problem}", place(path))]
     Malformed {
         /// The file, if there is one.

@@ -2,28 +2,12 @@
 
 mod error;
 mod file;
+mod fingerprint;
+mod memory;
 pub mod onnx;
 pub mod weights;
 
 pub use error::{ReadError, WriteError};
-pub use file::{abandon_writes, write_atomically};
-
-use brickwork_graph::Graph;
-use sha2::{Digest, Sha256};
-
-/// SHA-256 over what a graph computes: its nodes in readable form and the bits of its constants.
-/// Metadata does not count.
-pub fn fingerprint(graph: &Graph) -> String {
-    let mut hash = Sha256::new();
-    hash.update(graph.to_string());
-    for value in graph.values() {
-        if let Some(data) = &value.constant {
-            hash.update(value.name.as_bytes());
-            for chunk in data.data().chunks(1 << 14) {
-                let bytes: Vec<u8> = chunk.iter().flat_map(|x| x.to_le_bytes()).collect();
-                hash.update(bytes);
-            }
-        }
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
+pub use file::{abandon_writes, read_whole, write_atomically};
+pub use fingerprint::{fingerprint, is_fingerprint_of};
+pub use memory::{NoMemory, room};

@@ -1,5 +1,6 @@
 //! ONNX files: opset 7 to 21 in, opset 17 out.
 
+mod external;
 mod literal;
 mod parts;
 mod proto;

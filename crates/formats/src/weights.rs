@@ -1,13 +1,16 @@
 //! Weights in a safetensors file, by the names PyTorch gives them, put into a graph.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use brickwork_graph::{Graph, Patch, Problem, Problems};
 use brickwork_tensor::Tensor;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
 use crate::error::ReadError;
+use crate::file::read_whole;
+use crate::memory::{NoMemory, collected};
 
 /// The patch that replaces every constant of `graph` found by name in the safetensors file at
 /// `path`. A matrix may be stored transposed.
@@ -15,8 +18,7 @@ use crate::error::ReadError;
 /// # Errors
 /// If the file is unreadable, no name matches, or a match has another shape; all are listed.
 pub fn swap(graph: &Graph, path: &Path) -> Result<Patch, ReadError> {
-    let bytes =
-        std::fs::read(path).map_err(|source| ReadError::Io { path: path.into(), source })?;
+    let bytes = read_whole(path).map_err(|source| ReadError::Io { path: path.into(), source })?;
     swap_bytes(graph, &bytes).map_err(|error| error.of_file(path))
 }
 
@@ -25,13 +27,7 @@ pub fn swap(graph: &Graph, path: &Path) -> Result<Patch, ReadError> {
 /// # Errors
 /// As [`swap`].
 pub fn swap_bytes(graph: &Graph, bytes: &[u8]) -> Result<Patch, ReadError> {
-    if let Some(number) = absurd_number(bytes) {
-        return Err(ReadError::malformed(format!(
-            "its header speaks of {number} elements or bytes"
-        )));
-    }
-    let file =
-        SafeTensors::deserialize(bytes).map_err(|error| ReadError::malformed(error.to_string()))?;
+    let (file, _) = open(bytes).map_err(ReadError::malformed)?;
     let mut patch = Patch::new("swapping weights");
     let mut problems = Vec::new();
     let (mut found, mut missing) = (0, Vec::new());
@@ -63,6 +59,20 @@ pub fn swap_bytes(graph: &Graph, bytes: &[u8]) -> Result<Patch, ReadError> {
     if problems.is_empty() { Ok(patch) } else { Err(Problems(problems).into()) }
 }
 
+/// The arrays of a safetensors file, and the free text in its header.
+///
+/// # Errors
+/// In words, if `bytes` are no such file.
+pub fn open(bytes: &[u8]) -> Result<(SafeTensors<'_>, HashMap<String, String>), String> {
+    if let Some(number) = absurd_number(bytes) {
+        return Err(format!("its header speaks of {number} elements or bytes"));
+    }
+    let said = |error: SafeTensorError| error.to_string();
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(said)?;
+    let file = SafeTensors::deserialize(bytes).map_err(said)?;
+    Ok((file, header.metadata().clone().unwrap_or_default()))
+}
+
 /// Digits of a number that may still be an offset into a file.
 const MOST_DIGITS: usize = 15;
 
@@ -87,25 +97,28 @@ fn absurd_number(bytes: &[u8]) -> Option<String> {
 /// A float array of a safetensors file.
 ///
 /// # Errors
-/// In words, if the data type is not real.
+/// In words, if the data type is not real, a number not finite, or there is not as much memory.
 pub fn tensor(dtype: Dtype, shape: &[usize], bytes: &[u8]) -> Result<Tensor, String> {
-    let data: Vec<f32> = match dtype {
-        Dtype::F32 => {
-            bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
-        }
-        Dtype::F16 => {
-            bytes.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect()
-        }
-        Dtype::BF16 => bytes
-            .chunks_exact(2)
-            .map(|b| half::bf16::from_le_bytes([b[0], b[1]]).to_f32())
-            .collect(),
+    let data = match dtype {
+        Dtype::F32 => floats(bytes, f32::from_le_bytes),
+        Dtype::F16 => floats(bytes, |b| half::f16::from_le_bytes(b).to_f32()),
+        Dtype::BF16 => floats(bytes, |b| half::bf16::from_le_bytes(b).to_f32()),
         other => return Err(format!("data type {other:?}, expected F32, F16 or BF16")),
     };
+    let data = data.map_err(|error| format!("it {error}"))?;
     if data.iter().any(|x| !x.is_finite()) {
         return Err("it holds NaN or infinite numbers".to_owned());
     }
     Ok(Tensor::new(shape, data))
+}
+
+/// Numbers of `SIZE` bytes each.
+fn floats<const SIZE: usize>(
+    bytes: &[u8],
+    number: impl Fn([u8; SIZE]) -> f32,
+) -> Result<Vec<f32>, NoMemory> {
+    let (numbers, _) = bytes.as_chunks();
+    collected(numbers.len(), numbers.iter().map(|&bytes| number(bytes)))
 }
 
 fn fit(new: Tensor, shape: &[usize]) -> Result<Tensor, String> {

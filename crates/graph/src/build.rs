@@ -129,6 +129,18 @@ impl Builder {
         );
     }
 
+    /// Adds a constant that is the constant `other` under another name: both share one array. If
+    /// `other` cannot be read, what needs this one is not reported either.
+    pub fn same_constant(&mut self, name: &str, other: &str) {
+        if !self.claim(name) {
+            return;
+        }
+        match self.known.get(other).cloned() {
+            Some(operand) => _ = self.known.insert(name.to_owned(), operand),
+            None => _ = self.lost.insert(name.to_owned()),
+        }
+    }
+
     /// Adds a constant that is zero but for a few elements: place (row-major) and value. Its zeros
     /// count as worked out.
     ///

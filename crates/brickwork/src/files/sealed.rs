@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use brickwork_formats::{ReadError, write_atomically};
+use brickwork_formats::{ReadError, read_whole, weights, write_atomically};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
@@ -94,10 +94,8 @@ impl<'a> Sealed<'a> {
     /// # Errors
     /// In words, if the file is no safetensors file or has no such header.
     pub(crate) fn open(bytes: &'a [u8], key: &str) -> Result<Self, String> {
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
-        let file = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
-        let header = metadata.metadata().as_ref().and_then(|entries| entries.get(key)).cloned();
-        let header = header.ok_or_else(|| format!("its metadata has no `{key}`"))?;
+        let (file, mut texts) = weights::open(bytes)?;
+        let header = texts.remove(key).ok_or_else(|| format!("its metadata has no `{key}`"))?;
         Ok(Self { file, header })
     }
 
@@ -135,7 +133,7 @@ impl<'a> Sealed<'a> {
 /// # Errors
 /// If it cannot be read.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    Ok(std::fs::read(path).map_err(|source| ReadError::Io { path: path.into(), source })?)
+    Ok(read_whole(path).map_err(|source| ReadError::Io { path: path.into(), source })?)
 }
 
 /// The elements of an array of `f32`.
@@ -148,4 +146,22 @@ pub(crate) fn floats(view: &TensorView<'_>) -> Result<Vec<f32>, String> {
     }
     let number = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
     Ok(view.data().chunks_exact(4).map(number).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_beyond_all_memory_are_refused() {
+        let part = (1_u64 << 61) - 1;
+        let entry = |k: u64| {
+            let (from, to) = (k * part, (k + 1) * part);
+            format!(r#""w{k}":{{"dtype":"U8","shape":[{part}],"data_offsets":[{from},{to}]}}"#)
+        };
+        let header = format!("{{{}}}", (0..8).map(entry).collect::<Vec<_>>().join(","));
+        let bytes = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+        let said = Sealed::open(&bytes, "key").err().expect("refused");
+        assert!(said.starts_with("its header speaks of 2305843009213693"), "{said}");
+    }
 }

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use brickwork_tensor::Nd;
 
+use super::parts::choose;
 use crate::error::DataError;
 use crate::image::Pixels;
 use crate::samples::{Block, Found, Shape, interleave, join};
-use crate::split::{Split, choose};
+use crate::split::Split;
 
 /// Labels above this are a mistake when nothing names the classes.
 const MOST_CLASSES: usize = 1 << 16;
@@ -61,13 +62,25 @@ impl Array {
             Element::Signed(_) => true,
             Element::Unsigned(_) => false,
         };
-        let numbers = self.bytes.chunks_exact(self.element.size()).map(|bytes| {
+        let numbers = self.numbers(|_, bytes| {
             let number = integer(bytes, signed);
             let problem = || format!("holds {number}, expected at most {}", i64::MAX);
             i64::try_from(number).map_err(|_| DataError::malformed(self.place.clone(), problem()))
         });
-        let numbers = numbers.collect::<Result<Vec<i64>, DataError>>()?;
-        Ok(Some(Nd::new(self.shape.clone(), numbers)))
+        Ok(Some(Nd::new(self.shape.clone(), numbers?)))
+    }
+
+    /// What `number` makes of the index and the bytes of every number.
+    fn numbers<T>(
+        &self,
+        number: impl Fn(usize, &[u8]) -> Result<T, DataError>,
+    ) -> Result<Vec<T>, DataError> {
+        let each = self.bytes.chunks_exact(self.element.size());
+        let mut numbers = DataError::room(&self.place, each.len())?;
+        for (index, bytes) in each.enumerate() {
+            numbers.push(number(index, bytes)?);
+        }
+        Ok(numbers)
     }
 }
 
@@ -155,22 +168,17 @@ fn classes<'a>(
 }
 
 fn labels(array: &Array) -> Result<Vec<usize>, DataError> {
-    let Array { place, shape, element, bytes } = array;
+    let Array { place, shape, element, .. } = array;
     if shape.len() != 1 || matches!(element, Element::Float(_)) {
         let problem = format!("{element} of shape {shape:?}, expected integers of shape [n]");
         return Err(DataError::malformed(place.clone(), problem));
     }
     let signed = matches!(element, Element::Signed(_));
-    let numbers = bytes.chunks_exact(element.size()).map(|bytes| integer(bytes, signed));
-    numbers
-        .enumerate()
-        .map(|(index, label)| {
-            usize::try_from(label).map_err(|_| {
-                let problem = format!("label {index} is {label}, expected 0 or more");
-                DataError::malformed(place.clone(), problem)
-            })
-        })
-        .collect()
+    array.numbers(|index, bytes| {
+        let label = integer(bytes, signed);
+        let problem = || format!("label {index} is {label}, expected 0 or more");
+        usize::try_from(label).map_err(|_| DataError::malformed(place.clone(), problem()))
+    })
 }
 
 /// A little-endian integer of up to 8 bytes.
@@ -185,13 +193,15 @@ fn integer(bytes: &[u8], signed: bool) -> i128 {
 fn images(array: Array) -> Result<(Shape, Pixels), DataError> {
     let (shape, channels_first) = layout(&array)?;
     let pixels = match array.element {
-        Element::Unsigned(1) => Pixels::U8(ordered(array.bytes, shape, channels_first)),
+        Element::Unsigned(1) => {
+            Pixels::U8(ordered(&array.place, array.bytes, shape, channels_first)?)
+        }
         Element::Float(4) => {
-            let chunks = array.bytes.chunks_exact(4);
-            let values: Vec<f32> =
-                chunks.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            let (numbers, _) = array.bytes.as_chunks();
+            let mut values = DataError::room(&array.place, numbers.len())?;
+            values.extend(numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)));
             check_finite(&array.place, &values, shape)?;
-            Pixels::F32(ordered(values, shape, channels_first))
+            Pixels::F32(ordered(&array.place, values, shape, channels_first)?)
         }
         other => {
             let problem = format!("images are {other}, expected u8 or f32; convert them");
@@ -224,14 +234,20 @@ fn layout(array: &Array) -> Result<(Shape, bool), DataError> {
     Err(DataError::malformed(array.place.clone(), problem))
 }
 
-fn ordered<T: Copy>(values: Vec<T>, shape: Shape, channels_first: bool) -> Vec<T> {
+fn ordered<T: Copy>(
+    place: &str,
+    values: Vec<T>,
+    shape: Shape,
+    channels_first: bool,
+) -> Result<Vec<T>, DataError> {
     if !channels_first || shape.channels == 1 || shape.volume() == 0 {
-        return values;
+        return Ok(values);
     }
-    let mut out = values.clone();
+    let mut out = DataError::room(place, values.len())?;
+    out.extend_from_slice(&values);
     let images = out.chunks_exact_mut(shape.volume()).zip(values.chunks_exact(shape.volume()));
     images.for_each(|(out, planes)| interleave(planes, shape.channels, out));
-    out
+    Ok(out)
 }
 
 fn check_finite(place: &str, values: &[f32], shape: Shape) -> Result<(), DataError> {

@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use brickwork_formats::read_whole;
 use rayon::prelude::*;
 
 use super::cifar_names;
 use super::files::{self, Entry};
+use super::parts::choose;
 use crate::error::DataError;
 use crate::image::Pixels;
 use crate::samples::{Block, Found, Shape, interleave, join};
-use crate::split::{Split, choose};
+use crate::split::Split;
 
 const SHAPE: Shape = Shape { height: 32, width: 32, channels: 3 };
 
@@ -129,18 +131,21 @@ fn open(
 }
 
 fn read(path: &Path, flavour: Flavour) -> Result<Block, DataError> {
-    let bytes = std::fs::read(path).map_err(|error| DataError::io(path, error))?;
+    let bytes = read_whole(path).map_err(|error| DataError::io(path, error))?;
     if !bytes.len().is_multiple_of(flavour.record()) {
         return Err(torn(path, bytes.len() as u64));
     }
     let label = flavour.label_bytes() - 1;
     let labels = bytes.chunks_exact(flavour.record()).map(|record| record[label].into()).collect();
-    let mut pixels = vec![0; bytes.len() / flavour.record() * SHAPE.volume()];
+    let place = path.display().to_string();
+    let count = bytes.len() / flavour.record() * SHAPE.volume();
+    let mut pixels = DataError::room(&place, count)?;
+    pixels.resize(count, 0);
     pixels
         .par_chunks_exact_mut(SHAPE.volume())
         .zip(bytes.par_chunks_exact(flavour.record()))
         .for_each(|(out, record)| interleave(&record[label + 1..], SHAPE.channels, out));
-    Block::new(path.display().to_string(), SHAPE, Pixels::U8(pixels), labels)
+    Block::new(place, SHAPE, Pixels::U8(pixels), labels)
 }
 
 fn torn(path: &Path, length: u64) -> DataError {

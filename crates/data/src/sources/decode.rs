@@ -3,6 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
+use brickwork_formats::read_whole;
 use image::{DynamicImage, ImageFormat, ImageReader, Limits};
 
 use crate::error::DataError;
@@ -13,7 +14,7 @@ const LARGEST_IMAGE: u64 = 1 << 28;
 
 /// Decodes the file at `path` to grey, RGB or RGBA u8.
 pub(crate) fn read(path: &Path) -> Result<Image, DataError> {
-    let bytes = std::fs::read(path).map_err(|error| DataError::io(path, error))?;
+    let bytes = read_whole(path).map_err(|error| DataError::io(path, error))?;
     decode(&bytes).map_err(|problem| DataError::Unreadable { path: path.into(), problem })
 }
 

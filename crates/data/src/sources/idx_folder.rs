@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::files::{self, Entry};
 use super::idx::{self, Kind};
+use super::parts::choose;
 use super::stream::Stream;
 use crate::error::DataError;
 use crate::image::Pixels;
 use crate::samples::{Block, Found, join};
-use crate::split::{Split, choose};
+use crate::split::Split;
 
 /// Words that end the part of a name that a whole data set shares.
 const AFTER_PREFIX: [&str; 5] = ["train", "t10k", "test", "images", "labels"];

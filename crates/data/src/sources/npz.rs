@@ -24,8 +24,12 @@ pub(super) struct Npz {
 impl Npz {
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
         let file = File::open(path).map_err(|error| DataError::io(path, error))?;
-        let archive =
+        let mut archive =
             ZipArchive::new(BufReader::new(file)).map_err(|error| failed(path, &error))?;
+        if archive.has_overlapping_files().map_err(|error| failed(path, &error))? {
+            let problem = "its arrays overlap; save them again with numpy.savez";
+            return Err(DataError::malformed(path.display().to_string(), problem));
+        }
         let names: Result<Vec<_>, ZipError> = archive.file_names().collect();
         let names = names.map_err(|error| failed(path, &error))?;
         let mut names: Vec<String> =
@@ -78,6 +82,11 @@ fn failed(path: &Path, error: &ZipError) -> DataError {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Cursor, Write};
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
     use super::*;
     use crate::sources::fixtures::{file, folder, npy, npz};
 
@@ -96,5 +105,21 @@ mod tests {
         let huge = npz(&[("n", npy("<u8", &[1], &[255; 8]))]);
         let error = whole_arrays(&file(&folder, "b.npz", &huge)).expect_err("refused").to_string();
         assert!(error.contains("18446744073709551615"), "{error}");
+    }
+    #[test]
+    fn arrays_over_one_another_are_refused() {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        writer.start_file("a.npy", SimpleFileOptions::default()).expect("entry");
+        writer.write_all(&npy("|u1", &[1 << 20], &[0; 1 << 20])).expect("entry");
+        for name in ["b.npy", "c.npy"] {
+            writer.shallow_copy_file("a.npy", name).expect("another name for the same bytes");
+        }
+        let bytes = writer.finish().expect("archive").into_inner();
+        let error = whole_arrays(&file(&folder(), "a.npz", &bytes)).expect_err("refused");
+        assert!(
+            error
+                .to_string()
+                .ends_with("a.npz: its arrays overlap; save them again with numpy.savez")
+        );
     }
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use brickwork_formats::NoMemory;
 use flate2::read::MultiGzDecoder;
 
 use super::files::GZIP;
@@ -12,7 +13,7 @@ use crate::error::DataError;
 /// Deflate cannot shrink anything further than this.
 const DEFLATE_RATIO: u64 = 1032;
 
-/// Room made before the bytes are seen.
+/// Room made before any bytes are seen.
 const FIRST_ROOM: u64 = 1 << 24;
 
 /// Bytes from a file, unpacked.
@@ -54,28 +55,45 @@ impl<R: Read> Stream<R> {
 
     /// The next `count` bytes, fewer if there are no more.
     pub(super) fn next(&mut self, count: u64) -> Result<Vec<u8>, DataError> {
-        let mut bytes = Vec::with_capacity(count.min(self.limit).min(FIRST_ROOM) as usize);
-        let taken = self.reader.by_ref().take(count).read_to_end(&mut bytes);
-        taken.map_err(|error| self.failed(&error))?;
-        self.limit = self.limit.saturating_sub(bytes.len() as u64);
+        let mut bytes = Vec::new();
+        self.append(&mut bytes, count)?;
         Ok(bytes)
     }
 
-    /// All that follows, which must be `announced` bytes.
+    /// All that follows, which must be `announced` bytes. Memory is taken as they come, at most twice
+    /// as much as has come.
     pub(super) fn rest(mut self, announced: Option<u64>) -> Result<Vec<u8>, DataError> {
         let announced = announced.unwrap_or(u64::MAX);
         if announced > self.limit {
             let found = format!("at most {}", self.limit);
             return Err(DataError::Length { place: self.place, announced, found });
         }
-        let bytes = self.next(announced.saturating_add(1))?;
-        match bytes.len() as u64 {
-            found if found == announced => Ok(bytes),
-            found => {
-                let found = if found > announced { "more".into() } else { found.to_string() };
-                Err(DataError::Length { place: self.place, announced, found })
+        let mut bytes: Vec<u8> = Vec::new();
+        while (bytes.len() as u64) < announced {
+            let found = bytes.len() as u64;
+            let step = (announced - found).min(found.max(FIRST_ROOM));
+            if bytes.try_reserve_exact(step as usize).is_err() {
+                let source = NoMemory { bytes: announced.into() };
+                return Err(DataError::NoMemory { place: self.place, source });
+            }
+            if self.append(&mut bytes, step)? < step {
+                let found = bytes.len().to_string();
+                return Err(DataError::Length { place: self.place, announced, found });
             }
         }
+        // Packed data ends with a checksum, which is looked at only when more is asked for.
+        match self.append(&mut Vec::new(), 1)? {
+            0 => Ok(bytes),
+            _ => Err(DataError::Length { place: self.place, announced, found: "more".into() }),
+        }
+    }
+
+    /// Adds up to `count` bytes to `bytes`, and tells how many there were.
+    fn append(&mut self, bytes: &mut Vec<u8>, count: u64) -> Result<u64, DataError> {
+        let taken = self.reader.by_ref().take(count).read_to_end(bytes);
+        let taken = taken.map_err(|error| self.failed(&error))? as u64;
+        self.limit = self.limit.saturating_sub(taken);
+        Ok(taken)
     }
 
     fn failed(&self, error: &std::io::Error) -> DataError {
@@ -86,6 +104,8 @@ impl<R: Read> Stream<R> {
 
 #[cfg(test)]
 mod tests {
+    use allocation_counter::measure;
+
     use super::*;
 
     fn stream(bytes: &[u8], limit: u64) -> Stream<&[u8]> {
@@ -105,6 +125,22 @@ mod tests {
         assert_eq!(found(Some(4), 9), "3");
         assert_eq!(found(Some(u64::MAX), u64::MAX), "3");
         assert_eq!(found(None, 9), "at most 9");
+    }
+
+    #[test]
+    fn memory_is_taken_as_bytes_come() {
+        let whole = vec![7; 3 * FIRST_ROOM as usize];
+        let taken = |bytes: &[u8], announced| {
+            let mut rest = None;
+            let made = measure(|| rest = Some(stream(bytes, u64::MAX).rest(Some(announced))));
+            (made.bytes_max, rest.expect("it ran"))
+        };
+        let (most, rest) = taken(&whole[..3], 1 << 40);
+        assert!(rest.is_err() && most < FIRST_ROOM + 100, "{most}");
+        let (most, rest) = taken(&whole, 1 << 40);
+        assert!(rest.is_err() && most < 6 * FIRST_ROOM + 100, "{most}");
+        let rest = taken(&whole, 3 * FIRST_ROOM).1.expect("all");
+        assert!(rest == whole && rest.capacity() == whole.len());
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use safetensors::{Dtype, SafeTensorError, SafeTensors};
+use brickwork_formats::{read_whole, weights};
+use safetensors::Dtype;
 
 use super::arrays::{Array, ArrayFile, Element};
 use crate::error::DataError;
@@ -17,12 +18,10 @@ pub(super) struct Tensors {
 
 impl Tensors {
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
-        let bytes = std::fs::read(path).map_err(|error| DataError::io(path, error))?;
-        let failed = |error| malformed(path, &error);
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(failed)?;
-        let class_names =
-            header.metadata().as_ref().and_then(|all| all.get("class_names")).cloned();
-        let mut names: Vec<String> = header.tensors().into_keys().collect();
+        let bytes = read_whole(path).map_err(|error| DataError::io(path, error))?;
+        let (file, mut texts) = weights::open(&bytes).map_err(|why| malformed(path, &why))?;
+        let class_names = texts.remove("class_names");
+        let mut names: Vec<String> = file.names().into_iter().map(str::to_owned).collect();
         names.sort();
         Ok(Self { path: path.into(), bytes, names, class_names })
     }
@@ -38,16 +37,18 @@ impl ArrayFile for Tensors {
     }
 
     fn array(&mut self, name: &str) -> Result<Array, DataError> {
-        let failed = |error| malformed(&self.path, &error);
-        let file = SafeTensors::deserialize(&self.bytes).map_err(failed)?;
-        let view = file.tensor(name).map_err(failed)?;
+        let failed = |why: &str| malformed(&self.path, why);
+        let (file, _) = weights::open(&self.bytes).map_err(|why| failed(&why))?;
+        let view = file.tensor(name).map_err(|error| failed(&error.to_string()))?;
         let place = format!("{}, {name}", self.path.display());
         let Some(element) = element(view.dtype()) else {
             let problem =
                 format!("holds {:?} elements; expected u8, f32 or integers", view.dtype());
             return Err(DataError::malformed(place, problem));
         };
-        Ok(Array { place, shape: view.shape().to_vec(), element, bytes: view.data().to_vec() })
+        let mut bytes = DataError::room(&place, view.data().len())?;
+        bytes.extend_from_slice(view.data());
+        Ok(Array { place, shape: view.shape().to_vec(), element, bytes })
     }
 
     fn class_names(&self) -> Result<Option<Vec<String>>, DataError> {
@@ -77,6 +78,26 @@ fn element(dtype: Dtype) -> Option<Element> {
     })
 }
 
-fn malformed(path: &Path, error: &SafeTensorError) -> DataError {
+fn malformed(path: &Path, error: &str) -> DataError {
     DataError::malformed(path.display().to_string(), format!("not a readable file: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Dataset;
+    use crate::sources::fixtures::{file, folder};
+
+    #[test]
+    fn offsets_beyond_all_memory_are_refused() {
+        let part = (1_u64 << 61) - 1;
+        let entry = |k: u64| {
+            let (from, to) = (k * part, (k + 1) * part);
+            format!(r#""w{k}":{{"dtype":"U8","shape":[{part}],"data_offsets":[{from},{to}]}}"#)
+        };
+        let header = format!("{{{}}}", (0..8).map(entry).collect::<Vec<_>>().join(","));
+        let bytes = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+        let said = Dataset::open(file(&folder(), "set.safetensors", &bytes), None);
+        let said = said.expect_err("refused").to_string();
+        assert!(said.contains("not a readable file: its header speaks of 2305843009"), "{said}");
+    }
 }

@@ -5,9 +5,10 @@ use std::iter;
 use std::path::{Path, PathBuf};
 
 use super::files::{self, Entry};
+use super::parts::choose;
 use crate::error::DataError;
 use crate::samples::{Found, Samples};
-use crate::split::{Split, choose};
+use crate::split::Split;
 
 /// Image files that would silently be missing.
 const OTHER_IMAGES: [&str; 12] =

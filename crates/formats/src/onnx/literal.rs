@@ -1,41 +1,41 @@
 //! Arrays of an ONNX file, inside it or in files beside it.
 
-use std::borrow::Cow;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Component, Path};
-
 use brickwork_graph::Literal;
 use brickwork_tensor::Nd;
 use half::{bf16, f16};
 
-use super::proto::Tensor;
+use super::external::External;
+use super::proto;
+use crate::memory::{NoMemory, collected};
 
-/// The array in `tensor`; external data is looked for under `folder`.
+/// The array in `tensor`, which may lie in `external`.
 ///
 /// # Errors
 /// In words, without the tensor's name.
-pub(super) fn literal(tensor: &Tensor, folder: Option<&Path>) -> Result<Literal, String> {
+pub(super) fn literal(
+    tensor: &proto::Tensor,
+    external: &mut External<'_>,
+) -> Result<Literal, String> {
     let (shape, volume) = extents(&tensor.dims)?;
-    let found = Found { tensor, folder, volume };
+    let found = Found { tensor, external, volume };
     match tensor.data_type {
-        1 => found.floats(4, |b| f32::from_le_bytes(array(b)), |t| t.float_data.clone()),
+        1 => found.floats(4, |b| f32::from_le_bytes(array(b)), |t| listed(&t.float_data, |x| x)),
         10 => found.floats(
             2,
             |b| f16::from_le_bytes(array(b)).to_f32(),
-            |t| t.int32_data.iter().map(|&x| f16::from_bits(x as u16).to_f32()).collect(),
+            |t| listed(&t.int32_data, |x| f16::from_bits(x as u16).to_f32()),
         ),
         16 => found.floats(
             2,
             |b| bf16::from_le_bytes(array(b)).to_f32(),
-            |t| t.int32_data.iter().map(|&x| bf16::from_bits(x as u16).to_f32()).collect(),
+            |t| listed(&t.int32_data, |x| bf16::from_bits(x as u16).to_f32()),
         ),
         11 => found.floats(
             8,
             |b| f64::from_le_bytes(array(b)) as f32,
-            |t| t.double_data.iter().map(|&x| x as f32).collect(),
+            |t| listed(&t.double_data, |x| x as f32),
         ),
-        7 => found.ints(8, |b| i64::from_le_bytes(array(b)), |t| t.int64_data.clone()),
+        7 => found.ints(8, |b| i64::from_le_bytes(array(b)), |t| listed(&t.int64_data, |x| x)),
         6 => found.ints(4, |b| i64::from(i32::from_le_bytes(array(b))), from_int32),
         5 => found.ints(2, |b| i64::from(i16::from_le_bytes(array(b))), from_int32),
         4 => found.ints(2, |b| i64::from(u16::from_le_bytes(array(b))), from_int32),
@@ -62,17 +62,21 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
     std::array::from_fn(|k| bytes[k])
 }
 
-fn from_int32(tensor: &Tensor) -> Vec<i64> {
-    tensor.int32_data.iter().map(|&x| i64::from(x)).collect()
+fn listed<S: Copy, T>(list: &[S], element: impl Fn(S) -> T) -> Result<Vec<T>, NoMemory> {
+    collected(list.len(), list.iter().map(|&x| element(x)))
 }
 
-fn from_uint64(tensor: &Tensor) -> Vec<i64> {
-    tensor.uint64_data.iter().map(|&x| x as i64).collect()
+fn from_int32(tensor: &proto::Tensor) -> Result<Vec<i64>, NoMemory> {
+    listed(&tensor.int32_data, i64::from)
 }
 
-struct Found<'a> {
-    tensor: &'a Tensor,
-    folder: Option<&'a Path>,
+fn from_uint64(tensor: &proto::Tensor) -> Result<Vec<i64>, NoMemory> {
+    listed(&tensor.uint64_data, |x| x as i64)
+}
+
+struct Found<'a, 'f> {
+    tensor: &'a proto::Tensor,
+    external: &'a mut External<'f>,
     volume: usize,
 }
 
@@ -90,37 +94,37 @@ impl Flat {
     }
 }
 
-impl Found<'_> {
+impl Found<'_, '_> {
+    /// The elements, which take `size` bytes each unless they are `listed` as numbers.
     fn elements<T>(
-        &self,
+        self,
         size: usize,
         element: impl Fn(&[u8]) -> T,
-        listed: impl Fn(&Tensor) -> Vec<T>,
+        listed: impl Fn(&proto::Tensor) -> Result<Vec<T>, NoMemory>,
     ) -> Result<Vec<T>, String> {
-        let Some(raw) = self.raw(size)? else {
-            let list = listed(self.tensor);
-            if list.len() == self.volume {
-                return Ok(list);
+        let elements = match (self.tensor.data_location, &self.tensor.raw_data) {
+            (0, Some(raw)) if !raw.is_empty() || self.volume == 0 => {
+                self.fits(size, raw.len() as u64)?;
+                collected(self.volume, raw.chunks_exact(size).map(element))
             }
-            return Err(format!(
-                "shape {:?} needs {} numbers, found {}",
-                self.tensor.dims,
-                self.volume,
-                list.len()
-            ));
+            (0, _) => listed(self.tensor),
+            (1, _) => {
+                let place = self.external.place(self.tensor)?;
+                self.fits(size, place.length)?;
+                return self.external.read(place, size, element);
+            }
+            (other, _) => return Err(format!("data location {other} is not supported")),
         };
-        self.fits(size, raw.len() as u64)?;
-        Ok(raw.chunks_exact(size).map(element).collect())
-    }
-
-    /// The bytes of an array whose elements take `size` each, unless they are listed as numbers.
-    fn raw(&self, size: usize) -> Result<Option<Cow<'_, [u8]>>, String> {
-        match (self.tensor.data_location, &self.tensor.raw_data) {
-            (0, Some(raw)) if !raw.is_empty() || self.volume == 0 => Ok(Some(raw.into())),
-            (0, _) => Ok(None),
-            (1, _) => self.external(size).map(|bytes| Some(bytes.into())),
-            (other, _) => Err(format!("data location {other} is not supported")),
+        let elements = elements.map_err(|error| format!("it {error}"))?;
+        if elements.len() == self.volume {
+            return Ok(elements);
         }
+        Err(format!(
+            "shape {:?} needs {} numbers, found {}",
+            self.tensor.dims,
+            self.volume,
+            elements.len()
+        ))
     }
 
     fn fits(&self, size: usize, bytes: u64) -> Result<(), String> {
@@ -135,70 +139,45 @@ impl Found<'_> {
     }
 
     fn floats(
-        &self,
+        self,
         size: usize,
         element: impl Fn(&[u8]) -> f32,
-        listed: impl Fn(&Tensor) -> Vec<f32>,
+        listed: impl Fn(&proto::Tensor) -> Result<Vec<f32>, NoMemory>,
     ) -> Result<Flat, String> {
         self.elements(size, element, listed).map(Flat::Floats)
     }
 
     fn ints(
-        &self,
+        self,
         size: usize,
         element: impl Fn(&[u8]) -> i64,
-        listed: impl Fn(&Tensor) -> Vec<i64>,
+        listed: impl Fn(&proto::Tensor) -> Result<Vec<i64>, NoMemory>,
     ) -> Result<Flat, String> {
         self.elements(size, element, listed).map(Flat::Ints)
     }
 }
 
-impl Found<'_> {
-    /// Reads what lies in a file beside the model, after making sure that it is what is needed.
-    fn external(&self, size: usize) -> Result<Vec<u8>, String> {
-        let location = self.entry("location").ok_or("external data without a location")?;
-        let folder = self.folder.ok_or("external data, but the model did not come from a file")?;
-        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-        if location.is_empty() || !Path::new(location).components().all(inside) {
-            return Err(format!(
-                "external data at `{location}`, expected a place in the model's folder"
-            ));
-        }
-        let path = folder.join(location);
-        let failed = |error: std::io::Error| format!("external data at `{location}`: {error}");
-        let about = std::fs::metadata(&path).map_err(failed)?;
-        if !about.is_file() {
-            return Err(format!("external data at `{location}`, which is no file"));
-        }
-        let total = about.len();
-        let offset = self.number("offset")?.unwrap_or(0);
-        let rest = total.checked_sub(offset).ok_or_else(|| {
-            format!("external data at offset {offset} of `{location}`, which has {total} bytes")
-        })?;
-        let length = self.number("length")?.unwrap_or(rest);
-        if length > rest {
-            return Err(format!(
-                "{length} bytes of external data at offset {offset} of `{location}`, which has \
-                 {total}"
-            ));
-        }
-        self.fits(size, length)?;
-        let mut bytes = vec![0; usize::try_from(length).map_err(|error| error.to_string())?];
-        let mut file = File::open(&path).map_err(failed)?;
-        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
-        file.read_exact(&mut bytes).map_err(failed)?;
-        Ok(bytes)
+/// The array `literal` in the form of the file.
+pub(super) fn tensor(name: &str, literal: &Literal) -> proto::Tensor {
+    match literal {
+        Literal::Floats(data) => floats(name, data),
+        Literal::Ints(data) => proto::Tensor {
+            dims: data.shape().iter().map(|&extent| extent as i64).collect(),
+            data_type: 7,
+            name: name.to_owned(),
+            raw_data: Some(data.data().iter().flat_map(|x| x.to_le_bytes()).collect()),
+            ..proto::Tensor::default()
+        },
     }
+}
 
-    fn entry(&self, key: &str) -> Option<&str> {
-        self.tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str())
-    }
-
-    fn number(&self, key: &str) -> Result<Option<u64>, String> {
-        let parse = |text: &str| {
-            text.parse()
-                .map_err(|_| format!("external data with {key} `{text}`, expected a number"))
-        };
-        self.entry(key).map(parse).transpose()
+/// Real numbers in the form of the file.
+pub(super) fn floats(name: &str, data: &Nd<f32>) -> proto::Tensor {
+    proto::Tensor {
+        dims: data.shape().iter().map(|&extent| extent as i64).collect(),
+        data_type: 1,
+        name: name.to_owned(),
+        raw_data: Some(data.data().iter().flat_map(|x| x.to_le_bytes()).collect()),
+        ..proto::Tensor::default()
     }
 }

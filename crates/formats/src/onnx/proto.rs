@@ -28,7 +28,7 @@ pub(crate) struct OperatorSet {
     pub(crate) version: i64,
 }
 
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, PartialEq, Eq, Hash, Message)]
 pub(crate) struct Entry {
     #[prost(string, tag = "1")]
     pub(crate) key: String,

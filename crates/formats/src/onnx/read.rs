@@ -6,12 +6,15 @@ use std::path::Path;
 use brickwork_graph::{Attr, Attrs, Builder, Dim, Form, Graph, Shape};
 use prost::Message;
 
+use super::external::External;
 use super::literal::literal;
 use super::parts::count_parts;
 use super::proto::{self, Attribute, Extent};
 use super::sparse;
 use super::write::LIMIT;
 use crate::error::ReadError;
+use crate::file::{folder_of, read_whole};
+use crate::memory::room;
 
 /// Operator sets that can be read.
 const OPSETS: std::ops::RangeInclusive<i64> = 7..=21;
@@ -19,7 +22,7 @@ const OPSETS: std::ops::RangeInclusive<i64> = 7..=21;
 /// No model has more nodes.
 const MOST_NODES: usize = 1 << 16;
 
-/// No graph has more nodes, constants, operands and attributes together.
+/// No model has more nodes, constants, operands, attributes, entries of metadata and so on together.
 const MOST_PARTS: usize = 1 << 20;
 
 /// Pixels along one axis of the input.
@@ -46,8 +49,8 @@ pub fn load(path: &Path, options: &ReadOptions) -> Result<Graph, ReadError> {
         let problem = format!("it has {size} bytes, but an ONNX file ends below 2 GiB");
         return Err(ReadError::malformed(problem).of_file(path));
     }
-    let bytes = std::fs::read(path).map_err(failed)?;
-    decode(&bytes, path.parent(), options).map_err(|error| error.of_file(path))
+    let bytes = read_whole(path).map_err(failed)?;
+    decode(&bytes, Some(folder_of(path)), options).map_err(|error| error.of_file(path))
 }
 
 /// Reads an ONNX model from `bytes`; external data is looked for in `folder`.
@@ -62,9 +65,12 @@ pub fn decode(
     let parts = count_parts(bytes);
     if parts > MOST_PARTS {
         return Err(ReadError::malformed(format!(
-            "its graph has {parts} parts, at most {MOST_PARTS} are supported"
+            "it has {parts} parts, at most {MOST_PARTS} are supported"
         )));
     }
+    // Decoding copies all arrays, and ends the process where there is no memory for them.
+    let no_room = |error| ReadError::Malformed { path: None, problem: format!("it {error}") };
+    room::<u8>(bytes.len()).map_err(no_room)?;
     let model =
         proto::Model::decode(bytes).map_err(|error| ReadError::malformed(error.to_string()))?;
     let Some(graph) = model.graph else {
@@ -114,14 +120,10 @@ fn build(
             Err(text) => builder.unreadable(&input.name, text),
         }
     }
-    for tensor in &graph.initializer {
-        match literal(tensor, folder) {
-            Ok(literal) => builder.constant(&tensor.name, literal),
-            Err(text) => builder.unreadable(&tensor.name, text),
-        }
-    }
+    let mut external = External::new(folder);
+    add_constants(&mut builder, &graph.initializer, &mut external);
     for (name, tensor) in sparse {
-        match sparse::entries(tensor, folder) {
+        match sparse::entries(tensor, &mut external) {
             Ok((shape, entries)) => builder.sparse_constant(name, &shape, &entries),
             Err(text) => builder.unreadable(name, text),
         }
@@ -133,7 +135,7 @@ fn build(
     }
     for &index in &running {
         let mut form = form(&graph.node[index]);
-        match attributes(&graph.node[index], folder) {
+        match attributes(&graph.node[index], &mut external) {
             Ok(attrs) => {
                 form.attrs = attrs;
                 builder.node(&form);
@@ -145,6 +147,22 @@ fn build(
         builder.output(&output.name);
     }
     builder.finish().map_err(ReadError::from)
+}
+
+/// Adds the arrays. What several of them have in one place of a file is read once.
+fn add_constants(builder: &mut Builder, tensors: &[proto::Tensor], external: &mut External<'_>) {
+    let mut places = HashMap::new();
+    for tensor in tensors {
+        let proto::Tensor { name, external_data, data_type, dims, data_location, .. } = tensor;
+        let before = places.insert((data_location, external_data, data_type, dims), name);
+        match before.filter(|_| *data_location == 1) {
+            Some(same) => builder.same_constant(name, same),
+            None => match literal(tensor, external) {
+                Ok(literal) => builder.constant(name, literal),
+                Err(text) => builder.unreadable(name, text),
+            },
+        }
+    }
 }
 
 fn extents(input: &proto::ValueInfo) -> Option<&[proto::Dimension]> {
@@ -254,17 +272,17 @@ fn form(node: &proto::Node) -> Form {
     }
 }
 
-fn attributes(node: &proto::Node, folder: Option<&Path>) -> Result<Attrs, String> {
+fn attributes(node: &proto::Node, external: &mut External<'_>) -> Result<Attrs, String> {
     let mut attrs = Attrs::new();
     for attr in &node.attribute {
-        if attrs.insert(attr.name.clone(), attribute(attr, folder)?).is_some() {
+        if attrs.insert(attr.name.clone(), attribute(attr, external)?).is_some() {
             return Err(format!("attribute `{}` is given twice", attr.name));
         }
     }
     Ok(attrs)
 }
 
-fn attribute(attr: &Attribute, folder: Option<&Path>) -> Result<Attr, String> {
+fn attribute(attr: &Attribute, external: &mut External<'_>) -> Result<Attr, String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     // Old files leave the type out; then the one field that is there tells.
     Ok(match attr.kind {
@@ -276,7 +294,7 @@ fn attribute(attr: &Attribute, folder: Option<&Path>) -> Result<Attr, String> {
         8 => Attr::Texts(attr.strings.iter().map(|bytes| text(bytes)).collect()),
         0 | 4 => match (&attr.t, attr.f, attr.i, &attr.s) {
             (Some(tensor), ..) => Attr::Literal(
-                literal(tensor, folder)
+                literal(tensor, external)
                     .map_err(|why| format!("attribute `{}`: {why}", attr.name))?,
             ),
             (None, Some(x), ..) => Attr::Float(x),

@@ -1,13 +1,12 @@
 //! Constants that are nearly all zero: only the others are in the file.
 
-use std::path::Path;
-
 use brickwork_graph::Literal;
 use brickwork_tensor::{Nd, Tensor};
 
-use super::literal::{extents, literal};
+use super::external::External;
+use super::literal::{self, extents, literal};
 use super::proto::SparseTensor;
-use super::write;
+use crate::memory::room;
 
 /// Elements from which on a constant may be written as sparse. What is small stays as other readers
 /// know it.
@@ -33,8 +32,8 @@ pub(super) fn tensor(name: &str, data: &Tensor) -> SparseTensor {
     let (places, values): (Vec<i64>, Vec<f32>) =
         entries.map(|(place, &x)| (place as i64, x)).unzip();
     SparseTensor {
-        values: Some(write::tensor(name, &Literal::Floats(Nd::vector(values)))),
-        indices: Some(write::tensor(
+        values: Some(literal::tensor(name, &Literal::Floats(Nd::vector(values)))),
+        indices: Some(literal::tensor(
             &format!("{name}.indices"),
             &Literal::Ints(Nd::vector(places)),
         )),
@@ -56,11 +55,11 @@ type Entries = Vec<(usize, f32)>;
 /// In words, without the constant's name.
 pub(super) fn entries(
     tensor: &SparseTensor,
-    folder: Option<&Path>,
+    external: &mut External<'_>,
 ) -> Result<(Vec<usize>, Entries), String> {
     let (shape, volume) = extents(&tensor.dims)?;
-    let part = |part: &Option<super::proto::Tensor>, what: &str| match part {
-        Some(part) => literal(part, folder).map_err(|why| format!("its {what}: {why}")),
+    let mut part = |part: &Option<super::proto::Tensor>, what: &str| match part {
+        Some(part) => literal(part, external).map_err(|why| format!("its {what}: {why}")),
         None => Err(format!("it is sparse but has no {what}")),
     };
     let Literal::Floats(values) = part(&tensor.values, "values")? else {
@@ -82,7 +81,7 @@ pub(super) fn entries(
             ));
         }
     };
-    let mut entries: Entries = Vec::with_capacity(count);
+    let mut entries: Entries = room(count).map_err(|error| format!("it {error}"))?;
     for (index, &x) in indices.data().chunks(axes.len()).zip(values.data()) {
         let place = place(index, &axes)
             .ok_or_else(|| format!("index {index:?} lies outside its shape {shape:?}"))?;

@@ -113,6 +113,15 @@ fn proto_graph(node: Vec<Node>, initializer: Vec<Tensor>) -> super::proto::Graph
     }
 }
 
+/// A protobuf field with a length.
+fn field(tag: u32, content: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    prost::encoding::encode_key(tag, prost::encoding::WireType::LengthDelimited, &mut bytes);
+    prost::encoding::encode_varint(content.len() as u64, &mut bytes);
+    bytes.extend(content);
+    bytes
+}
+
 /// The model with its graph changed.
 fn changed(mut model: Model, change: impl FnOnce(&mut super::proto::Graph)) -> Model {
     change(model.graph.as_mut().expect("it has a graph"));

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use brickwork_graph::{Attr, Dim, Graph, Literal, Node, Shape, SpecInput};
-use brickwork_tensor::Nd;
 use prost::Message;
 
+use super::literal::{floats, tensor};
 use super::proto::{self, Attribute, Extent};
 use super::sparse;
 use crate::error::WriteError;
@@ -124,29 +124,6 @@ impl Literals {
         }
         self.tensors.push(tensor(&name, literal));
         name
-    }
-}
-
-pub(super) fn tensor(name: &str, literal: &Literal) -> proto::Tensor {
-    match literal {
-        Literal::Floats(data) => floats(name, data),
-        Literal::Ints(data) => proto::Tensor {
-            dims: data.shape().iter().map(|&extent| extent as i64).collect(),
-            data_type: 7,
-            name: name.to_owned(),
-            raw_data: Some(data.data().iter().flat_map(|x| x.to_le_bytes()).collect()),
-            ..proto::Tensor::default()
-        },
-    }
-}
-
-fn floats(name: &str, data: &Nd<f32>) -> proto::Tensor {
-    proto::Tensor {
-        dims: data.shape().iter().map(|&extent| extent as i64).collect(),
-        data_type: 1,
-        name: name.to_owned(),
-        raw_data: Some(data.data().iter().flat_map(|x| x.to_le_bytes()).collect()),
-        ..proto::Tensor::default()
     }
 }
 

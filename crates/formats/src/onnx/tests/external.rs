@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use allocation_counter::measure;
+
 use super::*;
 
 fn entry(key: &str, value: &str) -> Entry {
@@ -104,6 +106,87 @@ fn numbers_that_are_none() {
             refused_in(folder.path(), &[("location", "w.bin"), (key, number)], &says);
         }
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_out_of_the_folder() {
+    use std::os::unix::fs::symlink;
+    let (folder, other) = (folder(), folder());
+    let link = |from: &Path, to: &str| symlink(from, folder.path().join(to)).expect("a link");
+    link(&other.path().join("w.bin"), "file.bin");
+    link(other.path(), "all");
+    link(Path::new("w.bin"), "same.bin");
+    for place in ["file.bin", "all/w.bin"] {
+        let says = format!("external data at `{place}`, a symbolic link that leads out of");
+        refused_in(folder.path(), &[("location", place)], &says);
+    }
+    let inside = read_in(folder.path(), &[("location", "same.bin"), ("length", "16")]);
+    assert!(inside.is_ok(), "{inside:?}");
+}
+
+/// Bytes in a file of holes.
+const HOLES: u64 = 1 << 24;
+
+/// What comes of 400 arrays in one file of holes, at places and of lengths that depend on their
+/// number, within a few times the length of the file.
+fn many(place: impl Fn(u64) -> (&'static str, u64, u64)) -> Result<Graph, String> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = std::fs::File::create(folder.path().join("w.bin")).expect("a file");
+    file.set_len(HOLES).expect("holes");
+    let arrays = (0..400).map(|k| {
+        let (location, offset, length) = place(k);
+        let places = [("offset", offset.to_string()), ("length", length.to_string())];
+        let places = places.iter().map(|(key, value)| entry(key, value));
+        Tensor {
+            raw_data: None,
+            data_location: 1,
+            external_data: places.chain([entry("location", location)]).collect(),
+            dims: vec![length as i64 / 4],
+            ..halves(&format!("w{k}"), &[0])
+        }
+    });
+    let bytes = model(vec![node("Relu", "x", "y", &[])], arrays.collect()).encode_to_vec();
+    let mut read = None;
+    let made =
+        measure(|| read = Some(decode(&bytes, Some(folder.path()), &ReadOptions::default())));
+    assert!(made.bytes_max < 2 * HOLES, "{made:?}");
+    read.expect("it was read").map_err(|error| error.to_string())
+}
+
+#[test]
+fn one_place_is_read_once_for_all_its_arrays() {
+    assert!(many(|_| ("w.bin", 0, HOLES)).is_ok());
+    let shorter = HOLES / 400 / 4 * 4;
+    assert!(many(|k| ("w.bin", k * shorter, shorter)).is_ok());
+}
+
+#[test]
+fn arrays_that_overlap() {
+    let says = "arrays overlap: together they take more than its 16777216 bytes";
+    let refused = |place: fn(u64) -> (&'static str, u64, u64)| many(place).expect_err("too many");
+    let said = refused(|k| ("w.bin", 4 * k, HOLES - 4 * k));
+    assert!(said.contains("399 problems") && said.contains(says), "{said}");
+    let said = refused(|k| (["w.bin", "./w.bin", "././w.bin"][k as usize % 3], 0, HOLES));
+    assert!(said.contains("2 problems") && said.contains(says), "{said}");
+    let said = refused(|k| ("w.bin", HOLES / 2 - 4 * k, HOLES / 2));
+    assert!(said.contains("398 problems") && said.contains(says), "{said}");
+}
+
+#[test]
+fn arrays_of_one_place_may_be_tied() {
+    let folder = folder();
+    let mut model = stored(&[("location", "w.bin"), ("length", "16")]);
+    let graph = model.graph.as_mut().expect("a graph");
+    graph.initializer.push(Tensor { name: "v".to_owned(), ..graph.initializer[0].clone() });
+    graph.node = vec![node("Add", "x w", "a", &[]), node("Mul", "a v", "y", &[])];
+    let read = decode(&model.encode_to_vec(), Some(folder.path()), &ReadOptions::default());
+    let read = read.unwrap_or_else(|error| panic!("{error}"));
+    let data = |name| read.value(read.find_value(name).expect("it is there")).constant.as_ref();
+    assert!(Arc::ptr_eq(data("w").expect("constant"), data("v").expect("constant")));
+    let named_twice = changed(model, |graph| graph.initializer[1].name = "w".to_owned());
+    let said = decode(&named_twice.encode_to_vec(), Some(folder.path()), &ReadOptions::default());
+    assert!(said.expect_err("refused").to_string().contains("`w`: the name is used twice"));
 }
 
 #[test]

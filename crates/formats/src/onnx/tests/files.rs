@@ -11,14 +11,6 @@ fn said(bytes: &[u8]) -> String {
     }
 }
 
-/// A protobuf field with a length.
-fn field(tag: u8, content: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![tag << 3 | 2];
-    prost::encoding::encode_varint(content.len() as u64, &mut bytes);
-    bytes.extend(content);
-    bytes
-}
-
 #[test]
 fn text_is_no_model() {
     assert!(said(b"PK\x03\x04 this is no model").starts_with("model: not a readable file: "));
