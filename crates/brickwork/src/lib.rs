@@ -23,6 +23,7 @@ pub use cut::class_removal::without;
 pub use cut::control::Control;
 pub use cut::kept_channels::{KeptMap, additions, kept_map, wanted_labels};
 pub use cut::plan::{Choice, Plan, TOLERANCE, class_labels};
+pub use files::masks::save_masks;
 pub use gcn::{
     Gcn, GcnCut, GcnCutOptions, GcnOptions, GcnOutcome, GcnTraining, Nodes, disassemble_gcn,
     eval_gcn, train_gcn,
@@ -31,11 +32,10 @@ pub use images::select::{ClassSamples, Sample, Sampling, margin, select, top_cla
 pub use images::source::{Held, Numbered, Source, random_images};
 pub use join::branches::{AssembleOptions, Layout, assemble, shared_layers};
 pub use join::calibrate::{Method, calibrate, calibrate_from_moments};
-pub use files::masks::save_masks;
 pub use measure::diff::{Difference, LayerDifference, diff};
 pub use measure::eval::{Accuracy, EvalOptions, Leakage, PartConfusion, Report, eval};
-pub use measure::inspect::{GroupRow, Inspection, LayerRow, MemberRow, explain, inspect};
 pub use measure::held_out::HeldOut;
+pub use measure::inspect::{GroupRow, Inspection, LayerRow, MemberRow, explain, inspect};
 pub use measure::latency::latency_ms;
 pub use measure::moments::with_moments;
 pub use measure::probe::{Probe, ProbeImages, probe};
@@ -68,8 +68,8 @@ pub use show::route::{
 };
 pub use shrink::criterion::Ground;
 pub use shrink::ranking::{CompressOptions, Ranking, Variant, smallest_share, variant};
-pub use shrink::walk::{Goal, Point, Walk};
 pub use shrink::step::{Shrink, ShrinkOptions};
+pub use shrink::walk::{Goal, Point, Walk};
 pub use train::initialise::initialise;
 pub use train::{
     Checkpoint, DistillOptions, Distillation, Epoch, Labels, Material, Objective, Outcome, Score,

@@ -13,9 +13,7 @@ mod inputs;
 
 pub use compress::{Compress, CompressAnswer, Compressed, Reached, Skipped, SourceSize};
 pub use context::Context;
-pub use disassemble::{
-    Choose, Disassemble, DisassembleAnswer, Refitting, Shrunk, WalkAnswer,
-};
+pub use disassemble::{Choose, Disassemble, DisassembleAnswer, Refitting, Shrunk, WalkAnswer};
 pub use eval::{Eval, EvalAnswer};
 pub use forms::{Budget, HoldOut, Milliseconds, Share, Size};
 pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};

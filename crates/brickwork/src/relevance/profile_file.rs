@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use brickwork_tensor::kernels::exact::ExactSums;
 use brickwork_tensor::Tensor;
+use brickwork_tensor::kernels::exact::ExactSums;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 

@@ -153,8 +153,7 @@ impl<'a> Walk<'a> {
     }
 
     fn note(&self, point: &Point) {
-        let right =
-            point.accuracy.map_or(String::new(), |a| format!(", {:.2} % right", 100.0 * a));
+        let right = point.accuracy.map_or(String::new(), |a| format!(", {:.2} % right", 100.0 * a));
         let share = 100.0 * self.share(point);
         self.progress.note(&format!("{share:.1} % of the MACs{right}"));
     }

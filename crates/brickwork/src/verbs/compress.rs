@@ -182,11 +182,7 @@ impl Verb for Compress {
         let useless = format!("`profile=` says nothing to the criterion {name}");
         let found = [
             self.missing_data(),
-            Problem::unless(
-                sizes == 1,
-                "macs",
-                "pass one size: `macs=`, `params=` or `max_drop=`",
-            ),
+            Problem::unless(sizes == 1, "macs", "pass one size: `macs=`, `params=` or `max_drop=`"),
             Problem::unless(
                 self.output.is_some() || self.compare,
                 "output",
@@ -208,7 +204,11 @@ impl Verb for Compress {
                 "step",
                 "`step=` must be a share from 0% (all in one step) to 99%",
             ),
-            Problem::unless(self.refit_samples > 0, "refit_samples", "`refit_samples=` must be at least 1"),
+            Problem::unless(
+                self.refit_samples > 0,
+                "refit_samples",
+                "`refit_samples=` must be at least 1",
+            ),
             Problem::unless(self.round_to > 0, "round_to", "`round_to=` must be at least 1"),
             inputs::unwritable_folder("keep_all", self.keep_all.as_ref()),
         ];

@@ -119,9 +119,7 @@ impl Default for Disassemble {
 }
 
 /// How kept weights are refitted.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refitting {
     /// Least squares towards what the source needs: layer by layer, errors of earlier layers put
@@ -137,9 +135,7 @@ pub enum Refitting {
 }
 
 /// Which channels stay.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Choose {
     /// The relevant ones by the profile
@@ -210,27 +206,32 @@ impl Verb for Disassemble {
     const NAME: &'static str = "disassemble";
 
     fn problems(&self) -> Vec<Problem> {
-        let mut problems = if self.goes_down() { self.size_problems() } else { self.choice_problems() };
-        problems.extend([
-            Problem::unless(!self.classes.is_empty(), "classes", "no classes are named"),
-            Problem::unless(
-                self.output.is_some() || self.dry_run || self.keep_all.is_some(),
-                "output",
-                "nothing is to be written: pass `output=`, or `dry_run=`",
-            ),
-            Problem::unless(
-                self.refit_samples > 0,
-                "refit_samples",
-                "`refit_samples=` must be at least 1",
-            ),
-            Problem::unless(self.round_to > 0, "round_to", "`round_to=` must be at least 1"),
-            // A readout is fitted with the rest.
-            Problem::unless(
-                !self.readout || self.refit != Refitting::None,
-                "readout",
-                "`readout=` is part of a refit; leave `refit=none` out",
-            ),
-        ].into_iter().flatten());
+        let mut problems =
+            if self.goes_down() { self.size_problems() } else { self.choice_problems() };
+        problems.extend(
+            [
+                Problem::unless(!self.classes.is_empty(), "classes", "no classes are named"),
+                Problem::unless(
+                    self.output.is_some() || self.dry_run || self.keep_all.is_some(),
+                    "output",
+                    "nothing is to be written: pass `output=`, or `dry_run=`",
+                ),
+                Problem::unless(
+                    self.refit_samples > 0,
+                    "refit_samples",
+                    "`refit_samples=` must be at least 1",
+                ),
+                Problem::unless(self.round_to > 0, "round_to", "`round_to=` must be at least 1"),
+                // A readout is fitted with the rest.
+                Problem::unless(
+                    !self.readout || self.refit != Refitting::None,
+                    "readout",
+                    "`readout=` is part of a refit; leave `refit=none` out",
+                ),
+            ]
+            .into_iter()
+            .flatten(),
+        );
         let files = self.output.iter().map(|path| ("output", path));
         problems.extend(inputs::unwritable(files));
         problems.extend(self.link.problems());
@@ -269,7 +270,8 @@ impl Disassemble {
         context: &Context<'_>,
     ) -> Vec<(usize, usize)> {
         let seen = |class: &usize| sources.iter().any(|s| !s.samples_of(&[*class]).is_empty());
-        let others = (0..model.class_count()).filter(|class| !classes.contains(class) && seen(class));
+        let others =
+            (0..model.class_count()).filter(|class| !classes.contains(class) && seen(class));
         let own = classes.iter().map(|&class| (class, self.refit_samples as usize));
         let foreign = others.map(|class| (class, self.refit_foreign as usize));
         let asked = own.chain(foreign).filter(|(_, count)| *count > 0).collect();
@@ -290,7 +292,8 @@ impl Disassemble {
         added: KeptMap,
         walk: Option<WalkAnswer>,
     ) -> Result<DisassembleAnswer, Error> {
-        let both = |of: fn(&Classifier) -> u64| Shrunk { before: of(source), after: of(&component) };
+        let both =
+            |of: fn(&Classifier) -> u64| Shrunk { before: of(source), after: of(&component) };
         let origin = component.card().origin.as_ref();
         Ok(DisassembleAnswer {
             output: self.write(&component)?,

@@ -21,11 +21,18 @@ impl Shown for Compress {
         let line = |name: &str, params: usize, macs: u64, accuracy: [Option<f64>; 2]| {
             let share =
                 |part: u64, whole: u64| format!("{:.1}", 100.0 * part as f64 / whole.max(1) as f64);
-            let [before, after] =
-                accuracy.map(|value| value.map_or("-".to_owned(), percent));
+            let [before, after] = accuracy.map(|value| value.map_or("-".to_owned(), percent));
             let params = [thousands(params as u64), share(params as u64, whole.params as u64)];
             let [params, part] = params;
-            vec![name.to_owned(), params, part, thousands(macs), share(macs, whole.macs), before, after]
+            vec![
+                name.to_owned(),
+                params,
+                part,
+                thousands(macs),
+                share(macs, whole.macs),
+                before,
+                after,
+            ]
         };
         let head = ["", "params", "%", "MACs", "%", "bare cut, %", "refitted, %"];
         let source = line("source", whole.params, whole.macs, [whole.accuracy, None]);

@@ -77,9 +77,9 @@ impl Disassemble {
             (None, None) => Choice::Everything,
         };
         let own = Plan::new(&model, &classes, &choice, usize::from(self.round_to))?;
-        let other = self.control(context.seed).map(|control| {
-            Plan::new(&model, &classes, &Choice::Control(&own, control), 1)
-        });
+        let other = self
+            .control(context.seed)
+            .map(|control| Plan::new(&model, &classes, &Choice::Control(&own, control), 1));
         let other = other.transpose()?;
         let plan = other.as_ref().unwrap_or(&own);
         let mut component = plan.component(&model, &choice, context.seed)?;

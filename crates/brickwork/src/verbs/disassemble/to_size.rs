@@ -1,11 +1,8 @@
 //! A cut to a size: step by step down from the whole task, measured on the way.
 
-
 use brickwork_data::Split;
 
-use super::{
-    Choose, Disassemble, DisassembleAnswer, Images, WalkAnswer, frontier_problem,
-};
+use super::{Choose, Disassemble, DisassembleAnswer, Images, WalkAnswer, frontier_problem};
 use crate::images::source::random_images;
 use crate::measure::held_out::HeldOut;
 use crate::model::card::Criterion;
