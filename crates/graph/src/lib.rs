@@ -46,6 +46,6 @@ pub use ops::SUPPORTED;
 pub use patch::Patch;
 pub use read::Form;
 pub use shape::{Dim, Int, Operands, Shape};
-pub use simplify::own_statistics;
+pub use simplify::{own_constants, own_statistics};
 pub use training::{Backward, DRAW_LEN, Follows, Reads, Trained, draw, drawn};
 pub use weighted::{WeightLayout, Weighted};

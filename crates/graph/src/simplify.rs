@@ -32,15 +32,25 @@ pub(crate) fn drop_unused(graph: Graph) -> Graph {
 /// The graph with a constant for every running statistic that nothing else reads: exporters store
 /// equal constants once, but training moves them apart. The ids of `graph` stay.
 pub fn own_statistics(graph: &Graph) -> Graph {
+    parted(graph, |node, slot| node.op.is_statistic(slot))
+}
+
+/// The graph with constants of its own for every node: what is only stored together is not tied. The ids of
+/// `graph` stay.
+pub fn own_constants(graph: &Graph) -> Graph {
+    parted(graph, |_, _| true)
+}
+
+/// Gives a node its own copy of a constant that others read, too, wherever `wanted(node, slot)`.
+fn parted(graph: &Graph, wanted: impl Fn(&Node, usize) -> bool) -> Graph {
     let mut new = graph.clone();
     let readers = graph.readers();
     let mut taken: Names = new.values.iter().map(|value| value.name.clone()).collect();
     for node in &mut new.nodes {
         for slot in 0..node.inputs.len() {
-            let Some(read) = node.inputs[slot].filter(|_| node.op.is_statistic(slot)) else {
-                continue;
-            };
-            if readers[read.index()].len() > 1 {
+            let Some(read) = node.inputs[slot].filter(|_| wanted(node, slot)) else { continue };
+            let constant = graph.value(read).constant.is_some();
+            if constant && readers[read.index()].len() > 1 {
                 let value = new.values[read.index()].clone();
                 node.inputs[slot] = Some(ValueId(new.values.len() as u32));
                 new.values.push(Value { name: taken.unique(&value.name), ..value });

@@ -62,11 +62,11 @@ impl Profile {
     /// # Errors
     /// If the fingerprints differ, or the sums cannot be this model's.
     pub fn check_model(&self, classifier: &Classifier) -> Result<(), Error> {
-        let found = classifier.fingerprint();
-        if self.header.fingerprint == found && self.fits(classifier) {
+        let same = classifier.has_fingerprint(&self.header.fingerprint);
+        if same && self.fits(classifier) {
             return Ok(());
         }
-        if self.header.fingerprint == found {
+        if same {
             return Err(Error::profile(format!(
                 "the profile's arrays do not have the shapes of the layers of `{}`; it was changed after \
                  it was made, profile the model again",
@@ -78,13 +78,13 @@ impl Profile {
             self.header.model,
             short(&self.header.fingerprint),
             classifier.name,
-            short(&found)
+            short(&classifier.fingerprint())
         )))
     }
 }
 
 fn short(fingerprint: &str) -> &str {
-    fingerprint.get(..12).unwrap_or(fingerprint)
+    fingerprint.get(..15).unwrap_or(fingerprint)
 }
 
 impl Plan {
@@ -204,6 +204,8 @@ impl Plan {
                 checked,
                 refit: None,
                 samples,
+                trained: false,
+                other: BTreeMap::new(),
             }),
             ..Card::default()
         }

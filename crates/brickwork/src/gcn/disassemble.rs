@@ -111,6 +111,8 @@ pub fn disassemble_gcn(
             refit: options.refit.map(|lambda| note(nodes, lambda)),
             samples,
             classes,
+            trained: false,
+            other: Default::default(),
         }),
         ..Card::default()
     };

@@ -50,7 +50,9 @@ pub struct Sample {
     pub data: String,
     /// Its place there, in the data set as it was opened.
     pub index: usize,
-    /// `z_y - log sum exp(z_other)`, which unlike a softmax never saturates.
+    /// `z_y - log sum exp(z_other)`, which unlike a softmax never saturates; infinite where the model has a
+    /// single class.
+    #[serde(with = "crate::model::text::number")]
     pub margin: f32,
 }
 

@@ -2,7 +2,7 @@
 
 mod shared;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use brickwork_data::{ChannelOrder, Fit, Preprocess};
 use brickwork_graph::{Attr, Builder, Graph, Literal, Shape};
@@ -239,17 +239,18 @@ impl<'a> Assembly<'a> {
 
     fn card(&self) -> Card {
         let parts = self.parts.iter().zip(&self.scores).map(|(part, scores)| {
-            let fingerprint = part.classifier.fingerprint();
             let moments = part.classifier.card().moments.clone();
             Part {
                 name: part.name.clone(),
                 // A network that was changed since keeps what was said of it before.
-                moments: moments.filter(|moments| moments.fingerprint == fingerprint),
-                fingerprint,
+                moments: moments
+                    .filter(|moments| part.classifier.has_fingerprint(&moments.fingerprint)),
+                fingerprint: part.classifier.fingerprint(),
                 classes: part.classifier.class_names(),
                 logits: scores.clone(),
                 preprocess: part.preprocess.clone(),
                 origin: part.classifier.card().origin.clone(),
+                other: BTreeMap::new(),
             }
         });
         let raw: usize = self.scores.iter().map(Vec::len).sum();

@@ -41,7 +41,7 @@ pub fn diff(a: &Classifier, b: &Classifier) -> Difference {
     let (ours, theirs) = (layers(a.graph()), layers(b.graph()));
     let find =
         |list: &[LayerInfo], name: &str| list.iter().find(|layer| layer.name == name).cloned();
-    let origin = b.card().origin.as_ref().filter(|origin| origin.fingerprint == a.fingerprint());
+    let origin = b.card().origin.as_ref().filter(|origin| a.has_fingerprint(&origin.fingerprint));
     let empty = BTreeMap::new();
     let kept = origin.map_or(&empty, |origin| &origin.kept);
     let mut names: Vec<&String> = ours.iter().map(|layer| &layer.name).collect();

@@ -2,7 +2,6 @@
 //! others when no image is at hand.
 
 use brickwork_data::Preprocess;
-use brickwork_formats::onnx::{self, ReadOptions};
 use brickwork_tensor::Tensor;
 
 use crate::images::source::Source;
@@ -45,11 +44,8 @@ pub fn with_moments(
         classes.iter().map(of).collect()
     };
     let (own, foreign) = (logits(&origin.classes)?, logits(&others)?);
-    // As it is read from its file, which may order its values anew.
-    let stored = onnx::decode(&onnx::encode(component.graph())?, None, &ReadOptions::default())?;
-    let stored = component.with_graph(stored)?;
-    let moments = Some(Moments::of(stored.fingerprint(), &own, &foreign));
-    stored.with_card(Card { moments, ..component.card().clone() })
+    let moments = Some(Moments::of(component.fingerprint(), &own, &foreign));
+    component.with_card(Card { moments, ..component.card().clone() })
 }
 
 impl Moments {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use brickwork_exec::Session;
-use brickwork_graph::{Channels, Graph, Keep, ValueId, cut, mask};
+use brickwork_graph::{Channels, Graph, Keep, ValueId, cut, mask, own_constants};
 use brickwork_tensor::Tensor;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cut::kept_channels::{additions, kept_map, wanted_labels};
@@ -18,7 +19,7 @@ use crate::model::layers::{LayerInfo, layers};
 use crate::refit::without_readout;
 
 /// What was compared and how far apart it was.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Verification {
     /// Whether everything is within tolerance.
     pub holds: bool,
@@ -30,13 +31,39 @@ pub struct Verification {
     pub layers: usize,
     /// The largest difference of the scores.
     pub scores: f32,
-    /// Whether the file's weights were refitted after the cut; then the cut is checked on the
-    /// source's own weights.
-    pub refitted: bool,
-    /// For a refitted file, how far its scores are from the bare cut's, relative to the largest.
-    pub refit_moved: Option<f32>,
+    /// What is known of the weights.
+    pub weights: Weights,
+    /// Where weights were refitted or trained after the cut, which then is checked on the source's own:
+    /// how far the scores are from the bare cut's, relative to the largest.
+    pub moved: Option<f32>,
     /// The tolerance.
     pub tolerance: f32,
+}
+
+/// What is known of the weights of a model that was cut or assembled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weights {
+    /// They were compared: they compute what the sources' do.
+    Compared,
+    /// They were refitted, calibrated or trained since, and are those that were written then.
+    AsWritten,
+    /// They were refitted, calibrated or trained since, and are not those that were written then.
+    Changed,
+    /// They were refitted, calibrated or trained since, and the file does not say to what: it is of an
+    /// earlier version, or was never written.
+    Unknown,
+}
+
+impl Weights {
+    /// Of a model whose weights are not its sources' own.
+    fn of(model: &Classifier) -> Self {
+        match &model.card().written {
+            Some(written) if model.has_fingerprint(written) => Self::AsWritten,
+            Some(_) => Self::Changed,
+            None => Self::Unknown,
+        }
+    }
 }
 
 impl Verification {
@@ -48,8 +75,8 @@ impl Verification {
             worst_layer: String::new(),
             layers,
             scores: 0.0,
-            refitted: false,
-            refit_moved: None,
+            weights: Weights::Compared,
+            moved: None,
             tolerance: TOLERANCE,
         }
     }
@@ -61,17 +88,19 @@ impl Verification {
         }
     }
 
-    /// With the verdict, once all differences are known.
+    /// With the verdict, once all differences and the weights are known.
     fn judged(mut self) -> Self {
-        self.holds = self.worst <= TOLERANCE && self.scores <= TOLERANCE;
+        let proved = matches!(self.weights, Weights::Compared | Weights::AsWritten);
+        self.holds = self.worst <= TOLERANCE && self.scores <= TOLERANCE && proved;
         self
     }
 }
 
 /// Checks that `component` is a cut of `source` that kept the function: cut again by the kept
 /// channels in its card, the source gives a graph of the same nodes and shapes, whose every layer
-/// computes on `images` `[n, c, h, w]` what the source computes with the removed channels masked;
-/// and, unless it was refitted, the file computes the same.
+/// computes on `images` `[n, c, h, w]` what the source computes with the removed channels masked.
+/// Unless it was refitted or trained, the file computes the same; else its weights are those that were
+/// written then.
 ///
 /// # Errors
 /// If the component does not say where it comes from, or comes from another model.
@@ -80,9 +109,8 @@ pub fn verify(
     component: &Classifier,
     images: &Tensor,
 ) -> Result<Verification, Error> {
-    let Again { origin, channels, layers: all, keep, graph: mut again } =
+    let Again { origin, source, channels, layers: all, keep, graph: mut again } =
         cut_again(source, component)?;
-    let graph = source.graph();
     if origin.refit.as_ref().is_some_and(|note| note.readout > 0) {
         // A readout of the refit is no part of the cut, and takes the place of the source's.
         let [cut, file] = [&again, component.graph()].map(without_readout);
@@ -90,44 +118,42 @@ pub fn verify(
     } else {
         same_structure(&again, component.graph(), &component.name)?;
     }
-    let mut masked = mask(graph, &channels, &keep).apply(graph)?;
+    let mut masked = mask(&source, &channels, &keep).apply(&source)?;
     if !origin.reads.is_empty() {
         again = silence(&again, &origin.reads, Some(&origin.kept))?;
         masked = silence(&masked, &origin.reads, None)?;
     }
-    // The refit changes weights; everything else of the file is compared as it is.
-    let refitted = origin.refit.is_some();
-    let judged = if refitted { Arc::new(again) } else { component.graph().clone() };
+    let moved = origin.refit.is_some() || origin.trained;
+    let judged = if moved { Arc::new(again) } else { component.graph().clone() };
     let mut found = compare(&Arc::new(masked), &judged, &all, &channels, &keep, images)?;
-    found.refitted = refitted;
-    if refitted {
-        found.refit_moved = Some(relative_difference(
+    if moved {
+        found.weights = Weights::of(component);
+        found.moved = Some(relative_difference(
             &logits(component.graph(), images)?,
             &logits(&judged, images)?,
         ));
     }
-    Ok(found)
+    Ok(found.judged())
 }
 
 fn check_origin(source: &Classifier, component: &Classifier, origin: &Origin) -> Result<(), Error> {
-    let found = source.fingerprint();
-    if found == origin.fingerprint {
+    if source.has_fingerprint(&origin.fingerprint) {
         return Ok(());
     }
+    let found = source.fingerprint();
     Err(Error::model(format!(
-        "`{}` was cut from `{}` (fingerprint {:.12}), not from `{}` (fingerprint {:.12})",
+        "`{}` was cut from `{}` (fingerprint {:.15}), not from `{}` (fingerprint {:.15})",
         component.name, origin.source, origin.fingerprint, source.name, found
     )))
 }
 
 /// The closed keep of a card; it must be exactly what the card says.
 fn keep_of(
-    source: &Classifier,
+    graph: &Graph,
     channels: &Channels,
     all: &[LayerInfo],
     origin: &Origin,
 ) -> Result<Keep, Error> {
-    let graph = source.graph();
     let mut wanted = wanted_labels(graph, channels, all, &origin.kept)?;
     for (class, &label) in class_labels(graph, channels)?.iter().enumerate() {
         wanted[label as usize] = origin.classes.contains(&class);
@@ -213,6 +239,9 @@ fn compare(
 /// A component's source, cut once more.
 struct Again<'a> {
     origin: &'a Origin,
+    /// The source, with constants of its own for every node: what is only stored together may have been
+    /// cut apart.
+    source: Graph,
     channels: Channels,
     layers: Vec<LayerInfo>,
     keep: Keep,
@@ -225,12 +254,12 @@ fn cut_again<'a>(source: &Classifier, component: &'a Classifier) -> Result<Again
         Error::model(format!("`{}` does not say which model it was cut from", component.name))
     })?;
     check_origin(source, component, origin)?;
-    let graph = source.graph();
-    let channels = Channels::of(graph);
-    let layers = layers(graph);
-    let keep = keep_of(source, &channels, &layers, origin)?;
-    let graph = cut(graph, &channels, &keep)?.apply(graph)?;
-    Ok(Again { origin, channels, layers, keep, graph })
+    let source = own_constants(source.graph());
+    let channels = Channels::of(&source);
+    let layers = layers(&source);
+    let keep = keep_of(&source, &channels, &layers, origin)?;
+    let graph = cut(&source, &channels, &keep)?.apply(&source)?;
+    Ok(Again { origin, source, channels, layers, keep, graph })
 }
 
 /// The bare cut behind a component: its source cut again by the kept channels in its card, with the
@@ -282,9 +311,9 @@ pub fn verify_assembled(
         )));
     }
     for (note, part) in card.parts.iter().zip(parts) {
-        if note.fingerprint != part.fingerprint() {
+        if !part.has_fingerprint(&note.fingerprint) {
             return Err(Error::model(format!(
-                "`{}` is not the part `{}` that was assembled (fingerprint {:.12}, expected {:.12})",
+                "`{}` is not the part `{}` that was assembled (fingerprint {:.15}, expected {:.15})",
                 part.name,
                 note.name,
                 part.fingerprint(),
@@ -296,6 +325,10 @@ pub fn verify_assembled(
     let correction = correction(whole.graph(), images)?;
     let expected = expected_scores(card, parts, own, correction.as_ref(), scores.shape()[1])?;
     let mut found = Verification::of(parts.len());
+    if correction.is_some() {
+        // It is no part's: only the file knows it.
+        found.weights = Weights::of(whole);
+    }
     found.scores = relative_difference(&scores, &expected);
     for note in &card.parts {
         let difference =

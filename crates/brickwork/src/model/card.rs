@@ -1,6 +1,7 @@
 //! What Brickwork knows about a model beyond its graph. It travels in the file's metadata, as JSON
 //! under one key.
 
+mod check;
 mod criterion;
 mod moments;
 mod origin;
@@ -15,9 +16,13 @@ pub use part::{CalibrationNote, OnDuplicate, Part};
 pub use reject::Reject;
 pub use thresholds::{Rule, Thresholds};
 
+use std::collections::BTreeMap;
+
 use brickwork_data::Preprocess;
+use brickwork_formats::fingerprint;
 use brickwork_graph::{Graph, Patch};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::model::error::Error;
 
@@ -27,9 +32,16 @@ pub const KEY: &str = "brickwork";
 /// The facts about a model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Card {
+    /// The form of the card; 0 for one that was not yet written, 1 for files without a number.
+    #[serde(default = "first")]
+    pub version: u32,
     /// What wrote the file.
     #[serde(default)]
     pub tool: String,
+    /// Fingerprint of the network as it was written, for what was cut or assembled: what a refit, a
+    /// calibration or training made of it, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
     /// Class names, by logit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
@@ -54,6 +66,16 @@ pub struct Card {
     /// Below which its top score counts for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reject: Option<Reject>,
+    /// What other versions say besides.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
+}
+
+/// The form of cards that are written.
+const VERSION: u32 = 2;
+
+fn first() -> u32 {
+    1
 }
 
 impl Card {
@@ -64,47 +86,21 @@ impl Card {
     pub fn of(graph: &Graph) -> Result<Self, Error> {
         match graph.metadata().get(KEY) {
             None => Ok(Self::default()),
-            Some(text) => serde_json::from_str(text).map_err(|error| {
-                Error::model(format!("the model's `{KEY}` metadata cannot be understood: {error}"))
+            Some(text) => Self::read(text).map_err(|why| {
+                Error::model(format!("the model's `{KEY}` metadata cannot be understood: {why}"))
             }),
         }
     }
 
-    /// How the card contradicts a model of `scores` classes and `input` channels, height and width.
-    pub(crate) fn problem(&self, scores: usize, input: [usize; 3]) -> Option<String> {
-        if !self.classes.is_empty() && self.classes.len() != scores {
-            return Some(format!(
-                "names {} classes, but it has {scores} scores",
-                self.classes.len()
-            ));
-        }
-        if let Some(own) = &self.preprocess {
-            if let Err(error) = own.validate() {
-                return Some(format!("has preprocessing that is not valid: {error}"));
-            }
-            if [own.channels, own.size[0], own.size[1]] != input {
-                let [c, h, w] = input;
-                return Some(format!(
-                    "says images are {}x{} with {} channels, but its input is {h}x{w} with {c}",
-                    own.size[0], own.size[1], own.channels
-                ));
-            }
-        }
-        let raw: usize = self.parts.iter().map(|part| part.logits.len()).sum();
-        for part in &self.parts {
-            if part.logits.len() != part.classes.len() || part.logits.iter().any(|&k| k >= scores) {
-                return Some(format!(
-                    "describes part `{}` with scores it does not have",
-                    part.name
-                ));
-            }
-        }
-        let fits = |note: &CalibrationNote| note.scale.len() == raw && note.shift.len() == raw;
-        match &self.calibration {
-            Some(note) if !fits(note) => {
-                Some(format!("calibrates other than its parts' {raw} scores"))
-            }
-            _ => None,
+    /// The card that is written as `text`.
+    ///
+    /// # Errors
+    /// If it is no card, or of a version that is not known yet.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let card: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        match card.version {
+            0..=VERSION => Ok(card),
+            newer => Err(format!("it is of version {newer}, this program knows {VERSION}; update it")),
         }
     }
 
@@ -113,8 +109,14 @@ impl Card {
     /// # Errors
     /// If the card cannot be written as JSON.
     pub fn on(&self, graph: &Graph) -> Result<Graph, Error> {
-        let tool = format!("brickwork {}", env!("CARGO_PKG_VERSION"));
-        let text = serde_json::to_string(&Self { tool, ..self.clone() }).map_err(|error| {
+        let made = self.origin.is_some() || !self.parts.is_empty();
+        let card = Self {
+            version: VERSION,
+            tool: format!("brickwork {}", env!("CARGO_PKG_VERSION")),
+            written: made.then(|| fingerprint(graph)),
+            ..self.clone()
+        };
+        let text = serde_json::to_string(&card).map_err(|error| {
             Error::model(format!("the model's card cannot be written: {error}"))
         })?;
         let mut patch = Patch::new("describing the model");

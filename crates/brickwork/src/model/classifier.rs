@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use brickwork_exec::Session;
 use brickwork_formats::onnx::{self, ReadOptions};
-use brickwork_formats::{fingerprint, weights};
+use brickwork_formats::{fingerprint, is_fingerprint_of, weights};
 use brickwork_graph::{Graph, ValueId};
 use brickwork_tensor::Tensor;
 
@@ -98,12 +98,12 @@ impl Classifier {
         if !flat || output.at(2)[0] != 2 {
             return refuse(format!("output {output}"));
         }
-        match self.card.problem(self.class_count(), self.input()) {
-            None => Ok(()),
-            Some(problem) => {
-                Err(Error::model(format!("the metadata of `{}` {problem}", self.name)))
-            }
+        let problems = self.card.problems(&self.graph, self.class_count(), self.input());
+        if problems.is_empty() {
+            return Ok(());
         }
+        let problems = problems.join("; it ");
+        Err(Error::model(format!("the metadata of `{}` {problems}", self.name)))
     }
 
     /// Channels, height and width of the input.
@@ -148,6 +148,11 @@ impl Classifier {
     /// What tells this network from others: SHA-256 of its nodes and weights.
     pub fn fingerprint(&self) -> String {
         fingerprint(&self.graph)
+    }
+
+    /// Whether a fingerprint, of this or an earlier version, is that of this network.
+    pub fn has_fingerprint(&self, text: &str) -> bool {
+        is_fingerprint_of(text, &self.graph)
     }
 
     /// The same network with another card.

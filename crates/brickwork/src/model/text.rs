@@ -67,3 +67,52 @@ pub(crate) fn words<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result
     }
     deserializer.deserialize_any(Words)
 }
+
+/// Numbers in JSON, which has no infinity: what is not finite is a word.
+pub(crate) mod number {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// A number, or `inf`, `-inf`, `NaN`.
+    pub(crate) fn serialize<S: Serializer>(number: &f32, serializer: S) -> Result<S::Ok, S::Error> {
+        if number.is_finite() {
+            serializer.serialize_f32(*number)
+        } else {
+            serializer.collect_str(number)
+        }
+    }
+
+    /// Files of the first version hold null where there was infinity.
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Number(f32),
+            Word(String),
+            Nothing(()),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Number(number) => Ok(number),
+            Written::Word(word) => word.parse().map_err(serde::de::Error::custom),
+            Written::Nothing(()) => Ok(f32::INFINITY),
+        }
+    }
+}
+
+/// Lists of such [numbers](number).
+pub(crate) mod numbers {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Number(#[serde(with = "super::number")] f32);
+
+    pub(crate) fn serialize<S: Serializer>(list: &[f32], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(list.iter().map(|&number| Number(number)))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<f32>, D::Error> {
+        let list = Vec::<Number>::deserialize(deserializer)?;
+        Ok(list.into_iter().map(|Number(number)| number).collect())
+    }
+}

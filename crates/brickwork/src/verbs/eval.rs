@@ -99,7 +99,7 @@ fn is_refitted(model: &Classifier) -> bool {
 /// The source's index of every class of the model.
 fn source_indices(model: &Classifier, source: &Classifier) -> Result<Vec<usize>, Error> {
     if let Some(origin) = &model.card().origin
-        && origin.fingerprint == source.fingerprint()
+        && source.has_fingerprint(&origin.fingerprint)
     {
         return Ok(origin.classes.clone());
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::criterion::Criterion;
 use super::thresholds::{Rule, Thresholds};
@@ -42,6 +43,18 @@ pub struct Origin {
     /// The samples behind the profile, per class of the task.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<SampleNote>,
+    /// Whether its weights were trained after the cut.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub trained: bool,
+    /// What other versions say besides.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
+}
+
+/// Whether something need not be said.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for a reference.
+fn is_false(said: &bool) -> bool {
+    !said
 }
 
 /// Channels of a layer that were kept.
@@ -89,6 +102,7 @@ pub struct SampleNote {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub indices: Vec<usize>,
     /// Their margins.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "crate::model::text::numbers")]
+    #[schemars(with = "Vec<Value>")]
     pub margins: Vec<f32>,
 }

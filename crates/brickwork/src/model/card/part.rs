@@ -1,7 +1,10 @@
 //! What an assembled model says of its parts, and of how their scores were made comparable.
 
+use std::collections::BTreeMap;
+
 use brickwork_data::Preprocess;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::moments::Moments;
 use super::origin::Origin;
@@ -25,6 +28,9 @@ pub struct Part {
     /// What its scores look like on images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moments: Option<Moments>,
+    /// What other versions say besides.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
 }
 
 /// What becomes of classes that several parts share.
