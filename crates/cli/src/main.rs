@@ -9,7 +9,6 @@ mod interrupt;
 mod options;
 mod print;
 mod progress;
-mod training;
 
 use std::process::ExitCode;
 
@@ -67,9 +66,6 @@ fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Refit(args) => cmd::refit::run(args, &cli.global, out),
         Command::Reject(args) => cmd::reject::run(args, out),
         Command::Route(args) => cmd::route::run(args, out),
-        Command::Train(args) => cmd::train::run(args, &cli.global, out),
-        Command::Finetune(args) => cmd::finetune::run(args, &cli.global, out),
-        Command::Distill(args) => cmd::distill::run(args, &cli.global, out),
         Command::Gcn(args) => cmd::gcn::run(args, &cli.global, out),
         Command::Verify(args) => return cmd::verify::run(args, &cli.global, out),
     }?;

@@ -34,11 +34,13 @@ const VALUES: &[(&str, &str)] = &[
     ("model", "MODEL.onnx"),
     ("models", "MODEL.onnx"),
     ("only", "PREFIX"),
+    ("optimizer", "NAME"),
     ("output", "FILE"),
     ("parts", "COMPONENT.onnx"),
     ("profile", "PROFILE.safetensors"),
     ("remove", "NAMES"),
     ("replace", "CLASS=COMPONENT.onnx"),
+    ("schedule", "NAME"),
     ("source", "SOURCE.onnx"),
     ("student", "ARCH | MODEL.onnx"),
     ("teacher", "MODEL.onnx"),
@@ -159,6 +161,7 @@ impl<'a> Option_<'a> {
             Value::Null | Value::Bool(_) | Value::Array(_) => None,
             Value::String(text) if text.is_empty() => None,
             Value::String(text) => Some(text.clone()),
+            Value::Number(number) => number.as_f64().map(short),
             other => Some(other.to_string()),
         };
         Self { name, help: words(help.unwrap_or_default()), schema, many, default }
@@ -252,6 +255,12 @@ fn values<T: Clone + Send + Sync + 'static>(
     of: impl Fn(&T) -> Value,
 ) -> Vec<Value> {
     matches.get_many::<T>(name).into_iter().flatten().map(of).collect()
+}
+
+/// A number in as few digits as tell it: 0.3 for what a single-precision number comes to in double.
+fn short(number: f64) -> String {
+    let single = number as f32;
+    if f64::from(single) == number { single.to_string() } else { number.to_string() }
 }
 
 /// What a schema says once references and what may be left out are followed.
