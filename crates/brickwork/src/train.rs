@@ -30,7 +30,7 @@ use crate::model::error::{Error, Problem};
 use crate::model::progress::Progress;
 
 /// Epochs of a run, at most.
-const MOST_EPOCHS: usize = 100_000;
+pub(crate) const MOST_EPOCHS: usize = 100_000;
 
 /// Samples of a step, at most.
 const LARGEST_BATCH: usize = 4096;

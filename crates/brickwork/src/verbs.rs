@@ -11,6 +11,7 @@ mod distill;
 mod eval;
 mod finetune;
 mod forms;
+mod gcn;
 mod inputs;
 mod train;
 mod training;
@@ -22,6 +23,10 @@ pub use distill::Distill;
 pub use eval::{Eval, EvalAnswer};
 pub use finetune::{Finetune, FinetuneAnswer};
 pub use forms::{Augmentation, Budget, Feature, HoldOut, Milliseconds, Share, Size};
+pub use gcn::{
+    GcnDisassemble, GcnDisassembleAnswer, GcnEval, GcnEvalAnswer, GcnTrain, GcnTrainAnswer,
+    NodeRefitting, NodeSplit, NodesInput,
+};
 pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};
 pub use train::Train;
 pub use training::{Course, OptimiserName, RunInput, TrainAnswer};

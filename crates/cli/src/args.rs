@@ -1,7 +1,6 @@
 //! What the user may say.
 
 mod budget;
-mod gcn;
 mod route;
 
 use std::path::PathBuf;
@@ -13,7 +12,6 @@ use brickwork_data::{ChannelOrder, Fit, Split};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use gcn::{GcnArgs, GcnCommand, GcnCutArgs, GcnEvalArgs, GcnTrainArgs, NodeSplit};
 pub(crate) use route::RouteArgs;
 
 /// Take trained image classifiers apart and build new ones from the pieces, without training.
@@ -124,7 +122,6 @@ pub(crate) enum Command {
     Refit(RefitArgs),
     Reject(RejectArgs),
     Probe(ProbeArgs),
-    Gcn(GcnArgs),
     Verify(VerifyArgs),
     Masks(MasksArgs),
     Diff(DiffArgs),

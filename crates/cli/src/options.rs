@@ -116,7 +116,8 @@ struct Option_<'a> {
 pub(crate) fn command<V: Shown>() -> Command {
     let schema = schema::<V>();
     let about = words(schema["description"].as_str().unwrap_or_default());
-    let mut command = Command::new(V::NAME).after_help(V::EXAMPLES);
+    let name = V::NAME.split_once(' ').map_or(V::NAME, |(_, last)| last);
+    let mut command = Command::new(name).after_help(V::EXAMPLES);
     command = match about.split_once("\n\n") {
         Some((first, _)) => command.about(first.to_owned()).long_about(about.clone()),
         None => command.about(about),
@@ -178,11 +179,9 @@ impl<'a> Option_<'a> {
     }
 
     fn value_name(&self) -> String {
-        if let Some((_, value)) = VALUES.iter().find(|(name, _)| *name == self.name) {
-            return (*value).to_owned();
-        }
         let form = self.schema["format"].as_str().filter(|_| has_type(self.schema, "string"));
-        match (form, self.takes()) {
+        let known = || VALUES.iter().find(|(name, _)| *name == self.name).map(|(_, value)| *value);
+        match (form.or_else(known), self.takes()) {
             (Some(form), _) => form.to_owned(),
             (_, Takes::Whole) if self.many => "N[,N]".to_owned(),
             (_, Takes::Whole) => "N".to_owned(),

@@ -35,6 +35,9 @@ pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Train>(),
     entry::<verbs::Finetune>(),
     entry::<verbs::Distill>(),
+    entry::<verbs::GcnTrain>(),
+    entry::<verbs::GcnDisassemble>(),
+    entry::<verbs::GcnEval>(),
 ];
 
 /// The command of this name.
