@@ -73,5 +73,5 @@ pub use shrink::walk::{Goal, Point, Walk};
 pub use train::initialise::initialise;
 pub use train::{
     Checkpoint, DistillOptions, Distillation, Epoch, Labels, Material, Objective, Outcome, Score,
-    Teacher, TrainOptions, Trainer, Watch, score,
+    Teacher, TrainOptions, Trainer, score,
 };

@@ -5,15 +5,19 @@
 //! training data; test data is never seen.
 
 mod checkpoint;
+mod curve;
 mod distillation;
 pub(crate) mod initialise;
+pub(crate) mod log;
 mod objective;
+pub(crate) mod run;
 
 use std::borrow::Cow;
 
 use brickwork_data::{Augment, Preprocess, shuffled};
 use brickwork_exec::{Learned, Optimiser, OptimiserKind, Role, Schedule, Training, cross_entropy};
 use brickwork_tensor::Tensor;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use checkpoint::Checkpoint;
@@ -22,8 +26,14 @@ pub use objective::{Labels, Objective};
 
 use crate::images::source::Source;
 use crate::model::classifier::Classifier;
-use crate::model::error::Error;
+use crate::model::error::{Error, Problem};
 use crate::model::progress::Progress;
+
+/// Epochs of a run, at most.
+pub(crate) const MOST_EPOCHS: usize = 100_000;
+
+/// Samples of a step, at most.
+const LARGEST_BATCH: usize = 4096;
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +63,30 @@ pub struct TrainOptions {
     pub seed: u64,
 }
 
+impl TrainOptions {
+    /// All that makes no sense, by the options of requests.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        let numbers = [("epochs", self.epochs, MOST_EPOCHS), ("batch", self.batch, LARGEST_BATCH)];
+        for (field, number, most) in numbers {
+            let words = format!("`{field}=` must be at least 1 and at most {most}, not {number}");
+            found.extend(Problem::unless((1..=most).contains(&number), field, &words));
+        }
+        if let Some(clip) = self.clip.filter(|clip| !(clip.is_finite() && *clip > 0.0)) {
+            let words = format!("the longest gradient must be above 0, not {clip}");
+            found.push(Problem::new("clip", words));
+        }
+        if let Err(error) = self.schedule.validate() {
+            let field = if error.field == "rate" { "lr" } else { error.field };
+            found.push(Problem::new(field, error.to_string()));
+        }
+        if let Err(error) = Optimiser::new(self.optimiser, &[]) {
+            found.push(Problem::new("optimizer", error.to_string()));
+        }
+        found
+    }
+}
+
 /// Data of a run.
 #[derive(Clone, Copy)]
 pub struct Material<'a> {
@@ -65,7 +99,7 @@ pub struct Material<'a> {
 }
 
 /// Loss and accuracy over samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Score {
     /// Mean loss per sample.
     pub loss: f64,
@@ -74,7 +108,7 @@ pub struct Score {
 }
 
 /// What an epoch came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Epoch {
     /// Its number, from 1.
     pub epoch: usize,
@@ -85,21 +119,6 @@ pub struct Epoch {
     /// On the samples held out, after the epoch (cross-entropy).
     pub held: Option<Score>,
 }
-
-/// Listens to a run. One that is told to stop returns after the step at hand, with a checkpoint to
-/// resume from.
-pub trait Watch: Progress {
-    /// An epoch has ended.
-    ///
-    /// # Errors
-    /// Whatever keeps the run from going on, such as a checkpoint that cannot be written.
-    fn epoch(&self, epoch: &Epoch, checkpoint: &dyn Fn() -> Checkpoint) -> Result<(), Error> {
-        let _ = (epoch, checkpoint);
-        Ok(())
-    }
-}
-
-impl Watch for crate::model::progress::Silent {}
 
 /// How a run ended.
 #[derive(Clone, Debug)]
@@ -160,16 +179,10 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self, Error> {
         let mut options = options.clone();
         let refuse = |error: String| Error::options(error);
-        options.schedule.validate().map_err(|error| refuse(error.to_string()))?;
+        Problem::refuse(options.problems())?;
         let samples: Vec<usize> = (0..material.train.dataset.len())
             .filter(|&index| material.train.class(index).is_some())
             .collect();
-        if options.epochs == 0 || options.batch == 0 {
-            return Err(refuse("epochs and batch size must be at least 1".to_owned()));
-        }
-        if let Some(clip) = options.clip.filter(|clip| !(clip.is_finite() && *clip > 0.0)) {
-            return Err(refuse(format!("the longest gradient must be above 0, not {clip}")));
-        }
         if samples.len() < 2 {
             return Err(refuse(format!(
                 "`{}` has {} samples of the model's classes; training needs at least 2",
@@ -223,33 +236,42 @@ impl<'a> Trainer<'a> {
         self.samples.len() / self.options.batch
     }
 
-    /// Trains to the end, or until `watch` stops it.
+    /// Trains to the end, or until `progress` stops it, after the step at hand. Calls `after` with the
+    /// run as it stands after every epoch.
     ///
     /// # Errors
-    /// If the loss is no longer a number, images cannot be read, or `watch` fails.
-    pub fn run(&mut self, watch: &dyn Watch) -> Result<Outcome, Error> {
+    /// If the loss is no longer a number, images cannot be read, or `after` fails.
+    pub fn run(
+        &mut self,
+        progress: &dyn Progress,
+        after: &mut dyn FnMut(&Self) -> Result<(), Error>,
+    ) -> Result<Outcome, Error> {
         while self.state.epoch < self.options.epochs {
-            if !self.epoch(watch)? {
-                return self.outcome(Some(self.checkpoint()));
+            match self.epoch(progress).and_then(|()| self.close_epoch(progress)) {
+                Err(Error::Stopped(_)) => return self.outcome(Some(self.checkpoint())),
+                other => other?,
             }
-            let entry = self.close_epoch(watch)?;
-            let checkpoint = || self.checkpoint();
-            watch.epoch(&entry, &checkpoint)?;
+            after(self)?;
         }
         self.outcome(None)
     }
 
-    /// Finishes the epoch at hand; false if it was stopped.
-    fn epoch(&mut self, watch: &dyn Watch) -> Result<bool, Error> {
+    /// Every finished epoch.
+    pub fn log(&self) -> &[Epoch] {
+        &self.state.log
+    }
+
+    /// Finishes the steps of the epoch at hand.
+    fn epoch(&mut self, progress: &dyn Progress) -> Result<(), Error> {
         let (epoch, batch, seed) = (self.state.epoch, self.options.batch, self.options.seed);
         let order = shuffled(self.samples.len(), seed, epoch as u64);
         let order: Vec<usize> = order.into_iter().map(|k| self.samples[k]).collect();
         let rest = &order[self.state.step * batch..self.steps() * batch];
-        watch.begin(
+        progress.begin(
             &format!("epoch {}/{}", epoch + 1, self.options.epochs),
             (self.steps() * batch) as u64,
         );
-        watch.step((self.state.step * batch) as u64);
+        progress.step((self.state.step * batch) as u64);
         let Material { train, preprocess, .. } = self.material;
         let batches = train.dataset.augmented_batches(
             rest,
@@ -262,12 +284,9 @@ impl<'a> Trainer<'a> {
         for item in batches {
             let (indices, images) = item?;
             self.step(indices, &images)?;
-            watch.step(batch as u64);
-            if watch.stopped() {
-                return Ok(false);
-            }
+            progress.advance(batch as u64)?;
         }
-        Ok(true)
+        Ok(())
     }
 
     fn step(&mut self, indices: &[usize], images: &Tensor) -> Result<(), Error> {
@@ -303,7 +322,7 @@ impl<'a> Trainer<'a> {
         if !loss.is_finite() {
             return Err(Error::training(format!(
                 "the loss became {loss} in epoch {}, step {} of {}; use a lower learning rate \
-                 (it was {rate}), a warm-up, clipped gradients (--clip 1), or check the images' \
+                 (it was {rate}), a warm-up, clipped gradients (`clip=1`), or check the images' \
                  normalisation",
                 self.state.epoch + 1,
                 self.state.step + 1,
@@ -321,12 +340,14 @@ impl<'a> Trainer<'a> {
     }
 
     /// Measures the epoch that ended and begins the next.
-    fn close_epoch(&mut self, watch: &dyn Watch) -> Result<Epoch, Error> {
+    fn close_epoch(&mut self, progress: &dyn Progress) -> Result<(), Error> {
         let count = (self.state.step * self.options.batch) as f64;
         let train =
             Score { loss: self.state.loss / count, accuracy: self.state.correct as f64 / count };
         let held = match self.material.held {
-            Some(source) => Some(score(&self.current()?, source, self.material.preprocess, watch)?),
+            Some(source) => {
+                Some(score(&self.current()?, source, self.material.preprocess, progress)?)
+            }
             None => None,
         };
         let rate = self.rate((self.state.epoch + 1) * self.steps() - 1);
@@ -341,10 +362,10 @@ impl<'a> Trainer<'a> {
             self.state.best_parameters =
                 self.training.parameters().iter().map(|p| p.data.clone()).collect();
         }
-        self.state.log.push(entry.clone());
+        self.state.log.push(entry);
         (self.state.epoch, self.state.step) = (self.state.epoch + 1, 0);
         (self.state.loss, self.state.correct) = (0.0, 0);
-        Ok(entry)
+        Ok(())
     }
 
     /// The network as it is now.

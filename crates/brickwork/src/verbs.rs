@@ -7,16 +7,29 @@
 mod compress;
 mod context;
 mod disassemble;
+mod distill;
 mod eval;
+mod finetune;
 mod forms;
+mod gcn;
 mod inputs;
+mod train;
+mod training;
 
 pub use compress::{Compress, CompressAnswer, Compressed, Reached, Skipped, SourceSize};
 pub use context::Context;
 pub use disassemble::{Choose, Disassemble, DisassembleAnswer, Refitting, Shrunk, WalkAnswer};
+pub use distill::Distill;
 pub use eval::{Eval, EvalAnswer};
-pub use forms::{Budget, HoldOut, Milliseconds, Share, Size};
+pub use finetune::{Finetune, FinetuneAnswer};
+pub use forms::{Augmentation, Budget, Feature, HoldOut, Milliseconds, Share, Size};
+pub use gcn::{
+    GcnDisassemble, GcnDisassembleAnswer, GcnEval, GcnEvalAnswer, GcnTrain, GcnTrainAnswer,
+    NodeRefitting, NodeSplit, NodesInput,
+};
 pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};
+pub use train::Train;
+pub use training::{Course, OptimiserName, RunInput, TrainAnswer};
 
 use schemars::JsonSchema;
 use serde::Serialize;

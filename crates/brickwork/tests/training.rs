@@ -6,9 +6,10 @@ mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use brickwork::verbs::{Context, Course, DataInput, RunInput, Train, Verb};
 use brickwork::{
     Checkpoint, Classifier, DistillOptions, Distillation, Error, Held, Labels, Material, Outcome,
-    Progress, Source, Teacher, TrainOptions, Trainer, Watch, initialise, score,
+    Progress, Source, Teacher, TrainOptions, Trainer, initialise, score,
 };
 use brickwork_data::{Augment, Preprocess};
 use brickwork_exec::{Curve, OptimiserKind, Schedule};
@@ -81,8 +82,6 @@ impl Progress for StopAfter {
     }
 }
 
-impl Watch for StopAfter {}
-
 fn never() -> StopAfter {
     StopAfter(AtomicUsize::new(usize::MAX))
 }
@@ -102,7 +101,7 @@ fn run_with(
     if let Some(checkpoint) = from {
         trainer.resume(checkpoint)?;
     }
-    trainer.run(watch)
+    trainer.run(watch, &mut |_| Ok(()))
 }
 
 fn run(model: &Classifier, options: &TrainOptions) -> Outcome {
@@ -165,8 +164,8 @@ fn a_stopped_run_goes_on_to_the_same_bits() {
     ] {
         let options = TrainOptions { optimiser, ..options(3) };
         let whole = run(&model, &options);
-        // In the first epoch, at the end of one, in the last.
-        for steps in [2, 5, 15] {
+        // In the first epoch, at the end of one, while it is measured, in the last.
+        for steps in [2, 5, 6, 15] {
             let watch = StopAfter(AtomicUsize::new(steps));
             let stopped = run_with(&model, &options, None, &watch).unwrap();
             let folder = tempfile::tempdir().unwrap();
@@ -296,7 +295,7 @@ fn taught(student: &Classifier, teachers: &[&Classifier], share: f64) -> f64 {
     let material = Material { train: &train, held: None, preprocess: &preprocess };
     let outcome = Trainer::new(student, material, &options(15), &mut objective)
         .unwrap()
-        .run(&never())
+        .run(&never(), &mut |_| Ok(()))
         .unwrap();
     score(&outcome.model, &shaded(90, 9, student), &preprocess, &never()).unwrap().accuracy
 }
@@ -372,4 +371,57 @@ fn too_little_data_and_senseless_options_are_refused() {
     let mut labels = Labels::default();
     let error = Trainer::new(&model, material, &options(1), &mut labels).err().unwrap().to_string();
     assert!(error.contains("at least 2"), "{error}");
+}
+
+#[test]
+fn a_request_tells_all_its_problems_at_once() {
+    let run = RunInput {
+        epochs: Some(0),
+        batch: 5000,
+        smoothing: 2.0,
+        schedule: Course::Step,
+        resume: true,
+        log: Some("log.txt".into()),
+        ..RunInput::default()
+    };
+    let problems = Train { run, ..Train::default() }.problems();
+    let mut fields: Vec<&str> = problems.iter().map(|problem| problem.field).collect();
+    fields.sort_unstable();
+    let expected = ["arch", "batch", "data", "epochs", "log", "milestones", "resume", "smoothing"];
+    assert_eq!(fields, expected, "{problems:?}");
+}
+
+/// An IDX folder with three classes of 28x28 images.
+fn idx_folder(count: u8) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, head: &[u32], data: Vec<u8>| {
+        let head = head.iter().flat_map(|number| number.to_be_bytes());
+        std::fs::write(folder.path().join(name), head.chain(data).collect::<Vec<_>>()).unwrap();
+    };
+    let pixels = (0..u64::from(count) * 784).map(|at| (255.0 * noise(at, 1)) as u8).collect();
+    write("train-images-idx3-ubyte", &[0x803, u32::from(count), 28, 28], pixels);
+    write(
+        "train-labels-idx1-ubyte",
+        &[0x801, u32::from(count)],
+        (0..count).map(|k| k % 3).collect(),
+    );
+    folder
+}
+
+#[test]
+fn a_request_that_names_no_file_gives_a_model_and_keeps_nothing() {
+    let folder = idx_folder(30);
+    let data = vec![folder.path().display().to_string()];
+    let run = RunInput { batch: 8, epochs: Some(2), ..RunInput::default() };
+    let data = DataInput { data, ..DataInput::default() };
+    let request = Train { arch: "lenet5".to_owned(), data, run, ..Train::default() };
+    let answer = request.run(&Context::default()).unwrap();
+    assert_eq!((answer.output.as_ref(), answer.epochs.len()), (None, 2));
+    assert_eq!((answer.images, answer.held_out, answer.model.class_count()), (27, 3, 3));
+    let stopped = StopAfter(AtomicUsize::new(1));
+    let context = Context { progress: &stopped, ..Context::default() };
+    let error = request.run(&context).unwrap_err();
+    assert!(matches!(error, Error::Stopped(_)), "{error}");
+    assert!(error.to_string().contains("nothing is kept"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }

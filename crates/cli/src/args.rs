@@ -1,9 +1,7 @@
 //! What the user may say.
 
 mod budget;
-mod gcn;
 mod route;
-mod training;
 
 use std::path::PathBuf;
 
@@ -14,11 +12,7 @@ use brickwork_data::{ChannelOrder, Fit, Split};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use gcn::{GcnArgs, GcnCommand, GcnCutArgs, GcnEvalArgs, GcnTrainArgs, NodeSplit};
 pub(crate) use route::RouteArgs;
-pub(crate) use training::{
-    Course, DistillArgs, FinetuneArgs, HoldOut, OptimiserName, RunArgs, TrainArgs,
-};
 
 /// Take trained image classifiers apart and build new ones from the pieces, without training.
 #[derive(Parser)]
@@ -128,10 +122,6 @@ pub(crate) enum Command {
     Refit(RefitArgs),
     Reject(RejectArgs),
     Probe(ProbeArgs),
-    Train(Box<TrainArgs>),
-    Finetune(Box<FinetuneArgs>),
-    Distill(Box<DistillArgs>),
-    Gcn(GcnArgs),
     Verify(VerifyArgs),
     Masks(MasksArgs),
     Diff(DiffArgs),

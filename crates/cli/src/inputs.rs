@@ -121,16 +121,6 @@ fn named(text: &str) -> (Option<&str>, PathBuf) {
     }
 }
 
-/// Data sets with what the user calls them.
-pub(crate) fn datasets(
-    data: &DataArgs,
-    usual: Split,
-    out: &Out,
-) -> anyhow::Result<Vec<(String, Dataset)>> {
-    let opened = opened(data, usual, out)?;
-    Ok(opened.into_iter().map(|Opened { label, dataset, .. }| (label, dataset)).collect())
-}
-
 /// A data set that was asked for.
 struct Opened {
     /// What samples are known by.

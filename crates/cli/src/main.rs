@@ -9,13 +9,13 @@ mod interrupt;
 mod options;
 mod print;
 mod progress;
-mod training;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::args::{Cli, Command, Global};
+use crate::command::Entry;
 use crate::print::Out;
 
 fn main() -> ExitCode {
@@ -36,16 +36,31 @@ fn main() -> ExitCode {
     }
 }
 
-/// The command line with all its commands.
+/// The command line with all its commands; those of two words are below their first.
 fn whole() -> clap::Command {
-    Cli::command().subcommands(cmd::ALL.iter().map(|entry| (entry.command)()))
+    let add = |whole: clap::Command, entry: &Entry| {
+        let command = (entry.command)();
+        let Some((group, _)) = entry.name.split_once(' ') else { return whole.subcommand(command) };
+        let known = whole.find_subcommand(group).is_some();
+        let whole = if known { whole } else { whole.subcommand(cmd::gcn::group()) };
+        whole.mut_subcommand(group, |group| group.subcommand(command))
+    };
+    cmd::ALL.iter().fold(Cli::command(), add)
+}
+
+/// The command that was typed, with its options.
+fn typed(matches: &clap::ArgMatches) -> Option<(&'static Entry, &clap::ArgMatches)> {
+    let (name, below) = matches.subcommand()?;
+    match below.subcommand() {
+        Some((second, options)) => Some((cmd::find(&format!("{name} {second}"))?, options)),
+        None => Some((cmd::find(name)?, below)),
+    }
 }
 
 /// Runs what was typed.
 fn run(matches: &clap::ArgMatches, global: &Global, out: &Out) -> anyhow::Result<ExitCode> {
-    let typed = matches.subcommand().and_then(|(name, typed)| Some((cmd::find(name)?, typed)));
-    match typed {
-        Some((entry, typed)) => (entry.run)(typed, global, out),
+    match typed(matches) {
+        Some((entry, options)) => (entry.run)(options, global, out),
         None => run_other(&Cli::from_arg_matches(matches)?, out),
     }
 }
@@ -67,10 +82,6 @@ fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Refit(args) => cmd::refit::run(args, &cli.global, out),
         Command::Reject(args) => cmd::reject::run(args, out),
         Command::Route(args) => cmd::route::run(args, out),
-        Command::Train(args) => cmd::train::run(args, &cli.global, out),
-        Command::Finetune(args) => cmd::finetune::run(args, &cli.global, out),
-        Command::Distill(args) => cmd::distill::run(args, &cli.global, out),
-        Command::Gcn(args) => cmd::gcn::run(args, &cli.global, out),
         Command::Verify(args) => return cmd::verify::run(args, &cli.global, out),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -34,11 +34,13 @@ const VALUES: &[(&str, &str)] = &[
     ("model", "MODEL.onnx"),
     ("models", "MODEL.onnx"),
     ("only", "PREFIX"),
+    ("optimizer", "NAME"),
     ("output", "FILE"),
     ("parts", "COMPONENT.onnx"),
     ("profile", "PROFILE.safetensors"),
     ("remove", "NAMES"),
     ("replace", "CLASS=COMPONENT.onnx"),
+    ("schedule", "NAME"),
     ("source", "SOURCE.onnx"),
     ("student", "ARCH | MODEL.onnx"),
     ("teacher", "MODEL.onnx"),
@@ -114,7 +116,8 @@ struct Option_<'a> {
 pub(crate) fn command<V: Shown>() -> Command {
     let schema = schema::<V>();
     let about = words(schema["description"].as_str().unwrap_or_default());
-    let mut command = Command::new(V::NAME).after_help(V::EXAMPLES);
+    let name = V::NAME.split_once(' ').map_or(V::NAME, |(_, last)| last);
+    let mut command = Command::new(name).after_help(V::EXAMPLES);
     command = match about.split_once("\n\n") {
         Some((first, _)) => command.about(first.to_owned()).long_about(about.clone()),
         None => command.about(about),
@@ -159,6 +162,7 @@ impl<'a> Option_<'a> {
             Value::Null | Value::Bool(_) | Value::Array(_) => None,
             Value::String(text) if text.is_empty() => None,
             Value::String(text) => Some(text.clone()),
+            Value::Number(number) => number.as_f64().map(short),
             other => Some(other.to_string()),
         };
         Self { name, help: words(help.unwrap_or_default()), schema, many, default }
@@ -175,11 +179,9 @@ impl<'a> Option_<'a> {
     }
 
     fn value_name(&self) -> String {
-        if let Some((_, value)) = VALUES.iter().find(|(name, _)| *name == self.name) {
-            return (*value).to_owned();
-        }
         let form = self.schema["format"].as_str().filter(|_| has_type(self.schema, "string"));
-        match (form, self.takes()) {
+        let known = || VALUES.iter().find(|(name, _)| *name == self.name).map(|(_, value)| *value);
+        match (form.or_else(known), self.takes()) {
             (Some(form), _) => form.to_owned(),
             (_, Takes::Whole) if self.many => "N[,N]".to_owned(),
             (_, Takes::Whole) => "N".to_owned(),
@@ -252,6 +254,12 @@ fn values<T: Clone + Send + Sync + 'static>(
     of: impl Fn(&T) -> Value,
 ) -> Vec<Value> {
     matches.get_many::<T>(name).into_iter().flatten().map(of).collect()
+}
+
+/// A number in as few digits as tell it: 0.3 for what a single-precision number comes to in double.
+fn short(number: f64) -> String {
+    let single = number as f32;
+    if f64::from(single) == number { single.to_string() } else { number.to_string() }
 }
 
 /// What a schema says once references and what may be left out are followed.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use brickwork::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::hints::with_flags;
 use crate::interrupt;
 use crate::print::{Out, on_screen};
 
@@ -93,6 +94,7 @@ impl Progress for Shown<'_> {
     }
 
     fn note(&self, text: &str) {
+        let text = &with_flags(text);
         match self.phase().as_ref().and_then(|phase| phase.bar.as_ref()) {
             Some(bar) => bar.suspend(|| self.out.note(text)),
             None => self.out.note(text),

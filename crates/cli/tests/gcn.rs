@@ -88,7 +88,7 @@ fn what_does_not_fit_is_refused() {
     own.write("nodes.csv", "node,label,split,word_ids\n0,0,train,1\n1,0,val,2\n2,1,test,0\n");
     own.refused("gcn eval OUT/gcn.onnx --data OUT", &["takes 36 nodes with 13 features", "has 3"]);
     own.misused("gcn", &["train", "disassemble", "eval"]);
-    own.misused(&format!("{CUT} 0 --alpha 2"), &["from 0 to 1"]);
+    own.refused(&format!("{CUT} 0 --alpha 2"), &["--alpha 2", "from 0 to 1"]);
 }
 
 #[test]

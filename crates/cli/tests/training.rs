@@ -179,7 +179,7 @@ fn what_cannot_work_is_refused_at_once() {
     let other = "distill --teacher digits.onnx --student pieces.onnx --data data/garments";
     own.refused(&format!("{other} -o OUT/s.onnx"), &["none of the student's classes"]);
     let wrong = "distill --teacher digits.onnx --student lenet7 --data data/digits";
-    own.refused(&format!("{wrong} -o OUT/s.onnx"), &["lenet7", "init --list"]);
+    own.refused(&format!("{wrong} -o OUT/s.onnx"), &["lenet7", "no .onnx file", "resnet20"]);
     let feature = "distill --teacher digits.onnx --student lenet5 --feature a=b --data data/digits";
     own.refused(&format!("{feature} -o OUT/s.onnx"), &["no value"]);
     assert!(shared().join("digits.onnx").exists());

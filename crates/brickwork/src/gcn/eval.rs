@@ -2,7 +2,7 @@
 
 use super::{Gcn, Nodes};
 use crate::measure::eval::{Report, Scored};
-use crate::model::error::Error;
+use crate::model::error::{Error, Refusal};
 
 /// Measures `model` at the nodes `at` on the task `classes` (its own numbers), next to the source it was
 /// cut from. In the report, images are nodes.
@@ -36,8 +36,8 @@ pub fn eval_gcn(
 fn places(names: &[String], list: &[String], of: &str) -> Result<Vec<usize>, Error> {
     let place = |name: &String| {
         list.iter().position(|other| other == name).ok_or_else(|| {
-            let known = list.join(", ");
-            Error::options(format!("class `{name}` of `{of}` is none of {known}"))
+            let message = format!("class `{name}` of `{of}` is none of {}", list.join(", "));
+            Error::options(Refusal { message, class: Some(name.clone()), ..Refusal::default() })
         })
     };
     names.iter().map(place).collect()

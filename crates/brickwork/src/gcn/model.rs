@@ -10,7 +10,7 @@ use brickwork_tensor::{Nd, Tensor};
 
 use super::Nodes;
 use crate::model::card::Card;
-use crate::model::error::Error;
+use crate::model::error::{Error, Problem};
 use crate::model::random::uniform;
 use crate::refit::rebuild::operation;
 
@@ -46,6 +46,19 @@ impl Default for GcnOptions {
 /// Hidden channels beyond which no network is built.
 const MOST_HIDDEN: usize = 1 << 16;
 
+impl GcnOptions {
+    /// What makes no sense.
+    pub(crate) fn problem(&self) -> Option<Problem> {
+        let (hidden, dropout) = (self.hidden, self.dropout);
+        let fine = (1..=MOST_HIDDEN).contains(&hidden) && (0.0..1.0).contains(&dropout);
+        let words = format!(
+            "{hidden} hidden channels and dropout {dropout}; expected 1 to {MOST_HIDDEN} and from 0 to \
+             below 1"
+        );
+        Problem::unless(fine, "hidden", &words)
+    }
+}
+
 impl Gcn {
     /// Two layers for the nodes of `nodes`: `A drop(relu(A drop(x) W1 + b1)) W2 + b2` (Kipf and Welling
     /// 2017, eq. 9, without the softmax). Weights are uniform within `sqrt(6 / (inputs + outputs))`
@@ -55,12 +68,7 @@ impl Gcn {
     /// If an option is out of range.
     pub fn build(nodes: &Nodes, options: &GcnOptions) -> Result<Self, Error> {
         let (hidden, dropout) = (options.hidden, options.dropout);
-        if !(1..=MOST_HIDDEN).contains(&hidden) || !(0.0..1.0).contains(&dropout) {
-            return Err(Error::options(format!(
-                "{hidden} hidden channels and dropout {dropout}; expected 1 to {MOST_HIDDEN} and \
-                 from 0 to below 1"
-            )));
-        }
+        Problem::refuse(options.problem().into_iter().collect())?;
         let (features, classes) = (nodes.features(), nodes.classes.len());
         let mut builder = Builder::new("gcn", 17, None);
         let b = &mut builder;

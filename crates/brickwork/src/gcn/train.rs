@@ -7,9 +7,9 @@ use brickwork_tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::{Gcn, Nodes};
-use crate::model::error::Error;
+use crate::model::error::{Error, Problem};
 use crate::model::progress::Progress;
-use crate::train::{Epoch, Score};
+use crate::train::{Epoch, MOST_EPOCHS, Score};
 
 /// How to train.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,18 @@ impl Default for GcnTraining {
     /// As in the paper's citation networks (section 5.2).
     fn default() -> Self {
         Self { epochs: 200, rate: 0.01, decay: 5e-4, seed: 0 }
+    }
+}
+
+impl GcnTraining {
+    /// What makes no sense.
+    pub(crate) fn problem(&self) -> Option<Problem> {
+        let fine = (1..=MOST_EPOCHS).contains(&self.epochs) && self.rate > 0.0 && self.decay >= 0.0;
+        let words = format!(
+            "epochs and learning rate must be above 0, weight decay not below, and epochs at most \
+             {MOST_EPOCHS}"
+        );
+        Problem::unless(fine, "epochs", &words)
     }
 }
 
@@ -54,11 +66,7 @@ pub fn train_gcn(
     progress: &dyn Progress,
 ) -> Result<GcnOutcome, Error> {
     model.check_data(nodes)?;
-    if options.epochs == 0 || !(options.rate > 0.0 && options.decay >= 0.0) {
-        return Err(Error::options(
-            "epochs and learning rate must be above 0, weight decay not below".to_owned(),
-        ));
-    }
+    Problem::refuse(options.problem().into_iter().collect())?;
     let mut run = Run::new(model, nodes, options)?;
     let mut outcome = GcnOutcome { model: model.clone(), best: 0, log: Vec::new() };
     let mut top = Score { loss: f64::INFINITY, accuracy: -1.0 };

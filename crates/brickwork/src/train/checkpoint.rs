@@ -6,7 +6,7 @@ use brickwork_exec::OptimiserState;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Epoch, State, TrainOptions, Trainer};
+use super::{State, TrainOptions, Trainer};
 use crate::files::sealed::{self, Array, Sealed};
 use crate::model::error::Error;
 
@@ -92,11 +92,6 @@ impl Start {
 }
 
 impl Checkpoint {
-    /// Finished epochs.
-    pub fn log(&self) -> &[Epoch] {
-        &self.header.state.log
-    }
-
     /// Writes the file.
     ///
     /// # Errors

@@ -61,10 +61,7 @@ impl Teacher {
             )));
         }
         let its = model.card().preprocess.as_ref().ok_or_else(|| {
-            refuse(
-                "does not say how pixels become its input; `brickwork annotate` writes it"
-                    .to_owned(),
-            )
+            refuse("does not say how pixels become its input; annotate writes it".to_owned())
         })?;
         let [channels, height, width] = model.input();
         if [channels, height, width]
@@ -144,7 +141,7 @@ impl Distillation {
 fn find(graph: &Graph, name: &str, whose: &str) -> Result<ValueId, Error> {
     graph.find_value(name).ok_or_else(|| {
         Error::options(format!(
-            "the {whose} has no value `{name}`; `brickwork inspect --values` lists them"
+            "the {whose} has no value `{name}`; values are named as in the file it was read from"
         ))
     })
 }

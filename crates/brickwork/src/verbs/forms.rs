@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use brickwork_data::Augment;
+
 use crate::images::source::Held;
 use crate::model::error::Error;
 use crate::model::sizes::Unit;
@@ -184,6 +186,81 @@ impl fmt::Display for HoldOut {
 
 text_form!(HoldOut, "10% | 50 | none");
 
+/// How images vary from epoch to epoch; not at all unless something is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Augmentation(pub Augment);
+
+impl FromStr for Augmentation {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut augment = Augment::default();
+        if text == "none" {
+            return Ok(Self(augment));
+        }
+        for word in text.split(',') {
+            let (name, number) = match word.split_once('=') {
+                Some((name, number)) => (name, number.parse().ok()),
+                None => (word, None),
+            };
+            match (name, number) {
+                ("flip", None) if word == "flip" => augment.flip = true,
+                ("crop", Some(reach)) => augment.pad_crop = Some(reach),
+                ("cutout", Some(side)) => augment.cutout = Some(side),
+                _ => {
+                    return Err("expected crop=PIXELS, flip, cutout=PIXELS or none".to_owned());
+                }
+            }
+        }
+        Ok(Self(augment))
+    }
+}
+
+impl fmt::Display for Augmentation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Augment { pad_crop, flip, cutout } = self.0;
+        let words = [
+            pad_crop.map(|reach| format!("crop={reach}")),
+            flip.then(|| "flip".to_owned()),
+            cutout.map(|side| format!("cutout={side}")),
+        ];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        f.write_str(if words.is_empty() { "none".to_owned() } else { words.join(",") }.as_str())
+    }
+}
+
+text_form!(Augmentation, "LIST");
+
+/// A value of a student and the value of its first teacher that it is to come near.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feature {
+    /// The student's, by name.
+    pub student: String,
+    /// The teacher's, by name.
+    pub teacher: String,
+}
+
+impl FromStr for Feature {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((student, teacher)) if !student.is_empty() && !teacher.is_empty() => {
+                Ok(Self { student: student.to_owned(), teacher: teacher.to_owned() })
+            }
+            _ => Err("expected STUDENT_VALUE=TEACHER_VALUE".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.student, self.teacher)
+    }
+}
+
+text_form!(Feature, "VALUE=VALUE");
+
 /// A whole number, or one of thousands (K), millions (M) or billions (G).
 fn count(text: &str) -> Option<u64> {
     let factors = [('K', 1e3), ('M', 1e6), ('G', 1e9)];
@@ -245,12 +322,28 @@ mod tests {
     }
 
     #[test]
+    fn variations() {
+        let all = Augment { pad_crop: Some(4), flip: true, cutout: Some(8) };
+        assert_eq!("crop=4,flip,cutout=8".parse(), Ok(Augmentation(all)));
+        assert_eq!("none".parse(), Ok(Augmentation::default()));
+        for bad in ["crop", "flip=1", "mirror", "crop=x", ""] {
+            assert!(bad.parse::<Augmentation>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn what_is_written_is_read_back() {
         for text in ["30%", "7%", "0.5%", "2000000"] {
             assert_eq!(text.parse::<Budget>().unwrap().to_string(), text);
         }
         for text in ["none", "10%", "50"] {
             assert_eq!(text.parse::<HoldOut>().unwrap().to_string(), text);
+        }
+        for text in ["none", "flip", "crop=4,flip,cutout=8"] {
+            assert_eq!(text.parse::<Augmentation>().unwrap().to_string(), text);
+        }
+        for text in ["inner=outer", "a=b=c"] {
+            assert_eq!(text.parse::<Feature>().unwrap().to_string(), text);
         }
         assert_eq!("224".parse::<Size>().unwrap().to_string(), "224x224");
         assert_eq!("300us".parse::<Milliseconds>().unwrap().to_string(), "0.3ms");

@@ -1,9 +1,10 @@
 //! `brickwork eval`
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use brickwork::verbs::{Eval, EvalAnswer};
-use brickwork::{PartConfusion, Report};
+use brickwork::{Leakage, PartConfusion, Report};
 
 use crate::command::Shown;
 use crate::print::{percent, row, table, thousands};
@@ -19,7 +20,7 @@ impl Shown for Eval {
     fn text(&self, answer: &EvalAnswer) -> String {
         let report = &answer.report;
         let mut text = accuracy_words(self, report);
-        leakage_words(report, &mut text);
+        text.push_str(&leakage_words(report.leakage.as_ref(), report.base_leakage.as_ref()));
         reject_words(report, &mut text);
         if let Some(parts) = &report.parts {
             parts_words(parts, &mut text);
@@ -40,7 +41,6 @@ impl Shown for Eval {
 }
 
 fn accuracy_words(request: &Eval, report: &Report) -> String {
-    let mut text = String::new();
     let mut rows = vec![row(["accuracy, %", "per image", "per class"])];
     let mut line = |name: &str, image: f64, class: f64| {
         rows.push(vec![name.to_owned(), percent(image), percent(class)]);
@@ -65,23 +65,24 @@ fn accuracy_words(request: &Eval, report: &Report) -> String {
         line("bound: every image to its own part", bound.per_image, bound.per_class);
     }
     line("this model", report.accuracy_per_image, report.mean_class_accuracy);
-    text.push_str(&table(&rows));
-    if report.accuracy_per_class.len() == 1 {
-        text.push_str(
-            "A single class is always right about its own images; look at the leakage.\n",
-        );
-    }
-    text.push('\n');
-    let mut rows = vec![row(["class", "accuracy, %"])];
-    rows.extend(report.accuracy_per_class.iter().map(|(name, x)| vec![name.clone(), percent(*x)]));
-    text.push_str(&table(&rows));
-    text
+    table(&rows) + &class_words(&report.accuracy_per_class, "images")
 }
 
-pub(crate) fn leakage_words(report: &Report, text: &mut String) {
-    let Some(own) = &report.leakage else { return };
+/// Accuracy class by class; `what` is classified.
+pub(super) fn class_words(accuracy: &BTreeMap<String, f64>, what: &str) -> String {
+    let mut rows = vec![row(["class", "accuracy, %"])];
+    rows.extend(accuracy.iter().map(|(name, x)| vec![name.clone(), percent(*x)]));
+    let single = match accuracy.len() {
+        1 => format!("A single class is always right about its own {what}; look at the leakage.\n"),
+        _ => String::new(),
+    };
+    format!("{single}\n{}", table(&rows))
+}
+
+/// Reaction to foreign classes, beside the source's.
+pub(super) fn leakage_words(own: Option<&Leakage>, base: Option<&Leakage>) -> String {
+    let Some(own) = own else { return String::new() };
     let mut rows = vec![row(["leakage on foreign classes", "this model", "source"])];
-    let base = report.base_leakage.as_ref();
     let mut line = |name: &str, own: String, base: Option<String>| {
         rows.push(vec![name.to_owned(), own, base.unwrap_or_else(|| "-".to_owned())]);
     };
@@ -100,7 +101,7 @@ pub(crate) fn leakage_words(report: &Report, text: &mut String) {
         percent(own.recall_at_5_false_accepts),
         base.map(|b| percent(b.recall_at_5_false_accepts)),
     );
-    let _ = write!(text, "\n{}", table(&rows));
+    format!("\n{}", table(&rows))
 }
 
 /// What the model's threshold does.

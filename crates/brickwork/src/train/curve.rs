@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use brickwork::{Epoch, Error};
 use brickwork_formats::write_atomically;
 use plotters::prelude::*;
+
+use super::Epoch;
+use crate::model::error::Error;
 
 const SIZE: (u32, u32) = (900, 380);
 /// Blue and orange that colour-blind readers can tell apart (Okabe and Ito).
@@ -12,10 +14,13 @@ const TRAIN: RGBColor = RGBColor(0, 114, 178);
 const HELD: RGBColor = RGBColor(213, 94, 0);
 
 /// Writes an SVG file.
+///
+/// # Errors
+/// If it cannot be drawn or written; it is then as it was.
 pub(super) fn write(path: &Path, log: &[Epoch]) -> Result<(), Error> {
     let mut text = String::new();
     draw(&mut text, log)
-        .map_err(|error| Error::File(format!("the curve cannot be drawn: {error}").into()))?;
+        .map_err(|error| Error::file(format!("the curve cannot be drawn: {error}")))?;
     Ok(write_atomically(path, text.as_bytes())?)
 }
 
@@ -84,7 +89,7 @@ fn panel(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use brickwork::Score;
+    use crate::train::Score;
 
     #[test]
     fn a_curve_for_every_series() {

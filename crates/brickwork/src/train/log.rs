@@ -2,29 +2,38 @@
 
 use std::path::Path;
 
-use brickwork::{Epoch, Error, Score};
 use brickwork_formats::write_atomically;
 use serde_json::json;
 
+use super::{Epoch, Score};
+use crate::model::error::Error;
+
 /// How a log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Csv,
     Json,
 }
 
 /// What the name of a log asks for.
-pub(super) fn kind(path: &Path) -> Result<Kind, Error> {
+///
+/// # Errors
+/// If it asks for nothing known.
+pub(crate) fn kind(path: &Path) -> Result<Kind, Error> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("csv") => Ok(Kind::Csv),
         Some("json") => Ok(Kind::Json),
-        _ => Err(Error::Options(
-            format!("--log {}: the name must end in .csv or .json", path.display()).into(),
-        )),
+        _ => Err(Error::options(format!(
+            "`log={}`: the name must end in .csv or .json",
+            path.display()
+        ))),
     }
 }
 
 /// Writes all epochs; `seconds` are known of some.
+///
+/// # Errors
+/// If the file cannot be written; it is then as it was.
 pub(super) fn write(
     path: &Path,
     log: &[Epoch],

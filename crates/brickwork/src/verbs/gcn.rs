@@ -1,0 +1,38 @@
+//! Networks that classify the nodes of a graph.
+
+mod disassemble;
+mod eval;
+mod train;
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use disassemble::{GcnDisassemble, GcnDisassembleAnswer, NodeRefitting};
+pub use eval::{GcnEval, GcnEvalAnswer, NodeSplit};
+pub use train::{GcnTrain, GcnTrainAnswer};
+
+use crate::gcn::Nodes;
+use crate::model::error::{Error, Problem};
+
+/// Which graph.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct NodesInput {
+    /// A graph with labelled nodes: an .npz file with edges, labels, feat_indptr, feat_indices, train,
+    /// val and test, or a folder with nodes.csv (node,label,split,word_ids) and edges.csv (src,dst)
+    #[schemars(extend("format" = "DATA"))]
+    pub data: PathBuf,
+}
+
+impl NodesInput {
+    fn open(&self) -> Result<Nodes, Error> {
+        Nodes::open(&self.data)
+    }
+
+    fn problem(&self) -> Option<Problem> {
+        let given = !self.data.as_os_str().is_empty();
+        Problem::unless(given, "data", "no graph is given; pass `data=`")
+    }
+}

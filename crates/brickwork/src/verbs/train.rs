@@ -1,0 +1,116 @@
+//! Networks that learn from scratch.
+
+use brickwork_data::{Fit, Preprocess, Split};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::inputs::{Opened, note_merged};
+use super::training::{FROM_SCRATCH, each_once, untrained};
+use super::{Context, DataInput, RunInput, TrainAnswer, Verb};
+use crate::architectures::{Architecture, ArchitectureOptions, Stem};
+use crate::images::source::{Numbered, Source};
+use crate::model::error::{Error, Problem};
+use crate::train::Labels;
+
+/// Train a network from scratch
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Train {
+    /// The architecture
+    #[schemars(extend("enum" = Architecture::names()))]
+    pub arch: String,
+    /// Factor of the numbers of hidden channels
+    pub width: f64,
+    /// How images are taken in [default: imagenet from 96 pixels on]
+    pub stem: Option<Stem>,
+    /// Which images.
+    #[serde(flatten)]
+    pub data: DataInput,
+    /// How the run goes.
+    #[serde(flatten)]
+    pub run: RunInput,
+}
+
+impl Default for Train {
+    fn default() -> Self {
+        let (data, run) = (DataInput::default(), RunInput::default());
+        Self { arch: String::new(), width: 1.0, stem: None, data, run }
+    }
+}
+
+impl Verb for Train {
+    type Answer = TrainAnswer;
+
+    const NAME: &'static str = "train";
+
+    fn problems(&self) -> Vec<Problem> {
+        let unknown = Architecture::named(&self.arch).err();
+        let own = [
+            unknown.map(|error| Problem::new("arch", error.to_string())),
+            Problem::unless(
+                self.data.pixels.mean.is_empty() == self.data.pixels.std.is_empty(),
+                "mean",
+                "`mean=` and `std=` go together; without both, they are measured on the training images",
+            ),
+            self.data.needed("networks learn from images"),
+        ];
+        let mut found = self.run.problems(FROM_SCRATCH);
+        found.extend(own.into_iter().flatten());
+        found
+    }
+
+    fn work(&self, context: &Context<'_>) -> Result<TrainAnswer, Error> {
+        let opened = self.data.open(Split::Train, context)?;
+        note_merged(opened.iter(), context);
+        let names = self.class_names(&opened)?;
+        let classes = Numbered::new(names.clone(), None);
+        let source = |one: Opened| Source::new(one.label, one.dataset, &classes);
+        let sources = opened.into_iter().map(source).collect::<Result<Vec<_>, _>>()?;
+        let images = self.run.images(sources, context.seed)?;
+        let preprocess = self.preprocess(&images.train, context)?;
+        let options = ArchitectureOptions {
+            classes: names.len(),
+            channels: preprocess.channels,
+            size: preprocess.size,
+            width: self.width,
+            stem: self.stem,
+        };
+        let model = untrained(Architecture::named(&self.arch)?, &options, names, context.seed)?;
+        let mut labels = Labels { smoothing: self.run.smoothing };
+        let options = self.run.options(FROM_SCRATCH, context.seed);
+        self.run.train(&model, &images, &preprocess, &options, &mut labels, context)
+    }
+}
+
+impl Train {
+    /// The class names that are given, or those of the data sets, each once.
+    fn class_names(&self, sets: &[Opened]) -> Result<Vec<String>, Error> {
+        let given = self.data.pixels.class_names()?;
+        let of_data = || each_once(sets.iter().flat_map(|one| one.dataset.classes().to_vec()));
+        Ok(given.unwrap_or_else(of_data))
+    }
+
+    /// How images become the network's input: as is given, else by size and statistics of the
+    /// training images.
+    fn preprocess(&self, train: &Source, context: &Context<'_>) -> Result<Preprocess, Error> {
+        let pixels = &self.data.pixels;
+        let first = train.dataset.image(0)?;
+        let size = pixels.size.map_or([first.height(), first.width()], |size| size.0);
+        let mut made = Preprocess::plain(size, if first.channels() == 1 { 1 } else { 3 });
+        if pixels.size.is_some() {
+            made.fit = Fit::Cover;
+        }
+        made.fit = pixels.fit.unwrap_or(made.fit);
+        made.scale = pixels.scale;
+        made.order = pixels.channel_order.unwrap_or(made.order);
+        if pixels.mean.is_empty() {
+            let made = made.measured(&train.dataset)?;
+            let Preprocess { mean, std, .. } = &made;
+            context.progress.note(&format!("normalising by mean {mean:?} and std {std:?}"));
+            return Ok(made);
+        }
+        (made.mean, made.std) = (pixels.mean.clone(), pixels.std.clone());
+        made.validate()?;
+        Ok(made)
+    }
+}
