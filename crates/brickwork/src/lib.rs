@@ -31,6 +31,7 @@ pub use images::select::{ClassSamples, Sample, Sampling, margin, select, top_cla
 pub use images::source::{Held, Numbered, Source, random_images};
 pub use join::branches::{AssembleOptions, Layout, assemble, shared_layers};
 pub use join::calibrate::{Method, calibrate, calibrate_from_moments};
+pub use join::replacing::{Substitute, replaced};
 pub use measure::diff::{Difference, LayerDifference, diff};
 pub use measure::eval::{Accuracy, EvalOptions, Leakage, PartConfusion, Report, eval};
 pub use measure::inspect::{GroupRow, Inspection, LayerRow, MemberRow, explain, inspect};

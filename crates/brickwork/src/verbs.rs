@@ -4,14 +4,16 @@
 //! A request names every option once, with its default and what it means; its JSON Schema is what
 //! command lines, signatures and references are made from.
 
+mod assemble;
 mod context;
 mod eval;
 mod forms;
 mod inputs;
 
+pub use assemble::{Assemble, AssembleAnswer, AssembledPart};
 pub use context::Context;
 pub use eval::{Eval, EvalAnswer};
-pub use forms::{Budget, HoldOut, Milliseconds, Share, Size};
+pub use forms::{Budget, HoldOut, Milliseconds, Replacement, Share, Size};
 pub use inputs::{DataInput, ModelInput, PixelInput};
 
 use schemars::JsonSchema;

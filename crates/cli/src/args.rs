@@ -8,9 +8,7 @@ mod training;
 
 use std::path::PathBuf;
 
-use brickwork::{
-    Architecture, Layout, Method, OnDuplicate, RefitOptions, Rule, Sampling, Stem, Thresholds,
-};
+use brickwork::{Architecture, Method, RefitOptions, Rule, Sampling, Stem, Thresholds};
 use brickwork_data::{ChannelOrder, Fit, Split};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -69,13 +67,6 @@ const SPLITS: Choices<Split> = &[("train", Split::Train), ("test", Split::Test)]
 const ORDERS: Choices<ChannelOrder> = &[("rgb", ChannelOrder::Rgb), ("bgr", ChannelOrder::Bgr)];
 const FITS: Choices<Fit> = &[("exact", Fit::Exact), ("cover", Fit::Cover)];
 const RULES: Choices<Rule> = &[("graph", Rule::Graph), ("reference", Rule::Reference)];
-const LAYOUTS: Choices<Layout> = &[("branches", Layout::Branches), ("padded", Layout::Padded)];
-const DUPLICATES: Choices<OnDuplicate> = &[
-    ("refuse", OnDuplicate::Refuse),
-    ("max", OnDuplicate::Max),
-    ("mean", OnDuplicate::Mean),
-    ("keep-both", OnDuplicate::KeepBoth),
-];
 const STEMS: Choices<Stem> = &[("cifar", Stem::Cifar), ("imagenet", Stem::Imagenet)];
 const METHODS: Choices<Method> = &[
     ("affine", Method::Affine),
@@ -128,7 +119,6 @@ pub(crate) enum Command {
     Profile(ProfileArgs),
     Disassemble(Box<DisassembleArgs>),
     Compress(Box<CompressArgs>),
-    Assemble(AssembleArgs),
     Calibrate(CalibrateArgs),
     Refit(RefitArgs),
     Reject(RejectArgs),
@@ -431,42 +421,6 @@ impl Refit {
             Self::Plain => Some(usual.plain()),
             Self::None => None,
         }
-    }
-}
-
-/// Join components into one classifier
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork assemble digits.onnx garments.onnx -o both.onnx
-  brickwork assemble a.onnx b.onnx c.onnx --layout padded --on-duplicate max -o joined.onnx
-  brickwork assemble a.onnx b.onnx --replace cat=better.onnx --remove dog -o patched.onnx")]
-pub(crate) struct AssembleArgs {
-    /// The components, in order
-    #[arg(value_name = "PART.onnx", required = true)]
-    pub(crate) parts: Vec<PathBuf>,
-    /// Where to write the model
-    #[arg(short, long, value_name = "NEW.onnx")]
-    pub(crate) output: PathBuf,
-    /// Leave these classes out: names, separated by commas. All other scores stay as they are
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub(crate) remove: Vec<String>,
-    /// Take a class from another component instead. Repeat for several
-    #[arg(long, value_name = "CLASS=BRICK.onnx", value_parser = parse_replacement)]
-    pub(crate) replace: Vec<(String, PathBuf)>,
-    /// Parallel branches (any parts), or block-diagonal layers (parts of one architecture)
-    #[arg(long, value_name = "LAYOUT", default_value = "branches", value_parser = one_of(LAYOUTS))]
-    pub(crate) layout: Layout,
-    /// What to do about classes of one name: join their scores, or keep both apart
-    #[arg(long, value_name = "HOW", default_value = "refuse", value_parser = one_of(DUPLICATES))]
-    pub(crate) on_duplicate: OnDuplicate,
-}
-
-fn parse_replacement(text: &str) -> Result<(String, PathBuf), String> {
-    match text.split_once('=') {
-        Some((class, path)) if !class.is_empty() && !path.is_empty() => {
-            Ok((class.to_owned(), PathBuf::from(path)))
-        }
-        _ => Err("expected a class and a file, such as cat=better.onnx".to_owned()),
     }
 }
 

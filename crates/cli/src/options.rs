@@ -33,6 +33,7 @@ const VALUES: &[(&str, &str)] = &[
     ("milestones", "E,E"),
     ("model", "MODEL.onnx"),
     ("models", "MODEL.onnx"),
+    ("on_duplicate", "HOW"),
     ("only", "PREFIX"),
     ("output", "FILE"),
     ("parts", "COMPONENT.onnx"),

@@ -1,6 +1,7 @@
 //! Values of requests that people write as words: `30%`, `2M`, `224x160`, `5ms`, `50`.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::model::error::Error;
@@ -172,6 +173,36 @@ impl fmt::Display for HoldOut {
 
 text_form!(HoldOut, "10% | 50 | none");
 
+/// A class, and the file of the component that it is taken from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    /// The name of the class.
+    pub class: String,
+    /// The component.
+    pub component: PathBuf,
+}
+
+impl FromStr for Replacement {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((class, path)) if !class.is_empty() && !path.is_empty() => {
+                Ok(Self { class: class.to_owned(), component: path.into() })
+            }
+            _ => Err("expected a class and a file, such as cat=better.onnx".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Replacement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.class, self.component.display())
+    }
+}
+
+text_form!(Replacement, "CLASS=COMPONENT.onnx");
+
 /// A whole number, or one of thousands (K), millions (M) or billions (G).
 fn count(text: &str) -> Option<u64> {
     let factors = [('K', 1e3), ('M', 1e6), ('G', 1e9)];
@@ -242,6 +273,9 @@ mod tests {
         }
         assert_eq!("224".parse::<Size>().unwrap().to_string(), "224x224");
         assert_eq!("300us".parse::<Milliseconds>().unwrap().to_string(), "0.3ms");
+        for text in ["cat=better.onnx", "a=b=c"] {
+            assert_eq!(text.parse::<Replacement>().unwrap().to_string(), text);
+        }
         let budget: Budget = serde_json::from_str("0.25").unwrap();
         assert_eq!(serde_json::to_string(&budget).unwrap(), "\"25%\"");
     }

@@ -1,6 +1,7 @@
 //! What an assembled model says of its parts, and of how their scores were made comparable.
 
 use brickwork_data::Preprocess;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::moments::Moments;
@@ -28,7 +29,7 @@ pub struct Part {
 }
 
 /// What becomes of classes that several parts share.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnDuplicate {
     /// They are refused.
