@@ -5,12 +5,14 @@
 //! command lines, signatures and references are made from.
 
 mod assemble;
+mod calibrate;
 mod context;
 mod eval;
 mod forms;
 mod inputs;
 
 pub use assemble::{Assemble, AssembleAnswer, AssembledPart};
+pub use calibrate::{Calibrate, CalibrateAnswer, PartLogit};
 pub use context::Context;
 pub use eval::{Eval, EvalAnswer};
 pub use forms::{Budget, HoldOut, Milliseconds, Replacement, Share, Size};

@@ -8,7 +8,7 @@ mod training;
 
 use std::path::PathBuf;
 
-use brickwork::{Architecture, Method, RefitOptions, Rule, Sampling, Stem, Thresholds};
+use brickwork::{Architecture, RefitOptions, Rule, Sampling, Stem, Thresholds};
 use brickwork_data::{ChannelOrder, Fit, Split};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -68,14 +68,6 @@ const ORDERS: Choices<ChannelOrder> = &[("rgb", ChannelOrder::Rgb), ("bgr", Chan
 const FITS: Choices<Fit> = &[("exact", Fit::Exact), ("cover", Fit::Cover)];
 const RULES: Choices<Rule> = &[("graph", Rule::Graph), ("reference", Rule::Reference)];
 const STEMS: Choices<Stem> = &[("cifar", Stem::Cifar), ("imagenet", Stem::Imagenet)];
-const METHODS: Choices<Method> = &[
-    ("affine", Method::Affine),
-    ("background", Method::Background),
-    ("linear", Method::Linear),
-    ("paper", Method::Paper),
-    ("layerwise", Method::Layerwise),
-    ("none", Method::None),
-];
 
 fn one_of<T: Copy + Send + Sync>(choices: Choices<T>) -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(choices.iter().map(|(name, _)| *name)).map(move |text| {
@@ -119,7 +111,6 @@ pub(crate) enum Command {
     Profile(ProfileArgs),
     Disassemble(Box<DisassembleArgs>),
     Compress(Box<CompressArgs>),
-    Calibrate(CalibrateArgs),
     Refit(RefitArgs),
     Reject(RejectArgs),
     Probe(ProbeArgs),
@@ -422,36 +413,6 @@ impl Refit {
             Self::None => None,
         }
     }
-}
-
-/// Make the scores of an assembled model's parts comparable
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork calibrate both.onnx --data digits=mnist/ --data garments=fashion/ -o ready.onnx
-  brickwork calibrate both.onnx --data cifar-10-batches-bin --method linear -o ready.onnx
-  brickwork calibrate both.onnx -o ready.onnx
-
-Without --data, affine draws scores from the means and covariances that components carry since they
-were cut with images (disassemble --data): on their own classes, and on their source's others, which
-stand for the other parts' images. For parts of different sources they stand badly.")]
-pub(crate) struct CalibrateArgs {
-    /// The assembled model
-    #[arg(value_name = "NEW.onnx")]
-    pub(crate) model: PathBuf,
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// Where to write the calibrated model
-    #[arg(short, long, value_name = "OUT.onnx")]
-    pub(crate) output: PathBuf,
-    /// affine: temperature per part and bias per class; background: and for each part how little an
-    /// image is its own; linear: and a linear map of all parts' last features and logits (5 images of
-    /// a class or more); paper: head scaling; layerwise: equations 12 to 14; none: undo
-    /// [default: linear; affine without --data]
-    #[arg(long, value_name = "METHOD", value_parser = one_of(METHODS))]
-    pub(crate) method: Option<Method>,
-    /// Images per class, chosen at random [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) samples: Option<u32>,
 }
 
 /// Bring a model's scores nearer to another's by least squares, without labels

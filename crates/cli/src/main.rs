@@ -56,7 +56,6 @@ fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Annotate(args) => cmd::annotate::run(args, out),
         Command::Bench(args) => cmd::bench::run(args, out),
-        Command::Calibrate(args) => cmd::calibrate::run(args, &cli.global, out),
         Command::Compress(args) => cmd::compress::run(args, &cli.global, out),
         Command::Demo(args) => cmd::demo::run(args, &cli.global, out),
         Command::Diff(args) => cmd::diff::run(args, out),

@@ -55,7 +55,7 @@ impl OnDuplicate {
 }
 
 /// How an assembled model was calibrated.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CalibrationNote {
     /// The method's name.
     pub method: String,
