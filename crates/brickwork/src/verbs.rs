@@ -10,6 +10,7 @@ mod context;
 mod eval;
 mod forms;
 mod inputs;
+mod refit;
 
 pub use assemble::{Assemble, AssembleAnswer, AssembledPart};
 pub use calibrate::{Calibrate, CalibrateAnswer, PartLogit};
@@ -17,6 +18,7 @@ pub use context::Context;
 pub use eval::{Eval, EvalAnswer};
 pub use forms::{Budget, HoldOut, Milliseconds, Replacement, Share, Size};
 pub use inputs::{DataInput, ModelInput, PixelInput};
+pub use refit::{Divergence, Refit, RefitAnswer};
 
 use schemars::JsonSchema;
 use serde::Serialize;

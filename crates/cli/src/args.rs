@@ -89,13 +89,6 @@ fn parse_batch(text: &str) -> Result<usize, String> {
     }
 }
 
-fn parse_passes(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(count @ 0..=1000) => Ok(count),
-        _ => Err("expected a number from 0 to 1000".to_owned()),
-    }
-}
-
 fn parse_threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count @ 1..=1024) => Ok(count),
@@ -111,7 +104,6 @@ pub(crate) enum Command {
     Profile(ProfileArgs),
     Disassemble(Box<DisassembleArgs>),
     Compress(Box<CompressArgs>),
-    Refit(RefitArgs),
     Reject(RejectArgs),
     Probe(ProbeArgs),
     Train(Box<TrainArgs>),
@@ -413,36 +405,6 @@ impl Refit {
             Self::None => None,
         }
     }
-}
-
-/// Bring a model's scores nearer to another's by least squares, without labels
-///
-/// For components that were joined again, or that any tool has pruned: all layers move together.
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork refit joined.onnx --source net.onnx --data cifar-10-batches-bin -o ready.onnx
-  brickwork refit half.onnx --source net.onnx --data imagenet/ --readout --passes 0 -o better.onnx")]
-pub(crate) struct RefitArgs {
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// The model whose scores are wanted; it knows all classes, by name
-    #[arg(long, value_name = "SOURCE.onnx")]
-    pub(crate) source: PathBuf,
-    /// Images per class, chosen at random from the training split
-    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) samples: u32,
-    /// Passes over all layers, at most
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = parse_passes)]
-    pub(crate) passes: usize,
-    /// Add a linear map from what all layers read to the scores in the end: nodes that the model did not have,
-    /// which hardly cost anything
-    #[arg(long)]
-    pub(crate) readout: bool,
-    /// Where to write the model
-    #[arg(short, long, value_name = "OUT.onnx")]
-    pub(crate) output: PathBuf,
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
 }
 
 /// Fit the score below which an image is of none of a model's classes
