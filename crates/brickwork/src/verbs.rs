@@ -11,6 +11,7 @@ mod eval;
 mod forms;
 mod inputs;
 mod refit;
+mod reject;
 
 pub use assemble::{Assemble, AssembleAnswer, AssembledPart};
 pub use calibrate::{Calibrate, CalibrateAnswer, PartLogit};
@@ -19,6 +20,7 @@ pub use eval::{Eval, EvalAnswer};
 pub use forms::{Budget, HoldOut, Milliseconds, Replacement, Share, Size};
 pub use inputs::{DataInput, ModelInput, PixelInput};
 pub use refit::{Divergence, Refit, RefitAnswer};
+pub use reject::{Reject, RejectAnswer};
 
 use schemars::JsonSchema;
 use serde::Serialize;

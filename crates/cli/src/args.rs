@@ -104,7 +104,6 @@ pub(crate) enum Command {
     Profile(ProfileArgs),
     Disassemble(Box<DisassembleArgs>),
     Compress(Box<CompressArgs>),
-    Reject(RejectArgs),
     Probe(ProbeArgs),
     Train(Box<TrainArgs>),
     Finetune(Box<FinetuneArgs>),
@@ -405,32 +404,6 @@ impl Refit {
             Self::None => None,
         }
     }
-}
-
-/// Fit the score below which an image is of none of a model's classes
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork reject pets.onnx --data cifar-10-batches-bin --rate 5% -o pets.safe.onnx
-  brickwork reject digits.onnx --data mnist/ --foreign fashion/ -o digits.safe.onnx
-  brickwork reject digits.onnx --data mnist/ --recall 95% -o digits.safe.onnx")]
-pub(crate) struct RejectArgs {
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// Images of which none is of the model's classes, besides such images of --data. Repeat for
-    /// several
-    #[arg(long, value_name = "DATA")]
-    pub(crate) foreign: Vec<PathBuf>,
-    /// Share of foreign images that may be accepted
-    #[arg(long, value_name = "5%", default_value = "5%", value_parser = budget::parse_share)]
-    pub(crate) rate: f64,
-    /// Share of the model's own images to accept instead; needs no foreign ones
-    #[arg(long, value_name = "95%", value_parser = budget::parse_share, conflicts_with = "rate")]
-    pub(crate) recall: Option<f64>,
-    /// Where to write the model
-    #[arg(short, long, value_name = "OUT.onnx")]
-    pub(crate) output: PathBuf,
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
 }
 
 /// See how much of other classes a component still knows

@@ -65,7 +65,6 @@ fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Masks(args) => cmd::masks::run(args, out),
         Command::Probe(args) => cmd::probe::run(args, &cli.global, out),
         Command::Profile(args) => cmd::profile::run(args, out),
-        Command::Reject(args) => cmd::reject::run(args, out),
         Command::Route(args) => cmd::route::run(args, out),
         Command::Train(args) => cmd::train::run(args, &cli.global, out),
         Command::Finetune(args) => cmd::finetune::run(args, &cli.global, out),

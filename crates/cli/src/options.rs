@@ -38,6 +38,8 @@ const VALUES: &[(&str, &str)] = &[
     ("output", "FILE"),
     ("parts", "COMPONENT.onnx"),
     ("profile", "PROFILE.safetensors"),
+    ("rate", "5%"),
+    ("recall", "95%"),
     ("remove", "NAMES"),
     ("replace", "CLASS=COMPONENT.onnx"),
     ("source", "SOURCE.onnx"),

@@ -32,6 +32,7 @@ pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Assemble>(),
     entry::<verbs::Calibrate>(),
     entry::<verbs::Refit>(),
+    entry::<verbs::Reject>(),
     entry::<verbs::Eval>(),
 ];
 
