@@ -10,6 +10,7 @@ mod context;
 mod eval;
 mod forms;
 mod inputs;
+mod probe;
 mod refit;
 mod reject;
 
@@ -19,6 +20,7 @@ pub use context::Context;
 pub use eval::{Eval, EvalAnswer};
 pub use forms::{Budget, HoldOut, Milliseconds, Replacement, Share, Size};
 pub use inputs::{DataInput, ModelInput, PixelInput};
+pub use probe::{Probe, ProbeAnswer, ProbedModel};
 pub use refit::{Divergence, Refit, RefitAnswer};
 pub use reject::{Reject, RejectAnswer};
 

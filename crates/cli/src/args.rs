@@ -104,7 +104,6 @@ pub(crate) enum Command {
     Profile(ProfileArgs),
     Disassemble(Box<DisassembleArgs>),
     Compress(Box<CompressArgs>),
-    Probe(ProbeArgs),
     Train(Box<TrainArgs>),
     Finetune(Box<FinetuneArgs>),
     Distill(Box<DistillArgs>),
@@ -404,28 +403,6 @@ impl Refit {
             Self::None => None,
         }
     }
-}
-
-/// See how much of other classes a component still knows
-///
-/// A linear classifier is fitted on what the last layer reads, on training images, and measured on test
-/// images.
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork probe pets.onnx net.onnx --data cifar-10-batches-bin
-  brickwork probe pets.onnx --data cifar-10-batches-bin --classes ship,truck")]
-pub(crate) struct ProbeArgs {
-    /// The component, and models to compare it with
-    #[arg(value_name = "MODEL.onnx", required = true)]
-    pub(crate) models: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// Classes of the data to tell apart [default: those the first model lacks]
-    #[arg(long, value_name = "CLASSES")]
-    pub(crate) classes: Option<String>,
-    /// Training images per class
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) samples: u32,
 }
 
 /// Prove that a component or an assembled model computes what its sources compute

@@ -63,7 +63,6 @@ fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Init(args) => cmd::init::run(args, &cli.global, out),
         Command::Inspect(args) => cmd::inspect::run(args, out),
         Command::Masks(args) => cmd::masks::run(args, out),
-        Command::Probe(args) => cmd::probe::run(args, &cli.global, out),
         Command::Profile(args) => cmd::profile::run(args, out),
         Command::Route(args) => cmd::route::run(args, out),
         Command::Train(args) => cmd::train::run(args, &cli.global, out),

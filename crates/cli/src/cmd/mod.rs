@@ -34,6 +34,7 @@ pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Refit>(),
     entry::<verbs::Reject>(),
     entry::<verbs::Eval>(),
+    entry::<verbs::Probe>(),
 ];
 
 /// The command of this name.
