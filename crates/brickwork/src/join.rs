@@ -3,3 +3,4 @@
 pub(crate) mod branches;
 pub(crate) mod calibrate;
 pub(crate) mod padded;
+pub(crate) mod replacing;

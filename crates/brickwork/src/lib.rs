@@ -32,6 +32,7 @@ pub use images::select::{ClassSamples, Sample, Sampling, margin, select, top_cla
 pub use images::source::{Held, Numbered, Source, random_images};
 pub use join::branches::{AssembleOptions, Layout, assemble, shared_layers};
 pub use join::calibrate::{Method, calibrate, calibrate_from_moments};
+pub use join::replacing::{Substitute, replaced};
 pub use measure::diff::{Difference, LayerDifference, diff};
 pub use measure::eval::{Accuracy, EvalOptions, Leakage, PartConfusion, Report, eval};
 pub use measure::held_out::HeldOut;
@@ -40,7 +41,7 @@ pub use measure::latency::latency_ms;
 pub use measure::moments::with_moments;
 pub use measure::probe::{Probe, ProbeImages, probe};
 pub use measure::reject::{RejectAt, Rejection, fit_reject};
-pub use measure::verify::{Verification, part_images, recut, verify, verify_assembled};
+pub use measure::verify::{Verification, Weights, part_images, recut, verify, verify_assembled};
 pub use model::batching::batch_size;
 pub use model::card::{
     CalibrationNote, Card, Criterion, KEY, KeptLayer, Moments, OnDuplicate, Origin, Part,

@@ -370,7 +370,11 @@ impl<'a> Trainer<'a> {
 
     /// The network as it is now.
     fn current(&self) -> Result<Classifier, Error> {
-        self.model.with_graph(self.training.trained()?)
+        {
+            let mut card = self.model.card().clone();
+            card.origin.iter_mut().for_each(|origin| origin.trained = true);
+            Classifier::described(&self.model.name, self.training.trained()?, card)
+        }
     }
 
     fn outcome(&mut self, stopped: Option<Checkpoint>) -> Result<Outcome, Error> {

@@ -4,6 +4,8 @@
 //! A request names every option once, with its default and what it means; its JSON Schema is what
 //! command lines, signatures and references are made from.
 
+mod assemble;
+mod calibrate;
 mod compress;
 mod context;
 mod disassemble;
@@ -17,17 +19,26 @@ mod train;
 mod training;
 
 pub use compress::{Compress, CompressAnswer, Compressed, Reached, Skipped, SourceSize};
+mod probe;
+mod refit;
+mod reject;
+
+pub use assemble::{Assemble, AssembleAnswer, AssembledPart};
+pub use calibrate::{Calibrate, CalibrateAnswer, PartLogit};
 pub use context::Context;
 pub use disassemble::{Choose, Disassemble, DisassembleAnswer, Refitting, Shrunk, WalkAnswer};
 pub use distill::Distill;
 pub use eval::{Eval, EvalAnswer};
 pub use finetune::{Finetune, FinetuneAnswer};
-pub use forms::{Augmentation, Budget, Feature, HoldOut, Milliseconds, Share, Size};
+pub use forms::{Augmentation, Budget, Feature, HoldOut, Milliseconds, Replacement, Share, Size};
 pub use gcn::{
     GcnDisassemble, GcnDisassembleAnswer, GcnEval, GcnEvalAnswer, GcnTrain, GcnTrainAnswer,
     NodeRefitting, NodeSplit, NodesInput,
 };
 pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};
+pub use probe::{Probe, ProbeAnswer, ProbedModel};
+pub use refit::{Divergence, Refit, RefitAnswer};
+pub use reject::{Reject, RejectAnswer};
 pub use train::Train;
 pub use training::{Course, OptimiserName, RunInput, TrainAnswer};
 

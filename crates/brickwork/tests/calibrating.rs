@@ -10,7 +10,9 @@ use brickwork::{
 };
 use brickwork_data::Preprocess;
 use brickwork_tensor::Tensor;
-use common::{Net, classifier, dataset, noise, owned, pixel_reader, random_images, rows, source};
+use common::{
+    Net, classifier, dataset, noise, owned, pixel_reader, random_images, rows, source, stored,
+};
 
 const CLASSES: [&str; 4] = ["a", "b", "c", "d"];
 const METHODS: [Method; 6] = [
@@ -367,7 +369,7 @@ fn corrections_of_every_layout() {
             let (before, now) = (loss(&affine, &images, &labels), loss(&after, &images, &labels));
             assert!(now <= before + 1e-6, "{layout:?} {method:?}: {before} to {now}");
             let own = vec![images.clone(); 2];
-            let proof = verify_assembled(&after, &parts, &images, &own).unwrap();
+            let proof = verify_assembled(&stored(&after), &parts, &images, &own).unwrap();
             assert!(proof.holds, "{layout:?} {method:?} {proof:?}");
             let none = calibrated(&after, &data, Method::None);
             assert_eq!(none.fingerprint(), model.fingerprint(), "{layout:?} {method:?}");

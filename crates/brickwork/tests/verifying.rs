@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use brickwork::{
     AssembleOptions, Choice, Classifier, Cut, KeptLayer, KeptMap, Layout, Method, Origin, Plan,
-    RefitOptions, Silent, Verification, assemble, calibrate, recut, refit, verify,
+    RefitOptions, Silent, Verification, Weights, assemble, calibrate, recut, refit, verify,
     verify_assembled,
 };
 use brickwork_graph::{Attr, Graph, Patch};
 use brickwork_tensor::Tensor;
-use common::{Net, classifier, dataset, random_images, relative, run, source};
+use common::{Net, classifier, dataset, random_images, relative, run, source, stored};
 
 const CLASSES: [&str; 3] = ["a", "b", "c"];
 
@@ -58,7 +58,7 @@ fn changed(model: &Classifier, layer: &str, by: f32) -> Classifier {
     weights.data_mut()[0] += by;
     let mut patch = Patch::new("changing a weight");
     patch.constant(value, Arc::new(weights));
-    Classifier::new(model.name.clone(), patch.apply(graph).unwrap()).unwrap()
+    model.with_graph(patch.apply(graph).unwrap()).unwrap()
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_true_cut_holds() {
     let (_, part) = component(&source);
     let found = verified(&source, &part);
     assert!(found.holds && found.worst <= 1e-5 && found.scores <= 1e-5, "{found:?}");
-    assert_eq!((found.layers, found.refitted, found.refit_moved), (4, false, None));
+    assert_eq!((found.layers, found.weights, found.moved), (4, Weights::Compared, None));
     let again = recut(&source, &part).unwrap();
     assert_eq!(again.fingerprint(), part.fingerprint());
 }
@@ -140,13 +140,36 @@ fn a_refitted_cut_is_checked_on_the_sources_weights() {
     let mut card = part.card().clone();
     card.origin.as_mut().unwrap().refit = Some(note);
     let refitted = Classifier::described("refitted", graph, card).unwrap();
+    // What was never written says nothing of its weights.
     let found = verified(&source, &refitted);
-    assert!(found.holds && found.refitted, "{found:?}");
+    assert!(!found.holds && found.weights == Weights::Unknown, "{found:?}");
+    let written = stored(&refitted);
+    let found = verified(&source, &written);
+    assert!(found.holds && found.weights == Weights::AsWritten, "{found:?}");
+    // A weight that is not the one that was written, be it zeroed or hardly moved.
+    let changed = changed(&written, "head", 1e-6);
+    assert_eq!(verified(&source, &changed).weights, Weights::Changed);
+    let zeroed = verified(&source, &zeroed(&written));
+    assert!(!zeroed.holds && zeroed.weights == Weights::Changed, "{zeroed:?}");
     let (new, bare) =
         (run((**refitted.graph()).clone(), &images()), run((**part.graph()).clone(), &images()));
-    assert!((found.refit_moved.unwrap() - relative(&new, &bare)).abs() < 1e-6);
-    assert!(found.refit_moved.unwrap() > 1e-3);
+    assert!((found.moved.unwrap() - relative(&new, &bare)).abs() < 1e-6);
+    assert!(found.moved.unwrap() > 1e-3);
     assert_eq!(recut(&source, &refitted).unwrap().fingerprint(), part.fingerprint());
+}
+
+/// The model with all its weights zero.
+fn zeroed(model: &Classifier) -> Classifier {
+    let graph = model.graph();
+    let mut patch = Patch::new("zeroing");
+    for (k, value) in graph.values().iter().enumerate() {
+        if let Some(data) = &value.constant {
+            let id = graph.find_value(&value.name).unwrap();
+            assert_eq!(id.index(), k);
+            patch.constant(id, Arc::new(Tensor::filled(data.shape().to_vec(), 0.0)));
+        }
+    }
+    model.with_graph(patch.apply(graph).unwrap()).unwrap()
 }
 
 fn pair() -> [Classifier; 2] {

@@ -5,9 +5,7 @@ mod route;
 
 use std::path::PathBuf;
 
-use brickwork::{
-    Architecture, Layout, Method, OnDuplicate, RefitOptions, Rule, Sampling, Stem, Thresholds,
-};
+use brickwork::{Architecture, RefitOptions, Rule, Sampling, Stem, Thresholds};
 use brickwork_data::{ChannelOrder, Fit, Split};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -60,22 +58,7 @@ const SPLITS: Choices<Split> = &[("train", Split::Train), ("test", Split::Test)]
 const ORDERS: Choices<ChannelOrder> = &[("rgb", ChannelOrder::Rgb), ("bgr", ChannelOrder::Bgr)];
 const FITS: Choices<Fit> = &[("exact", Fit::Exact), ("cover", Fit::Cover)];
 const RULES: Choices<Rule> = &[("graph", Rule::Graph), ("reference", Rule::Reference)];
-const LAYOUTS: Choices<Layout> = &[("branches", Layout::Branches), ("padded", Layout::Padded)];
-const DUPLICATES: Choices<OnDuplicate> = &[
-    ("refuse", OnDuplicate::Refuse),
-    ("max", OnDuplicate::Max),
-    ("mean", OnDuplicate::Mean),
-    ("keep-both", OnDuplicate::KeepBoth),
-];
 const STEMS: Choices<Stem> = &[("cifar", Stem::Cifar), ("imagenet", Stem::Imagenet)];
-const METHODS: Choices<Method> = &[
-    ("affine", Method::Affine),
-    ("background", Method::Background),
-    ("linear", Method::Linear),
-    ("paper", Method::Paper),
-    ("layerwise", Method::Layerwise),
-    ("none", Method::None),
-];
 
 fn one_of<T: Copy + Send + Sync>(choices: Choices<T>) -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(choices.iter().map(|(name, _)| *name)).map(move |text| {
@@ -97,13 +80,6 @@ fn parse_batch(text: &str) -> Result<usize, String> {
     }
 }
 
-fn parse_passes(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(count @ 0..=1000) => Ok(count),
-        _ => Err("expected a number from 0 to 1000".to_owned()),
-    }
-}
-
 fn parse_threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count @ 1..=1024) => Ok(count),
@@ -117,11 +93,6 @@ pub(crate) enum Command {
     Init(InitArgs),
     Inspect(InspectArgs),
     Profile(ProfileArgs),
-    Assemble(AssembleArgs),
-    Calibrate(CalibrateArgs),
-    Refit(RefitArgs),
-    Reject(RejectArgs),
-    Probe(ProbeArgs),
     Verify(VerifyArgs),
     Masks(MasksArgs),
     Diff(DiffArgs),
@@ -318,150 +289,6 @@ impl LinkArgs {
             beta_linear: self.beta_linear,
         }
     }
-}
-
-/// Join components into one classifier
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork assemble digits.onnx garments.onnx -o both.onnx
-  brickwork assemble a.onnx b.onnx c.onnx --layout padded --on-duplicate max -o joined.onnx
-  brickwork assemble a.onnx b.onnx --replace cat=better.onnx --remove dog -o patched.onnx")]
-pub(crate) struct AssembleArgs {
-    /// The components, in order
-    #[arg(value_name = "PART.onnx", required = true)]
-    pub(crate) parts: Vec<PathBuf>,
-    /// Where to write the model
-    #[arg(short, long, value_name = "NEW.onnx")]
-    pub(crate) output: PathBuf,
-    /// Leave these classes out: names, separated by commas. All other scores stay as they are
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub(crate) remove: Vec<String>,
-    /// Take a class from another component instead. Repeat for several
-    #[arg(long, value_name = "CLASS=BRICK.onnx", value_parser = parse_replacement)]
-    pub(crate) replace: Vec<(String, PathBuf)>,
-    /// Parallel branches (any parts), or block-diagonal layers (parts of one architecture)
-    #[arg(long, value_name = "LAYOUT", default_value = "branches", value_parser = one_of(LAYOUTS))]
-    pub(crate) layout: Layout,
-    /// What to do about classes of one name: join their scores, or keep both apart
-    #[arg(long, value_name = "HOW", default_value = "refuse", value_parser = one_of(DUPLICATES))]
-    pub(crate) on_duplicate: OnDuplicate,
-}
-
-fn parse_replacement(text: &str) -> Result<(String, PathBuf), String> {
-    match text.split_once('=') {
-        Some((class, path)) if !class.is_empty() && !path.is_empty() => {
-            Ok((class.to_owned(), PathBuf::from(path)))
-        }
-        _ => Err("expected a class and a file, such as cat=better.onnx".to_owned()),
-    }
-}
-
-/// Make the scores of an assembled model's parts comparable
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork calibrate both.onnx --data digits=mnist/ --data garments=fashion/ -o ready.onnx
-  brickwork calibrate both.onnx --data cifar-10-batches-bin --method linear -o ready.onnx
-  brickwork calibrate both.onnx -o ready.onnx
-
-Without --data, affine draws scores from the means and covariances that components carry since they
-were cut with images (disassemble --data): on their own classes, and on their source's others, which
-stand for the other parts' images. For parts of different sources they stand badly.")]
-pub(crate) struct CalibrateArgs {
-    /// The assembled model
-    #[arg(value_name = "NEW.onnx")]
-    pub(crate) model: PathBuf,
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// Where to write the calibrated model
-    #[arg(short, long, value_name = "OUT.onnx")]
-    pub(crate) output: PathBuf,
-    /// affine: temperature per part and bias per class; background: and for each part how little an
-    /// image is its own; linear: and a linear map of all parts' last features and logits (5 images of
-    /// a class or more); paper: head scaling; layerwise: equations 12 to 14; none: undo
-    /// [default: linear; affine without --data]
-    #[arg(long, value_name = "METHOD", value_parser = one_of(METHODS))]
-    pub(crate) method: Option<Method>,
-    /// Images per class, chosen at random [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) samples: Option<u32>,
-}
-
-/// Bring a model's scores nearer to another's by least squares, without labels
-///
-/// For components that were joined again, or that any tool has pruned: all layers move together.
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork refit joined.onnx --source net.onnx --data cifar-10-batches-bin -o ready.onnx
-  brickwork refit half.onnx --source net.onnx --data imagenet/ --readout --passes 0 -o better.onnx")]
-pub(crate) struct RefitArgs {
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// The model whose scores are wanted; it knows all classes, by name
-    #[arg(long, value_name = "SOURCE.onnx")]
-    pub(crate) source: PathBuf,
-    /// Images per class, chosen at random from the training split
-    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) samples: u32,
-    /// Passes over all layers, at most
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = parse_passes)]
-    pub(crate) passes: usize,
-    /// Add a linear map from what all layers read to the scores in the end: nodes that the model did not have,
-    /// which hardly cost anything
-    #[arg(long)]
-    pub(crate) readout: bool,
-    /// Where to write the model
-    #[arg(short, long, value_name = "OUT.onnx")]
-    pub(crate) output: PathBuf,
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
-}
-
-/// Fit the score below which an image is of none of a model's classes
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork reject pets.onnx --data cifar-10-batches-bin --rate 5% -o pets.safe.onnx
-  brickwork reject digits.onnx --data mnist/ --foreign fashion/ -o digits.safe.onnx
-  brickwork reject digits.onnx --data mnist/ --recall 95% -o digits.safe.onnx")]
-pub(crate) struct RejectArgs {
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// Images of which none is of the model's classes, besides such images of --data. Repeat for
-    /// several
-    #[arg(long, value_name = "DATA")]
-    pub(crate) foreign: Vec<PathBuf>,
-    /// Share of foreign images that may be accepted
-    #[arg(long, value_name = "5%", default_value = "5%", value_parser = budget::parse_share)]
-    pub(crate) rate: f64,
-    /// Share of the model's own images to accept instead; needs no foreign ones
-    #[arg(long, value_name = "95%", value_parser = budget::parse_share, conflicts_with = "rate")]
-    pub(crate) recall: Option<f64>,
-    /// Where to write the model
-    #[arg(short, long, value_name = "OUT.onnx")]
-    pub(crate) output: PathBuf,
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
-}
-
-/// See how much of other classes a component still knows
-///
-/// A linear classifier is fitted on what the last layer reads, on training images, and measured on test
-/// images.
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork probe pets.onnx net.onnx --data cifar-10-batches-bin
-  brickwork probe pets.onnx --data cifar-10-batches-bin --classes ship,truck")]
-pub(crate) struct ProbeArgs {
-    /// The component, and models to compare it with
-    #[arg(value_name = "MODEL.onnx", required = true)]
-    pub(crate) models: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// Classes of the data to tell apart [default: those the first model lacks]
-    #[arg(long, value_name = "CLASSES")]
-    pub(crate) classes: Option<String>,
-    /// Training images per class
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) samples: u32,
 }
 
 /// Prove that a component or an assembled model computes what its sources compute

@@ -177,27 +177,6 @@ pub(crate) fn sources(
     Ok(found)
 }
 
-/// Where the data sets are.
-pub(crate) fn paths(data: &DataArgs) -> Vec<PathBuf> {
-    data.data.iter().map(|text| named(text).1).collect()
-}
-
-/// Data sets of which every image is foreign to the model.
-pub(crate) fn foreign(
-    paths: &[PathBuf],
-    data: &DataArgs,
-    usual: Split,
-    out: &Out,
-) -> anyhow::Result<Vec<Source>> {
-    let mut found = Vec::new();
-    for path in paths {
-        let dataset = open(path, data.split, usual, out)?;
-        out.detail(&dataset.describe());
-        found.push(Source::all_foreign(dataset.name().to_owned(), dataset));
-    }
-    Ok(found)
-}
-
 /// Says so where classes of several data sets are taken for the same because they only have numbers.
 pub(crate) fn note_merged<'a>(sets: impl Iterator<Item = (&'a str, &'a Dataset)>, out: &Out) {
     let is_number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());

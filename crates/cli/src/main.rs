@@ -69,18 +69,13 @@ fn run(matches: &clap::ArgMatches, global: &Global, out: &Out) -> anyhow::Result
 fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Annotate(args) => cmd::annotate::run(args, out),
-        Command::Assemble(args) => cmd::assemble::run(args, &cli.global, out),
         Command::Bench(args) => cmd::bench::run(args, out),
-        Command::Calibrate(args) => cmd::calibrate::run(args, &cli.global, out),
         Command::Demo(args) => cmd::demo::run(args, &cli.global, out),
         Command::Diff(args) => cmd::diff::run(args, out),
         Command::Init(args) => cmd::init::run(args, &cli.global, out),
         Command::Inspect(args) => cmd::inspect::run(args, out),
         Command::Masks(args) => cmd::masks::run(args, out),
-        Command::Probe(args) => cmd::probe::run(args, &cli.global, out),
         Command::Profile(args) => cmd::profile::run(args, out),
-        Command::Refit(args) => cmd::refit::run(args, &cli.global, out),
-        Command::Reject(args) => cmd::reject::run(args, out),
         Command::Route(args) => cmd::route::run(args, out),
         Command::Verify(args) => return cmd::verify::run(args, &cli.global, out),
     }?;

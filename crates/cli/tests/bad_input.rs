@@ -221,7 +221,7 @@ fn data_of_no_known_kind() {
     }
     own.refused("eval digits.onnx --data nowhere", &["nowhere", "No such file"]);
     own.refused("eval digits.onnx --data data", &["2 data sets", "for example data/digits"]);
-    own.refused("eval digits.onnx", &["--data DATA"]);
+    own.refused("eval digits.onnx", &["pass --data"]);
     own.refused(
         "eval digits.onnx --data data/digits --data data/digits",
         &["data/digits is given twice"],
@@ -258,7 +258,7 @@ fn preprocessing_that_nobody_said() {
     own.refused("eval OUT/plain.onnx --data data/digits --mean 0.1", &["pass --std (one number"]);
     own.refused(
         "assemble OUT/plain.onnx low.onnx -o OUT/x.onnx",
-        &["`plain`", "brickwork annotate"],
+        &["`plain`", "annotate with --mean and --std"],
     );
     let said = "--mean 0.1307 --std 0.3081";
     let found = own.json(&format!("eval OUT/plain.onnx --data data/digits --no-latency {said}"));

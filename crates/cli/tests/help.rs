@@ -105,7 +105,7 @@ fn version_and_misuse() {
     own.misused("compress digits.onnx --max-drop=-1 -o OUT/x", &["from 0 to 100"]);
     own.misused("compress digits.onnx --macs 1% --floor 5 -o OUT/x", &["from 0% to 100%"]);
     own.misused("compress digits.onnx --macs 1% --criterion size -o OUT/x", &["fpgm, bn-scale"]);
-    own.misused("assemble -o OUT/x", &["<PART.onnx>"]);
+    own.misused("assemble -o OUT/x", &["<COMPONENT.onnx>"]);
     own.misused("verify digits.onnx", &["MODEL.onnx"]);
     own.misused("route digits.profile --classes 0 -o OUT/x.svg", &["--model <MODEL.onnx>"]);
     own.misused("route digits.profile --model digits.onnx --classes 0", &["--output"]);

@@ -42,6 +42,6 @@ fn what_cannot_be_probed_is_refused() {
         "probe joined.onnx --data data/digits --classes 5-9",
         &["2 parts", "probe the parts"],
     );
-    own.refused("probe low.onnx", &["no images are given"]);
+    own.refused("probe low.onnx", &["measured on images: pass --data"]);
     own.refused("probe low.onnx --data data/digits --classes ten,11", &["ten", "11"]);
 }

@@ -102,7 +102,7 @@ fn refusals() {
     own.refused(&refit("--source garments.onnx"), &["`garments` has no class 0, 1", "it has"]);
     own.refused(&refit("--source digits.onnx --samples 5"), &["on 50 images", "80 or more"]);
     own.refused(&refit("--source nothing.onnx"), &["nothing.onnx"]);
-    own.misused(&refit("--source digits.onnx --passes 1001"), &["from 0 to 1000"]);
+    own.refused(&refit("--source digits.onnx --passes 1001"), &["from 0 to 1000"]);
     own.refused(&refit("--source digits.onnx --passes 0"), &["--readout"]);
     let cut = "disassemble digits.onnx --classes 0,1 --data data/digits --refit none --readout -o OUT/x.onnx";
     own.refused(&format!("{cut} --macs 50%"), &["--readout is part of a refit"]);

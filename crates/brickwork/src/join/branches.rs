@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, HashSet};
 use brickwork_data::{ChannelOrder, Fit, Preprocess};
 use brickwork_graph::{Attr, Builder, Graph, Literal, Shape};
 use brickwork_tensor::Nd;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::join::padded;
 use crate::model::card::{Card, OnDuplicate, Part};
@@ -17,7 +19,8 @@ use crate::refit::rebuild::operation;
 use shared::{SHARED, Trunk, unique};
 
 /// How the parts are laid out in the assembled graph. The function is the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Layout {
     /// As parallel branches; any parts; the cost is the sum of the parts', less what several of
     /// them have in common, which is stored and run once.
@@ -110,8 +113,8 @@ impl<'a> Assembly<'a> {
             .collect();
         if !lost.is_empty() {
             return Err(Error::options(format!(
-                "the preprocessing of `{}` is not known; describe the model first (brickwork annotate \
-                 MODEL --mean ... --std ... -o OUT)",
+                "the preprocessing of `{}` is not known; describe the model first (annotate with \
+                 `mean=` and `std=`)",
                 lost.join("`, `")
             )));
         }
@@ -299,8 +302,8 @@ fn join_classes(
     if on_duplicate == OnDuplicate::Refuse && !shared.is_empty() {
         let list: Vec<&str> = shared.iter().take(10).map(|name| name.as_str()).collect();
         return Err(Error::options(format!(
-            "{} classes have the same name in several parts: {}; name the parts' classes apart (brickwork \
-             annotate --class-names) or say --on-duplicate max, mean or keep-both",
+            "{} classes have the same name in several parts: {}; name the parts' classes apart (annotate with \
+             `class_names=`) or say `on_duplicate=max`, mean or keep-both",
             shared.len(),
             list.join(", ")
         )));

@@ -15,6 +15,8 @@ use std::sync::Arc;
 use brickwork_data::Preprocess;
 use brickwork_graph::Patch;
 use brickwork_tensor::Tensor;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::images::select::top_class;
 use crate::images::source::Source;
@@ -33,7 +35,8 @@ use paper::paper;
 use trials::few_words;
 
 /// How to calibrate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Method {
     /// Factors and shifts back to 1 and 0.
     None,
@@ -45,16 +48,16 @@ pub enum Method {
     Layerwise,
     /// A temperature per part and a bias per class that minimise the cross-entropy over all classes.
     Affine,
-    /// The same, and for every part a number added to all its logits: a linear map of its own last
+    /// As affine, and for every part a number added to all its logits: a linear map of its own last
     /// features and logits, which learns from the other parts' images what is not the part's.
     Background,
-    /// The same, and for every class a number added to its logits: a linear map of all parts' last
-    /// features and logits.
+    /// As affine, and for every class a number added to its logits: a linear map of all parts' last
+    /// features and logits (5 images of a class or more).
     Linear,
 }
 
 impl Method {
-    /// Its name on the command line.
+    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -292,7 +295,7 @@ fn refuse_unseen_parts(parts: &[Part], sources: &[Source]) -> Result<(), Error> 
         return Ok(());
     }
     Err(Error::options(format!(
-        "the data has no image of part {}; give images of every part (--data NAME=PATH for each)",
+        "the data has no image of part {}; give images of every part (`data=NAME=PATH` for each)",
         lost.join(", ")
     )))
 }

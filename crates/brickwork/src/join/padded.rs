@@ -45,7 +45,7 @@ pub(crate) fn joint_name(name: &str) -> String {
 
 fn refuse(why: &str) -> Error {
     Error::options(format!(
-        "the padded layout cannot hold these parts: {why}; use --layout branches"
+        "the padded layout cannot hold these parts: {why}; use `layout=branches`"
     ))
 }
 

@@ -4,6 +4,7 @@
 use brickwork_data::Preprocess;
 use brickwork_graph::ValueId;
 use brickwork_tensor::Tensor;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::images::source::Source;
@@ -15,7 +16,7 @@ use crate::model::progress::Progress;
 use crate::refit::regression::Regression;
 
 /// What a linear classifier on a network's features gets right.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Probe {
     /// Features of an image.
     pub features: usize,
@@ -78,7 +79,7 @@ pub fn probe(
     if classes < 2 || empty {
         return Err(Error::options(
             "a probe tells at least two classes apart, each with images to fit and to measure on; \
-             choose others (--classes)"
+             choose others (`classes=`)"
                 .to_owned(),
         ));
     }

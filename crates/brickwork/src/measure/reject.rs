@@ -53,8 +53,8 @@ pub fn fit_reject(
     }
     if count(&foreign) == 0 && matches!(at, RejectAt::FalseAccepts(_)) {
         return Err(Error::options(
-            "the data has no image that is foreign to the model; give some (--foreign DATA), or fit the \
-             threshold to its own images alone (--recall 95%)"
+            "the data has no image that is foreign to the model; give some (`foreign=`), or fit the \
+             threshold to its own images alone (`recall=95%`)"
                 .to_owned(),
         ));
     }

@@ -100,7 +100,9 @@ impl Card {
         let card: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         match card.version {
             0..=VERSION => Ok(card),
-            newer => Err(format!("it is of version {newer}, this program knows {VERSION}; update it")),
+            newer => {
+                Err(format!("it is of version {newer}, this program knows {VERSION}; update it"))
+            }
         }
     }
 

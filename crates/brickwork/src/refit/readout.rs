@@ -11,6 +11,7 @@ use std::sync::Arc;
 use brickwork_graph::{Attr, Builder, Form, Graph, ValueId};
 use brickwork_tensor::Tensor;
 use faer::Mat;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::scores::{CHECKS, Goal, LEAST_IMAGES, NEAR, Soft, fetched, mean, sides};
@@ -48,7 +49,7 @@ const PENALTIES: [f64; 8] = [1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4];
 const SURE: f64 = 2.0;
 
 /// What a readout of all layers brought.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Readout {
     /// Numbers that it reads of an image.
     pub features: usize,

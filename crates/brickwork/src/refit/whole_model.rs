@@ -78,7 +78,7 @@ impl<'a> Towards<'a> {
             let (better, found) = aligned.ok_or_else(|| {
                 Error::options(format!(
                     "`{}` cannot be refitted as a whole: it takes networks of up to {} weights whose operators all \
-                     have a backward pass (a readout alone takes any: --readout --passes 0)",
+                     have a backward pass (a readout alone takes any: `readout=` with `passes=0`)",
                     model.name,
                     scores::LARGEST,
                 ))
@@ -127,15 +127,5 @@ impl Nearer {
     pub(crate) fn add_to(&self, note: &mut RefitNote) {
         note.passes += self.passes.map_or(0, |found| found.passes);
         note.readout = self.readout.map_or(note.readout, |found| found.features);
-    }
-
-    /// Mean divergence from the source's scores in the beginning, in nats; `None` if nothing was tried that helped.
-    pub fn first(&self) -> Option<f64> {
-        self.passes.map(|found| found.before).or(self.readout.map(|found| found.before))
-    }
-
-    /// In the end.
-    pub fn last(&self) -> Option<f64> {
-        self.readout.map(|found| found.after).or(self.passes.map(|found| found.after))
     }
 }

@@ -1,6 +1,7 @@
 //! Values of requests that people write as words: `30%`, `2M`, `224x160`, `5ms`, `50`.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use brickwork_data::Augment;
@@ -185,6 +186,36 @@ impl fmt::Display for HoldOut {
 }
 
 text_form!(HoldOut, "10% | 50 | none");
+
+/// A class, and the file of the component that it is taken from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    /// The name of the class.
+    pub class: String,
+    /// The component.
+    pub component: PathBuf,
+}
+
+impl FromStr for Replacement {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((class, path)) if !class.is_empty() && !path.is_empty() => {
+                Ok(Self { class: class.to_owned(), component: path.into() })
+            }
+            _ => Err("expected a class and a file, such as cat=better.onnx".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Replacement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.class, self.component.display())
+    }
+}
+
+text_form!(Replacement, "CLASS=COMPONENT.onnx");
 
 /// How images vary from epoch to epoch; not at all unless something is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

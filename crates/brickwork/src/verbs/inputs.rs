@@ -441,6 +441,12 @@ pub(super) fn unwritable<'a>(
     files.filter_map(|(field, path)| check_writable(path).map(|why| Problem::new(field, why)))
 }
 
+/// The problem of a count that is 0, of what there must be some of.
+pub(super) fn no_count(field: &'static str, count: Option<usize>) -> Option<Problem> {
+    let none = count.filter(|&count| count == 0);
+    none.map(|_| Problem::new(field, format!("`{field}=` must be 1 or more")))
+}
+
 /// The problem of a folder that models are to be written into, which need not be there.
 pub(super) fn unwritable_folder(field: &'static str, path: Option<&PathBuf>) -> Option<Problem> {
     let path = path?;

@@ -177,6 +177,11 @@ impl Net {
     }
 }
 
+/// The model as its file gives it back.
+pub(crate) fn stored(model: &Classifier) -> Classifier {
+    Classifier::new(model.name.clone(), model.to_graph().unwrap()).unwrap()
+}
+
 /// A classifier that knows its class names and takes pixels as they are.
 pub(crate) fn classifier(name: &str, graph: Graph, classes: &[&str]) -> Classifier {
     let bare = Classifier::new(name, graph).unwrap();

@@ -31,7 +31,12 @@ use crate::command::{Entry, entry};
 pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Disassemble>(),
     entry::<verbs::Compress>(),
+    entry::<verbs::Assemble>(),
+    entry::<verbs::Calibrate>(),
+    entry::<verbs::Refit>(),
+    entry::<verbs::Reject>(),
     entry::<verbs::Eval>(),
+    entry::<verbs::Probe>(),
     entry::<verbs::Train>(),
     entry::<verbs::Finetune>(),
     entry::<verbs::Distill>(),

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use brickwork::{Classifier, Verification, part_images, uniform, verify, verify_assembled};
+use brickwork::{
+    Classifier, Verification, Weights, part_images, uniform, verify, verify_assembled,
+};
 use brickwork_data::Split;
 use brickwork_tensor::Tensor;
 
@@ -43,25 +45,31 @@ fn images(
 }
 
 fn words(subject: &Classifier, found: &Verification, images: usize) -> String {
-    let parts = !subject.card().parts.is_empty();
+    let (name, parts) = (&subject.name, !subject.card().parts.is_empty());
     let verdict = if found.holds { "holds" } else { "DOES NOT HOLD" };
-    let verb = if found.holds { "computes" } else { "does not compute" };
-    let name = &subject.name;
-    let what = if parts {
-        format!("`{name}` {verb} what its {} parts compute", found.layers)
-    } else if found.refitted {
-        format!("the cut behind `{name}` {verb} what the masked source computes")
-    } else {
-        format!("`{name}` {verb} what the masked source computes")
+    let equal = found.worst <= found.tolerance && found.scores <= found.tolerance;
+    let verb = if equal { "computes" } else { "does not compute" };
+    let what = match (parts, found.moved) {
+        (true, _) => format!("`{name}` {verb} what its {} parts compute", found.layers),
+        (_, None) => format!("`{name}` {verb} what the masked source computes"),
+        (_, Some(_)) => format!("the cut behind `{name}` {verb} what the masked source computes"),
+    };
+    let weights = match found.weights {
+        Weights::Compared => "",
+        Weights::AsWritten => "; weights are as they were written",
+        Weights::Changed => ", but its weights were changed since they were written",
+        Weights::Unknown => {
+            ", but nothing says what its weights were: the file is of an earlier version; make it again"
+        }
     };
     let place = if parts { "part" } else { "layer" };
     let mut text = format!(
-        "{verdict}: {what}\nworst {place} `{}`: {:.1e} of its largest value (tolerance {:.0e}); scores {:.1e}; {images} images",
+        "{verdict}: {what}{weights}\nworst {place} `{}`: {:.1e} of its largest value (tolerance {:.0e}); scores {:.1e}; {images} images",
         found.worst_layer, found.worst, found.tolerance, found.scores
     );
-    if let Some(moved) = found.refit_moved {
+    if let Some(moved) = found.moved {
         text.push_str(&format!(
-            "\na refit followed the cut; it moved the scores by {moved:.2} of the largest"
+            "\nwhat followed the cut moved the scores by {moved:.2} of the largest"
         ));
     }
     text

@@ -96,7 +96,7 @@ fn heads(model: &Classifier) -> Result<Vec<Head>, Error> {
     };
     if heads.is_empty() || !heads.iter().all(fits) {
         return Err(Error::options(format!(
-            "the last layers of the parts of `{}` are not found; calibrate by --method affine",
+            "the last layers of the parts of `{}` are not found; calibrate with `method=affine`",
             model.name
         )));
     }

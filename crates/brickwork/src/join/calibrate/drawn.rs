@@ -18,7 +18,7 @@ const DRAWS: usize = 500;
 /// What to say of parts that were cut from different models.
 const FAR_OFF: &str = "the parts were cut from different models; how they score each other's images is not \
                        known, and taken for how they score other classes of their own sources, which can be \
-                       far off: measure it, or give images of all parts (--data)";
+                       far off: measure it, or calibrate with images of all parts";
 
 /// Calibrates an assembled model by the method `affine` without any image: for every class, scores are
 /// drawn for an image of it, those of a part that has the class from the part's moments of the class,
@@ -71,7 +71,7 @@ fn moments(model: &Classifier) -> Result<Vec<&Moments>, Error> {
     }
     Err(Error::options(format!(
         "no images are given, and part {} carries no moments of its own and other classes' images; pass \
-         --data DATA, or cut the part with images of all classes of its source (disassemble --data)",
+         `data=`, or cut the part with images of all classes of its source (disassemble with `data=`)",
         lost.join(", ")
     )))
 }

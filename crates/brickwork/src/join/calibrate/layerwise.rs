@@ -86,7 +86,7 @@ fn branches(model: &Classifier) -> Result<Vec<Vec<LayerInfo>>, Error> {
     let by_part: Vec<Vec<LayerInfo>> = model.card().parts.iter().map(of).collect();
     if by_part.iter().any(Vec::is_empty) {
         return Err(Error::options(
-            "layer-wise scaling needs parts in branches; assemble with --layout branches"
+            "layer-wise scaling needs parts in branches; assemble with `layout=branches`"
                 .to_owned(),
         ));
     }

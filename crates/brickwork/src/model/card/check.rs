@@ -5,19 +5,12 @@ use brickwork_graph::Graph;
 use super::{Card, Moments, Origin, Part};
 use crate::model::layers::layers;
 
-/// What a card is held against.
-struct Sizes {
-    scores: usize,
-    /// Channels, height and width.
-    input: [usize; 3],
-}
-
 impl Card {
     /// All that contradicts a classifier's graph, as ends of a sentence that begins with the metadata.
+    /// `input` is its channels, height and width.
     pub(crate) fn problems(&self, graph: &Graph, scores: usize, input: [usize; 3]) -> Vec<String> {
-        let sizes = Sizes { scores, input };
         let mut found = self.class_problems(scores);
-        found.extend(self.preprocess_problem(&sizes));
+        found.extend(self.preprocess_problem(input));
         if let Some(origin) = &self.origin {
             found.extend(origin.problems(scores, "it"));
             found.extend(origin.kept_problems(graph));
@@ -37,16 +30,19 @@ impl Card {
     pub(crate) fn class_problems(&self, scores: usize) -> Vec<String> {
         let named = self.classes.len();
         let wrong = named > 0 && named != scores;
-        wrong.then(|| format!("names {named} classes, but it has {scores} scores")).into_iter().collect()
+        wrong
+            .then(|| format!("names {named} classes, but it has {scores} scores"))
+            .into_iter()
+            .collect()
     }
 
-    fn preprocess_problem(&self, sizes: &Sizes) -> Option<String> {
+    fn preprocess_problem(&self, input: [usize; 3]) -> Option<String> {
         let own = self.preprocess.as_ref()?;
         if let Err(error) = own.validate() {
             return Some(format!("has preprocessing that is not valid: {error}"));
         }
-        let [c, h, w] = sizes.input;
-        ([own.channels, own.size[0], own.size[1]] != sizes.input).then(|| {
+        let [c, h, w] = input;
+        ([own.channels, own.size[0], own.size[1]] != input).then(|| {
             format!(
                 "says images are {}x{} with {} channels, but its input is {h}x{w} with {c}",
                 own.size[0], own.size[1], own.channels
@@ -84,7 +80,9 @@ impl Origin {
         }
         for (layer, kept) in &self.kept {
             if !kept.input.is_sorted_by(|a, b| a < b) || !kept.output.is_sorted_by(|a, b| a < b) {
-                found.push(format!("lists the channels that {what} keeps of layer `{layer}` out of order"));
+                found.push(format!(
+                    "lists the channels that {what} keeps of layer `{layer}` out of order"
+                ));
             }
         }
         found
@@ -136,7 +134,9 @@ impl Moments {
         let lists = self.means.iter().chain(&self.covariances);
         let lists = lists.chain([&self.foreign_mean, &self.foreign_covariance]);
         if !self.fit(classes) {
-            return Some(format!("has moments of {whose} scores that are not of {classes} classes"));
+            return Some(format!(
+                "has moments of {whose} scores that are not of {classes} classes"
+            ));
         }
         let finite = lists.flatten().all(|x| x.is_finite());
         (!finite).then(|| format!("has moments of {whose} scores that are not finite"))

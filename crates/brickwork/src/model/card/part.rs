@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use brickwork_data::Preprocess;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -34,7 +35,7 @@ pub struct Part {
 }
 
 /// What becomes of classes that several parts share.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnDuplicate {
     /// They are refused.
@@ -60,7 +61,7 @@ impl OnDuplicate {
 }
 
 /// How an assembled model was calibrated.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CalibrationNote {
     /// The method's name.
     pub method: String,

@@ -1,9 +1,10 @@
 //! The threshold below which an image is of no known class.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An image is accepted if its top score is above the threshold. Travels in a model's card.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reject {
     /// The threshold.
     pub threshold: f32,

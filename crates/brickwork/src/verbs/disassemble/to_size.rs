@@ -96,8 +96,8 @@ impl Disassemble {
         let images = Images { sources: rest, preprocess, seed: context.seed };
         self.write_steps(&walk, &images)?;
         let frontier = Frontier { source: &model.name, points: &walk.points, chosen };
-        for path in &self.frontier {
-            FrontierForm::of(path).map_or(Ok(()), |form| frontier.write(path, form))?;
+        if let Some((path, form)) = self.frontier.as_ref().zip(self.frontier_form()) {
+            frontier.write(path, form)?;
         }
         let component = images.noted(&walk.components[chosen])?;
         let walk = WalkAnswer {
@@ -117,6 +117,10 @@ impl Disassemble {
             latency_ms: self.latency.map(|latency| latency.0),
             share: self.pick.map(|share| share.0),
         })
+    }
+
+    fn frontier_form(&self) -> Option<FrontierForm> {
+        self.frontier.as_deref().and_then(FrontierForm::of)
     }
 
     fn unit(&self) -> Unit {

@@ -1,0 +1,129 @@
+//! Comparable scores for an assembled model's parts.
+
+use std::path::PathBuf;
+
+use brickwork_data::Split;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Context, DataInput, ModelInput, Verb, inputs};
+use crate::join::calibrate::{Method, calibrate, calibrate_from_moments};
+use crate::model::card::CalibrationNote;
+use crate::model::classifier::Classifier;
+use crate::model::error::{Error, Problem};
+
+/// Make the scores of an assembled model's parts comparable
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Calibrate {
+    /// The assembled model
+    pub model: PathBuf,
+    /// Which images.
+    #[serde(flatten)]
+    pub data: DataInput,
+    /// Where to write the calibrated model
+    pub output: Option<PathBuf>,
+    /// How to make them comparable [default: linear; affine without images]
+    pub method: Option<Method>,
+    /// Images per class, chosen at random [default: all]
+    pub samples: Option<usize>,
+}
+
+/// How scores were made comparable.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CalibrateAnswer {
+    /// The file that was written.
+    pub output: Option<PathBuf>,
+    /// The method.
+    pub method: Method,
+    /// The classes of all parts, in order: what factors and shifts are of.
+    pub logits: Vec<PartLogit>,
+    /// What was done to them, if anything.
+    pub calibration: Option<CalibrationNote>,
+    /// The model.
+    #[serde(skip)]
+    pub model: Classifier,
+}
+
+/// A class of a part.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PartLogit {
+    /// The name of the class.
+    pub class: String,
+    /// The name of the part.
+    pub part: String,
+}
+
+impl Verb for Calibrate {
+    type Answer = CalibrateAnswer;
+
+    const NAME: &'static str = "calibrate";
+
+    fn problems(&self) -> Vec<Problem> {
+        let files = inputs::unwritable(self.output.iter().map(|path| ("output", path)));
+        let none = inputs::no_count("samples", self.samples);
+        files.chain(none).chain(self.without_images()).collect()
+    }
+
+    fn work(&self, context: &Context<'_>) -> Result<CalibrateAnswer, Error> {
+        let mut model = ModelInput::file(&self.model).load(&self.data.pixels)?;
+        let (method, seed) = (self.method(), context.seed);
+        let ready = if self.data.is_empty() && method == Method::Affine {
+            calibrate_from_moments(&model, seed, context.progress)?
+        } else {
+            let preprocess = self.data.pixels.preprocess(&model)?;
+            let mut sources = match self.data.is_empty() {
+                true => Vec::new(),
+                false => self.data.sources(&mut model, Split::Train, context)?,
+            };
+            if let Some(count) = self.samples {
+                sources.iter_mut().try_for_each(|source| source.keep_some(count, seed))?;
+            }
+            calibrate(&model, &preprocess, &sources, method, seed, context.progress)?
+        };
+        if let Some(path) = &self.output {
+            ready.save(path)?;
+        }
+        let logits = ready.card().parts.iter().flat_map(|part| {
+            let logit =
+                |class: &String| PartLogit { class: class.clone(), part: part.name.clone() };
+            part.classes.iter().map(logit)
+        });
+        Ok(CalibrateAnswer {
+            output: self.output.clone(),
+            method,
+            logits: logits.collect(),
+            calibration: ready.card().calibration.clone(),
+            model: ready,
+        })
+    }
+}
+
+impl Calibrate {
+    fn method(&self) -> Method {
+        let usual = if self.data.is_empty() { Method::Affine } else { Method::Linear };
+        self.method.unwrap_or(usual)
+    }
+
+    /// What cannot be done without images, if none are given.
+    fn without_images(&self) -> Option<Problem> {
+        if !self.data.is_empty() {
+            return None;
+        }
+        match self.method() {
+            Method::None => None,
+            Method::Affine => self.samples.map(|_| {
+                let message = "`samples=` counts images, and none are given; pass `data=`";
+                Problem::new("samples", message)
+            }),
+            method => Some(Problem::new(
+                "data",
+                format!(
+                    "no images are given; `method={}` needs some (`data=`), `method=affine` does with what \
+                     the parts carry",
+                    method.name()
+                ),
+            )),
+        }
+    }
+}

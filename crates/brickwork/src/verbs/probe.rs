@@ -1,0 +1,121 @@
+//! How much of other classes a component still knows.
+
+use std::path::PathBuf;
+
+use brickwork_data::{Preprocess, Split};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Context, DataInput, Verb, inputs};
+use crate::images::source::Source;
+use crate::measure::probe::{self, ProbeImages, probe};
+use crate::model::classes;
+use crate::model::classifier::Classifier;
+use crate::model::error::{Error, Problem};
+
+/// See how much of other classes a component still knows
+///
+/// A linear classifier is fitted on what the last layer reads, on training images, and measured on test
+/// images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Probe {
+    /// The component, and models to compare it with
+    pub models: Vec<PathBuf>,
+    /// Which images.
+    #[serde(flatten)]
+    pub data: DataInput,
+    /// Classes of the data to tell apart [default: those the first model lacks]
+    pub classes: Option<String>,
+    /// Training images per class
+    pub samples: usize,
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        Self { models: Vec::new(), data: DataInput::default(), classes: None, samples: 500 }
+    }
+}
+
+/// What the models know.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProbeAnswer {
+    /// The classes that were told apart.
+    pub classes: Vec<String>,
+    /// Every model, in order.
+    pub models: Vec<ProbedModel>,
+}
+
+/// What a model knows.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProbedModel {
+    /// Its name.
+    pub name: String,
+    /// What a linear classifier makes of its features.
+    pub probe: probe::Probe,
+}
+
+impl Verb for Probe {
+    type Answer = ProbeAnswer;
+
+    const NAME: &'static str = "probe";
+
+    fn problems(&self) -> Vec<Problem> {
+        let models = self.models.is_empty();
+        let models = models.then(|| Problem::new("models", "there is no model to probe"));
+        let split = self.data.split.map(|_| {
+            let message = "a probe is fitted on the training split and measured on the test split; leave \
+                           `split=` out";
+            Problem::new("split", message)
+        });
+        let data = self.data.needed("a probe is fitted and measured on images");
+        let none = inputs::no_count("samples", Some(self.samples));
+        models.into_iter().chain(split).chain(data).chain(none).collect()
+    }
+
+    fn work(&self, context: &Context<'_>) -> Result<ProbeAnswer, Error> {
+        let models = self.models.iter().map(|path| inputs::load(path));
+        let models = models.collect::<Result<Vec<_>, _>>()?;
+        let preprocess = self.preprocess(&models)?;
+        let set = |split| -> Result<Source, Error> {
+            Source::join(self.data.foreign(&self.data.paths(), split, context)?)
+        };
+        let (train, test) = (set(Split::Train)?, set(Split::Test)?);
+        let names = train.dataset.classes();
+        let classes = match &self.classes {
+            Some(text) => classes::parse(text, names)?,
+            None => unknown_to(&models[0], names),
+        };
+        let fitted = ProbeImages::of(&train, &classes, self.samples, context.seed);
+        let measured = ProbeImages::of(&test, &classes, usize::MAX, context.seed);
+        let probed = models.iter().zip(&preprocess).map(|(model, preprocess)| {
+            let count = classes.len();
+            let probe = probe(model, preprocess, &fitted, &measured, count, context.progress)?;
+            Ok(ProbedModel { name: model.name.clone(), probe })
+        });
+        Ok(ProbeAnswer {
+            models: probed.collect::<Result<_, Error>>()?,
+            classes: classes.iter().map(|&class| names[class].clone()).collect(),
+        })
+    }
+}
+
+impl Probe {
+    /// The preprocessing of every model, or all that is wrong with it at once.
+    fn preprocess(&self, models: &[Classifier]) -> Result<Vec<Preprocess>, Error> {
+        let mut problems = Vec::new();
+        let found = models.iter().filter_map(|model| {
+            let found = self.data.pixels.preprocess(model);
+            found.map_err(|error| problems.push(Problem::new("models", error.to_string()))).ok()
+        });
+        let found = found.collect();
+        Problem::refuse(problems)?;
+        Ok(found)
+    }
+}
+
+/// The data's classes that are none of the model's.
+fn unknown_to(model: &Classifier, names: &[String]) -> Vec<usize> {
+    let own = model.class_names();
+    (0..names.len()).filter(|&class| !own.contains(&names[class])).collect()
+}
