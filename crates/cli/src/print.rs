@@ -92,12 +92,14 @@ impl Out {
         }
     }
 
-    /// Says what went wrong; where results are wanted as JSON, as JSON in their place.
+    /// Says what went wrong; where results are wanted as JSON, as JSON in their place if it can be
+    /// written there.
     pub(crate) fn error(&self, error: &anyhow::Error) {
         if self.json {
             let told = json!({ "error": hints::described(error) });
-            let _ = self.result_text(&format!("{told:#}\n"));
-            return;
+            if self.result_text(&format!("{told:#}\n")).is_ok() {
+                return;
+            }
         }
         let mut words = format!("error: {}", hints::words(error));
         if let Some(hint) = hints::hint(error) {
