@@ -10,13 +10,15 @@ mod disassemble;
 mod eval;
 mod forms;
 mod inputs;
+mod profile;
 
 pub use compress::{Compress, CompressAnswer, Compressed, Reached, Skipped, SourceSize};
 pub use context::Context;
 pub use disassemble::{Choose, Disassemble, DisassembleAnswer, Refitting, Shrunk, WalkAnswer};
 pub use eval::{Eval, EvalAnswer};
-pub use forms::{Budget, HoldOut, Milliseconds, Share, Size};
+pub use forms::{Budget, HoldOut, Milliseconds, Portion, Samples, Share, Size};
 pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};
+pub use profile::{Profile, ProfileAnswer, ProfiledClass};
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -7,12 +7,10 @@ mod training;
 
 use std::path::PathBuf;
 
-use brickwork::{
-    Architecture, Layout, Method, OnDuplicate, RefitOptions, Rule, Sampling, Stem, Thresholds,
-};
+use brickwork::{Architecture, Layout, Method, OnDuplicate, Rule, Stem, Thresholds};
 use brickwork_data::{ChannelOrder, Fit, Split};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 pub(crate) use gcn::{GcnArgs, GcnCommand, GcnCutArgs, GcnEvalArgs, GcnTrainArgs, NodeSplit};
 pub(crate) use route::RouteArgs;
@@ -122,7 +120,6 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     Init(InitArgs),
     Inspect(InspectArgs),
-    Profile(ProfileArgs),
     Assemble(AssembleArgs),
     Calibrate(CalibrateArgs),
     Refit(RefitArgs),
@@ -261,42 +258,6 @@ pub(crate) struct InspectArgs {
     pub(crate) size: Option<[usize; 2]>,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-}
-
-/// Measure which channels contribute to which class
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork profile net.onnx --data cifar-10-batches-bin -o net.profile.safetensors
-  brickwork profile net.onnx --data photos/ --samples all --classes cat,dog \\
-      --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 -o pets.safetensors
-  brickwork profile --merge first.safetensors second.safetensors -o both.safetensors")]
-pub(crate) struct ProfileArgs {
-    /// The model, an ONNX file
-    #[arg(value_name = "MODEL.onnx", required_unless_present = "merge")]
-    pub(crate) model: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// Where to write the profile
-    #[arg(short, long, value_name = "PROFILE.safetensors")]
-    pub(crate) output: PathBuf,
-    /// Samples per class: a count or percentage of the most confident correct ones, or all
-    #[arg(long, value_name = "50 | 1% | all", default_value = "50")]
-    pub(crate) samples: Sampling,
-    /// Classes to profile: names, indices, inclusive ranges [default: all]
-    #[arg(long, value_name = "CLASSES")]
-    pub(crate) classes: Option<String>,
-    /// Use part K of N of the data; such profiles merge to the whole
-    #[arg(long, value_name = "K/N", value_parser = parse_part)]
-    pub(crate) part: Option<(usize, usize)>,
-    /// Use exactly these samples: a JSON object from class index to places in the data
-    #[arg(long, value_name = "FILE.json", conflicts_with_all = ["samples", "part"])]
-    pub(crate) indices: Option<PathBuf>,
-    /// Merge profiles of parts of the data, or of different classes, instead
-    #[arg(long, num_args = 1.., value_name = "PROFILE", conflicts_with_all = ["model", "data"])]
-    pub(crate) merge: Vec<PathBuf>,
-    /// Take weights of matching names from this safetensors file
-    #[arg(long, value_name = "FILE.safetensors")]
-    pub(crate) weights: Option<PathBuf>,
 }
 
 /// How contributions become relevant channels.
@@ -561,16 +522,5 @@ fn parse_threshold(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(x) if (0.0..=1.0).contains(&x) => Ok(x),
         _ => Err("expected a number from 0 to 1".to_owned()),
-    }
-}
-
-fn parse_part(text: &str) -> Result<(usize, usize), String> {
-    let wrong = || "expected a part such as 1/4".to_owned();
-    let (part, parts) = text.split_once('/').ok_or_else(wrong)?;
-    match (part.parse::<usize>(), parts.parse::<usize>()) {
-        (Ok(part), Ok(parts)) if part >= 1 && part <= parts && parts <= 1_000_000 => {
-            Ok((part, parts))
-        }
-        _ => Err(wrong()),
     }
 }

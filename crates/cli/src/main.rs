@@ -63,7 +63,6 @@ fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Inspect(args) => cmd::inspect::run(args, out),
         Command::Masks(args) => cmd::masks::run(args, out),
         Command::Probe(args) => cmd::probe::run(args, &cli.global, out),
-        Command::Profile(args) => cmd::profile::run(args, out),
         Command::Refit(args) => cmd::refit::run(args, &cli.global, out),
         Command::Reject(args) => cmd::reject::run(args, out),
         Command::Route(args) => cmd::route::run(args, out),

@@ -221,7 +221,7 @@ fn data_of_no_known_kind() {
     }
     own.refused("eval digits.onnx --data nowhere", &["nowhere", "No such file"]);
     own.refused("eval digits.onnx --data data", &["2 data sets", "for example data/digits"]);
-    own.refused("eval digits.onnx", &["--data DATA"]);
+    own.refused("eval digits.onnx", &["pass --data"]);
     own.refused(
         "eval digits.onnx --data data/digits --data data/digits",
         &["data/digits is given twice"],

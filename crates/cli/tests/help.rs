@@ -88,6 +88,11 @@ fn version_and_misuse() {
     own.misused("profile digits.onnx --data data/digits", &["--output"]);
     own.misused("profile digits.onnx --part 3/2 -o OUT/x", &["a part such as 1/4"]);
     own.misused("profile digits.onnx --samples none -o OUT/x", &["50", "1%", "all"]);
+    own.refused("profile -o OUT/x", &["name a model to profile", "--merge"]);
+    let indices = "profile digits.onnx --data data/digits --indices x";
+    own.refused(&format!("{indices} --part 1/2 -o OUT/x"), &["leave --samples and --part out"]);
+    own.refused(&format!("{indices} --samples all -o OUT/x"), &["leave --samples and --part out"]);
+    own.refused("profile --merge a b --part 1/2 -o OUT/x", &["leave all else out"]);
     own.misused("eval digits.onnx --split validation", &["train, test"]);
     own.misused("disassemble digits.onnx --classes 0 -o OUT/x", &["--profile", "--keep"]);
     own.misused("disassemble digits.onnx --classes 0 --profile p", &["--output"]);

@@ -28,8 +28,12 @@ use brickwork::verbs;
 use crate::command::{Entry, entry};
 
 /// The commands that are verbs of the library, in the order of the help.
-pub(crate) const ALL: &[Entry] =
-    &[entry::<verbs::Disassemble>(), entry::<verbs::Compress>(), entry::<verbs::Eval>()];
+pub(crate) const ALL: &[Entry] = &[
+    entry::<verbs::Profile>(),
+    entry::<verbs::Disassemble>(),
+    entry::<verbs::Compress>(),
+    entry::<verbs::Eval>(),
+];
 
 /// The command of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Entry> {
