@@ -10,6 +10,7 @@ mod disassemble;
 mod eval;
 mod forms;
 mod inputs;
+mod inspect;
 mod profile;
 
 pub use compress::{Compress, CompressAnswer, Compressed, Reached, Skipped, SourceSize};
@@ -18,6 +19,7 @@ pub use disassemble::{Choose, Disassemble, DisassembleAnswer, Refitting, Shrunk,
 pub use eval::{Eval, EvalAnswer};
 pub use forms::{Budget, HoldOut, Milliseconds, Portion, Samples, Share, Size};
 pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};
+pub use inspect::{Inspect, InspectAnswer};
 pub use profile::{Profile, ProfileAnswer, ProfiledClass};
 
 use schemars::JsonSchema;

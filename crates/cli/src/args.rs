@@ -119,7 +119,6 @@ fn parse_threads(text: &str) -> Result<usize, String> {
 pub(crate) enum Command {
     Demo(DemoArgs),
     Init(InitArgs),
-    Inspect(InspectArgs),
     Assemble(AssembleArgs),
     Calibrate(CalibrateArgs),
     Refit(RefitArgs),
@@ -238,26 +237,6 @@ pub(crate) struct InitArgs {
     /// List the architectures, with parameters for ten classes
     #[arg(long, conflicts_with_all = ["arch", "classes", "class_names", "output"])]
     pub(crate) list: bool,
-}
-
-/// Layers, shapes, sizes, costs and channel groups of a model
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork inspect net.onnx
-  brickwork inspect net.onnx --why /layer1/layer1.0/conv2/Conv
-  brickwork inspect net.onnx --json | jq '.groups[] | select(.frozen)'")]
-pub(crate) struct InspectArgs {
-    /// Say what couples or freezes the channels of this value or node
-    #[arg(long, value_name = "VALUE")]
-    pub(crate) why: Option<String>,
-    /// List every node, not only layers with weights
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// Height and width, where the model leaves them open
-    #[arg(long, value_name = "H[xW]", value_parser = parse_size)]
-    pub(crate) size: Option<[usize; 2]>,
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
 }
 
 /// How contributions become relevant channels.
