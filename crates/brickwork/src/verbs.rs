@@ -11,6 +11,7 @@ mod eval;
 mod forms;
 mod inputs;
 mod inspect;
+mod masks;
 mod profile;
 
 pub use compress::{Compress, CompressAnswer, Compressed, Reached, Skipped, SourceSize};
@@ -20,6 +21,7 @@ pub use eval::{Eval, EvalAnswer};
 pub use forms::{Budget, HoldOut, Milliseconds, Portion, Samples, Share, Size};
 pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};
 pub use inspect::{Inspect, InspectAnswer};
+pub use masks::{Masks, MasksAnswer};
 pub use profile::{Profile, ProfileAnswer, ProfiledClass};
 
 use schemars::JsonSchema;

@@ -129,7 +129,6 @@ pub(crate) enum Command {
     Distill(Box<DistillArgs>),
     Gcn(GcnArgs),
     Verify(VerifyArgs),
-    Masks(MasksArgs),
     Diff(DiffArgs),
     Route(RouteArgs),
     Annotate(AnnotateArgs),
@@ -428,15 +427,6 @@ pub(crate) struct VerifyArgs {
     /// Images to compare on
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) images: u32,
-}
-
-/// Show what a component keeps of each layer
-#[derive(Args)]
-#[command(after_help = "Example:\n  brickwork masks pets.onnx")]
-pub(crate) struct MasksArgs {
-    /// The component
-    #[arg(value_name = "BRICK.onnx")]
-    pub(crate) model: PathBuf,
 }
 
 /// Show what differs between two models, layer by layer

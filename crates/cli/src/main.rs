@@ -60,7 +60,6 @@ fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => cmd::demo::run(args, &cli.global, out),
         Command::Diff(args) => cmd::diff::run(args, out),
         Command::Init(args) => cmd::init::run(args, &cli.global, out),
-        Command::Masks(args) => cmd::masks::run(args, out),
         Command::Probe(args) => cmd::probe::run(args, &cli.global, out),
         Command::Refit(args) => cmd::refit::run(args, &cli.global, out),
         Command::Reject(args) => cmd::reject::run(args, out),

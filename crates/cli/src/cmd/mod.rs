@@ -34,6 +34,7 @@ pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Disassemble>(),
     entry::<verbs::Compress>(),
     entry::<verbs::Eval>(),
+    entry::<verbs::Masks>(),
 ];
 
 /// The command of this name.
