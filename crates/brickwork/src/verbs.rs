@@ -6,6 +6,7 @@
 
 mod compress;
 mod context;
+mod diff;
 mod disassemble;
 mod eval;
 mod forms;
@@ -16,6 +17,7 @@ mod profile;
 
 pub use compress::{Compress, CompressAnswer, Compressed, Reached, Skipped, SourceSize};
 pub use context::Context;
+pub use diff::Diff;
 pub use disassemble::{Choose, Disassemble, DisassembleAnswer, Refitting, Shrunk, WalkAnswer};
 pub use eval::{Eval, EvalAnswer};
 pub use forms::{Budget, HoldOut, Milliseconds, Portion, Samples, Share, Size};

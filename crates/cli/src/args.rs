@@ -129,7 +129,6 @@ pub(crate) enum Command {
     Distill(Box<DistillArgs>),
     Gcn(GcnArgs),
     Verify(VerifyArgs),
-    Diff(DiffArgs),
     Route(RouteArgs),
     Annotate(AnnotateArgs),
     Bench(BenchArgs),
@@ -427,18 +426,6 @@ pub(crate) struct VerifyArgs {
     /// Images to compare on
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) images: u32,
-}
-
-/// Show what differs between two models, layer by layer
-#[derive(Args)]
-#[command(after_help = "Example:\n  brickwork diff net.onnx pets.onnx")]
-pub(crate) struct DiffArgs {
-    /// The first model
-    #[arg(value_name = "A.onnx")]
-    pub(crate) a: PathBuf,
-    /// The second
-    #[arg(value_name = "B.onnx")]
-    pub(crate) b: PathBuf,
 }
 
 /// Write class names and preprocessing into a model

@@ -35,6 +35,7 @@ pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Compress>(),
     entry::<verbs::Eval>(),
     entry::<verbs::Masks>(),
+    entry::<verbs::Diff>(),
 ];
 
 /// The command of this name.
