@@ -14,6 +14,7 @@ mod inputs;
 mod inspect;
 mod masks;
 mod profile;
+mod verify;
 
 pub use compress::{Compress, CompressAnswer, Compressed, Reached, Skipped, SourceSize};
 pub use context::Context;
@@ -25,6 +26,7 @@ pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};
 pub use inspect::{Inspect, InspectAnswer};
 pub use masks::{Masks, MasksAnswer};
 pub use profile::{Profile, ProfileAnswer, ProfiledClass};
+pub use verify::{Verify, VerifyAnswer};
 
 use schemars::JsonSchema;
 use serde::Serialize;

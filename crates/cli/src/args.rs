@@ -128,7 +128,6 @@ pub(crate) enum Command {
     Finetune(Box<FinetuneArgs>),
     Distill(Box<DistillArgs>),
     Gcn(GcnArgs),
-    Verify(VerifyArgs),
     Route(RouteArgs),
     Annotate(AnnotateArgs),
     Bench(BenchArgs),
@@ -410,22 +409,6 @@ pub(crate) struct ProbeArgs {
     /// Training images per class
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) samples: u32,
-}
-
-/// Prove that a component or an assembled model computes what its sources compute
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork verify net.onnx pets.onnx
-  brickwork verify digits.onnx garments.onnx both.onnx --data mnist/")]
-pub(crate) struct VerifyArgs {
-    /// The source, or all parts in order; the model to verify comes last
-    #[arg(value_name = "SOURCE.onnx ... MODEL.onnx", num_args = 2.., required = true)]
-    pub(crate) models: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// Images to compare on
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub(crate) images: u32,
 }
 
 /// Write class names and preprocessing into a model

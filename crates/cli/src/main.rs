@@ -67,7 +67,6 @@ fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Finetune(args) => cmd::finetune::run(args, &cli.global, out),
         Command::Distill(args) => cmd::distill::run(args, &cli.global, out),
         Command::Gcn(args) => cmd::gcn::run(args, &cli.global, out),
-        Command::Verify(args) => return cmd::verify::run(args, &cli.global, out),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -111,7 +111,9 @@ fn version_and_misuse() {
     own.misused("compress digits.onnx --macs 1% --floor 5 -o OUT/x", &["from 0% to 100%"]);
     own.misused("compress digits.onnx --macs 1% --criterion size -o OUT/x", &["fpgm, bn-scale"]);
     own.misused("assemble -o OUT/x", &["<PART.onnx>"]);
-    own.misused("verify digits.onnx", &["MODEL.onnx"]);
+    own.misused("verify", &["<MODEL.onnx>"]);
+    own.refused("verify digits.onnx", &["the source", "the model to verify"]);
+    own.refused("verify digits.onnx low.onnx --images 0", &["from 1 to 4096"]);
     own.misused("route digits.profile --classes 0 -o OUT/x.svg", &["--model <MODEL.onnx>"]);
     own.misused("route digits.profile --model digits.onnx --classes 0", &["--output"]);
     own.misused("bench digits.onnx --batch 0", &["from 1 to 4096"]);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use brickwork_exec::Session;
 use brickwork_graph::{Channels, Graph, Keep, ValueId, cut, mask};
 use brickwork_tensor::Tensor;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cut::kept_channels::{additions, kept_map, wanted_labels};
@@ -18,7 +19,7 @@ use crate::model::layers::{LayerInfo, layers};
 use crate::refit::without_readout;
 
 /// What was compared and how far apart it was.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Verification {
     /// Whether everything is within tolerance.
     pub holds: bool,

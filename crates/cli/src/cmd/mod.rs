@@ -34,6 +34,7 @@ pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Disassemble>(),
     entry::<verbs::Compress>(),
     entry::<verbs::Eval>(),
+    entry::<verbs::Verify>(),
     entry::<verbs::Masks>(),
     entry::<verbs::Diff>(),
 ];
