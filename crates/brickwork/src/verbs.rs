@@ -8,6 +8,7 @@ mod assemble;
 mod calibrate;
 mod compress;
 mod context;
+mod diff;
 mod disassemble;
 mod distill;
 mod eval;
@@ -15,8 +16,12 @@ mod finetune;
 mod forms;
 mod gcn;
 mod inputs;
+mod inspect;
+mod masks;
+mod profile;
 mod train;
 mod training;
+mod verify;
 
 pub use compress::{Compress, CompressAnswer, Compressed, Reached, Skipped, SourceSize};
 mod probe;
@@ -26,21 +31,29 @@ mod reject;
 pub use assemble::{Assemble, AssembleAnswer, AssembledPart};
 pub use calibrate::{Calibrate, CalibrateAnswer, PartLogit};
 pub use context::Context;
+pub use diff::Diff;
 pub use disassemble::{Choose, Disassemble, DisassembleAnswer, Refitting, Shrunk, WalkAnswer};
 pub use distill::Distill;
 pub use eval::{Eval, EvalAnswer};
 pub use finetune::{Finetune, FinetuneAnswer};
-pub use forms::{Augmentation, Budget, Feature, HoldOut, Milliseconds, Replacement, Share, Size};
+pub use forms::{
+    Augmentation, Budget, Feature, HoldOut, Milliseconds, Portion, Replacement, Samples, Share,
+    Size,
+};
 pub use gcn::{
     GcnDisassemble, GcnDisassembleAnswer, GcnEval, GcnEvalAnswer, GcnTrain, GcnTrainAnswer,
     NodeRefitting, NodeSplit, NodesInput,
 };
 pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};
+pub use inspect::{Inspect, InspectAnswer};
+pub use masks::{Masks, MasksAnswer};
 pub use probe::{Probe, ProbeAnswer, ProbedModel};
+pub use profile::{Profile, ProfileAnswer, ProfiledClass};
 pub use refit::{Divergence, Refit, RefitAnswer};
 pub use reject::{Reject, RejectAnswer};
 pub use train::Train;
 pub use training::{Course, OptimiserName, RunInput, TrainAnswer};
+pub use verify::{Verify, VerifyAnswer};
 
 use schemars::JsonSchema;
 use serde::Serialize;

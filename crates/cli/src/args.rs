@@ -91,11 +91,6 @@ fn parse_threads(text: &str) -> Result<usize, String> {
 pub(crate) enum Command {
     Demo(DemoArgs),
     Init(InitArgs),
-    Inspect(InspectArgs),
-    Profile(ProfileArgs),
-    Verify(VerifyArgs),
-    Masks(MasksArgs),
-    Diff(DiffArgs),
     Route(RouteArgs),
     Annotate(AnnotateArgs),
     Bench(BenchArgs),
@@ -204,62 +199,6 @@ pub(crate) struct InitArgs {
     pub(crate) list: bool,
 }
 
-/// Layers, shapes, sizes, costs and channel groups of a model
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork inspect net.onnx
-  brickwork inspect net.onnx --why /layer1/layer1.0/conv2/Conv
-  brickwork inspect net.onnx --json | jq '.groups[] | select(.frozen)'")]
-pub(crate) struct InspectArgs {
-    /// Say what couples or freezes the channels of this value or node
-    #[arg(long, value_name = "VALUE")]
-    pub(crate) why: Option<String>,
-    /// List every node, not only layers with weights
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// Height and width, where the model leaves them open
-    #[arg(long, value_name = "H[xW]", value_parser = parse_size)]
-    pub(crate) size: Option<[usize; 2]>,
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
-}
-
-/// Measure which channels contribute to which class
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork profile net.onnx --data cifar-10-batches-bin -o net.profile.safetensors
-  brickwork profile net.onnx --data photos/ --samples all --classes cat,dog \\
-      --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 -o pets.safetensors
-  brickwork profile --merge first.safetensors second.safetensors -o both.safetensors")]
-pub(crate) struct ProfileArgs {
-    /// The model, an ONNX file
-    #[arg(value_name = "MODEL.onnx", required_unless_present = "merge")]
-    pub(crate) model: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// Where to write the profile
-    #[arg(short, long, value_name = "PROFILE.safetensors")]
-    pub(crate) output: PathBuf,
-    /// Samples per class: a count or percentage of the most confident correct ones, or all
-    #[arg(long, value_name = "50 | 1% | all", default_value = "50")]
-    pub(crate) samples: Sampling,
-    /// Classes to profile: names, indices, inclusive ranges [default: all]
-    #[arg(long, value_name = "CLASSES")]
-    pub(crate) classes: Option<String>,
-    /// Use part K of N of the data; such profiles merge to the whole
-    #[arg(long, value_name = "K/N", value_parser = parse_part)]
-    pub(crate) part: Option<(usize, usize)>,
-    /// Use exactly these samples: a JSON object from class index to places in the data
-    #[arg(long, value_name = "FILE.json", conflicts_with_all = ["samples", "part"])]
-    pub(crate) indices: Option<PathBuf>,
-    /// Merge profiles of parts of the data, or of different classes, instead
-    #[arg(long, num_args = 1.., value_name = "PROFILE", conflicts_with_all = ["model", "data"])]
-    pub(crate) merge: Vec<PathBuf>,
-    /// Take weights of matching names from this safetensors file
-    #[arg(long, value_name = "FILE.safetensors")]
-    pub(crate) weights: Option<PathBuf>,
-}
-
 /// How contributions become relevant channels.
 #[derive(Args, Clone)]
 pub(crate) struct LinkArgs {
@@ -289,43 +228,6 @@ impl LinkArgs {
             beta_linear: self.beta_linear,
         }
     }
-}
-
-/// Prove that a component or an assembled model computes what its sources compute
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork verify net.onnx pets.onnx
-  brickwork verify digits.onnx garments.onnx both.onnx --data mnist/")]
-pub(crate) struct VerifyArgs {
-    /// The source, or all parts in order; the model to verify comes last
-    #[arg(value_name = "SOURCE.onnx ... MODEL.onnx", num_args = 2.., required = true)]
-    pub(crate) models: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// Images to compare on
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub(crate) images: u32,
-}
-
-/// Show what a component keeps of each layer
-#[derive(Args)]
-#[command(after_help = "Example:\n  brickwork masks pets.onnx")]
-pub(crate) struct MasksArgs {
-    /// The component
-    #[arg(value_name = "BRICK.onnx")]
-    pub(crate) model: PathBuf,
-}
-
-/// Show what differs between two models, layer by layer
-#[derive(Args)]
-#[command(after_help = "Example:\n  brickwork diff net.onnx pets.onnx")]
-pub(crate) struct DiffArgs {
-    /// The first model
-    #[arg(value_name = "A.onnx")]
-    pub(crate) a: PathBuf,
-    /// The second
-    #[arg(value_name = "B.onnx")]
-    pub(crate) b: PathBuf,
 }
 
 /// Write class names and preprocessing into a model

@@ -16,6 +16,8 @@ pub(crate) trait Shown: Verb {
     const PLACES: &'static [&'static str] = &[];
     /// Options without which the command line makes no sense.
     const REQUIRED: &'static [&'static str] = &[];
+    /// An option beside which none is required.
+    const INSTEAD: Option<&'static str> = None;
     /// Options that take several words after one name.
     const SEVERAL: &'static [&'static str] = &[];
     /// Options whose words are separated by commas.

@@ -5,8 +5,6 @@ use brickwork_data::DataError;
 use brickwork_formats::ReadError;
 use serde_json::{Value, json};
 
-use crate::options::flag;
-
 /// What went wrong, and why.
 pub(crate) fn words(error: &anyhow::Error) -> String {
     let mut words = error.to_string();
@@ -39,6 +37,11 @@ pub(crate) fn described(error: &anyhow::Error) -> Value {
         "class": about.and_then(|about| about.class.as_ref()),
         "hint": hint(error),
     })
+}
+
+/// The name of an option on a command line.
+pub(crate) fn flag(name: &str) -> String {
+    name.replace('_', "-")
 }
 
 /// Options, which the library calls `name=` or `name=value`, as they are typed.

@@ -71,13 +71,8 @@ fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Annotate(args) => cmd::annotate::run(args, out),
         Command::Bench(args) => cmd::bench::run(args, out),
         Command::Demo(args) => cmd::demo::run(args, &cli.global, out),
-        Command::Diff(args) => cmd::diff::run(args, out),
         Command::Init(args) => cmd::init::run(args, &cli.global, out),
-        Command::Inspect(args) => cmd::inspect::run(args, out),
-        Command::Masks(args) => cmd::masks::run(args, out),
-        Command::Profile(args) => cmd::profile::run(args, out),
         Command::Route(args) => cmd::route::run(args, out),
-        Command::Verify(args) => return cmd::verify::run(args, &cli.global, out),
     }?;
     Ok(ExitCode::SUCCESS)
 }

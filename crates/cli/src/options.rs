@@ -9,13 +9,15 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value, json};
 
 use crate::command::Shown;
+use crate::hints::{flag, with_flags};
 
 /// What values are called in help, by the option that takes them.
 const VALUES: &[(&str, &str)] = &[
+    ("a", "A.onnx"),
     ("arch", "NAME"),
+    ("b", "B.onnx"),
     ("checkpoint", "FILE"),
     ("class_names", "NAMES"),
-    ("classes", "CLASSES"),
     ("clip", "NORM"),
     ("curve", "CURVE.svg"),
     ("data", "[NAME=]DATA"),
@@ -25,7 +27,7 @@ const VALUES: &[(&str, &str)] = &[
     ("indices", "FILE.json"),
     ("keep", "KEEP.json"),
     ("keep_all", "DIR"),
-    ("layers", "NAME"),
+    ("layers", "NAME[,NAME]"),
     ("log", "LOG.csv"),
     ("masks_out", "MASKS.safetensors"),
     ("max_drop", "POINTS"),
@@ -94,8 +96,9 @@ const HEADINGS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Commands without `--profile` or `--keep` have sizes, but no heading for them.
-const SIZES: usize = 1;
+/// Headings, by place, that stand only where there is another option as well: not every command with
+/// a size has it for its input, or instead of something.
+const NEEDS: &[(usize, &str)] = &[(0, "mean"), (1, "keep")];
 
 /// What an option takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -130,29 +133,43 @@ pub(crate) fn command<V: Shown>() -> Command {
     for (name, property) in properties.into_iter().flatten() {
         let option = Option_::new(name, property, &schema);
         let heading = HEADINGS.iter().position(|(_, options)| options.contains(&&name[..]));
-        let heading = heading.filter(|&place| place != SIZES || headed("keep"));
+        let heading =
+            heading.filter(|place| NEEDS.iter().all(|(own, other)| own != place || headed(other)));
         let mut arg = option.arg::<V>();
         if let Some(place) = heading.filter(|_| !V::PLACES.contains(&&name[..])) {
             arg = arg.help_heading(HEADINGS[place].0);
         }
         command = command.arg(arg);
     }
-    command
+    match V::INSTEAD {
+        Some(other) => {
+            let usage = usage::<V>(&command, other);
+            command.override_usage(usage)
+        }
+        None => command,
+    }
+}
+
+/// The two ways to use a command: with what it needs, or with the option beside which it needs nothing.
+fn usage<V: Shown>(command: &Command, other: &str) -> String {
+    let needed = command.get_arguments().filter(|arg| V::REQUIRED.contains(&arg.get_id().as_str()));
+    let typed = |arg: &Arg| {
+        let value = arg.get_value_names().and_then(|values| values.first());
+        value.map(|value| format!(" --{} <{value}>", flag(arg.get_id().as_str())))
+    };
+    let (name, needed, other) =
+        (V::NAME, needed.filter_map(typed).collect::<String>(), flag(other));
+    format!("brickwork {name} [OPTIONS]{needed}\n       brickwork {name} --{other}")
 }
 
 fn schema<V: Shown>() -> Value {
     schemars::schema_for!(V).to_value()
 }
 
-/// Lines of a paragraph as one.
+/// Lines of a paragraph as one, options as they are typed.
 fn words(text: &str) -> String {
     let paragraphs = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
-    paragraphs.collect::<Vec<_>>().join("\n\n")
-}
-
-/// The name of an option on a command line.
-pub(crate) fn flag(name: &str) -> String {
-    name.replace('_', "-")
+    with_flags(&paragraphs.collect::<Vec<_>>().join("\n\n"))
 }
 
 impl<'a> Option_<'a> {
@@ -202,8 +219,12 @@ impl<'a> Option_<'a> {
         let place = V::PLACES.iter().position(|place| *place == self.name);
         let required = V::REQUIRED.contains(&self.name);
         arg = match place {
-            Some(place) => arg.index(place + 1).required(required),
-            None => arg.long(flag(self.name)).required(required),
+            Some(place) => arg.index(place + 1),
+            None => arg.long(flag(self.name)),
+        };
+        arg = match V::INSTEAD.filter(|_| required) {
+            Some(other) => arg.required_unless_present(other),
+            None => arg.required(required),
         };
         if self.name == "output" {
             arg = arg.short('o');

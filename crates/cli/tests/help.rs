@@ -88,6 +88,11 @@ fn version_and_misuse() {
     own.misused("profile digits.onnx --data data/digits", &["--output"]);
     own.misused("profile digits.onnx --part 3/2 -o OUT/x", &["a part such as 1/4"]);
     own.misused("profile digits.onnx --samples none -o OUT/x", &["50", "1%", "all"]);
+    own.refused("profile -o OUT/x", &["name a model to profile", "--merge"]);
+    let indices = "profile digits.onnx --data data/digits --indices x";
+    own.refused(&format!("{indices} --part 1/2 -o OUT/x"), &["leave --samples and --part out"]);
+    own.refused(&format!("{indices} --samples all -o OUT/x"), &["leave --samples and --part out"]);
+    own.refused("profile --merge a b --part 1/2 -o OUT/x", &["leave all else out"]);
     own.misused("eval digits.onnx --split validation", &["train, test"]);
     own.misused("disassemble digits.onnx --classes 0 -o OUT/x", &["--profile", "--keep"]);
     own.misused("disassemble digits.onnx --classes 0 --profile p", &["--output"]);
@@ -106,7 +111,9 @@ fn version_and_misuse() {
     own.misused("compress digits.onnx --macs 1% --floor 5 -o OUT/x", &["from 0% to 100%"]);
     own.misused("compress digits.onnx --macs 1% --criterion size -o OUT/x", &["fpgm, bn-scale"]);
     own.misused("assemble -o OUT/x", &["<COMPONENT.onnx>"]);
-    own.misused("verify digits.onnx", &["MODEL.onnx"]);
+    own.misused("verify", &["<MODEL.onnx>"]);
+    own.refused("verify digits.onnx", &["the source", "the model to verify"]);
+    own.refused("verify digits.onnx low.onnx --images 0", &["from 1 to 4096"]);
     own.misused("route digits.profile --classes 0 -o OUT/x.svg", &["--model <MODEL.onnx>"]);
     own.misused("route digits.profile --model digits.onnx --classes 0", &["--output"]);
     own.misused("bench digits.onnx --batch 0", &["from 1 to 4096"]);

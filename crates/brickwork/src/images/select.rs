@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use brickwork_data::Preprocess;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::images::source::Source;
@@ -12,7 +13,7 @@ use crate::model::error::Error;
 use crate::model::progress::Progress;
 
 /// How many samples of a class are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sampling {
     /// This many of the most confident correctly classified ones.
@@ -27,8 +28,7 @@ impl std::str::FromStr for Sampling {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}`: expected a count such as 50, a percentage such as 1%, or all");
+        let wrong = || "expected a count such as 50, a percentage such as 1%, or all".to_owned();
         if text == "all" {
             return Ok(Self::All);
         }
@@ -175,8 +175,8 @@ fn refuse_empty(
         return Ok(());
     }
     Err(Error::profile(format!(
-        "no sample to take for: {}; leave these classes out (--classes), give more data, check the \
-         preprocessing, or take every labelled sample (--samples all)",
+        "no sample to take for: {}; leave these classes out (`classes=`), give more data, check the \
+         preprocessing, or take every labelled sample (`samples=all`)",
         lost.join(", ")
     )))
 }

@@ -68,7 +68,7 @@ impl Source {
         if class_of.iter().all(Option::is_none) {
             return Err(Error::classes(format!(
                 "data `{name}` has none of the model's classes: it has {}, the model has {}; name the \
-                 model's classes as the data does (--class-names)",
+                 model's classes as the data does (`class_names=`)",
                 first_few(dataset.classes()),
                 first_few(names)
             )));

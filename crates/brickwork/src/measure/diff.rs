@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::card::KeptLayer;
@@ -9,7 +10,7 @@ use crate::model::classifier::Classifier;
 use crate::model::layers::{LayerInfo, layers};
 
 /// Two models compared.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Difference {
     /// Learned parameters of both.
     pub params: [usize; 2],
@@ -20,7 +21,7 @@ pub struct Difference {
 }
 
 /// One weighted layer in two models.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct LayerDifference {
     /// Its name.
     pub name: String,

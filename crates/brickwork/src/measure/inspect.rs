@@ -1,13 +1,14 @@
 //! What a model is made of: layers, sizes, costs, channel groups.
 
 use brickwork_graph::{Channels, Graph, Node, NodeId, WhyStep, groups, why};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 
 /// A model at a glance.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Inspection {
     /// Its name.
     pub name: String,
@@ -26,7 +27,7 @@ pub struct Inspection {
 }
 
 /// One node.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct LayerRow {
     /// Its name.
     pub name: String,
@@ -43,7 +44,7 @@ pub struct LayerRow {
 }
 
 /// One family of channels.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct GroupRow {
     /// How many channels can be chosen one by one.
     pub channels: usize,
@@ -54,7 +55,7 @@ pub struct GroupRow {
 }
 
 /// One place of a family.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct MemberRow {
     /// The value.
     pub value: String,

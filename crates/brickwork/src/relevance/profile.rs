@@ -18,7 +18,7 @@ use crate::images::select::{ClassSamples, Sample, Sampling, most_confident_first
 use crate::images::source::Source;
 use crate::model::batching::batch_size;
 use crate::model::classifier::Classifier;
-use crate::model::error::Error;
+use crate::model::error::{Error, Refusal};
 use crate::model::layers::{LayerInfo, layers};
 use crate::model::progress::Progress;
 
@@ -176,7 +176,7 @@ fn refuse_twins(sources: &[Source]) -> Result<(), Error> {
     for (k, source) in sources.iter().enumerate() {
         if sources[..k].iter().any(|other| other.name == source.name) {
             return Err(Error::options(format!(
-                "two data sets are called `{}`; name them apart (--data NAME=PATH)",
+                "two data sets are called `{}`; name them apart (`data=NAME=PATH`)",
                 source.name
             )));
         }
@@ -251,7 +251,7 @@ fn labelled_samples(
         return Ok(found);
     }
     Err(Error::profile(format!(
-        "the data has no sample of: {}; leave these classes out (--classes) or give more data",
+        "the data has no sample of: {}; leave these classes out (`classes=`) or give more data",
         lost.join(", ")
     )))
 }
@@ -364,11 +364,13 @@ impl Plan {
                 if let LayerSums::Totals(totals) = sums
                     && !totals.is_exact(class.seen as u64)
                 {
-                    return Err(Error::profile(format!(
-                        "the sums of layer `{}` leave the range in which they are exact (2^37, a million \
-                         samples); profile fewer samples at a time",
-                        layer.info.name
-                    )));
+                    let name = &layer.info.name;
+                    let message = format!(
+                        "the sums of layer `{name}` leave the range in which they are exact (2^37, a million \
+                         samples); profile fewer samples at a time"
+                    );
+                    let layer = Some(name.clone());
+                    return Err(Error::profile(Refusal { message, layer, ..Refusal::default() }));
                 }
             }
         }
@@ -475,10 +477,11 @@ impl Profile {
             let name = self.header.classes.get(class).map_or("?", String::as_str);
             let known: Vec<&str> =
                 self.header.samples.iter().map(|entry| self.header.classes[entry.class].as_str()).collect();
-            Error::profile(format!(
-                "class `{name}` is not in the profile, which holds {}; profile it too (and --merge)",
+            let message = format!(
+                "class `{name}` is not in the profile, which holds {}; profile it too (and `merge=`)",
                 known.join(", ")
-            ))
+            );
+            Error::profile(Refusal { message, class: Some(name.to_owned()), ..Refusal::default() })
         })
     }
 
@@ -605,17 +608,21 @@ impl Profile {
         let (data, sampling) = (self.header.data.clone(), self.header.sampling);
         let entry = &mut self.header.samples[place];
         let name = &self.header.classes[entry.class];
+        let refuse = |message: String| {
+            let class = Some(name.clone());
+            Err(Error::profile(Refusal { message, class, ..Refusal::default() }))
+        };
         if let Some((data, index)) = shared_sample(entry, &other) {
-            return Err(Error::profile(format!(
+            return refuse(format!(
                 "sample {index} of `{data}` (class {name}) is in both profiles; profile different \
-                 parts of the data (--part 1/2, --part 2/2)"
-            )));
+                 parts of the data (`part=1/2`, `part=2/2`)"
+            ));
         }
         if let Sampling::Percent(_) = sampling {
-            return Err(Error::profile(format!(
+            return refuse(format!(
                 "class {name} is in both profiles, and a percentage of two parts is not that of the \
                  whole; profile with a count or all to merge parts of a class"
-            )));
+            ));
         }
         // Where each sample's sums stand now: in this profile or, behind them, in the other.
         let mut order: Vec<(Sample, usize)> =

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use brickwork_data::Augment;
 
+use crate::images::select::Sampling;
 use crate::images::source::Held;
 use crate::model::error::Error;
 use crate::model::sizes::Unit;
@@ -292,6 +293,67 @@ impl fmt::Display for Feature {
 
 text_form!(Feature, "VALUE=VALUE");
 
+/// How many samples of a class are taken: 50 unless something else is said.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Samples(pub Sampling);
+
+impl Default for Samples {
+    fn default() -> Self {
+        Self(Sampling::Count(50))
+    }
+}
+
+impl FromStr for Samples {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for Samples {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Sampling::Count(count) => write!(f, "{count}"),
+            Sampling::Percent(percent) => write!(f, "{percent}%"),
+            Sampling::All => f.write_str("all"),
+        }
+    }
+}
+
+text_form!(Samples, "50 | 1% | all");
+
+/// One of several equal portions of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Portion {
+    /// Which one, from 1.
+    pub place: usize,
+    /// Of how many.
+    pub of: usize,
+}
+
+impl FromStr for Portion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split_once('/').map(|(place, of)| (place.parse(), of.parse()));
+        match numbers {
+            Some((Ok(place), Ok(of))) if (1..=of).contains(&place) && of <= 1_000_000 => {
+                Ok(Self { place, of })
+            }
+            _ => Err("expected a part such as 1/4".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Portion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.place, self.of)
+    }
+}
+
+text_form!(Portion, "K/N");
+
 /// A whole number, or one of thousands (K), millions (M) or billions (G).
 fn count(text: &str) -> Option<u64> {
     let factors = [('K', 1e3), ('M', 1e6), ('G', 1e9)];
@@ -375,6 +437,13 @@ mod tests {
         }
         for text in ["inner=outer", "a=b=c"] {
             assert_eq!(text.parse::<Feature>().unwrap().to_string(), text);
+        }
+        for text in ["50", "1.5%", "all"] {
+            assert_eq!(text.parse::<Samples>().unwrap().to_string(), text);
+        }
+        assert_eq!("1/4".parse::<Portion>().unwrap().to_string(), "1/4");
+        for text in ["0/4", "5/4", "1", "/", "1/4000000"] {
+            assert!(text.parse::<Portion>().is_err(), "{text}");
         }
         assert_eq!("224".parse::<Size>().unwrap().to_string(), "224x224");
         assert_eq!("300us".parse::<Milliseconds>().unwrap().to_string(), "0.3ms");

@@ -1,5 +1,6 @@
 //! From what a request names to models, data and preprocessing.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use brickwork_data::{ChannelOrder, DataError, Dataset, Fit, Preprocess, Split};
@@ -431,6 +432,18 @@ pub(super) fn within_memory(
         context.progress.note(&format!("refitting on {left} images, as many as memory allows"));
     }
     asked
+}
+
+/// The problem of a number that is not in `range`.
+pub(super) fn outside(
+    field: &'static str,
+    number: usize,
+    range: RangeInclusive<usize>,
+) -> Option<Problem> {
+    let (least, most) = (range.start(), range.end());
+    (!range.contains(&number)).then(|| {
+        Problem::new(field, format!("`{field}={number}` is no number from {least} to {most}"))
+    })
 }
 
 /// Problems of files that are to be written, by the option that names them.

@@ -1,21 +1,19 @@
 //! `brickwork diff`
 
-use brickwork::diff;
+use brickwork::Difference;
+use brickwork::verbs::Diff;
 
-use crate::args::DiffArgs;
-use crate::inputs;
-use crate::print::{Out, row, shrunk, table, thousands};
+use crate::command::Shown;
+use crate::print::{row, shrunk, table, thousands};
 
-pub(crate) fn run(args: &DiffArgs, out: &Out) -> anyhow::Result<()> {
-    let (a, b) = (inputs::load_plain(&args.a)?, inputs::load_plain(&args.b)?);
-    let found = diff(&a, &b);
-    out.result(&found, || {
-        let pair = |values: [Option<String>; 2]| {
-            let [x, y] = values.map(|value| value.unwrap_or_else(|| "-".to_owned()));
-            if x == y { x } else { format!("{x} -> {y}") }
-        };
+impl Shown for Diff {
+    const PLACES: &'static [&'static str] = &["a", "b"];
+    const REQUIRED: &'static [&'static str] = &["a", "b"];
+    const EXAMPLES: &'static str = "Example:\n  brickwork diff net.onnx pets.onnx";
+
+    fn text(&self, answer: &Difference) -> String {
         let mut rows = vec![row(["layer", "inputs", "outputs", "MACs", "weights moved"])];
-        for layer in &found.layers {
+        for layer in &answer.layers {
             rows.push(vec![
                 layer.name.clone(),
                 pair(layer.inputs.map(|n| n.map(|n| n.to_string()))),
@@ -24,11 +22,18 @@ pub(crate) fn run(args: &DiffArgs, out: &Out) -> anyhow::Result<()> {
                 layer.weights.map_or("-".to_owned(), |moved| format!("{moved:.3}")),
             ]);
         }
+        let ([before, after], macs) = (answer.params, answer.macs);
         format!(
             "{}\nparameters {}\nMACs {}",
             table(&rows),
-            shrunk(found.params[0] as u64, found.params[1] as u64),
-            shrunk(found.macs[0], found.macs[1])
+            shrunk(before as u64, after as u64),
+            shrunk(macs[0], macs[1])
         )
-    })
+    }
+}
+
+/// What both models have.
+fn pair(values: [Option<String>; 2]) -> String {
+    let [x, y] = values.map(|value| value.unwrap_or_else(|| "-".to_owned()));
+    if x == y { x } else { format!("{x} -> {y}") }
 }

@@ -2,25 +2,29 @@
 
 use std::fmt::Write;
 
-use brickwork::{Inspection, explain, inspect};
-use serde_json::json;
+use brickwork::verbs::{Inspect, InspectAnswer};
+use brickwork::{GroupRow, Inspection};
 
-use crate::args::{InputArgs, InspectArgs};
-use crate::inputs;
-use crate::print::{Out, row, table, thousands};
+use crate::command::Shown;
+use crate::print::{row, table, thousands};
 
-pub(crate) fn run(args: &InspectArgs, out: &Out) -> anyhow::Result<()> {
-    let input = InputArgs { size: args.size, ..InputArgs::default() };
-    let model = inputs::load(&args.model, Some(&input))?;
-    if let Some(name) = &args.why {
-        let lines = explain(&model, name)?;
-        return out.result(&json!({ "value": name, "why": lines }), || lines.join("\n"));
+impl Shown for Inspect {
+    const PLACES: &'static [&'static str] = &["model"];
+    const REQUIRED: &'static [&'static str] = &["model"];
+    const EXAMPLES: &'static str = "Examples:
+  brickwork inspect net.onnx
+  brickwork inspect net.onnx --why /layer1/layer1.0/conv2/Conv
+  brickwork inspect net.onnx --json | jq '.groups[] | select(.frozen)'";
+
+    fn text(&self, answer: &InspectAnswer) -> String {
+        match answer {
+            InspectAnswer::Model(found) => model_words(found, self.all),
+            InspectAnswer::Channels { why, .. } => why.join("\n"),
+        }
     }
-    let found = inspect(&model);
-    out.result(&found, || describe(&found, args.all))
 }
 
-fn describe(found: &Inspection, all: bool) -> String {
+fn model_words(found: &Inspection, all: bool) -> String {
     let mut rows = vec![row(["layer", "op", "input", "output", "params", "MACs"])];
     for layer in found.layers.iter().filter(|layer| all || layer.params > 0 || layer.macs > 0) {
         rows.push(vec![
@@ -44,15 +48,18 @@ fn describe(found: &Inspection, all: bool) -> String {
     );
     let free: usize = found.groups.iter().filter(|g| g.frozen.is_none()).map(|g| g.channels).sum();
     let _ = writeln!(text, "\n{free} channels can be cut one by one, in these groups:");
-    for group in &found.groups {
-        let places: Vec<&str> = group.members.iter().map(|m| m.node.as_str()).collect();
-        let shown = places.iter().take(4).copied().collect::<Vec<_>>().join(", ");
-        let more = places.len().saturating_sub(4);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let _ = match &group.frozen {
-            None => writeln!(text, "  {:5}  {shown}{more}", group.channels),
-            Some(why) => writeln!(text, "  {:5}  {shown}{more}  [frozen: {why}]", group.channels),
-        };
-    }
+    found.groups.iter().for_each(|group| text.push_str(&group_words(group)));
     text
+}
+
+/// A line about channels that can only be cut together.
+fn group_words(group: &GroupRow) -> String {
+    let places: Vec<&str> = group.members.iter().map(|m| m.node.as_str()).collect();
+    let shown = places.iter().take(4).copied().collect::<Vec<_>>().join(", ");
+    let more = match places.len().saturating_sub(4) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let frozen = group.frozen.as_ref().map_or(String::new(), |why| format!("  [frozen: {why}]"));
+    format!("  {:5}  {shown}{more}{frozen}\n", group.channels)
 }

@@ -1,30 +1,23 @@
 //! `brickwork masks`
 
-use anyhow::bail;
-use brickwork::{KeptLayer, layers};
+use brickwork::KeptLayer;
+use brickwork::verbs::{Masks, MasksAnswer};
 
-use crate::args::MasksArgs;
-use crate::inputs;
-use crate::print::{Out, row, table};
+use crate::command::Shown;
+use crate::print::{row, table};
 
-pub(crate) fn run(args: &MasksArgs, out: &Out) -> anyhow::Result<()> {
-    let model = inputs::load_plain(&args.model)?;
-    let Some(origin) = &model.card().origin else {
-        bail!(
-            "`{}` does not say what it was cut from; give a component made by `brickwork disassemble`",
-            model.name
-        );
-    };
-    out.result(&origin, || {
+impl Shown for Masks {
+    const PLACES: &'static [&'static str] = &["model"];
+    const REQUIRED: &'static [&'static str] = &["model"];
+    const EXAMPLES: &'static str = "Example:\n  brickwork masks pets.onnx";
+
+    fn text(&self, answer: &MasksAnswer) -> String {
+        let origin = &answer.origin;
         let mut rows = vec![row(["layer", "inputs", "outputs", "kept outputs"])];
-        for layer in layers(model.graph()) {
-            let Some(kept) = origin.kept.get(&layer.name) else { continue };
-            rows.push(vec![
-                layer.name,
-                kept.input.len().to_string(),
-                kept.output.len().to_string(),
-                picture(kept),
-            ]);
+        for layer in &answer.layers {
+            let Some(kept) = origin.kept.get(layer) else { continue };
+            let [inputs, outputs] = [&kept.input, &kept.output].map(|list| list.len().to_string());
+            rows.push(vec![layer.clone(), inputs, outputs, picture(kept)]);
         }
         format!(
             "{}\n{} of {} classes of `{}`: {}",
@@ -32,9 +25,9 @@ pub(crate) fn run(args: &MasksArgs, out: &Out) -> anyhow::Result<()> {
             origin.classes.len(),
             origin.of,
             origin.source,
-            model.class_names().join(", ")
+            answer.class_names.join(", ")
         )
-    })
+    }
 }
 
 /// Kept outputs as runs: 0-4 7 9-12.

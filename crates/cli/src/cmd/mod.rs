@@ -29,6 +29,8 @@ use crate::command::{Entry, entry};
 
 /// The commands that are verbs of the library, in the order of the help.
 pub(crate) const ALL: &[Entry] = &[
+    entry::<verbs::Inspect>(),
+    entry::<verbs::Profile>(),
     entry::<verbs::Disassemble>(),
     entry::<verbs::Compress>(),
     entry::<verbs::Assemble>(),
@@ -43,6 +45,9 @@ pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::GcnTrain>(),
     entry::<verbs::GcnDisassemble>(),
     entry::<verbs::GcnEval>(),
+    entry::<verbs::Verify>(),
+    entry::<verbs::Masks>(),
+    entry::<verbs::Diff>(),
 ];
 
 /// The command of this name.

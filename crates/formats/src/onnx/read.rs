@@ -195,7 +195,7 @@ fn input_shape(input: &proto::ValueInfo, options: &ReadOptions) -> Result<Shape,
             _ => None,
         };
         let extent = stated.or(asked).ok_or_else(|| {
-            format!("the input's extent on axis {axis} is open; state height and width (--size)")
+            format!("the input's extent on axis {axis} is open; state height and width (`size=`)")
         })?;
         if extent > MOST_PIXELS {
             return Err(format!(

@@ -137,7 +137,7 @@ fn inputs_of_other_shapes() {
     refused(&fed(value("x", &[2, 0, 4])), &["`x`: the input's extent on axis 2 is open"]);
     refused(
         &fed(value("x", &[2, -1, 4])),
-        &["`x`: the input's extent on axis 2 is open", "--size"],
+        &["`x`: the input's extent on axis 2 is open", "`size=`"],
     );
     let says = ["`x`: the input's extent on axis 1 is 4611686018427387904, at most 1048576"];
     refused(&fed(value("x", &[1 << 62])), &says);

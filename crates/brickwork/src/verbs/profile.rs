@@ -1,0 +1,177 @@
+//! Which channels contribute to which class.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use brickwork_data::Split;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::forms::{Portion, Samples};
+use super::inputs::{self, classes};
+use super::{Context, DataInput, ModelInput, Verb};
+use crate::images::select::{ClassSamples, Sampling};
+use crate::images::source::Source;
+use crate::model::classifier::Classifier;
+use crate::model::error::{Error, Problem};
+use crate::relevance::profile::{self as measured, ProfileOptions};
+use crate::relevance::profile_file::{load_profile, save_profile};
+
+/// Measure which channels contribute to which class
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Profile {
+    /// Which model.
+    #[serde(flatten)]
+    pub model: ModelInput,
+    /// Which images.
+    #[serde(flatten)]
+    pub data: DataInput,
+    /// Where to write the profile
+    pub output: Option<PathBuf>,
+    /// Samples per class: a count or percentage of the most confident correct ones, or all
+    pub samples: Samples,
+    /// Classes to profile: names, indices, inclusive ranges [default: all]
+    pub classes: Option<String>,
+    /// Use part K of N of the data; such profiles merge to the whole
+    pub part: Option<Portion>,
+    /// Use exactly these samples: a JSON object from class index to places in the data
+    pub indices: Option<PathBuf>,
+    /// Merge profiles of parts of the data, or of different classes, instead
+    pub merge: Vec<PathBuf>,
+}
+
+/// What a profile is of.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProfileAnswer {
+    /// Where it was written.
+    pub output: Option<PathBuf>,
+    /// The model's name.
+    pub model: String,
+    /// The model's fingerprint.
+    pub fingerprint: String,
+    /// How samples were chosen.
+    pub sampling: Sampling,
+    /// How many layers were profiled.
+    pub layers: usize,
+    /// The profiled classes.
+    pub classes: Vec<ProfiledClass>,
+    /// The profile itself.
+    #[serde(skip)]
+    pub profile: measured::Profile,
+}
+
+/// One class of a profile.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProfiledClass {
+    /// Its index in the model.
+    pub class: usize,
+    /// Its name.
+    pub name: String,
+    /// Samples of it in the data.
+    pub seen: usize,
+    /// How many of them the model classifies correctly; 0 where every sample was taken.
+    pub correct: usize,
+    /// How many were taken.
+    pub used: usize,
+    /// The smallest margin of those taken; none where every sample was taken.
+    pub lowest_margin: Option<f32>,
+}
+
+impl Verb for Profile {
+    type Answer = ProfileAnswer;
+
+    const NAME: &'static str = "profile";
+
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems: Vec<Problem> =
+            inputs::unwritable(self.output.as_ref().map(|path| ("output", path))).collect();
+        let mut refuse =
+            |field, message: &str| problems.push(Problem::new(field, message.to_owned()));
+        if self.merge.is_empty() {
+            if self.model.model.as_os_str().is_empty() {
+                refuse("model", "name a model to profile, or profiles to merge: `merge=`");
+            }
+            if self.indices.is_some() && (self.part.is_some() || self.samples != Samples::default())
+            {
+                refuse("indices", "`indices=` names samples; leave `samples=` and `part=` out");
+            }
+            problems.extend(self.data.needed("channels are measured on images"));
+        } else {
+            let (merge, output) = (self.merge.clone(), self.output.clone());
+            if *self != (Self { merge, output, ..Self::default() }) {
+                refuse("merge", "`merge=` joins profiles as they are; leave all else out");
+            }
+            if self.merge.len() < 2 {
+                refuse("merge", "`merge=` needs at least two profiles");
+            }
+        }
+        problems
+    }
+
+    fn work(&self, context: &Context<'_>) -> Result<ProfileAnswer, Error> {
+        let profile = match self.merge.is_empty() {
+            true => self.measure(context)?,
+            false => {
+                let parts = self.merge.iter().map(|path| load_profile(path));
+                measured::Profile::merge(parts.collect::<Result<_, _>>()?)?
+            }
+        };
+        if let Some(path) = &self.output {
+            save_profile(&profile, path)?;
+        }
+        let header = &profile.header;
+        let class = |(place, entry): (usize, &ClassSamples)| ProfiledClass {
+            class: entry.class,
+            name: header.classes[entry.class].clone(),
+            seen: entry.seen,
+            correct: entry.correct,
+            used: profile.count(place),
+            lowest_margin: entry.taken.last().map(|sample| sample.margin),
+        };
+        Ok(ProfileAnswer {
+            output: self.output.clone(),
+            model: header.model.clone(),
+            fingerprint: header.fingerprint.clone(),
+            sampling: header.sampling,
+            layers: header.layers.len(),
+            classes: header.samples.iter().enumerate().map(class).collect(),
+            profile,
+        })
+    }
+}
+
+impl Profile {
+    fn measure(&self, context: &Context<'_>) -> Result<measured::Profile, Error> {
+        let mut model = self.model.load(&self.data.pixels)?;
+        let preprocess = self.data.pixels.preprocess(&model)?;
+        let mut sources = self.data.sources(&mut model, Split::Train, context)?;
+        if let Some(Portion { place, of }) = self.part {
+            for source in &mut sources {
+                source.keep_part(place - 1, of)?;
+            }
+        }
+        let options = ProfileOptions {
+            classes: self.chosen(&model, &sources)?,
+            sampling: self.samples.0,
+            given: self.indices.as_deref().map(read_indices).transpose()?,
+        };
+        measured::profile(&model, &preprocess, &sources, &options, context.progress)
+    }
+
+    /// The classes asked for, or every class that the data has.
+    fn chosen(&self, model: &Classifier, sources: &[Source]) -> Result<Vec<usize>, Error> {
+        let all = classes(self.classes.as_deref(), &model.class_names())?;
+        let held =
+            |class: &usize| sources.iter().any(|source| source.class_of.contains(&Some(*class)));
+        Ok(all.into_iter().filter(|class| self.classes.is_some() || held(class)).collect())
+    }
+}
+
+fn read_indices(path: &Path) -> Result<BTreeMap<usize, Vec<usize>>, Error> {
+    let wrong = |why: String| Error::options(format!("`indices={}`: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| {
+        wrong(format!("expected an object from class index to a list of places: {error}"))
+    })
+}
