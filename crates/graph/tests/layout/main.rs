@@ -24,12 +24,22 @@ const ORDER: &[(&str, &str)] = &[
         "attrs error forest names weighted shape lower training execute beside+channels+graph+op \
          groups keep text read ops fold simplify check patch build cut",
     ),
-    ("formats", "error file weights onnx"),
+    ("formats", "error fingerprint memory file weights onnx"),
+    ("data", "split error image samples sources dataset preprocess augment batch batches"),
     ("exec", "error fuse loss schedule optimiser memory plan session training"),
+    (
+        "brickwork",
+        "model files images relevance cut refit join measure shrink train architectures gcn show verbs",
+    ),
 ];
 
 /// Folders and files that may use nothing but these others.
-const ONLY: &[(&str, &str, &str)] = &[("graph", "text", "attrs graph op")];
+const ONLY: &[(&str, &str, &str)] = &[
+    ("graph", "text", "attrs graph op"),
+    ("brickwork", "images", "model"),
+    ("brickwork", "architectures", "model"),
+    ("brickwork", "train", "model files images"),
+];
 
 /// Modules that use each other in a circle. None may be added.
 const CYCLES: &[(&str, &str)] = &[
@@ -73,17 +83,9 @@ const OPEN: &[(&str, &str)] = &[
          shrink::criterion::taylor",
     ),
     ("brickwork", "train train::checkpoint"),
-    ("cli", "args args::budget args::compress args::gcn args::route args::training"),
+    ("cli", "args args::gcn args::route args::training"),
     ("cli", "cmd::demo crate"),
-    ("cli", "cmd::disassemble cmd::disassemble::smaller"),
-    (
-        "data",
-        "dataset samples sources sources::arrays sources::cifar sources::idx \
-         sources::idx_folder sources::npy sources::npz sources::tensors sources::tree",
-    ),
-    ("data", "error split"),
-    ("exec", "training training::plan"),
-    ("formats", "onnx::sparse onnx::write"),
+    ("cli", "command hints options print progress"),
 ];
 
 /// Functions that add a node to a graph, and fields of a node's form: whoever makes nodes says which.
