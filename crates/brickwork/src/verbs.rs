@@ -4,6 +4,7 @@
 //! A request names every option once, with its default and what it means; its JSON Schema is what
 //! command lines, signatures and references are made from.
 
+mod annotate;
 mod compress;
 mod context;
 mod diff;
@@ -16,6 +17,7 @@ mod masks;
 mod profile;
 mod verify;
 
+pub use annotate::{Annotate, AnnotateAnswer};
 pub use compress::{Compress, CompressAnswer, Compressed, Reached, Skipped, SourceSize};
 pub use context::Context;
 pub use diff::Diff;

@@ -129,7 +129,6 @@ pub(crate) enum Command {
     Distill(Box<DistillArgs>),
     Gcn(GcnArgs),
     Route(RouteArgs),
-    Annotate(AnnotateArgs),
     Bench(BenchArgs),
 }
 
@@ -409,20 +408,6 @@ pub(crate) struct ProbeArgs {
     /// Training images per class
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) samples: u32,
-}
-
-/// Write class names and preprocessing into a model
-#[derive(Args)]
-#[command(after_help = "Example:
-  brickwork annotate net.onnx --class-names cat,dog,bird --mean 0.5 --std 0.25 -o net.onnx")]
-pub(crate) struct AnnotateArgs {
-    /// Where to write the model
-    #[arg(short, long, value_name = "OUT.onnx")]
-    pub(crate) output: PathBuf,
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
-    #[command(flatten)]
-    pub(crate) input: InputArgs,
 }
 
 /// Measure how fast a model runs, and what profiling and training take

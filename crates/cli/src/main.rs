@@ -53,7 +53,6 @@ fn run(matches: &clap::ArgMatches, global: &Global, out: &Out) -> anyhow::Result
 /// Runs one command.
 fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
     match &cli.command {
-        Command::Annotate(args) => cmd::annotate::run(args, out),
         Command::Assemble(args) => cmd::assemble::run(args, &cli.global, out),
         Command::Bench(args) => cmd::bench::run(args, out),
         Command::Calibrate(args) => cmd::calibrate::run(args, &cli.global, out),
