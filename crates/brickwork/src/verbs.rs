@@ -15,6 +15,7 @@ mod inputs;
 mod inspect;
 mod masks;
 mod profile;
+mod route;
 mod verify;
 
 pub use annotate::{Annotate, AnnotateAnswer};
@@ -28,6 +29,7 @@ pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};
 pub use inspect::{Inspect, InspectAnswer};
 pub use masks::{Masks, MasksAnswer};
 pub use profile::{Profile, ProfileAnswer, ProfiledClass};
+pub use route::{Route, RouteAnswer};
 pub use verify::{Verify, VerifyAnswer};
 
 use schemars::JsonSchema;

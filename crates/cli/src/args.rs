@@ -2,18 +2,16 @@
 
 mod budget;
 mod gcn;
-mod route;
 mod training;
 
 use std::path::PathBuf;
 
-use brickwork::{Architecture, Layout, Method, OnDuplicate, Rule, Stem, Thresholds};
+use brickwork::{Architecture, Layout, Method, OnDuplicate, Stem};
 use brickwork_data::{ChannelOrder, Fit, Split};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use gcn::{GcnArgs, GcnCommand, GcnCutArgs, GcnEvalArgs, GcnTrainArgs, NodeSplit};
-pub(crate) use route::RouteArgs;
 pub(crate) use training::{
     Course, DistillArgs, FinetuneArgs, HoldOut, OptimiserName, RunArgs, TrainArgs,
 };
@@ -63,7 +61,6 @@ type Choices<T> = &'static [(&'static str, T)];
 const SPLITS: Choices<Split> = &[("train", Split::Train), ("test", Split::Test)];
 const ORDERS: Choices<ChannelOrder> = &[("rgb", ChannelOrder::Rgb), ("bgr", ChannelOrder::Bgr)];
 const FITS: Choices<Fit> = &[("exact", Fit::Exact), ("cover", Fit::Cover)];
-const RULES: Choices<Rule> = &[("graph", Rule::Graph), ("reference", Rule::Reference)];
 const LAYOUTS: Choices<Layout> = &[("branches", Layout::Branches), ("padded", Layout::Padded)];
 const DUPLICATES: Choices<OnDuplicate> = &[
     ("refuse", OnDuplicate::Refuse),
@@ -128,7 +125,6 @@ pub(crate) enum Command {
     Finetune(Box<FinetuneArgs>),
     Distill(Box<DistillArgs>),
     Gcn(GcnArgs),
-    Route(RouteArgs),
     Bench(BenchArgs),
 }
 
@@ -233,37 +229,6 @@ pub(crate) struct InitArgs {
     /// List the architectures, with parameters for ten classes
     #[arg(long, conflicts_with_all = ["arch", "classes", "class_names", "output"])]
     pub(crate) list: bool,
-}
-
-/// How contributions become relevant channels.
-#[derive(Args, Clone)]
-pub(crate) struct LinkArgs {
-    /// An input counts for an output of a convolution above this relative contribution
-    #[arg(long, value_name = "A", default_value_t = 0.3, value_parser = parse_threshold)]
-    pub(crate) alpha_conv: f32,
-    /// An input of a convolution is relevant above this relative count
-    #[arg(long, value_name = "B", default_value_t = 0.2, value_parser = parse_threshold)]
-    pub(crate) beta_conv: f32,
-    /// As --alpha-conv, for linear layers
-    #[arg(long, value_name = "A", default_value_t = 0.4, value_parser = parse_threshold)]
-    pub(crate) alpha_linear: f32,
-    /// As --beta-conv, for linear layers
-    #[arg(long, value_name = "B", default_value_t = 0.3, value_parser = parse_threshold)]
-    pub(crate) beta_linear: f32,
-    /// How relevance is linked: along the graph, or as the published code does
-    #[arg(long, value_name = "RULE", default_value = "graph", value_parser = one_of(RULES))]
-    pub(crate) rule: Rule,
-}
-
-impl LinkArgs {
-    pub(crate) fn thresholds(&self) -> Thresholds {
-        Thresholds {
-            alpha_conv: self.alpha_conv,
-            beta_conv: self.beta_conv,
-            alpha_linear: self.alpha_linear,
-            beta_linear: self.beta_linear,
-        }
-    }
 }
 
 /// Join components into one classifier

@@ -61,7 +61,6 @@ fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Probe(args) => cmd::probe::run(args, &cli.global, out),
         Command::Refit(args) => cmd::refit::run(args, &cli.global, out),
         Command::Reject(args) => cmd::reject::run(args, out),
-        Command::Route(args) => cmd::route::run(args, out),
         Command::Train(args) => cmd::train::run(args, &cli.global, out),
         Command::Finetune(args) => cmd::finetune::run(args, &cli.global, out),
         Command::Distill(args) => cmd::distill::run(args, &cli.global, out),

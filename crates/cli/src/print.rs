@@ -1,6 +1,7 @@
 //! Results go to stdout, talk to stderr.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
@@ -163,6 +164,11 @@ pub(crate) fn thousands(number: u64) -> String {
 /// 0.12345 as 12.35.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.2}", share * 100.0)
+}
+
+/// The line that tells where a result was written, if it was.
+pub(crate) fn written(output: Option<&Path>) -> String {
+    output.map(|path| format!("\nwritten {}", path.display())).unwrap_or_default()
 }
 
 /// How much smaller: "269,034 -> 161,540 (60.0 %)".

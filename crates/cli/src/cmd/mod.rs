@@ -37,6 +37,7 @@ pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Verify>(),
     entry::<verbs::Masks>(),
     entry::<verbs::Diff>(),
+    entry::<verbs::Route>(),
     entry::<verbs::Annotate>(),
 ];
 
