@@ -13,6 +13,8 @@ mod simplenet;
 mod vgg;
 
 use brickwork_graph::Graph;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::model::error::Error;
 use net::{Net, Value};
@@ -27,7 +29,8 @@ const MOST: usize = 1 << 16;
 const WIDEST: f64 = 64.0;
 
 /// How a network takes in its image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stem {
     /// For small images: 3x3 convolutions that keep the size.
     Cifar,
@@ -74,6 +77,21 @@ impl Architecture {
     /// The architecture called `name`.
     pub fn find(name: &str) -> Option<&'static Self> {
         Self::all().iter().find(|architecture| architecture.name == name)
+    }
+
+    /// The architecture called `name`.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn named(name: &str) -> Result<&'static Self, Error> {
+        let none =
+            || format!("there is no architecture `{name}`, only {}", Self::names().join(", "));
+        Self::find(name).ok_or_else(|| Error::options(none()))
+    }
+
+    /// The names of all.
+    pub fn names() -> Vec<&'static str> {
+        Self::all().iter().map(|architecture| architecture.name).collect()
     }
 
     /// Every architecture.

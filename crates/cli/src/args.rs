@@ -115,7 +115,6 @@ fn parse_threads(text: &str) -> Result<usize, String> {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Demo(DemoArgs),
-    Init(InitArgs),
     Assemble(AssembleArgs),
     Calibrate(CalibrateArgs),
     Refit(RefitArgs),
@@ -189,46 +188,6 @@ pub(crate) struct DemoArgs {
     /// Where to put models, data and the page to look at
     #[arg(long, value_name = "DIR", default_value = "brickwork-demo")]
     pub(crate) out: PathBuf,
-}
-
-/// Make a network with random weights, to be trained
-#[derive(Args)]
-#[command(override_usage = "\
-    brickwork init --arch <NAME> --classes <N> --output <NET.onnx> [OPTIONS]
-       brickwork init --list")]
-#[command(after_help = "Examples:
-  brickwork init --list
-  brickwork init --arch resnet20 --classes 10 -o net.onnx
-  brickwork init --arch vgg16 --class-names cat,dog --size 64 --width 0.25 --seed 1 -o pets.onnx")]
-pub(crate) struct InitArgs {
-    /// The architecture
-    #[arg(long, value_name = "NAME", value_parser = architecture(), required_unless_present = "list")]
-    pub(crate) arch: Option<&'static Architecture>,
-    /// Number of classes
-    #[arg(long, value_name = "N", required_unless_present_any = ["list", "class_names"])]
-    pub(crate) classes: Option<usize>,
-    /// Names of the classes instead, in order: a,b,c or @FILE with one a line
-    #[arg(long, value_name = "NAMES", conflicts_with = "classes")]
-    pub(crate) class_names: Option<String>,
-    /// Height and width of the images: 64 or 64x48 [default: the architecture's usual]
-    #[arg(long, value_name = "H[xW]", value_parser = parse_size)]
-    pub(crate) size: Option<[usize; 2]>,
-    /// Channels of the images
-    #[arg(long, value_name = "C", default_value_t = 3)]
-    pub(crate) channels: usize,
-    /// Factor of the numbers of hidden channels
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
-    pub(crate) width: f64,
-    /// How images are taken in: cifar keeps the size of small ones, imagenet reduces large ones
-    /// [default: imagenet from 96 pixels on]
-    #[arg(long, value_name = "STEM", value_parser = one_of(STEMS))]
-    pub(crate) stem: Option<Stem>,
-    /// Where to write the model
-    #[arg(short, long, value_name = "NET.onnx", required_unless_present = "list")]
-    pub(crate) output: Option<PathBuf>,
-    /// List the architectures, with parameters for ten classes
-    #[arg(long, conflicts_with_all = ["arch", "classes", "class_names", "output"])]
-    pub(crate) list: bool,
 }
 
 /// Join components into one classifier

@@ -57,7 +57,6 @@ fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
         Command::Bench(args) => cmd::bench::run(args, out),
         Command::Calibrate(args) => cmd::calibrate::run(args, &cli.global, out),
         Command::Demo(args) => cmd::demo::run(args, &cli.global, out),
-        Command::Init(args) => cmd::init::run(args, &cli.global, out),
         Command::Probe(args) => cmd::probe::run(args, &cli.global, out),
         Command::Refit(args) => cmd::refit::run(args, &cli.global, out),
         Command::Reject(args) => cmd::reject::run(args, out),

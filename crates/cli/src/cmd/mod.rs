@@ -29,6 +29,7 @@ use crate::command::{Entry, entry};
 
 /// The commands that are verbs of the library, in the order of the help.
 pub(crate) const ALL: &[Entry] = &[
+    entry::<verbs::Init>(),
     entry::<verbs::Inspect>(),
     entry::<verbs::Profile>(),
     entry::<verbs::Disassemble>(),
