@@ -5,6 +5,7 @@
 //! command lines, signatures and references are made from.
 
 mod annotate;
+mod bench;
 mod compress;
 mod context;
 mod diff;
@@ -20,6 +21,7 @@ mod route;
 mod verify;
 
 pub use annotate::{Annotate, AnnotateAnswer};
+pub use bench::{BatchTimes, Bench, BenchAnswer};
 pub use compress::{Compress, CompressAnswer, Compressed, Reached, Skipped, SourceSize};
 pub use context::Context;
 pub use diff::Diff;

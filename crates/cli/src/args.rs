@@ -124,7 +124,6 @@ pub(crate) enum Command {
     Finetune(Box<FinetuneArgs>),
     Distill(Box<DistillArgs>),
     Gcn(GcnArgs),
-    Bench(BenchArgs),
 }
 
 /// Which model.
@@ -332,31 +331,6 @@ pub(crate) struct ProbeArgs {
     /// Training images per class
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) samples: u32,
-}
-
-/// Measure how fast a model runs, and what profiling and training take
-#[derive(Args)]
-#[command(after_help = "Examples:
-  brickwork bench resnet50.onnx --batch 1,8 --threads 1
-  brickwork bench resnet50.onnx --layers")]
-pub(crate) struct BenchArgs {
-    /// Batch sizes
-    #[arg(long, value_name = "N[,N]", value_delimiter = ',', default_value = "1", value_parser = parse_batch)]
-    pub(crate) batch: Vec<usize>,
-    /// Runs to take the median of
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(crate) runs: u32,
-    /// Also time a profiling pass
-    #[arg(long)]
-    pub(crate) profile: bool,
-    /// Also time a training step
-    #[arg(long)]
-    pub(crate) training: bool,
-    /// Show the time of every node
-    #[arg(long)]
-    pub(crate) layers: bool,
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
 }
 
 fn parse_size(text: &str) -> Result<[usize; 2], String> {

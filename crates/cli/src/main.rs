@@ -54,7 +54,6 @@ fn run(matches: &clap::ArgMatches, global: &Global, out: &Out) -> anyhow::Result
 fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Assemble(args) => cmd::assemble::run(args, &cli.global, out),
-        Command::Bench(args) => cmd::bench::run(args, out),
         Command::Calibrate(args) => cmd::calibrate::run(args, &cli.global, out),
         Command::Demo(args) => cmd::demo::run(args, &cli.global, out),
         Command::Probe(args) => cmd::probe::run(args, &cli.global, out),

@@ -117,5 +117,5 @@ fn version_and_misuse() {
     own.refused("verify digits.onnx low.onnx --images 0", &["from 1 to 4096"]);
     own.misused("route digits.profile --classes 0 -o OUT/x.svg", &["--model <MODEL.onnx>"]);
     own.misused("route digits.profile --model digits.onnx --classes 0", &["--output"]);
-    own.misused("bench digits.onnx --batch 0", &["from 1 to 4096"]);
+    own.refused("bench digits.onnx --batch 0 --runs 0", &["from 1 to 4096", "from 1 to 10000"]);
 }

@@ -40,6 +40,7 @@ pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Diff>(),
     entry::<verbs::Route>(),
     entry::<verbs::Annotate>(),
+    entry::<verbs::Bench>(),
 ];
 
 /// The command of this name.
