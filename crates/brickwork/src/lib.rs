@@ -41,6 +41,7 @@ pub use measure::latency::latency_ms;
 pub use measure::moments::with_moments;
 pub use measure::probe::{Probe, ProbeImages, probe};
 pub use measure::reject::{RejectAt, Rejection, fit_reject};
+pub use measure::timing::NodeTime;
 pub use measure::verify::{Verification, Weights, part_images, recut, verify, verify_assembled};
 pub use model::batching::batch_size;
 pub use model::card::{

@@ -8,4 +8,5 @@ pub(crate) mod latency;
 pub(crate) mod moments;
 pub(crate) mod probe;
 pub(crate) mod reject;
+pub(crate) mod timing;
 pub(crate) mod verify;

@@ -4,7 +4,9 @@
 //! A request names every option once, with its default and what it means; its JSON Schema is what
 //! command lines, signatures and references are made from.
 
+mod annotate;
 mod assemble;
+mod bench;
 mod calibrate;
 mod compress;
 mod context;
@@ -15,14 +17,18 @@ mod eval;
 mod finetune;
 mod forms;
 mod gcn;
+mod init;
 mod inputs;
 mod inspect;
 mod masks;
 mod profile;
+mod route;
 mod train;
 mod training;
 mod verify;
 
+pub use annotate::{Annotate, AnnotateAnswer};
+pub use bench::{BatchTimes, Bench, BenchAnswer};
 pub use compress::{Compress, CompressAnswer, Compressed, Reached, Skipped, SourceSize};
 mod probe;
 mod refit;
@@ -44,6 +50,7 @@ pub use gcn::{
     GcnDisassemble, GcnDisassembleAnswer, GcnEval, GcnEvalAnswer, GcnTrain, GcnTrainAnswer,
     NodeRefitting, NodeSplit, NodesInput,
 };
+pub use init::{Init, InitAnswer, KnownArchitecture, MadeNetwork};
 pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};
 pub use inspect::{Inspect, InspectAnswer};
 pub use masks::{Masks, MasksAnswer};
@@ -51,6 +58,7 @@ pub use probe::{Probe, ProbeAnswer, ProbedModel};
 pub use profile::{Profile, ProfileAnswer, ProfiledClass};
 pub use refit::{Divergence, Refit, RefitAnswer};
 pub use reject::{Reject, RejectAnswer};
+pub use route::{Route, RouteAnswer};
 pub use train::Train;
 pub use training::{Course, OptimiserName, RunInput, TrainAnswer};
 pub use verify::{Verify, VerifyAnswer};

@@ -4,7 +4,6 @@ mod args;
 mod cmd;
 mod command;
 mod hints;
-mod inputs;
 mod interrupt;
 mod options;
 mod print;
@@ -59,20 +58,10 @@ fn typed(matches: &clap::ArgMatches) -> Option<(&'static Entry, &clap::ArgMatche
 
 /// Runs what was typed.
 fn run(matches: &clap::ArgMatches, global: &Global, out: &Out) -> anyhow::Result<ExitCode> {
-    match typed(matches) {
-        Some((entry, options)) => (entry.run)(options, global, out),
-        None => run_other(&Cli::from_arg_matches(matches)?, out),
+    if let Some((entry, options)) = typed(matches) {
+        return (entry.run)(options, global, out);
     }
-}
-
-/// Runs one command.
-fn run_other(cli: &Cli, out: &Out) -> anyhow::Result<ExitCode> {
-    match &cli.command {
-        Command::Annotate(args) => cmd::annotate::run(args, out),
-        Command::Bench(args) => cmd::bench::run(args, out),
-        Command::Demo(args) => cmd::demo::run(args, &cli.global, out),
-        Command::Init(args) => cmd::init::run(args, &cli.global, out),
-        Command::Route(args) => cmd::route::run(args, out),
-    }?;
+    let Command::Demo(args) = Cli::from_arg_matches(matches)?.command;
+    cmd::demo::run(&args, global, out)?;
     Ok(ExitCode::SUCCESS)
 }

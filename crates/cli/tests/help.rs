@@ -78,10 +78,11 @@ fn version_and_misuse() {
     assert_eq!(own.succeeds("-V"), format!("brickwork {}\n", env!("CARGO_PKG_VERSION")));
     own.misused("", &["Usage: brickwork", "demo"]);
     own.misused("dissasemble", &["unrecognized subcommand", "disassemble"]);
-    own.misused("init", &["--arch <NAME>", "--classes <N>", "--output <NET.onnx>"]);
-    own.misused("init --list --arch vgg16", &["cannot be used with"]);
+    own.misused("init", &["--arch <NAME>", "--output <FILE>"]);
+    own.refused("init --arch vgg16 -o OUT/x", &["--classes or --class-names"]);
+    own.refused("init --list --arch vgg16", &["--list makes nothing; leave all else out"]);
     own.misused("init --arch resnet19 --classes 2 -o OUT/x", &["resnet18", "simplenet_v1"]);
-    own.misused("init --arch vgg16 --classes 2 --class-names a,b -o OUT/x", &["cannot be used"]);
+    own.refused("init --arch vgg16 --classes 2 --class-names a,b -o OUT/x", &["cannot be used"]);
     own.misused("inspect", &["<MODEL.onnx>"]);
     own.misused("inspect digits.onnx --quiet --verbose", &["cannot be used with"]);
     own.misused("inspect digits.onnx --threads 0", &["from 1 to 1024"]);
@@ -116,5 +117,5 @@ fn version_and_misuse() {
     own.refused("verify digits.onnx low.onnx --images 0", &["from 1 to 4096"]);
     own.misused("route digits.profile --classes 0 -o OUT/x.svg", &["--model <MODEL.onnx>"]);
     own.misused("route digits.profile --model digits.onnx --classes 0", &["--output"]);
-    own.misused("bench digits.onnx --batch 0", &["from 1 to 4096"]);
+    own.refused("bench digits.onnx --batch 0 --runs 0", &["from 1 to 4096", "from 1 to 10000"]);
 }

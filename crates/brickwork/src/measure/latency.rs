@@ -1,9 +1,9 @@
 //! How long one image takes.
 
-use std::time::Instant;
-
+use super::timing::Runs;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::progress::Silent;
 use crate::model::random::uniform;
 
 /// Runs that are timed.
@@ -20,14 +20,6 @@ pub fn latency_ms(model: &Classifier) -> Result<f64, Error> {
     let [c, h, w] = model.input();
     let image = uniform([1, c, h, w], -1.0, 1.0, 0);
     let mut scorer = model.single_scorer();
-    let mut times = Vec::new();
-    for run in 0..FIRST + RUNS {
-        let start = Instant::now();
-        scorer.logits(&image)?;
-        if run >= FIRST {
-            times.push(start.elapsed().as_secs_f64() * 1e3);
-        }
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(times[RUNS / 2])
+    let runs = Runs { first: FIRST, timed: RUNS, progress: &Silent };
+    runs.median_ms("timing runs", |_| scorer.logits(&image).map(drop))
 }

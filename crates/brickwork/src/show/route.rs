@@ -16,6 +16,7 @@ mod picture;
 
 use brickwork_graph::{Channels, Graph, Label};
 use brickwork_tensor::Tensor;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cut::plan::class_labels;
@@ -122,7 +123,7 @@ pub struct RouteLink {
 }
 
 /// One layer in numbers.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct RouteRow {
     /// Its node's name.
     pub name: String,

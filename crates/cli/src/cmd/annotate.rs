@@ -1,27 +1,18 @@
 //! `brickwork annotate`
 
-use serde_json::json;
+use brickwork::verbs::{Annotate, AnnotateAnswer};
 
-use crate::args::AnnotateArgs;
-use crate::inputs;
-use crate::print::Out;
+use crate::command::Shown;
 
-pub(crate) fn run(args: &AnnotateArgs, out: &Out) -> anyhow::Result<()> {
-    inputs::check_writable(&args.output)?;
-    let model = inputs::load(&args.model, Some(&args.input))?;
-    let preprocess = inputs::preprocess(&model, &args.input)?;
-    let described = inputs::described(&model, &preprocess)?;
-    described.save(&args.output)?;
-    let result = json!({
-        "output": args.output,
-        "classes": described.class_names(),
-        "preprocess": preprocess,
-    });
-    out.result(&result, || {
-        format!(
-            "{}: {} classes, preprocessing recorded",
-            args.output.display(),
-            described.class_count()
-        )
-    })
+impl Shown for Annotate {
+    const PLACES: &'static [&'static str] = &["model"];
+    const REQUIRED: &'static [&'static str] = &["model", "output"];
+    const EXAMPLES: &'static str = "Example:
+  brickwork annotate net.onnx --class-names cat,dog,bird --mean 0.5 --std 0.25 -o net.onnx";
+
+    fn text(&self, answer: &AnnotateAnswer) -> String {
+        let place =
+            answer.output.as_ref().map_or(String::new(), |path| format!("{}: ", path.display()));
+        format!("{place}{} classes, preprocessing recorded", answer.classes.len())
+    }
 }

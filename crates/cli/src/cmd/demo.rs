@@ -4,13 +4,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use brickwork::verbs::PixelInput;
 use brickwork::{Classifier, Numbered, Page, Picture, Source, layers, png, top_class};
 use brickwork_data::{Dataset, Split};
+use brickwork_formats::onnx::ReadOptions;
 use brickwork_formats::write_atomically;
 use serde_json::{Value, json};
 
 use crate::args::{DemoArgs, Global};
-use crate::inputs;
 use crate::print::{Out, percent, thousands};
 
 macro_rules! assets {
@@ -169,6 +170,10 @@ impl Demo<'_> {
     }
 }
 
+fn load(path: &Path) -> anyhow::Result<Classifier> {
+    Ok(Classifier::load(path, &ReadOptions::default(), None)?)
+}
+
 fn result_of<'a>(steps: &'a [Value], command: &str) -> &'a Value {
     let found =
         steps.iter().find(|step| step["command"].as_str().is_some_and(|c| c.starts_with(command)));
@@ -194,12 +199,12 @@ fn page_of(folder: &Path, steps: &[Value]) -> anyhow::Result<String> {
     page.heading("What it says");
     page.pictures(&pictures(folder)?);
     for (name, source, _) in BRICKS {
-        let model = inputs::load_plain(&folder.join(format!("{source}.onnx")))?;
+        let model = load(&folder.join(format!("{source}.onnx")))?;
         let widths: Vec<(String, usize)> = layers(model.graph())
             .into_iter()
             .map(|layer| (layer.name, layer.weighted.outputs))
             .collect();
-        let brick = inputs::load_plain(&folder.join(format!("{name}.onnx")))?;
+        let brick = load(&folder.join(format!("{name}.onnx")))?;
         page.heading(&format!("Channels kept: {name}, cut from {source}"));
         if let Some(origin) = &brick.card().origin {
             page.kept(&origin.kept, &widths);
@@ -269,8 +274,8 @@ fn joint_rows(steps: &[Value]) -> Vec<Vec<String>> {
 
 /// Test images of every class with the joint model's answers.
 fn pictures(folder: &Path) -> anyhow::Result<Vec<Picture>> {
-    let model: Classifier = inputs::load_plain(&folder.join("ready.onnx"))?;
-    let preprocess = inputs::preprocess(&model, &Default::default())?;
+    let model: Classifier = load(&folder.join("ready.onnx"))?;
+    let preprocess = PixelInput::default().preprocess(&model)?;
     let names = model.class_names();
     let mut scorer = model.scorer();
     let mut pictures = Vec::new();

@@ -1,90 +1,53 @@
 //! `brickwork init`
 
-use std::path::Path;
+use brickwork::Stem;
+use brickwork::verbs::{Init, InitAnswer, KnownArchitecture, MadeNetwork};
 
-use brickwork::{Architecture, ArchitectureOptions, Card, Classifier, Stem, initialise};
-use serde_json::{Value, json};
+use crate::command::Shown;
+use crate::print::{row, table, thousands, written};
 
-use crate::args::{Global, InitArgs};
-use crate::inputs;
-use crate::print::{Out, row, table, thousands};
+impl Shown for Init {
+    const REQUIRED: &'static [&'static str] = &["arch", "output"];
+    const INSTEAD: Option<&'static str> = Some("list");
+    const EXAMPLES: &'static str = "Examples:
+  brickwork init --list
+  brickwork init --arch resnet20 --classes 10 -o net.onnx
+  brickwork init --arch vgg16 --class-names cat,dog --size 64 --width 0.25 --seed 1 -o pets.onnx";
 
-pub(crate) fn run(args: &InitArgs, global: &Global, out: &Out) -> anyhow::Result<()> {
-    match (args.arch, &args.output) {
-        (Some(architecture), Some(output)) => make(architecture, output, args, global, out),
-        _ => list(out),
+    fn text(&self, answer: &InitAnswer) -> String {
+        match answer {
+            InitAnswer::Made(made) => made_words(made),
+            InitAnswer::List(known) => list_words(known),
+        }
     }
 }
 
-/// Every architecture with its size for ten classes.
-fn list(out: &Out) -> anyhow::Result<()> {
-    let mut rows = vec![row(["architecture", "input", "parameters", "MACs"])];
-    let mut found: Vec<Value> = Vec::new();
-    for architecture in Architecture::all() {
-        let options = architecture.usual(10);
-        let graph = architecture.build(&options)?;
-        let (name, [height, width]) = (architecture.name, options.size);
-        let (params, macs) = (graph.parameters(), graph.macs());
-        rows.push(vec![
-            name.to_owned(),
-            format!("{}x{height}x{width}", options.channels),
-            thousands(params as u64),
-            thousands(macs),
-        ]);
-        let input = [options.channels, height, width];
-        found.push(json!({ "name": name, "input": input, "params": params, "macs": macs }));
-    }
-    out.result(&found, || table(&rows))
-}
-
-fn make(
-    architecture: &Architecture,
-    output: &Path,
-    args: &InitArgs,
-    global: &Global,
-    out: &Out,
-) -> anyhow::Result<()> {
-    inputs::check_writable(output)?;
-    let names = args.class_names.as_deref().map(inputs::class_names).transpose()?;
-    let count = names.as_ref().map_or(args.classes.unwrap_or_default(), Vec::len);
-    let options = ArchitectureOptions {
-        channels: args.channels,
-        size: args.size.unwrap_or(architecture.size),
-        width: args.width,
-        stem: args.stem,
-        ..architecture.usual(count)
+fn made_words(made: &MadeNetwork) -> String {
+    let [channels, height, width] = made.input;
+    let stem = match made.stem {
+        Some(Stem::Cifar) => ", cifar stem",
+        Some(Stem::Imagenet) => ", imagenet stem",
+        None => "",
     };
-    let empty = architecture.build(&options)?;
-    let graph = initialise(&empty, global.seed).apply(&empty)?;
-    let card = Card { classes: names.unwrap_or_default(), ..Card::default() };
-    let model = Classifier::described(architecture.name, graph, card)?;
-    model.save(output)?;
-    let (params, macs) = (model.graph().parameters(), model.graph().macs());
-    let stem = architecture.stem(&options).map(|stem| match stem {
-        Stem::Cifar => "cifar",
-        Stem::Imagenet => "imagenet",
-    });
-    let [channels, height, width] = model.input();
-    let result = json!({
-        "output": output,
-        "architecture": architecture.name,
-        "input": model.input(),
-        "classes": model.class_names(),
-        "width": options.width,
-        "stem": stem,
-        "seed": global.seed,
-        "params": params,
-        "macs": macs,
-    });
-    out.result(&result, || {
-        let stem = stem.map_or_else(String::new, |stem| format!(", {stem} stem"));
-        format!(
-            "{}{stem}: input {channels}x{height}x{width}, {} classes, {} parameters, {} MACs\nwritten {}",
-            architecture.name,
-            model.class_count(),
-            thousands(params as u64),
-            thousands(macs),
-            output.display()
-        )
-    })
+    format!(
+        "{}{stem}: input {channels}x{height}x{width}, {} classes, {} parameters, {} MACs{}",
+        made.architecture,
+        made.classes.len(),
+        thousands(made.params as u64),
+        thousands(made.macs),
+        written(made.output.as_deref())
+    )
+}
+
+fn list_words(known: &[KnownArchitecture]) -> String {
+    let mut rows = vec![row(["architecture", "input", "parameters", "MACs"])];
+    for KnownArchitecture { name, input: [channels, height, width], params, macs } in known {
+        rows.push(vec![
+            name.clone(),
+            format!("{channels}x{height}x{width}"),
+            thousands(*params as u64),
+            thousands(*macs),
+        ]);
+    }
+    table(&rows)
 }

@@ -29,6 +29,7 @@ use crate::command::{Entry, entry};
 
 /// The commands that are verbs of the library, in the order of the help.
 pub(crate) const ALL: &[Entry] = &[
+    entry::<verbs::Init>(),
     entry::<verbs::Inspect>(),
     entry::<verbs::Profile>(),
     entry::<verbs::Disassemble>(),
@@ -48,6 +49,9 @@ pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Verify>(),
     entry::<verbs::Masks>(),
     entry::<verbs::Diff>(),
+    entry::<verbs::Route>(),
+    entry::<verbs::Annotate>(),
+    entry::<verbs::Bench>(),
 ];
 
 /// The command of this name.

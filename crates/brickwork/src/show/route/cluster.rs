@@ -1,9 +1,10 @@
 //! Which classes resemble each other: average-linkage clustering.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Two clusters become one. Clusters are numbered: first every class, then every merge in order.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Merge {
     /// The clusters.
     pub parts: [usize; 2],

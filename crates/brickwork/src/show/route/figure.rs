@@ -158,7 +158,7 @@ fn remarks(route: &Route) -> Vec<String> {
         let every = route.every;
         lines.push(format!(
             "The network is deep: one column of {every} is drawn and the links are joined across the others; \
-             --layers draws others."
+             name layers to draw others."
         ));
     }
     lines

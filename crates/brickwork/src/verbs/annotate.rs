@@ -1,0 +1,60 @@
+//! Class names and preprocessing, written into a model.
+
+use std::path::PathBuf;
+
+use brickwork_data::Preprocess;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Context, ModelInput, PixelInput, Verb, inputs};
+use crate::model::classifier::Classifier;
+use crate::model::error::{Error, Problem};
+
+/// Write class names and preprocessing into a model
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Annotate {
+    /// Which model.
+    #[serde(flatten)]
+    pub model: ModelInput,
+    /// Where to write the model
+    pub output: Option<PathBuf>,
+    /// What to write into it.
+    #[serde(flatten)]
+    pub pixels: PixelInput,
+}
+
+/// What the model says now.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct AnnotateAnswer {
+    /// Where it was written.
+    pub output: Option<PathBuf>,
+    /// Names of its classes.
+    pub classes: Vec<String>,
+    /// How pixels become its input.
+    pub preprocess: Preprocess,
+    /// The model.
+    #[serde(skip)]
+    pub model: Classifier,
+}
+
+impl Verb for Annotate {
+    type Answer = AnnotateAnswer;
+
+    const NAME: &'static str = "annotate";
+
+    fn problems(&self) -> Vec<Problem> {
+        inputs::unwritable(self.output.as_ref().map(|path| ("output", path))).collect()
+    }
+
+    fn work(&self, _: &Context<'_>) -> Result<AnnotateAnswer, Error> {
+        let model = self.model.load(&self.pixels)?;
+        let preprocess = self.pixels.preprocess(&model)?;
+        let model = inputs::described(&model, &preprocess)?;
+        if let Some(path) = &self.output {
+            model.save(path)?;
+        }
+        let (output, classes) = (self.output.clone(), model.class_names());
+        Ok(AnnotateAnswer { output, classes, preprocess, model })
+    }
+}
