@@ -86,13 +86,6 @@ impl Out {
         self.verbose > 0
     }
 
-    /// Says something on stderr if told to be verbose.
-    pub(crate) fn detail(&self, text: &str) {
-        if self.is_verbose() {
-            self.note(text);
-        }
-    }
-
     /// Says what went wrong; where results are wanted as JSON, as JSON in their place if it can be
     /// written there.
     pub(crate) fn error(&self, error: &anyhow::Error) {

@@ -311,7 +311,7 @@ fn profiles_that_do_not_fit() {
     let whole = fs::read(shared().join("garments.profile")).unwrap();
     own.write("torn", &whole[..whole.len() - 10]);
     own.refused(&format!("{cut} --profile OUT/torn --refit none"), &["OUT/torn: not a profile"]);
-    own.refused(&format!("{cut} --profile garments.profile"), &["--data DATA", "--refit none"]);
+    own.refused(&format!("{cut} --profile garments.profile"), &["--data", "--refit none"]);
     let zero = "profile digits.onnx --data data/digits --classes 0 --samples 2 -o OUT/zero";
     own.succeeds(zero);
     own.refused(&format!("{CUT} --profile OUT/zero"), &["1", "profile"]);
