@@ -208,7 +208,7 @@ fn villages_are_told_apart() {
     let adjacency = model.graph().find_value("adjacency").unwrap();
     let kept = model.graph().value(adjacency).constant.as_deref();
     assert_eq!(kept, Some(&nodes.adjacency()), "neighbours are not learned");
-    assert_eq!(encode(&trained(&nodes).graph()).unwrap(), encode(model.graph()).unwrap());
+    assert_eq!(encode(trained(&nodes).graph()).unwrap(), encode(model.graph()).unwrap());
 }
 
 #[test]
