@@ -108,7 +108,7 @@ fn version_and_misuse() {
         let says = ["a share such as 50% or 0.5 (above 0%, up to 100%) or a number"];
         own.misused(&format!("compress digits.onnx --macs={budget} -o OUT/x"), &says);
     }
-    own.misused("compress digits.onnx --max-drop=-1 -o OUT/x", &["from 0 to 100"]);
+    own.refused("compress digits.onnx --max-drop=-1 -o OUT/x", &["from 0 to 100"]);
     own.misused("compress digits.onnx --macs 1% --floor 5 -o OUT/x", &["from 0% to 100%"]);
     own.misused("compress digits.onnx --macs 1% --criterion size -o OUT/x", &["fpgm, bn-scale"]);
     own.misused("assemble -o OUT/x", &["<COMPONENT.onnx>"]);
