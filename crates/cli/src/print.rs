@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::args::Global;
 use crate::hints;
@@ -86,19 +86,12 @@ impl Out {
         self.verbose > 0
     }
 
-    /// Says something on stderr if told to be verbose.
-    pub(crate) fn detail(&self, text: &str) {
-        if self.is_verbose() {
-            self.note(text);
-        }
-    }
-
     /// Says what went wrong; where results are wanted as JSON, as JSON in their place if it can be
     /// written there.
     pub(crate) fn error(&self, error: &anyhow::Error) {
         if self.json {
-            let told = json!({ "error": hints::described(error) });
-            if self.result_text(&format!("{told:#}\n")).is_ok() {
+            let told = serde_json::to_string_pretty(&hints::described(error));
+            if told.is_ok_and(|told| self.result_text(&(told + "\n")).is_ok()) {
                 return;
             }
         }
