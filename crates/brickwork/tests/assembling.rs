@@ -13,7 +13,7 @@ use brickwork_formats::onnx::{decode, encode};
 use brickwork_graph::{Attr, Graph};
 use brickwork_tensor::Tensor;
 use common::grown::grow;
-use common::{Net, classifier, owned, photos, pixel_reader, random_images, relative};
+use common::{Net, classifier, owned, photos, pixel_reader, random_images, relative, unwritten};
 
 fn assembled(parts: &[Classifier], layout: Layout, on_duplicate: OnDuplicate) -> Classifier {
     assemble(parts, &AssembleOptions { layout, on_duplicate }).unwrap()
@@ -75,7 +75,7 @@ fn check_layouts(architecture: Architecture) {
         let stored = whole.to_graph().unwrap();
         let again = decode(&encode(&stored).unwrap(), None, &Default::default()).unwrap();
         let again = Classifier::new("again", again).unwrap();
-        let written = Card { tool: String::new(), ..again.card().clone() };
+        let written = unwritten(again.card());
         assert_eq!(&written, whole.card());
         assert!(relative(&again.scorer().logits(&images).unwrap(), &expected) <= 1e-5);
     }

@@ -9,13 +9,13 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 
 use brickwork::{
-    Card, Gcn, GcnCutOptions, GcnOptions, GcnTraining, Nodes, Silent, disassemble_gcn, eval_gcn,
+    Gcn, GcnCutOptions, GcnOptions, GcnTraining, Nodes, Silent, disassemble_gcn, eval_gcn,
     train_gcn,
 };
 use brickwork_formats::onnx::{ReadOptions, decode, encode};
 use brickwork_graph::{Attr, Channels, Graph, why};
 use brickwork_tensor::Tensor;
-use common::{Net, difference, images, relative, run};
+use common::{Net, difference, images, relative, run, unwritten};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -208,7 +208,7 @@ fn villages_are_told_apart() {
     let adjacency = model.graph().find_value("adjacency").unwrap();
     let kept = model.graph().value(adjacency).constant.as_deref();
     assert_eq!(kept, Some(&nodes.adjacency()), "neighbours are not learned");
-    assert_eq!(encode(&trained(&nodes).graph()).unwrap(), encode(model.graph()).unwrap());
+    assert_eq!(encode(trained(&nodes).graph()).unwrap(), encode(model.graph()).unwrap());
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn files_hold_all_there_is_to_know() {
     let path = folder.path().join("part.onnx");
     part.save(&path).unwrap();
     let again = Gcn::load(&path).unwrap();
-    let written = Card { tool: String::new(), ..again.card().clone() };
+    let written = unwritten(again.card());
     assert_eq!(&written, part.card());
     let origin = again.card().origin.as_ref().unwrap();
     assert_eq!((origin.classes.as_slice(), origin.of), (&[0, 2][..], 3));

@@ -108,21 +108,25 @@ fn a_card_that_lies_is_refused() {
     let with = |edit: &dyn Fn(&mut Origin)| {
         let mut card = part.card().clone();
         card.origin.as_mut().map(edit).unwrap();
-        let lying = part.with_card(card).unwrap();
-        verify(&source, &lying, &images()).unwrap_err().to_string()
+        let lying = part.with_card(card);
+        let proof = lying.and_then(|lying| verify(&source, &lying, &images()));
+        proof.unwrap_err().to_string()
     };
+    // Widths that the graph does not have are noticed before anything is compared.
     let error = with(&|origin| origin.kept.get_mut("stem").unwrap().output = vec![0, 2]);
+    assert!(error.contains("keeps 3 inputs and 2 outputs, but it has 3 and 3"), "{error}");
+    let error = with(&|origin| origin.kept.get_mut("stem").unwrap().output = vec![0, 2, 4]);
     assert!(error.contains("cannot be cut as they stand"), "{error}");
     // Channel 3 of `side` is also what `head` reads at place 3.
     let error = with(&|origin| {
         origin.kept.get_mut("side").unwrap().output.retain(|k| *k != 3);
         origin.kept.get_mut("head").unwrap().input.retain(|k| *k != 3);
     });
-    assert!(error.contains("is not the cut its card describes"), "{error}");
-    let error = with(&|origin| origin.kept.get_mut("head").unwrap().output = vec![7]);
+    assert!(error.contains("layer `side`") && error.contains("layer `head`"), "{error}");
+    let error = with(&|origin| origin.kept.get_mut("head").unwrap().output[1] = 7);
     assert!(error.contains("`head` has 3 output channels, 7 is none of them"), "{error}");
     let error = with(&|origin| drop(origin.kept.insert("ghost".to_owned(), KeptLayer::default())));
-    assert!(error.contains("`ghost` is no weighted layer"), "{error}");
+    assert!(error.contains("`ghost` keeps channels, but it has no such layer"), "{error}");
     let error = verify(&model(2), &part, &images()).unwrap_err().to_string();
     assert!(error.contains("was cut from `model` (fingerprint"), "{error}");
     let error = verify(&source, &source, &images()).unwrap_err().to_string();

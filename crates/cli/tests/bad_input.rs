@@ -311,7 +311,7 @@ fn profiles_that_do_not_fit() {
     let whole = fs::read(shared().join("garments.profile")).unwrap();
     own.write("torn", &whole[..whole.len() - 10]);
     own.refused(&format!("{cut} --profile OUT/torn --refit none"), &["OUT/torn: not a profile"]);
-    own.refused(&format!("{cut} --profile garments.profile"), &["--data DATA", "--refit none"]);
+    own.refused(&format!("{cut} --profile garments.profile"), &["--data", "--refit none"]);
     let zero = "profile digits.onnx --data data/digits --classes 0 --samples 2 -o OUT/zero";
     own.succeeds(zero);
     own.refused(&format!("{CUT} --profile OUT/zero"), &["1", "profile"]);
@@ -349,8 +349,8 @@ fn kept_channels_that_do_not_fit() {
     own.refused(&line, &["OUT/keep.json", "No such file"]);
     for (text, words) in [
         ("{\"kept\":", ["not JSON", "\"LAYER\""]),
-        (r#"{"conv":[1]}"#, ["expected {\"LAYER\"", "as --json prints"]),
-        (r#"{"conv":{"input":[-1],"output":[]}}"#, ["expected {\"LAYER\"", "-1"]),
+        (r#"{"conv":[1]}"#, ["expected JSON such as {\"LAYER\"", "a sequence"]),
+        (r#"{"conv":{"input":[-1],"output":[]}}"#, ["expected JSON such as {\"LAYER\"", "-1"]),
     ] {
         own.write("keep.json", text);
         own.refused(&line, &words);
@@ -364,7 +364,7 @@ fn kept_channels_that_do_not_fit() {
     own.write("keep.json", "{}");
     own.refused(&format!("{line} --masks-out OUT/masks"), &["--masks-out needs --profile"]);
     own.refused(&format!("{line} --choose random"), &["--choose needs --profile"]);
-    own.misused(&format!("{line} --profile digits.profile"), &["cannot be used with"]);
+    own.refused(&format!("{line} --profile digits.profile"), &["--profile and --keep", "leave one"]);
 }
 
 #[test]

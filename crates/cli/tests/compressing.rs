@@ -175,7 +175,7 @@ fn what_cannot_be_done_is_refused() {
     );
     let everything = own.refused(
         "compress digits.onnx --max-drop 1 --hold-out none --compare -o OUT/no/x.onnx --keep-all digits.onnx",
-        &["pass --data DATA", "the refit", "contributions", "--max-drop needs images", "--compare"],
+        &["pass --data", "the refit", "contributions", "--max-drop needs images", "--compare"],
     );
     for problem in ["there is no folder OUT/no", "there is no folder digits.onnx"] {
         assert!(everything.contains(problem), "{everything}");

@@ -98,15 +98,15 @@ fn version_and_misuse() {
     own.refused(&format!("{indices} --samples all -o OUT/x"), &["leave --samples and --part out"]);
     own.refused("profile --merge a b --part 1/2 -o OUT/x", &["leave all else out"]);
     own.misused("eval digits.onnx --split validation", &["train, test"]);
-    own.misused("disassemble digits.onnx --classes 0 -o OUT/x", &["--profile", "--keep"]);
-    own.misused("disassemble digits.onnx --classes 0 --profile p", &["--output"]);
-    own.misused(
+    own.refused("disassemble digits.onnx --classes 0 -o OUT/x", &["--profile", "--keep"]);
+    own.refused("disassemble digits.onnx --classes 0 --profile p", &["--output"]);
+    own.refused(
         "disassemble digits.onnx --classes 0 --profile p --alpha-conv 2 -o OUT/x",
         &["from 0 to 1"],
     );
-    own.misused("compress digits.onnx -o OUT/x", &["--macs", "--params", "--max-drop"]);
-    own.misused("compress digits.onnx --macs 50% --params 50% -o OUT/x", &["cannot be used with"]);
-    own.misused("compress digits.onnx --macs 50%", &["--output"]);
+    own.refused("compress digits.onnx -o OUT/x", &["--macs", "--params", "--max-drop"]);
+    own.refused("compress digits.onnx --macs 50% --params 50% -o OUT/x", &["pass one size"]);
+    own.refused("compress digits.onnx --macs 50%", &["--output"]);
     for budget in ["0%", "101%", "0", "-5", "half", "nan%"] {
         let says = ["a share such as 50% or 0.5 (above 0%, up to 100%) or a number"];
         own.misused(&format!("compress digits.onnx --macs={budget} -o OUT/x"), &says);

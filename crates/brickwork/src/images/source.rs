@@ -185,6 +185,7 @@ impl Source {
     pub fn keep_some(&mut self, count: usize, seed: u64) -> Result<(), Error> {
         let mut classes: Vec<usize> = self.class_of.iter().flatten().copied().collect();
         classes.sort_unstable();
+        classes.dedup();
         let mut indices: Vec<usize> =
             classes.iter().flat_map(|&class| self.some_of(class, count, seed)).collect();
         indices.sort_unstable();
@@ -272,7 +273,8 @@ fn are_numbers(names: &[String]) -> bool {
     names.iter().enumerate().all(|(k, name)| *name == k.to_string())
 }
 
-fn match_classes(data: &[String], model: &Numbered) -> Vec<Option<usize>> {
+/// For every class name of some data, which of a model's classes it is: see [`Source::new`].
+pub(crate) fn match_classes(data: &[String], model: &Numbered) -> Vec<Option<usize>> {
     let names = &model.names;
     let by_name: Vec<Option<usize>> = data
         .iter()

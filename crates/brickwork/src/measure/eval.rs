@@ -108,7 +108,7 @@ pub fn eval(
     let count: usize = own.iter().map(Vec::len).sum();
     if count == 0 {
         return Err(Error::options("the data has no sample of the classes asked for; give data of these classes or ask for others \
-             (--classes)"
+             (`classes=`)"
                 .to_owned(),
         ));
     }

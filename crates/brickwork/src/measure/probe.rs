@@ -41,13 +41,12 @@ pub struct ProbeImages<'a> {
 }
 
 impl<'a> ProbeImages<'a> {
-    /// At most `each` samples of every one of the data's `classes`, at random.
-    pub fn of(source: &'a Source, classes: &[usize], each: usize, seed: u64) -> Self {
+    /// At most `each` samples of every one of the data's classes of these names, at random.
+    pub fn of(source: &'a Source, classes: &[String], each: usize, seed: u64) -> Self {
         // The data's own classes in place of a model's.
-        let own: Vec<Option<usize>> = (0..source.class_of.len())
-            .map(|class| classes.iter().position(|&wanted| wanted == class))
-            .collect();
-        let relabelled = Source { class_of: own, ..source.clone() };
+        let own = source.dataset.classes().iter();
+        let own = own.map(|name| classes.iter().position(|wanted| wanted == name));
+        let relabelled = Source { class_of: own.collect(), ..source.clone() };
         let (mut samples, mut truth) = (Vec::new(), Vec::new());
         for place in 0..classes.len() {
             let found = relabelled.some_of(place, each, seed);

@@ -3,8 +3,8 @@
 use crate::model::error::Error;
 
 /// The indices that `text` selects among `names`: comma-separated names, indices or ranges such as
-/// `5-7` (inclusive), in the order given, without repeats. A name wins over an index that reads
-/// the same.
+/// `5-7` (inclusive), rising and without repeats: a list is a set. A name wins over an index that
+/// reads the same.
 ///
 /// # Errors
 /// Every item that selects nothing, with the closest names.
@@ -20,8 +20,8 @@ pub fn parse(text: &str, names: &[String]) -> Result<Vec<usize>, Error> {
     if !lost.is_empty() {
         return Err(Error::classes(describe_lost(&lost, names)));
     }
-    let mut seen = vec![false; names.len()];
-    found.retain(|&index: &usize| !std::mem::replace(&mut seen[index], true));
+    found.sort_unstable();
+    found.dedup();
     if found.is_empty() {
         return Err(Error::classes(
             "no classes are selected; name at least one, as in cat,dog or 0-4".to_owned(),
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn names_indices_and_ranges() {
         let parse = |text| parse(text, &names()).unwrap();
-        assert_eq!(parse("cat, 0"), [1, 0]);
+        assert_eq!(parse("cat, 0"), [0, 1]);
         assert_eq!(parse("1-3,deer,2"), [1, 2, 3, 5]);
         assert_eq!(parse("ankle-boot"), [2]);
         // A class called 3 is meant by its name.

@@ -173,7 +173,7 @@ impl<'a> Ranking<'a> {
             let share = |size: u64| 100.0 * size as f64 / whole.max(1) as f64;
             return Err(Error::too_small(format!(
                 "{budget} {name} ({:.1} %) cannot be reached: the smallest cut has {least} ({:.1} %); ask for at \
-                 least that, or let layers keep less (--floor)",
+                 least that, or let layers keep less (`floor=`)",
                 share(budget),
                 share(least),
                 name = unit.name()

@@ -132,7 +132,9 @@ impl<'a> Shrink<'a> {
         if self.size() <= limit {
             return Ok(());
         }
-        let now = self.whole.with_graph(self.current.clone())?;
+        // Its card tells of the whole task, not of what is left of it.
+        let card = Card { origin: None, ..self.whole.card().clone() };
+        let now = Classifier::described(&self.whole.name, self.current.clone(), card)?;
         let some = self.images.map(|images| some_of(images, self.options.refit.images));
         let ground = Ground::new(&now, None, some.as_deref(), self.options.seed)?.watched(progress);
         let rules = &self.options.rules;

@@ -3,7 +3,7 @@
 mod by_choice;
 mod to_size;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use brickwork_data::Preprocess;
 use schemars::JsonSchema;
@@ -327,7 +327,7 @@ impl Images {
 }
 
 /// What the name of a frontier's file lacks.
-fn frontier_problem(path: &PathBuf) -> Option<Problem> {
+fn frontier_problem(path: &Path) -> Option<Problem> {
     let message = format!(
         "{} does not say what to write; end its name in .html, .svg, .csv or .json",
         path.display()

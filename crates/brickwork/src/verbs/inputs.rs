@@ -262,11 +262,6 @@ impl DataInput {
         self.is_empty().then(|| Problem::new("data", format!("{why}: pass `data=`")))
     }
 
-    /// Where the data sets are.
-    pub(super) fn paths(&self) -> Vec<PathBuf> {
-        self.data.iter().map(|text| named(text).1).collect()
-    }
-
     /// Opens all data sets, in the split `usual` unless another one is asked for.
     pub(super) fn open(&self, usual: Split, context: &Context<'_>) -> Result<Vec<Opened>, Error> {
         if self.data.is_empty() {

@@ -6,8 +6,9 @@ use brickwork_data::{Preprocess, Split};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, DataInput, Verb, inputs};
-use crate::images::source::Source;
+use super::inputs::{self, Opened, note_merged};
+use super::{Context, DataInput, Verb};
+use crate::images::source::{Numbered, Source, match_classes};
 use crate::measure::probe::{self, ProbeImages, probe};
 use crate::model::classes;
 use crate::model::classifier::Classifier;
@@ -77,15 +78,15 @@ impl Verb for Probe {
         let models = self.models.iter().map(|path| inputs::load(path));
         let models = models.collect::<Result<Vec<_>, _>>()?;
         let preprocess = self.preprocess(&models)?;
-        let set = |split| -> Result<Source, Error> {
-            Source::join(self.data.foreign(&self.data.paths(), split, context)?)
-        };
-        let (train, test) = (set(Split::Train)?, set(Split::Test)?);
-        let names = train.dataset.classes();
+        let train = self.data.open(Split::Train, context)?;
+        note_merged(train.iter(), context);
+        let (train, test) = (joined(train)?, joined(self.data.open(Split::Test, context)?)?);
+        let names = distinct(train.dataset.classes());
         let classes = match &self.classes {
-            Some(text) => classes::parse(text, names)?,
-            None => unknown_to(&models[0], names),
+            Some(text) => classes::parse(text, &names)?,
+            None => unknown_to(&models[0], &names),
         };
+        let classes: Vec<String> = classes.into_iter().map(|class| names[class].clone()).collect();
         let fitted = ProbeImages::of(&train, &classes, self.samples, context.seed);
         let measured = ProbeImages::of(&test, &classes, usize::MAX, context.seed);
         let probed = models.iter().zip(&preprocess).map(|(model, preprocess)| {
@@ -93,10 +94,7 @@ impl Verb for Probe {
             let probe = probe(model, preprocess, &fitted, &measured, count, context.progress)?;
             Ok(ProbedModel { name: model.name.clone(), probe })
         });
-        Ok(ProbeAnswer {
-            models: probed.collect::<Result<_, Error>>()?,
-            classes: classes.iter().map(|&class| names[class].clone()).collect(),
-        })
+        Ok(ProbeAnswer { models: probed.collect::<Result<_, Error>>()?, classes })
     }
 }
 
@@ -114,8 +112,21 @@ impl Probe {
     }
 }
 
+/// All data sets as one.
+fn joined(sets: Vec<Opened>) -> Result<Source, Error> {
+    let foreign = |one: Opened| Source::all_foreign(one.label, one.dataset);
+    Source::join(sets.into_iter().map(foreign).collect())
+}
+
+/// Every name once: what is called the same in several data sets is one class.
+fn distinct(names: &[String]) -> Vec<String> {
+    let first = |(place, name): &(usize, &String)| !names[..*place].contains(name);
+    names.iter().enumerate().filter(first).map(|(_, name)| name.clone()).collect()
+}
+
 /// The data's classes that are none of the model's.
 fn unknown_to(model: &Classifier, names: &[String]) -> Vec<usize> {
-    let own = model.class_names();
-    (0..names.len()).filter(|&class| !own.contains(&names[class])).collect()
+    let own = Numbered::new(model.class_names(), model.card().origin.as_ref());
+    let known = match_classes(names, &own);
+    (0..names.len()).filter(|&class| known[class].is_none()).collect()
 }

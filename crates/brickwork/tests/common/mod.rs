@@ -177,6 +177,11 @@ impl Net {
     }
 }
 
+/// A card as it was before it was written.
+pub(crate) fn unwritten(card: &Card) -> Card {
+    Card { version: 0, tool: String::new(), written: None, ..card.clone() }
+}
+
 /// The model as its file gives it back.
 pub(crate) fn stored(model: &Classifier) -> Classifier {
     Classifier::new(model.name.clone(), model.to_graph().unwrap()).unwrap()

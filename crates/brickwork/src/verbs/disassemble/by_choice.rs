@@ -143,7 +143,9 @@ fn read_keep(path: &Path) -> Result<KeptMap, Error> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Error::options(format!("cannot read {shown}: {error}")))?;
     let wrong = |error| Error::options(format!("{shown}: expected {KEEP_FORM}: {error}"));
-    let value: Value = serde_json::from_str(&text).map_err(wrong)?;
+    let value: Value = serde_json::from_str(&text).map_err(|error| {
+        Error::options(format!("{shown}: not JSON ({error}); expected {KEEP_FORM}"))
+    })?;
     // A whole answer will do as well.
     serde_json::from_value(value.get("kept").unwrap_or(&value).clone()).map_err(wrong)
 }

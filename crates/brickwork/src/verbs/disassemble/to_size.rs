@@ -68,7 +68,7 @@ impl Disassemble {
                 "max_drop",
                 "`max_drop=` must be points of accuracy from 0 to 100, such as 1.0",
             ),
-            self.frontier.as_ref().and_then(frontier_problem),
+            self.frontier.as_deref().and_then(frontier_problem),
             inputs::unwritable_folder("keep_all", self.keep_all.as_ref()),
         ];
         let files = self.frontier.iter().map(|path| ("frontier", path));
