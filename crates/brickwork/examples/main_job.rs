@@ -22,12 +22,12 @@ fn main() -> Result<(), Error> {
     for (source, classes, part) in [("digits", "0-4", "low"), ("garments", "sandal,bag", "things")]
     {
         let model = ModelInput::file(format!("{ASSETS}/{source}.onnx"));
-        let images = format!("{ASSETS}/{source}");
+        let images = [format!("{ASSETS}/{source}")];
         let profile = Some(path(&format!("{source}.profile")));
         let component = path(&format!("{part}.onnx"));
         let request = Profile {
             model: model.clone(),
-            data: data(&[images.clone()]),
+            data: data(&images),
             output: profile.clone(),
             ..Profile::default()
         };
@@ -36,13 +36,13 @@ fn main() -> Result<(), Error> {
             model,
             classes: classes.to_owned(),
             profile,
-            data: data(&[images.clone()]),
+            data: data(&images),
             output: Some(component.clone()),
             ..Disassemble::default()
         };
         println!("{part} has the classes {}", request.run(&context)?.classes.join(", "));
         parts.push(component);
-        sets.push(format!("{part}={images}"));
+        sets.push(format!("{part}={}", images[0]));
     }
     let (joined, ready) = (path("joined.onnx"), path("ready.onnx"));
     Assemble { parts, output: Some(joined.clone()), ..Assemble::default() }.run(&context)?;

@@ -12,6 +12,7 @@ use serde_json::Value;
 const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
 
 /// Asserts that a file of the documents is as the code makes it, or makes it so.
+#[allow(clippy::unwrap_used)]
 fn kept(name: &str, made: &str) {
     let path = Path::new(DOCS).join(name);
     if std::env::var_os("BRICKWORK_UPDATE").is_some() {
