@@ -112,7 +112,7 @@ impl Architecture {
     }
 
     /// The network, from `image` to `logits`, with its names as PyTorch would give them. Weights are
-    /// zero until [`initialise`](crate::train::initialise) draws them.
+    /// zero until [`initialise`](crate::initialise) draws them.
     ///
     /// # Errors
     /// If the options make no sense, or the images are too small or the network too large.

@@ -1,7 +1,58 @@
 //! Take trained image classifiers apart and build new ones from the pieces, without training.
 //!
-//! One verb per file. Every verb takes values and returns a value; nothing here prints, reads the
-//! clock or the environment, or draws a random number without a seed.
+//! Whatever a user can ask for is a [verb](verbs): a request, which is plain data, and its answer. The
+//! main job, with two models and their images in files:
+//!
+//! ```no_run
+//! use brickwork::verbs::{
+//!     Assemble, Calibrate, Context, DataInput, Disassemble, Eval, ModelInput, Profile, Verb,
+//! };
+//!
+//! # fn main() -> Result<(), brickwork::Error> {
+//! let context = Context::default();
+//! let data = |sets: &[&str]| {
+//!     DataInput { data: sets.iter().map(ToString::to_string).collect(), ..DataInput::default() }
+//! };
+//! for (source, images, classes, part) in [
+//!     ("digits.onnx", "mnist/", "0-4", "low.onnx"),
+//!     ("garments.onnx", "fashion/", "sandal,bag", "things.onnx"),
+//! ] {
+//!     let (model, data) = (ModelInput::file(source), data(&[images]));
+//!     let (profile, classes) = (Some("profile.safetensors".into()), classes.to_owned());
+//!     Profile { model: model.clone(), data: data.clone(), output: profile.clone(), ..Profile::default() }
+//!         .run(&context)?;
+//!     Disassemble { model, classes, profile, data, output: Some(part.into()), ..Disassemble::default() }
+//!         .run(&context)?;
+//! }
+//! let data = data(&["low=mnist/", "things=fashion/"]);
+//! let parts = vec!["low.onnx".into(), "things.onnx".into()];
+//! Assemble { parts, output: Some("joined.onnx".into()), ..Assemble::default() }.run(&context)?;
+//! let (model, output) = ("joined.onnx".into(), Some("ready.onnx".into()));
+//! Calibrate { model, data: data.clone(), output, ..Calibrate::default() }.run(&context)?;
+//! let answer = Eval { model: ModelInput::file("ready.onnx"), data, ..Eval::default() }.run(&context)?;
+//! assert!(answer.report.accuracy_per_image > 0.9);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Below the verbs are the steps that they are made of, as functions of values. Each folder uses only
+//! those before it:
+//!
+//! | folder | holds |
+//! |---|---|
+//! | `model` | a [`Classifier`]: its network and its [`Card`]; errors, progress, seeds |
+//! | `files`, `images` | the project's own files; labelled images as a model sees them |
+//! | `relevance` | which channels contribute to which class: [`profile`](profile()), [`link`] |
+//! | `cut` | from a choice of channels to a component: [`Plan`] |
+//! | `refit` | kept weights in closed form: [`refit`](refit()) |
+//! | `join` | components to one classifier: [`assemble`], [`calibrate`] |
+//! | `measure` | [`eval`], [`verify`], [`diff`](diff()), [`inspect`] |
+//! | `shrink` | down to a size, step by step: [`Walk`] |
+//! | `train`, `gcn`, `architectures` | training, networks that classify nodes, networks to begin with |
+//! | `show` | pages and drawings of answers |
+//!
+//! Nothing here prints or reads the environment; the clock is read only to measure time, and a random
+//! number always has a seed.
 
 mod architectures;
 mod cut;

@@ -63,6 +63,8 @@ pub use train::Train;
 pub use training::{Course, OptimiserName, RunInput, TrainAnswer};
 pub use verify::{Verify, VerifyAnswer};
 
+use std::fmt::Debug;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -72,7 +74,9 @@ use crate::model::error::{Error, Problem};
 /// Something that can be asked for.
 ///
 /// The default is the request in which nothing was said but what must be.
-pub trait Verb: Default + Serialize + DeserializeOwned + JsonSchema + Sync {
+pub trait Verb:
+    Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + JsonSchema + Sync
+{
     /// What it gives: all that a text about it says.
     type Answer: Serialize + JsonSchema + Send;
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 /// Take trained image classifiers apart and build new ones from the pieces, without training.
 #[derive(Parser)]
@@ -62,4 +63,36 @@ pub(crate) struct DemoArgs {
     /// Where to put models, data and the page to look at
     #[arg(long, value_name = "DIR", default_value = "brickwork-demo")]
     pub(crate) out: PathBuf,
+}
+
+// What the command tells about itself. A docstring would become the help of the whole command.
+#[derive(Subcommand)]
+pub(crate) enum About {
+    /// Print the JSON Schemas of what commands are asked and answer
+    #[command(after_help = "Examples:
+  brickwork schema eval
+  brickwork schema gcn train
+  brickwork schema error
+  brickwork schema")]
+    Schema {
+        /// The command, or error for what `--json` prints when one fails [default: all]
+        name: Vec<String>,
+    },
+    /// Print the script by which a shell completes commands and options
+    #[command(after_help = "Example:
+  brickwork completions bash > ~/.local/share/bash-completion/completions/brickwork")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages
+    #[command(after_help = "Example:\n  brickwork man ~/.local/share/man/man1")]
+    Man {
+        /// Where to put them
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Print the reference of all commands, in Markdown
+    #[command(hide = true)]
+    Reference,
 }

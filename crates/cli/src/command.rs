@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use brickwork::verbs::{Context, Verb};
 use clap::ArgMatches;
+use schemars::{Schema, schema_for};
+use serde::Serialize;
 
 use crate::args::Global;
 use crate::options;
@@ -40,11 +42,33 @@ pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) command: fn() -> clap::Command,
     pub(crate) run: fn(&ArgMatches, &Global, &Out) -> anyhow::Result<ExitCode>,
+    pub(crate) schemas: fn() -> Schemas,
+    /// Asserts that all that tells of its options says the same.
+    #[cfg(test)]
+    pub(crate) agrees: fn(),
+}
+
+/// The JSON Schemas of a verb.
+#[derive(Serialize)]
+pub(crate) struct Schemas {
+    request: Schema,
+    answer: Schema,
 }
 
 /// The command of a verb.
 pub(crate) const fn entry<V: Shown>() -> Entry {
-    Entry { name: V::NAME, command: options::command::<V>, run: run::<V> }
+    Entry {
+        name: V::NAME,
+        command: options::command::<V>,
+        run: run::<V>,
+        schemas: schemas::<V>,
+        #[cfg(test)]
+        agrees: options::tests::agrees::<V>,
+    }
+}
+
+fn schemas<V: Shown>() -> Schemas {
+    Schemas { request: schema_for!(V), answer: options::written_schema::<V::Answer>() }
 }
 
 fn run<V: Shown>(matches: &ArgMatches, global: &Global, out: &Out) -> anyhow::Result<ExitCode> {

@@ -1,9 +1,10 @@
 //! Errors in words of the command line, and what to do about them, which the libraries do not know.
 
-use brickwork::Error;
+use brickwork::{Error, Problem};
 use brickwork_data::DataError;
 use brickwork_formats::ReadError;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// What went wrong, and why.
 pub(crate) fn words(error: &anyhow::Error) -> String {
@@ -17,26 +18,64 @@ pub(crate) fn words(error: &anyhow::Error) -> String {
     with_flags(&words)
 }
 
+/// What `--json` prints when a command fails.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Failure {
+    /// Why it failed.
+    error: Described,
+}
+
+/// An error, for programs.
+#[derive(Serialize, JsonSchema)]
+struct Described {
+    /// What kind of error it is, in a word that programs may rely on; `command` for those of the
+    /// command line alone.
+    kind: &'static str,
+    /// What went wrong, and why.
+    message: String,
+    /// What is wrong with which option, where a request could not be fulfilled.
+    problems: Vec<DescribedProblem>,
+    /// The node of the network that it is about, by name.
+    node: Option<String>,
+    /// The weighted layer that it is about, by its node's name.
+    layer: Option<String>,
+    /// The class that it is about, by name.
+    class: Option<String>,
+    /// What the user can do about it, if that goes beyond the message.
+    hint: Option<&'static str>,
+}
+
+/// What is wrong with one option.
+#[derive(Serialize, JsonSchema)]
+struct DescribedProblem {
+    /// The option, by its name in the request.
+    option: &'static str,
+    /// What is wrong with it.
+    message: String,
+}
+
 /// The same for programs.
-pub(crate) fn described(error: &anyhow::Error) -> Value {
+pub(crate) fn described(error: &anyhow::Error) -> Failure {
     let own = error.downcast_ref::<Error>();
-    let about = own.and_then(Error::refusal);
+    let about = own.and_then(Error::refusal).cloned().unwrap_or_default();
     let problems = match own {
         Some(Error::Request(problems)) => problems.as_slice(),
         _ => &[],
     };
-    let problems = problems
-        .iter()
-        .map(|problem| json!({ "option": problem.field, "message": with_flags(&problem.message) }));
-    json!({
-        "kind": own.map_or("command", Error::kind),
-        "message": words(error),
-        "problems": problems.collect::<Vec<_>>(),
-        "node": about.and_then(|about| about.node.as_ref()),
-        "layer": about.and_then(|about| about.layer.as_ref()),
-        "class": about.and_then(|about| about.class.as_ref()),
-        "hint": hint(error),
-    })
+    let problem = |problem: &Problem| DescribedProblem {
+        option: problem.field,
+        message: with_flags(&problem.message),
+    };
+    let error = Described {
+        kind: own.map_or("command", Error::kind),
+        message: words(error),
+        problems: problems.iter().map(problem).collect(),
+        node: about.node,
+        layer: about.layer,
+        class: about.class,
+        hint: hint(error),
+    };
+    Failure { error }
 }
 
 /// The name of an option on a command line.

@@ -11,9 +11,9 @@ mod progress;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::{CommandFactory, FromArgMatches, Subcommand};
 
-use crate::args::{Cli, Command, Global};
+use crate::args::{About, Cli, Command, Global};
 use crate::command::Entry;
 use crate::print::Out;
 
@@ -44,7 +44,7 @@ fn whole() -> clap::Command {
         let whole = if known { whole } else { whole.subcommand(cmd::gcn::group()) };
         whole.mut_subcommand(group, |group| group.subcommand(command))
     };
-    cmd::ALL.iter().fold(Cli::command(), add)
+    About::augment_subcommands(cmd::ALL.iter().fold(Cli::command(), add))
 }
 
 /// The command that was typed, with its options.
@@ -60,6 +60,10 @@ fn typed(matches: &clap::ArgMatches) -> Option<(&'static Entry, &clap::ArgMatche
 fn run(matches: &clap::ArgMatches, global: &Global, out: &Out) -> anyhow::Result<ExitCode> {
     if let Some((entry, options)) = typed(matches) {
         return (entry.run)(options, global, out);
+    }
+    if let Ok(asked) = About::from_arg_matches(matches) {
+        cmd::about::run(&asked, out)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let Command::Demo(args) = Cli::from_arg_matches(matches)?.command;
     cmd::demo::run(&args, global, out)?;

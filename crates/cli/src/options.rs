@@ -6,6 +6,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use crate::command::Shown;
@@ -166,6 +168,11 @@ fn schema<V: Shown>() -> Value {
     schemars::schema_for!(V).to_value()
 }
 
+/// The schema of what is only ever written.
+pub(crate) fn written_schema<T: JsonSchema>() -> Schema {
+    SchemaSettings::default().for_serialize().into_generator().into_root_schema_for::<T>()
+}
+
 /// Lines of a paragraph as one, options as they are typed.
 fn words(text: &str) -> String {
     let paragraphs = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
@@ -178,13 +185,7 @@ impl<'a> Option_<'a> {
         let many = outer["type"] == "array" || has_type(outer, "array");
         let schema = if many { resolved(&outer["items"], root) } else { outer };
         let help = property["description"].as_str().or(outer["description"].as_str());
-        let default = match &property["default"] {
-            Value::Null | Value::Bool(_) | Value::Array(_) => None,
-            Value::String(text) if text.is_empty() => None,
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => number.as_f64().map(short),
-            other => Some(other.to_string()),
-        };
+        let default = told(&property["default"]);
         Self { name, help: words(help.unwrap_or_default()), schema, many, default }
     }
 
@@ -280,6 +281,18 @@ fn values<T: Clone + Send + Sync + 'static>(
     matches.get_many::<T>(name).into_iter().flatten().map(of).collect()
 }
 
+/// A default as it would be typed, if there is anything to type.
+fn told(default: &Value) -> Option<String> {
+    match default {
+        Value::Null | Value::Bool(_) => None,
+        Value::Array(all) => Some(all.iter().filter_map(told).collect::<Vec<_>>().join(",")),
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => number.as_f64().map(short),
+        other => Some(other.to_string()),
+    }
+    .filter(|text| !text.is_empty())
+}
+
 /// A number in as few digits as tell it: 0.3 for what a single-precision number comes to in double.
 fn short(number: f64) -> String {
     let single = number as f32;
@@ -346,4 +359,77 @@ pub(crate) fn request<V: Shown>(matches: &ArgMatches) -> Result<V, clap::Error> 
         return Err(wrong(problems.join("\n  and: ")));
     }
     serde_json::from_value(Value::Object(given)).map_err(|error| wrong(error.to_string()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The request's default, its stored form, the request of a command line with only what is
+    /// required, its schema and its help say the same.
+    pub(crate) fn agrees<V: Shown>() {
+        let default = V::default();
+        let stored = serde_json::to_value(&default).unwrap();
+        assert_eq!(serde_json::from_value::<V>(stored.clone()).unwrap(), default);
+        assert_eq!(serde_json::from_value::<V>(json!({})).unwrap(), default);
+        assert_eq!(without(&typed::<V>(), V::REQUIRED), without(&stored, V::REQUIRED));
+
+        let schema = schema::<V>();
+        let properties = schema["properties"].as_object().unwrap();
+        let names = |object: &Map<String, Value>| object.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(properties), names(stored.as_object().unwrap()), "{}", V::NAME);
+        let help = command::<V>().render_long_help().to_string();
+        let command = command::<V>();
+        assert_eq!(command.get_arguments().count(), properties.len(), "{}", V::NAME);
+        for arg in command.get_arguments() {
+            let name = arg.get_id().as_str();
+            assert_eq!(properties[name]["default"], stored[name], "{} {name}", V::NAME);
+            assert!(arg.get_help().is_some_and(|help| !help.to_string().is_empty()), "{name}");
+            match arg.get_long() {
+                Some(long) => assert_eq!(long, name.replace('_', "-"), "{}", V::NAME),
+                None => assert!(V::PLACES.contains(&name), "{} {name}", V::NAME),
+            }
+            let told = arg.get_default_values().first().map(|told| told.to_str().unwrap());
+            match (&stored[name], told) {
+                (Value::Number(number), Some(told)) => {
+                    let number = number.as_f64().unwrap() as f32;
+                    assert_eq!(told.parse(), Ok(number), "{} {name}", V::NAME);
+                }
+                (Value::Array(all), Some(told)) => {
+                    let told: Value = serde_json::from_str(&format!("[{told}]")).unwrap();
+                    assert_eq!(told.as_array(), Some(all), "{} {name}", V::NAME);
+                }
+                (Value::String(text), Some(told)) => assert_eq!(told, text, "{} {name}", V::NAME),
+                (nothing, told) => {
+                    let empty = [json!(null), json!(false), json!([]), json!("")];
+                    assert!(empty.contains(nothing), "{} {name}: {nothing}", V::NAME);
+                    assert_eq!(told, None, "{} {name}", V::NAME);
+                }
+            }
+            let told = told.is_none_or(|told| help.contains(&format!("[default: {told}]")));
+            assert!(told, "{} {name}: {help}", V::NAME);
+        }
+    }
+
+    /// The request of a command line with only what is required.
+    fn typed<V: Shown>() -> Value {
+        let command = command::<V>();
+        let needed =
+            command.get_arguments().filter(|arg| V::REQUIRED.contains(&arg.get_id().as_str()));
+        let words = needed.flat_map(|arg| {
+            let first = arg.get_possible_values().first().map(|value| value.get_name().to_owned());
+            let name = arg.get_long().map(|long| format!("--{long}"));
+            [name, Some(first.unwrap_or_else(|| "1".to_owned()))].into_iter().flatten()
+        });
+        let line: Vec<String> = std::iter::once(V::NAME.to_owned()).chain(words).collect();
+        let matches = command.clone().try_get_matches_from(line).unwrap();
+        serde_json::to_value(request::<V>(&matches).unwrap()).unwrap()
+    }
+
+    fn without(object: &Value, names: &[&str]) -> Value {
+        let kept = object.as_object().unwrap().iter();
+        let kept = kept.filter(|(name, _)| !names.contains(&name.as_str()));
+        kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
 }

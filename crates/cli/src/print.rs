@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::args::Global;
 use crate::hints;
@@ -90,8 +90,8 @@ impl Out {
     /// written there.
     pub(crate) fn error(&self, error: &anyhow::Error) {
         if self.json {
-            let told = json!({ "error": hints::described(error) });
-            if self.result_text(&format!("{told:#}\n")).is_ok() {
+            let told = serde_json::to_string_pretty(&hints::described(error));
+            if told.is_ok_and(|told| self.result_text(&(told + "\n")).is_ok()) {
                 return;
             }
         }

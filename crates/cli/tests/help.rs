@@ -26,6 +26,9 @@ const COMMANDS: &[&str] = &[
     "route",
     "annotate",
     "bench",
+    "schema",
+    "completions",
+    "man",
 ];
 
 #[test]

@@ -15,7 +15,7 @@ pub struct Bench {
     /// Which model.
     #[serde(flatten)]
     pub model: ModelInput,
-    /// Batch sizes [default: 1]
+    /// Batch sizes
     pub batch: Vec<usize>,
     /// Runs to take the median of
     pub runs: usize,

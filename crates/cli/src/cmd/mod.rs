@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod about;
 pub(crate) mod annotate;
 pub(crate) mod assemble;
 pub(crate) mod bench;
@@ -57,4 +58,14 @@ pub(crate) const ALL: &[Entry] = &[
 /// The command of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Entry> {
     ALL.iter().find(|entry| entry.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_schemas_help_and_command_lines_say_the_same() {
+        ALL.iter().for_each(|entry| (entry.agrees)());
+    }
 }

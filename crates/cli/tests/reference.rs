@@ -1,0 +1,101 @@
+//! What `docs` holds of the commands is what the code says.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use common::{Own, has_keys};
+use serde_json::Value;
+
+const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
+
+/// Asserts that a file of the documents is as the code makes it, or makes it so.
+#[allow(clippy::unwrap_used)]
+fn kept(name: &str, made: &str) {
+    let path = Path::new(DOCS).join(name);
+    if std::env::var_os("BRICKWORK_UPDATE").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, made).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let update = "BRICKWORK_UPDATE=1 cargo test --test reference";
+    assert!(kept == made, "docs/{name} is not what the code says; update it with\n  {update}");
+}
+
+#[test]
+fn the_reference_is_what_the_code_says() {
+    let text = Own::new().succeeds("reference");
+    let help = "\n## brickwork gcn eval\n\nMeasure accuracy and leakage.\n\n```text\nbrickwork gcn eval \
+                [OPTIONS] --data <DATA> <MODEL.onnx>\n```\n";
+    assert!(text.contains(help), "{text}");
+    assert!(text.contains("\n- `-o`, `--output <FILE>`: Where to write"), "{text}");
+    kept("reference.md", &text);
+}
+
+#[test]
+fn the_schemas_are_what_the_code_says() {
+    let own = Own::new();
+    let Value::Object(all) = own.json("schema") else { panic!("no object") };
+    let mut files = BTreeMap::new();
+    for (name, schemas) in &all {
+        let file = name.replace(' ', "-");
+        if name == "error" {
+            files.insert("error.json".to_owned(), schemas);
+            continue;
+        }
+        for kind in ["request", "answer"] {
+            files.insert(format!("{file}.{kind}.json"), &schemas[kind]);
+        }
+        assert_eq!(&own.json(&format!("schema {name}")), schemas);
+    }
+    for (file, schema) in &files {
+        has_keys(schema, &["$schema", "title"]);
+        let text = serde_json::to_string_pretty(schema).unwrap() + "\n";
+        kept(&format!("schema/{file}"), &text);
+    }
+    let found = fs::read_dir(Path::new(DOCS).join("schema")).unwrap();
+    for found in found {
+        let name = found.unwrap().file_name().into_string().unwrap();
+        assert!(files.contains_key(&name), "nothing makes docs/schema/{name}; remove it");
+    }
+    own.refused("schema evil", &["`evil` has no schema", "error, eval, "]);
+}
+
+#[test]
+fn shells_complete_commands_and_options() {
+    let own = Own::new();
+    for (shell, words) in [
+        (
+            "bash",
+            &["complete -F _brickwork", "brickwork__subcmd__gcn__subcmd__train", "--refit-samples"]
+                [..],
+        ),
+        ("zsh", &["#compdef brickwork", "Measure accuracy and leakage", "--refit-samples"]),
+        ("fish", &["complete -c brickwork", "-l refit-samples"]),
+    ] {
+        let script = own.succeeds(&format!("completions {shell}"));
+        for word in words {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    own.misused("completions sh", &["bash", "fish"]);
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let own = Own::new();
+    own.succeeds("man OUT/man");
+    let pages = own.files();
+    let page = |name: &str| String::from_utf8(pages[&format!("man/{name}.1")].clone()).unwrap();
+    assert!(page("brickwork").contains("Show what differs between two models"));
+    let (eval, train) = (page("brickwork-eval"), page("brickwork-gcn-train"));
+    for word in
+        ["Measure accuracy, leakage, size and speed", "no\\-latency", "brickwork eval net.onnx"]
+    {
+        assert!(eval.contains(word), "{word} in {eval}");
+    }
+    assert!(train.contains("\n.SH OPTIONS\n"), "{train}");
+    assert!(!pages.contains_key("man/brickwork-reference.1"));
+}
