@@ -8,6 +8,7 @@ mod interrupt;
 mod options;
 mod print;
 mod progress;
+mod shown;
 
 use std::process::ExitCode;
 

@@ -10,8 +10,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use crate::command::Shown;
 use crate::hints::{flag, with_flags};
+use crate::shown::Shown;
 
 /// What values are called in help, by the option that takes them.
 const VALUES: &[(&str, &str)] = &[

@@ -364,7 +364,10 @@ fn kept_channels_that_do_not_fit() {
     own.write("keep.json", "{}");
     own.refused(&format!("{line} --masks-out OUT/masks"), &["--masks-out needs --profile"]);
     own.refused(&format!("{line} --choose random"), &["--choose needs --profile"]);
-    own.refused(&format!("{line} --profile digits.profile"), &["--profile and --keep", "leave one"]);
+    own.refused(
+        &format!("{line} --profile digits.profile"),
+        &["--profile and --keep", "leave one"],
+    );
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn components_with_one_trunk_share_it_once_assembled() {
 fn refusals_come_before_any_work() {
     let own = ready();
     let base = "disassemble digits.onnx --classes 0,1 -o OUT/x.onnx";
-    own.refused(&format!("{base} --macs 30%"), &["pass --data DATA"]);
+    own.refused(&format!("{base} --macs 30%"), &["pass --data"]);
     own.refused(
         &format!("{base} --data data/digits --max-drop 1 --hold-out none --frontier OUT/a.png"),
         &["--hold-out none", "OUT/a.png", ".html, .svg, .csv or .json"],

@@ -83,9 +83,7 @@ const OPEN: &[(&str, &str)] = &[
          shrink::criterion::taylor",
     ),
     ("brickwork", "train train::checkpoint"),
-    ("cli", "args args::gcn args::route args::training"),
-    ("cli", "cmd::demo crate"),
-    ("cli", "command hints options print progress"),
+    ("cli", "cmd::about cmd::demo crate"),
 ];
 
 /// Functions that add a node to a graph, and fields of a node's form: whoever makes nodes says which.

@@ -55,6 +55,21 @@ pub(crate) struct Arrow {
     pub(crate) place: String,
 }
 
+/// Words that begin what has a name at the top of a file.
+const ITEMS: &[&str] = &[
+    "const",
+    "enum",
+    "fn",
+    "impl",
+    "macro_rules",
+    "mod",
+    "static",
+    "struct",
+    "trait",
+    "type",
+    "use",
+];
+
 impl Crate {
     /// Reads the crate that has `files`, by path below its `src`.
     pub(crate) fn of(files: BTreeMap<PathBuf, String>) -> Self {
@@ -196,7 +211,11 @@ impl Crate {
             TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
             token => is(token, ';'),
         };
-        let end = item.iter().position(is_body).expect("an item ends");
+        // A field ends with a comma or with what holds it.
+        let is_item = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if ITEMS.contains(&&*word.to_string()));
+        let field = !item.iter().take_while(|token| !is_body(token)).any(is_item);
+        let ends = |token: &TokenTree| is_body(token) || (field && is(token, ','));
+        let end = item.iter().position(ends).unwrap_or(item.len() - 1);
         if let [.., TokenTree::Ident(word), TokenTree::Ident(name)] = &item[..end]
             && word == "mod"
         {
