@@ -6,12 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::forms::Size;
+use super::training::untrained;
 use super::{Context, Verb, inputs};
 use crate::architectures::{Architecture, ArchitectureOptions, Stem};
-use crate::model::card::Card;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
-use crate::train::initialise::initialise;
 
 /// Make a network with random weights, to be trained
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -170,10 +169,7 @@ impl Init {
             stem: self.stem,
             ..architecture.usual(count)
         };
-        let empty = architecture.build(&options)?;
-        let graph = initialise(&empty, seed).apply(&empty)?;
-        let card = Card { classes: names.unwrap_or_default(), ..Card::default() };
-        let model = Classifier::described(architecture.name, graph, card)?;
+        let model = untrained(architecture, &options, names.unwrap_or_default(), seed)?;
         if let Some(path) = &self.output {
             model.save(path)?;
         }
