@@ -79,8 +79,10 @@ pub use gcn::{
     Gcn, GcnCut, GcnCutOptions, GcnOptions, GcnOutcome, GcnTraining, Nodes, disassemble_gcn,
     eval_gcn, train_gcn,
 };
+pub use images::account::{ClassImages, DataAccount, SetAccount};
+pub use images::matching::{MatchedBy, Numbered, Respelt};
 pub use images::select::{ClassSamples, Sample, Sampling, margin, select, top_class};
-pub use images::source::{Held, Numbered, Source, random_images};
+pub use images::source::{Held, Source, random_images};
 pub use join::branches::{AssembleOptions, Layout, assemble, shared_layers};
 pub use join::calibrate::{Method, calibrate, calibrate_from_moments};
 pub use join::replacing::{Substitute, replaced};

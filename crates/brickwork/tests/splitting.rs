@@ -34,19 +34,28 @@ fn so_many_of_each_class_are_held_out_and_foreign_ones_stay() {
 }
 
 #[test]
-fn no_class_may_be_empty_on_either_side() {
-    let refused = |labels: &[usize], held| {
-        source(labels).split_off(held, 1).err().map(|error| error.to_string())
+fn small_classes_stay_on_both_sides() {
+    let labels = [0, 0, 0, 0, 2, 2, 1];
+    let counts = |held: Held| {
+        let all = source(&labels);
+        let small = all.too_small(held);
+        let (train, held) = all.split_off(held, 1).unwrap();
+        let count = |of: &Source, class| of.samples_of(&[class]).len();
+        assert_eq!(train.foreign().len(), 1, "a foreign image stays");
+        ([1, 0].map(|class| (count(&train, class), count(&held, class))), small)
     };
-    let labels = [0, 0, 0, 0, 2, 2];
-    assert_eq!(refused(&labels, Held::PerClass(1)), None);
-    assert_eq!(refused(&labels, Held::Fraction(0.25)), None);
-    let error = refused(&labels, Held::PerClass(2)).expect("refused");
-    assert!(error.contains("`set` has 2 images of class"), "{error}");
-    for share in [0.0, 0.1, 0.9, 1.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert!(refused(&labels, Held::Fraction(share)).is_some(), "{share}");
+    assert_eq!(counts(Held::PerClass(1)), ([(3, 1), (1, 1)], vec![]));
+    assert_eq!(counts(Held::PerClass(2)), ([(2, 2), (1, 1)], owned(&["dog (1 of 2)"])));
+    assert_eq!(counts(Held::PerClass(9)).0, [(2, 2), (1, 1)]);
+    assert_eq!(counts(Held::Fraction(0.1)).0, [(3, 1), (1, 1)]);
+    assert_eq!(counts(Held::Fraction(0.9)).0, [(1, 3), (1, 1)]);
+    let single = source(&[0, 0, 2]);
+    assert_eq!(single.too_small(Held::Fraction(0.5)), ["dog (0 of 1)"]);
+    assert_eq!(single.split_off(Held::Fraction(0.5), 1).unwrap().1.dataset.labels(), [0]);
+    for share in [0.0, 1.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(source(&labels).split_off(Held::Fraction(share), 1).is_err(), "{share}");
     }
-    assert_eq!(refused(&[0, 0, 1], Held::PerClass(1)), None, "one foreign image stays");
+    assert!(source(&labels).split_off(Held::PerClass(0), 1).is_err());
 }
 
 proptest! {

@@ -146,16 +146,30 @@ impl Dataset {
     pub fn check(&self) -> Vec<DataError> {
         match &self.content.storage {
             Storage::Own(Samples::Memory { .. }) => Vec::new(),
-            Storage::Joined(_) => (0..self.len())
-                .into_par_iter()
-                .filter_map(|index| self.image(index).err())
-                .collect(),
-            Storage::Own(Samples::Files(paths)) => self
-                .origins
-                .par_iter()
-                .filter_map(|&origin| decode::read(&paths[origin]).err())
-                .collect(),
+            _ => {
+                let indices = (0..self.len()).into_par_iter();
+                indices.filter_map(|index| self.image(index).err()).collect()
+            }
         }
+    }
+
+    /// The samples that decode, and why the others do not. Decodes every one, in parallel.
+    ///
+    /// # Errors
+    /// [`DataError::Empty`] if none does.
+    pub fn readable(self) -> Result<(Self, Vec<DataError>), DataError> {
+        if matches!(self.content.storage, Storage::Own(Samples::Memory { .. })) {
+            return Ok((self, Vec::new()));
+        }
+        let read = |index| self.image(index).err().map(|problem| (index, problem));
+        let bad: Vec<(usize, DataError)> =
+            (0..self.len()).into_par_iter().filter_map(read).collect();
+        let good = |index: &usize| bad.binary_search_by_key(index, |(index, _)| *index).is_err();
+        let indices: Vec<usize> = (0..self.len()).filter(good).collect();
+        if indices.is_empty() {
+            return Err(DataError::Empty { place: self.name().to_owned() });
+        }
+        Ok((self.subset(&indices)?, bad.into_iter().map(|(_, problem)| problem).collect()))
     }
 
     /// The samples at `indices`, in that order; an index may repeat.

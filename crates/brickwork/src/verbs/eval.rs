@@ -6,8 +6,9 @@ use brickwork_data::Split;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::inputs::{self, classes};
+use super::inputs;
 use super::{Context, DataInput, ModelInput, Verb};
+use crate::images::account::DataAccount;
 use crate::measure::eval::{EvalOptions, Report, eval};
 use crate::measure::latency::latency_ms;
 use crate::measure::verify::recut;
@@ -41,6 +42,8 @@ pub struct EvalAnswer {
     /// Accuracy and leakage.
     #[serde(flatten)]
     pub report: Report,
+    /// What the data holds of the model's classes.
+    pub data: DataAccount,
     /// Learned parameters.
     pub params: usize,
     /// Multiply-accumulates of one image.
@@ -64,16 +67,16 @@ impl Verb for Eval {
         let mut model = self.model.load(&self.data.pixels)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let source = self.source.as_deref().map(inputs::load).transpose()?;
-        let mut sources = self.data.sources(&mut model, Split::Test, context)?;
-        sources.extend(self.data.foreign(&self.foreign, Split::Test, context)?);
-        let classes = classes(self.classes.as_deref(), &model.class_names())?;
+        let classes = self.classes.as_deref();
+        let mut data = self.data.labelled(&mut model, classes, Split::Test, context)?;
+        data.sources.extend(self.data.foreign(&self.foreign, Split::Test, context)?);
         let indices = source.as_ref().map(|source| source_indices(&model, source)).transpose()?;
         let bare = match &source {
             Some(source) if is_refitted(&model) => Some(recut(source, &model)?),
             _ => None,
         };
         let options = EvalOptions {
-            classes,
+            classes: data.present,
             source: source
                 .as_ref()
                 .zip(indices)
@@ -81,9 +84,10 @@ impl Verb for Eval {
             before_refit: bare.as_ref(),
             parts: parts_of(&model),
         };
-        let report = eval(&model, &preprocess, &sources, &options, context.progress)?;
+        let report = eval(&model, &preprocess, &data.sources, &options, context.progress)?;
         Ok(EvalAnswer {
             report,
+            data: data.account,
             params: model.graph().parameters(),
             macs: model.graph().macs(),
             file_bytes: std::fs::metadata(&self.model.model).map_or(0, |data| data.len()),

@@ -8,11 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::forms::{Portion, Samples};
-use super::inputs::{self, classes};
+use super::inputs::{self, Labelled};
 use super::{Context, DataInput, ModelInput, Verb};
+use crate::images::account::DataAccount;
 use crate::images::select::{ClassSamples, Sampling};
-use crate::images::source::Source;
-use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
 use crate::relevance::profile::{self as measured, ProfileOptions};
 use crate::relevance::profile_file::{load_profile, save_profile};
@@ -54,6 +53,8 @@ pub struct ProfileAnswer {
     pub sampling: Sampling,
     /// How many layers were profiled.
     pub layers: usize,
+    /// What the data holds of the model's classes, if any is given.
+    pub data: Option<DataAccount>,
     /// The profiled classes.
     pub classes: Vec<ProfiledClass>,
     /// The profile itself.
@@ -110,11 +111,11 @@ impl Verb for Profile {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<ProfileAnswer, Error> {
-        let profile = match self.merge.is_empty() {
+        let (profile, data) = match self.merge.is_empty() {
             true => self.measure(context)?,
             false => {
                 let parts = self.merge.iter().map(|path| load_profile(path));
-                measured::Profile::merge(parts.collect::<Result<_, _>>()?)?
+                (measured::Profile::merge(parts.collect::<Result<_, _>>()?)?, None)
             }
         };
         if let Some(path) = &self.output {
@@ -135,6 +136,7 @@ impl Verb for Profile {
             fingerprint: header.fingerprint.clone(),
             sampling: header.sampling,
             layers: header.layers.len(),
+            data,
             classes: header.samples.iter().enumerate().map(class).collect(),
             profile,
         })
@@ -142,29 +144,28 @@ impl Verb for Profile {
 }
 
 impl Profile {
-    fn measure(&self, context: &Context<'_>) -> Result<measured::Profile, Error> {
+    /// The profile, and what the data holds.
+    fn measure(
+        &self,
+        context: &Context<'_>,
+    ) -> Result<(measured::Profile, Option<DataAccount>), Error> {
         let mut model = self.model.load(&self.data.pixels)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
-        let mut sources = self.data.sources(&mut model, Split::Train, context)?;
+        let classes = self.classes.as_deref();
+        let data = self.data.labelled(&mut model, classes, Split::Train, context)?;
+        let Labelled { mut sources, present, account, .. } = data;
         if let Some(Portion { place, of }) = self.part {
             for source in &mut sources {
                 source.keep_part(place - 1, of)?;
             }
         }
         let options = ProfileOptions {
-            classes: self.chosen(&model, &sources)?,
+            classes: present,
             sampling: self.samples.0,
             given: self.indices.as_deref().map(read_indices).transpose()?,
         };
-        measured::profile(&model, &preprocess, &sources, &options, context.progress)
-    }
-
-    /// The classes asked for, or every class that the data has.
-    fn chosen(&self, model: &Classifier, sources: &[Source]) -> Result<Vec<usize>, Error> {
-        let all = classes(self.classes.as_deref(), &model.class_names())?;
-        let held =
-            |class: &usize| sources.iter().any(|source| source.class_of.contains(&Some(*class)));
-        Ok(all.into_iter().filter(|class| self.classes.is_some() || held(class)).collect())
+        let profile = measured::profile(&model, &preprocess, &sources, &options, context.progress)?;
+        Ok((profile, Some(account)))
     }
 }
 

@@ -36,6 +36,15 @@ impl Shown for Eval {
         if let Some(ms) = answer.latency_ms {
             let _ = write!(text, ", {ms:.2} ms per image");
         }
+        let missing = &answer.data.without_images;
+        if !missing.is_empty() {
+            let all = missing.len() + report.accuracy_per_class.len();
+            let _ = write!(
+                text,
+                "\nThese figures are of {} of {all} classes; the others have no images.",
+                all - missing.len()
+            );
+        }
         text
     }
 }
