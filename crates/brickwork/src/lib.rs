@@ -81,7 +81,7 @@ pub use gcn::{
 };
 pub use images::select::{ClassSamples, Sample, Sampling, margin, select, top_class};
 pub use images::source::{Held, Numbered, Source, random_images};
-pub use join::branches::{AssembleOptions, Layout, assemble, shared_layers};
+pub use join::assemble::{AssembleOptions, Layout, assemble, shared_layers};
 pub use join::calibrate::{Method, calibrate, calibrate_from_moments};
 pub use join::replacing::{Substitute, replaced};
 pub use measure::diff::{Difference, LayerDifference, diff};
@@ -94,7 +94,6 @@ pub use measure::probe::{Probe, ProbeImages, probe};
 pub use measure::reject::{RejectAt, Rejection, fit_reject};
 pub use measure::timing::NodeTime;
 pub use measure::verify::{Verification, Weights, part_images, recut, verify, verify_assembled};
-pub use model::batching::batch_size;
 pub use model::card::{
     CalibrationNote, Card, Criterion, KEY, KeptLayer, Moments, OnDuplicate, Origin, Part,
     RefitNote, Reject, Rule, SampleNote, Thresholds,

@@ -27,7 +27,6 @@ use brickwork_tensor::Tensor;
 use serde::Serialize;
 
 use crate::cut::kept_channels::KeptMap;
-use crate::model::batching::batch_size;
 use crate::model::card::{KeptLayer, Origin, RefitNote};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -172,7 +171,7 @@ pub fn refitted(
         return Err(Error::model(format!("`{name}` does not say which model it was cut from")));
     };
     let cut = Cut { source: source.graph(), graph: component.graph(), kept, classes };
-    let (graph, note) = refit(&cut, images, batch_size(source), options, progress)?;
+    let (graph, note) = refit(&cut, images, source.batch_size(), options, progress)?;
     written.refit = Some(note);
     Classifier::described(&component.name, graph, card)
 }

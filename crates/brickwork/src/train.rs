@@ -431,24 +431,17 @@ pub fn score(
     progress.begin("measuring", samples.len() as u64);
     let mut scorer = model.scorer();
     let (mut loss, mut correct) = (0.0, 0);
-    source.for_each_batch(
-        &samples,
-        crate::model::batching::batch_size(model),
-        preprocess,
-        |indices, images| {
-            let logits = scorer.logits(images)?;
-            let labels: Vec<usize> =
-                indices.iter().filter_map(|&index| source.class(index)).collect();
-            let mut unused = vec![0.0; logits.data().len()];
-            let mean = cross_entropy(logits.data(), &labels, 0.0, &mut unused)
-                .map_err(objective::broken)?;
-            loss += mean * labels.len() as f64;
-            correct +=
-                brickwork_exec::correct(logits.data(), &labels).map_err(objective::broken)?;
-            progress.advance(labels.len() as u64)?;
-            Ok(())
-        },
-    )?;
+    source.for_each_batch(&samples, model.batch_size(), preprocess, |indices, images| {
+        let logits = scorer.logits(images)?;
+        let labels: Vec<usize> = indices.iter().filter_map(|&index| source.class(index)).collect();
+        let mut unused = vec![0.0; logits.data().len()];
+        let mean =
+            cross_entropy(logits.data(), &labels, 0.0, &mut unused).map_err(objective::broken)?;
+        loss += mean * labels.len() as f64;
+        correct += brickwork_exec::correct(logits.data(), &labels).map_err(objective::broken)?;
+        progress.advance(labels.len() as u64)?;
+        Ok(())
+    })?;
     let count = samples.len() as f64;
     Ok(Score { loss: loss / count, accuracy: correct as f64 / count })
 }

@@ -10,13 +10,14 @@ use brickwork_graph::{
 };
 use brickwork_tensor::{Nd, Tensor};
 
-use crate::join::branches::{Assembly, Placed, flat};
+use super::assembly::{Assembly, Placed};
+use super::head::flat;
 use crate::model::error::Error;
 use crate::model::layers::{LayerInfo, layers};
 use crate::refit::rebuild::{operation, place_node};
 
 /// Adds the joint network; returns the names of the parts' logits: one value, in part order.
-pub(crate) fn build(builder: &mut Builder, assembly: &Assembly<'_>) -> Result<Vec<String>, Error> {
+pub(super) fn build(builder: &mut Builder, assembly: &Assembly<'_>) -> Result<Vec<String>, Error> {
     let parts: Vec<Side<'_>> = assembly.parts.iter().map(Side::new).collect();
     check_architectures(&parts)?;
     let mut padder =
@@ -39,7 +40,7 @@ pub(crate) fn build(builder: &mut Builder, assembly: &Assembly<'_>) -> Result<Ve
 }
 
 /// The name in the joint network of what the parts call `name`.
-pub(crate) fn joint_name(name: &str) -> String {
+pub(super) fn joint_name(name: &str) -> String {
     format!("joint/{name}")
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::images::select::top_class;
 use crate::images::source::Source;
 use crate::measure::reject::Rejection;
-use crate::model::batching::batch_size;
+use crate::measure::scored::{Scored, foreign_of, share, share_from, sorted};
 use crate::model::card::Card;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -173,62 +173,6 @@ impl Report {
     }
 }
 
-/// Samples whose class is not among `classes`.
-pub(crate) fn foreign_of(source: &Source, classes: &[usize]) -> Vec<usize> {
-    let is_foreign = |&index: &usize| source.class(index).is_none_or(|c| !classes.contains(&c));
-    (0..source.dataset.len()).filter(is_foreign).collect()
-}
-
-/// Logits of own samples with their class, and of foreign ones.
-pub(crate) struct Scored {
-    pub(crate) own: Vec<(usize, Vec<f32>)>,
-    pub(crate) foreign: Vec<Vec<f32>>,
-}
-
-impl Scored {
-    /// Runs `model` over own and foreign samples of every source.
-    pub(crate) fn of(
-        model: &Classifier,
-        preprocess: &Preprocess,
-        sources: &[Source],
-        [own, foreign]: [&Vec<Vec<usize>>; 2],
-        progress: &dyn Progress,
-    ) -> Result<Self, Error> {
-        let mut scored = Self { own: Vec::new(), foreign: Vec::new() };
-        let mut scorer = model.scorer();
-        for (k, source) in sources.iter().enumerate() {
-            for (indices, is_own) in [(&own[k], true), (&foreign[k], false)] {
-                source.for_each_batch(
-                    indices,
-                    batch_size(model),
-                    preprocess,
-                    |indices, images| {
-                        let logits = scorer.logits(images)?;
-                        for (&index, row) in
-                            indices.iter().zip(logits.data().chunks(logits.shape()[1]))
-                        {
-                            match source.class(index).filter(|_| is_own) {
-                                Some(class) => scored.own.push((class, row.to_vec())),
-                                None => scored.foreign.push(row.to_vec()),
-                            }
-                        }
-                        progress.advance(indices.len() as u64)?;
-                        Ok(())
-                    },
-                )?;
-            }
-        }
-        Ok(scored)
-    }
-
-    fn relabelled(mut self, indices: &[usize]) -> Self {
-        for (class, _) in &mut self.own {
-            *class = indices[*class];
-        }
-        self
-    }
-}
-
 /// Correct answers by class.
 struct Tally {
     classes: Vec<usize>,
@@ -277,10 +221,6 @@ impl Tally {
     }
 }
 
-fn share(part: usize, whole: usize) -> f64 {
-    part as f64 / whole.max(1) as f64
-}
-
 fn leakage(scored: &Scored, classes: &[usize]) -> Option<Leakage> {
     if scored.foreign.is_empty() {
         return None;
@@ -302,16 +242,6 @@ fn leakage(scored: &Scored, classes: &[usize]) -> Option<Leakage> {
         recall_at_5_false_accepts: share_from(&own, |x| x > at_accepts),
         accepts_at_half: share(scored.foreign.iter().filter(|l| half(l)).count(), foreign.len()),
     })
-}
-
-pub(crate) fn sorted(values: impl Iterator<Item = f32>) -> Vec<f32> {
-    let mut list: Vec<f32> = values.collect();
-    list.sort_by(f32::total_cmp);
-    list
-}
-
-pub(crate) fn share_from(values: &[f32], test: impl Fn(f32) -> bool) -> f64 {
-    share(values.iter().filter(|&&x| test(x)).count(), values.len())
 }
 
 /// Area under the ROC curve of two sorted lists: the probability that a member of `high` exceeds

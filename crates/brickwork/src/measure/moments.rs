@@ -5,7 +5,6 @@ use brickwork_data::Preprocess;
 use brickwork_tensor::Tensor;
 
 use crate::images::source::Source;
-use crate::model::batching::batch_size;
 use crate::model::card::{Card, Moments};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -91,7 +90,7 @@ fn logits(
     for source in sources {
         let indices = source.some_of(class, left, seed);
         left -= indices.len();
-        source.for_each_batch(&indices, batch_size(component), preprocess, |_, images| {
+        source.for_each_batch(&indices, component.batch_size(), preprocess, |_, images| {
             rows.extend(scorer.logits(images)?.into_data());
             Ok(())
         })?;

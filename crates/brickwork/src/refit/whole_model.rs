@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::scores::{self, Goal};
 use super::{Alignment, Readout, RefitOptions, constants, with_readout};
-use crate::model::batching::batch_size;
 use crate::model::card::{Card, RefitNote};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -69,7 +68,7 @@ impl<'a> Towards<'a> {
                 scores::LEAST_IMAGES
             )));
         }
-        let images = (images, batch_size(source));
+        let images = (images, source.batch_size());
         let (mut graph, mut nearer) = (model.graph().clone(), Nearer::default());
         if options.passes > 0 {
             let names: Vec<String> = layers(&graph).into_iter().map(|layer| layer.name).collect();

@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::images::select::{ClassSamples, Sample, Sampling, most_confident_first, select};
 use crate::images::source::Source;
-use crate::model::batching::batch_size;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Refusal};
 use crate::model::layers::{LayerInfo, layers};
@@ -144,7 +143,7 @@ pub fn profile(
     let mut session = classifier.session(&plan.taps);
     for (source, job) in sources.iter().zip(&jobs) {
         let places = Places::new(source, &samples, plan.totals);
-        source.for_each_batch(job, batch_size(classifier), preprocess, |indices, images| {
+        source.for_each_batch(job, classifier.batch_size(), preprocess, |indices, images| {
             let slots: Vec<(usize, usize)> =
                 indices.iter().map(|&index| places.of(source, index)).collect();
             session.run(indices.len(), &[images.data()], |tap, value| {

@@ -51,22 +51,6 @@ const CYCLES: &[(&str, &str)] = &[
 const OPEN: &[(&str, &str)] = &[
     (
         "brickwork",
-        "architectures architectures::alexnet architectures::densenet \
-         architectures::googlenet architectures::inception_v3 architectures::lenet5 \
-         architectures::mobilenet architectures::net architectures::resnet \
-         architectures::simnet architectures::simplenet architectures::vgg",
-    ),
-    ("brickwork", "join::branches join::padded"),
-    (
-        "brickwork",
-        "join::calibrate join::calibrate::affine join::calibrate::correction \
-         join::calibrate::layerwise join::calibrate::linear join::calibrate::paper \
-         join::calibrate::trials",
-    ),
-    ("brickwork", "measure::eval measure::reject"),
-    ("brickwork", "model::batching model::classifier"),
-    (
-        "brickwork",
         "refit refit::aim refit::readout refit::ridge_choice refit::rows \
          refit::scores refit::whole_model",
     ),

@@ -6,8 +6,11 @@ use brickwork_tensor::Tensor;
 use faer::Mat;
 
 use super::affine::{affine, hold};
+use super::correction;
+use super::factors::with_factors;
+use super::method::{Method, loss_of};
+use super::scores::Scores;
 use super::trials::{FOLDS, Trials, few_words, joined, judge, log_sum};
-use super::{Method, Scores, correction, loss_of, with_factors};
 use crate::model::card::CalibrationNote;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -218,7 +221,7 @@ fn cost(chosen: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::two_parts;
+    use super::super::scores::tests::two_parts;
     use super::*;
     use crate::model::progress::Silent;
     use crate::model::random::uniform;
