@@ -12,7 +12,7 @@ pub(super) fn build(builder: &mut Builder, assembly: &Assembly<'_>) -> Vec<Strin
     let mut trunk = Trunk::of(&graphs, assembly.same_input);
     let mut branch = |(place, part): (usize, &Placed<'_>)| {
         let image = assembly.adapted_input(builder, part);
-        let logits = trunk.import(builder, (place, &part.name), part.graph, &image);
+        let logits = trunk.import(builder, place, &part.name, part.graph, &image);
         flat(builder, part.graph, logits)
     };
     assembly.parts.iter().enumerate().map(&mut branch).collect()

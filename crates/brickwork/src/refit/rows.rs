@@ -4,7 +4,7 @@ use brickwork_tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::RefitOptions;
+use super::options::RefitOptions;
 use crate::model::layers::LayerInfo;
 use crate::refit::staged_run::Held;
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use brickwork_formats::write_atomically;
 use serde_json::json;
 
-use super::{Epoch, Score};
+use super::score::Score;
+use super::state::Epoch;
 use crate::model::error::Error;
 
 /// How a log is written.

@@ -12,6 +12,7 @@ use brickwork_formats::write_atomically;
 use serde_json::{Value, json};
 
 use crate::args::{DemoArgs, Global};
+use crate::line::{typed, whole};
 use crate::print::{Out, percent, thousands};
 
 macro_rules! assets {
@@ -144,8 +145,9 @@ impl Demo<'_> {
         }
         let line = std::iter::once("brickwork".to_owned())
             .chain(words.iter().map(|word| self.placed(word)));
-        let typed = crate::whole().try_get_matches_from(line)?;
-        if crate::run(&typed, self.global, self.out)? != ExitCode::SUCCESS {
+        let matches = whole().try_get_matches_from(line)?;
+        let (entry, options) = typed(&matches).context("the demo runs verbs alone")?;
+        if (entry.run)(options, self.global, self.out)? != ExitCode::SUCCESS {
             bail!("`brickwork {}` failed", words.join(" "));
         }
         for result in self.out.taken() {

@@ -2,24 +2,14 @@
 
 use maud::{Markup, PreEscaped, html};
 
+use super::cluster::Merge;
+use super::data::{Kind, Route};
+use super::drawing::{Drawing, number};
 use super::layout::{kind_name, room, text_width};
 use super::names::fit;
+use super::overlap::Overlap;
 use super::palette::{CLASSES, INK, LINE, PAPER, SOFT, color, heat};
 use super::picture::{MOST_LINKS, routes};
-use super::{Kind, Merge, Overlap, Route};
-
-/// A part of a drawing.
-pub(super) struct Drawing {
-    pub(super) markup: Markup,
-    pub(super) width: f64,
-    pub(super) height: f64,
-}
-
-/// Coordinates need no more than tenths.
-pub(super) fn number(x: f64) -> String {
-    let text = format!("{x:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
-}
 
 const MARGIN: f64 = 24.0;
 

@@ -1,7 +1,7 @@
 //! Where everything stands in the drawing of the routes.
 
+use super::data::{Kind, Route, RouteLayer};
 use super::names::{shorten, split};
-use super::{Kind, Route, RouteLayer};
 
 /// The drawing in numbers, in pixels from its top left.
 pub(super) struct Layout {
@@ -247,7 +247,7 @@ mod tests {
         let nodes = sizes.iter().map(|&size| {
             next += size;
             let channels = (next - size..next).collect();
-            super::super::RouteNode { channels, kind: Kind::All, classes: vec![0] }
+            super::super::data::RouteNode { channels, kind: Kind::All, classes: vec![0] }
         });
         let nodes = nodes.collect();
         RouteLayer {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use brickwork_tensor::Tensor;
 
 use super::columns::{columns, drawn};
+use super::data::{Kind, Route, RouteLayer, RouteLink, RouteNode, RouteOptions, owners};
 use super::names::shorten;
-use super::{Kind, Net, Route, RouteLayer, RouteLink, RouteNode, RouteOptions, owners};
+use super::net::Net;
 use crate::model::error::Error;
 use crate::relevance::link::{Relevance, counted};
 

@@ -1,6 +1,6 @@
 //! Colours that the colour-blind tell apart (Okabe and Ito).
 
-use super::Kind;
+use super::data::Kind;
 
 /// Of classes, in order.
 pub(super) const CLASSES: [&str; 7] =

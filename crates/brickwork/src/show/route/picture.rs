@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::figure::{Drawing, number};
+use super::data::{Kind, Route, RouteLink};
+use super::drawing::{Drawing, number};
 use super::layout::{BAND, LABEL, Layout, Mark, Stack, kind_name, room, text_width};
 use super::names::fit;
 use super::palette::{INK, LINE, PAPER, SOFT, color};
-use super::{Kind, Route, RouteLink};
 
 /// A link to a single channel is drawn if it is among so many strongest.
 pub(super) const MOST_LINKS: usize = 6;

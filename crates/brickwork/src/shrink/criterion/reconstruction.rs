@@ -9,7 +9,8 @@
 
 use std::sync::Arc;
 
-use super::{BATCH, Ground, Opinions};
+use super::ground::{BATCH, Ground};
+use super::opinions::Opinions;
 use crate::model::error::Error;
 use crate::model::layers::LayerInfo;
 use crate::refit::staged_run::{Held, Stages, place_of};
@@ -26,7 +27,7 @@ pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
         stages.advance(&graph, place_of(layer.node) + 1, &[layer.input, layer.output])?;
         let values = stages.get(&graph, layer.input).zip(stages.get(&graph, layer.output));
         if let Some((ends, (x, y))) = ground.channels.layer(layer.node).zip(values) {
-            opinions.add(&ends.inputs, &losses(ground, (place, layer), x, y));
+            opinions.add(&ends.inputs, &losses(ground, place, layer, x, y));
         }
         ground.progress.advance(1)?;
     }
@@ -35,12 +36,7 @@ pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
 
 /// What a layer loses with each of the inputs that it reads: of `x`, to make `y`. Its place among the
 /// layers chooses the rows.
-fn losses(
-    ground: &Ground<'_>,
-    (place, layer): (usize, &LayerInfo),
-    x: &Held,
-    y: &Held,
-) -> Vec<f64> {
+fn losses(ground: &Ground<'_>, place: usize, layer: &LayerInfo, x: &Held, y: &Held) -> Vec<f64> {
     let options = RefitOptions { seed: ground.seed, ..RefitOptions::default() };
     let rows = Rows::choose(layer, y, &options, place as u64);
     let (weighted, weights) = (&layer.weighted, layer.weights(ground.graph));
