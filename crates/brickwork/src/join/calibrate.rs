@@ -25,7 +25,7 @@ pub(crate) use correction::CORRECTION;
 pub use drawn::calibrate_from_moments;
 use factors::{check, with_factors};
 use layerwise::layerwise;
-use linear::{Form, linear};
+use linear::{CorrectionForm, linear};
 pub use method::Method;
 use method::loss_of;
 use paper::paper;
@@ -50,8 +50,8 @@ pub fn calibrate(
     let form = match method {
         Method::None => return Ok(plain),
         Method::Layerwise => return layerwise(&plain, preprocess, sources, progress),
-        Method::Background => Some(Form::Background),
-        Method::Linear => Some(Form::Linear),
+        Method::Background => Some(CorrectionForm::Background),
+        Method::Linear => Some(CorrectionForm::Linear),
         Method::Paper | Method::Affine => None,
     };
     if let Some(form) = form {

@@ -20,13 +20,30 @@ use crate::model::progress::Progress;
 pub struct EvalOptions<'a> {
     /// The model's classes that count as its task; samples of others are foreign.
     pub classes: Vec<usize>,
-    /// The model it was cut from, its preprocessing, and the source's index of every class of the
-    /// model.
-    pub source: Option<(&'a Classifier, &'a Preprocess, Vec<usize>)>,
+    /// The model it was cut from.
+    pub source: Option<EvalSource<'a>>,
     /// For a refitted component, the bare cut behind it.
     pub before_refit: Option<&'a Classifier>,
-    /// For an assembled model, the part every class belongs to, and the parts' names.
-    pub parts: Option<(Vec<usize>, Vec<String>)>,
+    /// For an assembled model, its parts.
+    pub parts: Option<EvalParts>,
+}
+
+/// The model that a component is compared with.
+pub struct EvalSource<'a> {
+    /// The model.
+    pub model: &'a Classifier,
+    /// How it wants its images.
+    pub preprocess: &'a Preprocess,
+    /// Its index of every class of the component.
+    pub classes: Vec<usize>,
+}
+
+/// The parts of an assembled model.
+pub struct EvalParts {
+    /// Their names.
+    pub names: Vec<String>,
+    /// The part that every class of the model belongs to.
+    pub of_class: Vec<usize>,
 }
 
 /// Accuracy over images and over classes.
@@ -125,9 +142,9 @@ pub fn eval(
         report.before_refit =
             Some(Tally::of(&scored.own, &everything, &options.classes).accuracy());
     }
-    if let Some((source, preprocess, indices)) = &options.source {
+    if let Some(EvalSource { model: source, preprocess, classes }) = &options.source {
         let base = Scored::of(source, preprocess, sources, [&own, &foreign], progress)?;
-        report.compare(base, &options.classes, indices, source.class_count());
+        report.compare(base, &options.classes, classes, source.class_count());
     }
     Ok(report)
 }
@@ -261,11 +278,8 @@ fn auroc(high: &[f32], low: &[f32]) -> f64 {
     wins / (high.len() as f64 * low.len() as f64)
 }
 
-fn confusion(
-    own: &[(usize, Vec<f32>)],
-    classes: &[usize],
-    (part_of, names): &(Vec<usize>, Vec<String>),
-) -> PartConfusion {
+fn confusion(own: &[(usize, Vec<f32>)], classes: &[usize], parts: &EvalParts) -> PartConfusion {
+    let EvalParts { names, of_class: part_of } = parts;
     let mut images = vec![vec![0; names.len()]; names.len()];
     for (class, logits) in own {
         let picked: Vec<f32> = classes.iter().map(|&score| logits[score]).collect();
@@ -313,7 +327,8 @@ mod tests {
             (2, vec![0.0, 0.0, 5.0, 0.0]),
             (3, vec![4.0, 0.0, 0.0, 1.0]),
         ];
-        let parts = (vec![0, 0, 1, 1], vec!["a".to_owned(), "b".to_owned()]);
+        let names = vec!["a".to_owned(), "b".to_owned()];
+        let parts = EvalParts { names, of_class: vec![0, 0, 1, 1] };
         let found = confusion(&own, &[0, 1, 2, 3], &parts);
         assert_eq!(found.images, [[1, 0], [1, 1]]);
         assert_eq!(found.perfect_routing.per_image, 1.0);

@@ -39,7 +39,7 @@ pub fn with_moments(
     }
     let logits = |classes: &[usize]| -> Result<Vec<Tensor>, Error> {
         let each = (ALL / classes.len().max(1)).clamp(1, EACH);
-        let of = |&class| logits(component, preprocess, sources, class, (each, seed));
+        let of = |&class| logits(component, preprocess, sources, class, each, seed);
         classes.iter().map(of).collect()
     };
     let (own, foreign) = (logits(&origin.classes)?, logits(&others)?);
@@ -83,7 +83,8 @@ fn logits(
     preprocess: &Preprocess,
     sources: &[Source],
     class: usize,
-    (each, seed): (usize, u64),
+    each: usize,
+    seed: u64,
 ) -> Result<Tensor, Error> {
     let mut scorer = component.scorer();
     let (mut rows, mut left) = (Vec::new(), each);

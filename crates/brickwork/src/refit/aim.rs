@@ -16,7 +16,7 @@ use super::ridge::Ridge;
 use super::rows::{Rows, picked};
 use crate::model::card::KeptLayer;
 use crate::model::layers::LayerInfo;
-use crate::refit::staged_run::Held;
+use crate::refit::staged_run::StagedValue;
 
 /// Scales below this part of their layer's largest tell nothing about what was scaled.
 const LEAST_SCALE: f32 = 1e-3;
@@ -42,7 +42,7 @@ impl Followed<'_> {
     /// [residuals](Self::residuals), if they are at hand.
     pub(super) fn aim<'h>(
         &self,
-        sides: Option<(&'h Held, &'h Held)>,
+        sides: Option<(&'h StagedValue, &'h StagedValue)>,
         kept: &'h KeptLayer,
         options: &RefitOptions,
     ) -> Aim<'h> {
@@ -68,7 +68,7 @@ pub(super) struct Aim<'a> {
     shift: Vec<f32>,
     flat: (f32, f32),
     /// What is added: in the cut network, in the source.
-    sides: Option<(&'a Held, &'a Held)>,
+    sides: Option<(&'a StagedValue, &'a StagedValue)>,
     corrects: bool,
     rounds: usize,
 }

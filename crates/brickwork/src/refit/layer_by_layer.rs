@@ -12,7 +12,7 @@ use super::cut::{Cut, changed};
 use super::options::RefitOptions;
 use super::ridge::Ridge;
 use super::rows::{Rows, features, picked};
-use super::staged_run::{Held, Stages, place_of};
+use super::staged_run::{StagedValue, Stages, place_of};
 use crate::model::error::Error;
 use crate::model::layers::{LayerInfo, layers};
 use crate::model::progress::Progress;
@@ -69,9 +69,9 @@ pub(super) fn layer_by_layer(
 /// What a layer is refitted from.
 struct Sides<'a> {
     /// What it reads in the cut network.
-    x: &'a Held,
+    x: &'a StagedValue,
     /// What the source's layer gives.
-    y: &'a Held,
+    y: &'a StagedValue,
     aim: &'a Aim<'a>,
 }
 
@@ -79,7 +79,7 @@ struct Sides<'a> {
 pub(crate) fn problem(
     layer: &LayerInfo,
     group: usize,
-    x: &Held,
+    x: &StagedValue,
     rows: &Rows,
     lambda: f64,
 ) -> Ridge {

@@ -24,7 +24,7 @@ use crate::relevance::link::Relevance;
 use crate::relevance::profile::Profile;
 
 pub use cluster::Merge;
-pub use data::{Kind, Route, RouteLayer, RouteLink, RouteNode, RouteOptions, RouteRow};
+pub use data::{Ownership, Route, RouteLayer, RouteLink, RouteNode, RouteOptions, RouteRow};
 use net::Net;
 pub use overlap::{LayerOverlap, Overlap};
 

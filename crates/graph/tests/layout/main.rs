@@ -21,7 +21,7 @@ const ORDER: &[(&str, &str)] = &[
     ("tensor", "buffer nd order simd kernels"),
     (
         "graph",
-        "attrs error forest names weighted shape lower training execute beside+channels+graph+op \
+        "attrs error forest names weighted shape lower training execute joint_node+channels+graph+op \
          groups keep text read ops fold simplify check patch build cut",
     ),
     ("formats", "error fingerprint memory file weights onnx"),
@@ -44,7 +44,7 @@ const ONLY: &[(&str, &str, &str)] = &[
 /// Modules that use each other in a circle. None may be added.
 const CYCLES: &[(&str, &str)] = &[
     // An operator says what it does to the channels of a graph, whose nodes hold operators.
-    ("graph", "beside channels graph op"),
+    ("graph", "channels graph joint_node op"),
 ];
 
 /// Functions that add a node to a graph, and fields of a node's form: whoever makes nodes says which.

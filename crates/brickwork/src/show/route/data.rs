@@ -62,7 +62,7 @@ pub struct RouteNode {
     /// The channels.
     pub channels: Vec<usize>,
     /// Whose they are.
-    pub kind: Kind,
+    pub kind: Ownership,
     /// The classes that any of them is relevant to, by place among the routes' classes.
     pub classes: Vec<usize>,
 }
@@ -70,7 +70,7 @@ pub struct RouteNode {
 /// Whose a channel or a link is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum Ownership {
     /// One class's, by its place among the routes' classes.
     Private(usize),
     /// Several classes', but not all.
@@ -111,7 +111,7 @@ pub struct RouteRow {
     pub jaccard: Option<f64>,
 }
 
-impl Kind {
+impl Ownership {
     /// Of something that belongs to `classes`, some of `all` classes.
     pub(super) fn of(classes: &[usize], all: usize) -> Self {
         match *classes {

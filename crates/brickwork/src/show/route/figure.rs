@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::cluster::Merge;
-use super::data::{Kind, Route};
+use super::data::{Ownership, Route};
 use super::drawing::{Drawing, number};
 use super::layout::{kind_name, room, text_width};
 use super::names::fit;
@@ -94,11 +94,11 @@ fn subtitle(route: &Route) -> String {
 }
 
 /// The kinds that channels and links of these routes can be of.
-fn kinds(route: &Route) -> Vec<Kind> {
+fn kinds(route: &Route) -> Vec<Ownership> {
     let count = route.classes.len();
-    let mut kinds: Vec<Kind> = (0..count).map(Kind::Private).collect();
-    kinds.extend((count > 2).then_some(Kind::Some));
-    kinds.extend((count > 1).then_some(Kind::All));
+    let mut kinds: Vec<Ownership> = (0..count).map(Ownership::Private).collect();
+    kinds.extend((count > 2).then_some(Ownership::Some));
+    kinds.extend((count > 1).then_some(Ownership::All));
     kinds
 }
 
@@ -107,7 +107,7 @@ fn legend(route: &Route) -> Drawing {
     let mut entries = Vec::new();
     for kind in kinds(route) {
         let name = match kind {
-            Kind::Private(class) if route.classes.len() == 1 => route.classes[class].clone(),
+            Ownership::Private(class) if route.classes.len() == 1 => route.classes[class].clone(),
             _ => kind_name(route, kind),
         };
         let next = x + 36.0 + text_width(&name, 12.0);

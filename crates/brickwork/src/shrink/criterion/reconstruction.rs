@@ -13,7 +13,7 @@ use super::ground::{BATCH, Ground};
 use super::opinions::Opinions;
 use crate::model::error::Error;
 use crate::model::layers::LayerInfo;
-use crate::refit::staged_run::{Held, Stages, place_of};
+use crate::refit::staged_run::{StagedValue, Stages, place_of};
 use crate::refit::{RefitOptions, Rows, problem, some_of, stage_limit};
 
 /// The scores that reading layers give the channels they read.
@@ -36,7 +36,13 @@ pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
 
 /// What a layer loses with each of the inputs that it reads: of `x`, to make `y`. Its place among the
 /// layers chooses the rows.
-fn losses(ground: &Ground<'_>, place: usize, layer: &LayerInfo, x: &Held, y: &Held) -> Vec<f64> {
+fn losses(
+    ground: &Ground<'_>,
+    place: usize,
+    layer: &LayerInfo,
+    x: &StagedValue,
+    y: &StagedValue,
+) -> Vec<f64> {
     let options = RefitOptions { seed: ground.seed, ..RefitOptions::default() };
     let rows = Rows::choose(layer, y, &options, place as u64);
     let (weighted, weights) = (&layer.weighted, layer.weights(ground.graph));
