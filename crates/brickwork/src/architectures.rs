@@ -7,17 +7,17 @@ mod inception_v3;
 mod lenet5;
 mod mobilenet;
 mod net;
+mod options;
 mod resnet;
 mod simnet;
 mod simplenet;
 mod vgg;
 
 use brickwork_graph::Graph;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::model::error::Error;
 use net::{Net, Value};
+pub use options::{ArchitectureOptions, Stem};
 
 /// Images from this size on get the stem for large ones unless something else is asked for.
 const LARGE: usize = 96;
@@ -27,31 +27,6 @@ const MOST: usize = 1 << 16;
 
 /// Times the published width, at most.
 const WIDEST: f64 = 64.0;
-
-/// How a network takes in its image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stem {
-    /// For small images: 3x3 convolutions that keep the size.
-    Cifar,
-    /// For large images: as published for ImageNet, a strided convolution and mostly a pool.
-    Imagenet,
-}
-
-/// How to build a network.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ArchitectureOptions {
-    /// Number of classes.
-    pub classes: usize,
-    /// Channels of the images.
-    pub channels: usize,
-    /// Height and width of the images.
-    pub size: [usize; 2],
-    /// Factor of the numbers of hidden channels. They are rounded, and at least 1.
-    pub width: f64,
-    /// How the image is taken in, where there is a choice; by its size if `None`.
-    pub stem: Option<Stem>,
-}
 
 /// A kind of network.
 pub struct Architecture {

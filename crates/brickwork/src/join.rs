@@ -1,6 +1,11 @@
 //! Joining components into one classifier, and making their scores comparable.
 
-pub(crate) mod branches;
+pub(crate) mod assemble;
+mod assembly;
+mod branches;
 pub(crate) mod calibrate;
-pub(crate) mod padded;
+mod head;
+pub(crate) mod input;
+mod padded;
 pub(crate) mod replacing;
+mod shared;

@@ -1,4 +1,4 @@
-//! Take trained image classifiers apart and build new ones from the pieces, without training.
+//! Take trained image classifiers apart and build new ones from the components, without training.
 //!
 //! Whatever a user can ask for is a [verb](verbs): a request, which is plain data, and its answer. The
 //! main job, with two models and their images in files:
@@ -13,7 +13,7 @@
 //! let data = |sets: &[&str]| {
 //!     DataInput { data: sets.iter().map(ToString::to_string).collect(), ..DataInput::default() }
 //! };
-//! for (source, images, classes, part) in [
+//! for (source, images, classes, component) in [
 //!     ("digits.onnx", "mnist/", "0-4", "low.onnx"),
 //!     ("garments.onnx", "fashion/", "sandal,bag", "things.onnx"),
 //! ] {
@@ -21,7 +21,7 @@
 //!     let (profile, classes) = (Some("profile.safetensors".into()), classes.to_owned());
 //!     Profile { model: model.clone(), data: data.clone(), output: profile.clone(), ..Profile::default() }
 //!         .run(&context)?;
-//!     Disassemble { model, classes, profile, data, output: Some(part.into()), ..Disassemble::default() }
+//!     Disassemble { model, classes, profile, data, output: Some(component.into()), ..Disassemble::default() }
 //!         .run(&context)?;
 //! }
 //! let data = data(&["low=mnist/", "things=fashion/"]);
@@ -83,11 +83,13 @@ pub use images::account::{ClassImages, DataAccount, SetAccount};
 pub use images::matching::{MatchedBy, Numbered, Respelt};
 pub use images::select::{ClassSamples, Sample, Sampling, margin, select, top_class};
 pub use images::source::{Held, Source, random_images};
-pub use join::branches::{AssembleOptions, Layout, assemble, shared_layers};
+pub use join::assemble::{AssembleOptions, Layout, assemble, shared_layers};
 pub use join::calibrate::{Method, calibrate, calibrate_from_moments};
 pub use join::replacing::{Substitute, replaced};
 pub use measure::diff::{Difference, LayerDifference, diff};
-pub use measure::eval::{Accuracy, EvalOptions, Leakage, PartConfusion, Report, eval};
+pub use measure::eval::{
+    Accuracy, EvalOptions, EvalParts, EvalSource, Leakage, PartConfusion, Report, eval,
+};
 pub use measure::held_out::HeldOut;
 pub use measure::inspect::{GroupRow, Inspection, LayerRow, MemberRow, explain, inspect};
 pub use measure::latency::latency_ms;
@@ -96,7 +98,6 @@ pub use measure::probe::{Probe, ProbeImages, probe};
 pub use measure::reject::{RejectAt, Rejection, fit_reject};
 pub use measure::timing::NodeTime;
 pub use measure::verify::{Verification, Weights, part_images, recut, verify, verify_assembled};
-pub use model::batching::batch_size;
 pub use model::card::{
     CalibrationNote, Card, Criterion, KEY, KeptLayer, Moments, OnDuplicate, Origin, Part,
     RefitNote, Reject, Rule, SampleNote, Thresholds,
@@ -118,7 +119,7 @@ pub use relevance::profile::{
 pub use relevance::profile_file::{load_profile, save_profile};
 pub use show::report::{Page, Picture, png};
 pub use show::route::{
-    Kind, LayerOverlap, Merge, Overlap, Route, RouteLayer, RouteLink, RouteNode, RouteOptions,
+    LayerOverlap, Merge, Overlap, Ownership, Route, RouteLayer, RouteLink, RouteNode, RouteOptions,
     RouteRow, route,
 };
 pub use shrink::criterion::Ground;

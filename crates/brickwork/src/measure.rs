@@ -8,5 +8,6 @@ pub(crate) mod latency;
 pub(crate) mod moments;
 pub(crate) mod probe;
 pub(crate) mod reject;
+pub(crate) mod scored;
 pub(crate) mod timing;
 pub(crate) mod verify;

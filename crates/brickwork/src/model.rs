@@ -1,6 +1,5 @@
 //! Classifiers and what is known of them: the graph, its card, its layers, its sizes.
 
-pub(crate) mod batching;
 pub(crate) mod card;
 pub(crate) mod classes;
 pub(crate) mod classifier;

@@ -5,8 +5,8 @@
 mod common;
 
 use brickwork::{
-    Accuracy, AssembleOptions, Choice, Classifier, EvalOptions, Leakage, Plan, Report, Silent,
-    assemble, eval,
+    Accuracy, AssembleOptions, Choice, Classifier, EvalOptions, EvalParts, EvalSource, Leakage,
+    Plan, Report, Silent, assemble, eval,
 };
 use brickwork_data::Preprocess;
 use common::{owned, pixel_reader, rows, source};
@@ -71,7 +71,7 @@ fn a_component_against_its_source() {
     let (whole, preprocess) = (whole(), plain());
     let (model, worse) = (component(), pixel_reader("bare", &[(3, 1.0), (2, 1.0)], 4, &["a", "c"]));
     let asked = EvalOptions {
-        source: Some((&whole, &preprocess, vec![0, 2])),
+        source: Some(EvalSource { model: &whole, preprocess: &preprocess, classes: vec![0, 2] }),
         before_refit: Some(&worse),
         ..options(&[0, 1])
     };
@@ -160,7 +160,7 @@ fn confusion_between_parts() {
     ];
     let model = assemble(&parts, &AssembleOptions::default()).unwrap();
     let asked = EvalOptions {
-        parts: Some((vec![0, 0, 1, 1], owned(&["ab", "cd"]))),
+        parts: Some(EvalParts { names: owned(&["ab", "cd"]), of_class: vec![0, 0, 1, 1] }),
         ..options(&[0, 1, 2, 3])
     };
     let found = report(&model, &ROWS, &asked);

@@ -6,8 +6,8 @@
 mod common;
 
 use brickwork::{
-    Choice, Classifier, Kind, Plan, Profile, ProfileOptions, Route, RouteOptions, Rule, Sampling,
-    Silent, Thresholds, profile, route,
+    Choice, Classifier, Ownership, Plan, Profile, ProfileOptions, Route, RouteOptions, Rule,
+    Sampling, Silent, Thresholds, profile, route,
 };
 use brickwork_data::Preprocess;
 use brickwork_graph::Attr;
@@ -68,7 +68,7 @@ fn options(classes: &[usize], layers: &[&str]) -> RouteOptions {
 }
 
 /// A layer: its name, its column, and its nodes as (channels, kind).
-type Drawn<'a> = (&'a str, usize, Vec<(&'a [usize], Kind)>);
+type Drawn<'a> = (&'a str, usize, Vec<(&'a [usize], Ownership)>);
 
 /// Every drawn layer.
 fn drawn(route: &Route) -> Vec<Drawn<'_>> {
@@ -108,15 +108,15 @@ fn residual() -> Net {
     net
 }
 
-const A: Kind = Kind::Private(0);
-const B: Kind = Kind::Private(1);
+const A: Ownership = Ownership::Private(0);
+const B: Ownership = Ownership::Private(1);
 
 #[test]
 fn through_a_residual_sum() {
     let found = routes(residual(), &[]);
     let expected: [Drawn<'_>; 3] = [
         // Both read the stem through the sum, and `inner` reads 2 for a and 0 for b.
-        ("stem", 0, vec![(&[2], A), (&[0], Kind::All), (&[1], B)]),
+        ("stem", 0, vec![(&[2], A), (&[0], Ownership::All), (&[1], B)]),
         ("inner", 1, vec![(&[0], A), (&[1], B)]),
         ("head", 2, vec![(&[0], A), (&[1], B)]),
     ];

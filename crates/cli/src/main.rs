@@ -5,6 +5,7 @@ mod cmd;
 mod command;
 mod hints;
 mod interrupt;
+mod line;
 mod options;
 mod print;
 mod progress;
@@ -12,10 +13,10 @@ mod shown;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Subcommand};
+use clap::FromArgMatches;
 
 use crate::args::{About, Cli, Command, Global};
-use crate::command::Entry;
+use crate::line::{typed, whole};
 use crate::print::Out;
 
 fn main() -> ExitCode {
@@ -33,27 +34,6 @@ fn main() -> ExitCode {
             out.error(&error);
             ExitCode::from(if interrupt::stopped(&error) { 130 } else { 1 })
         }
-    }
-}
-
-/// The command line with all its commands; those of two words are below their first.
-fn whole() -> clap::Command {
-    let add = |whole: clap::Command, entry: &Entry| {
-        let command = (entry.command)();
-        let Some((group, _)) = entry.name.split_once(' ') else { return whole.subcommand(command) };
-        let known = whole.find_subcommand(group).is_some();
-        let whole = if known { whole } else { whole.subcommand(cmd::gcn::group()) };
-        whole.mut_subcommand(group, |group| group.subcommand(command))
-    };
-    About::augment_subcommands(cmd::ALL.iter().fold(Cli::command(), add))
-}
-
-/// The command that was typed, with its options.
-fn typed(matches: &clap::ArgMatches) -> Option<(&'static Entry, &clap::ArgMatches)> {
-    let (name, below) = matches.subcommand()?;
-    match below.subcommand() {
-        Some((second, options)) => Some((cmd::find(&format!("{name} {second}"))?, options)),
-        None => Some((cmd::find(name)?, below)),
     }
 }
 

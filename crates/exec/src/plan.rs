@@ -19,7 +19,7 @@ pub(crate) struct Place {
 }
 
 /// The steps for one batch size.
-pub(crate) struct Plan {
+pub(crate) struct RunPlan {
     pub(crate) steps: Vec<Step>,
     /// Fetches that are feeds or views of feeds.
     pub(crate) ready_at_once: Vec<usize>,
@@ -46,7 +46,7 @@ struct Planner<'a, 'b> {
     steps: Vec<Step>,
 }
 
-impl Plan {
+impl RunPlan {
     /// Plans a request. `prepared` keeps packed weights between plans.
     pub(crate) fn new(request: &Request<'_>, prepared: &mut [Prepared]) -> Result<Self, ExecError> {
         let graph = request.graph;
@@ -222,7 +222,7 @@ impl Planner<'_, '_> {
         Ok(storage)
     }
 
-    fn finish(mut self) -> Result<Plan, ExecError> {
+    fn finish(mut self) -> Result<RunPlan, ExecError> {
         let mut fetches = Vec::new();
         let mut ready_at_once = Vec::new();
         for (index, &value) in self.request.fetches.iter().enumerate() {
@@ -234,7 +234,7 @@ impl Planner<'_, '_> {
             fetches.push(place);
         }
         let layout = Layout::assign(&mut self.steps, self.lengths, self.request.feeds.len());
-        Ok(Plan { steps: self.steps, ready_at_once, fetches, layout })
+        Ok(RunPlan { steps: self.steps, ready_at_once, fetches, layout })
     }
 }
 

@@ -8,7 +8,7 @@ use brickwork_tensor::{Buffer, Level, Order, Tensor};
 
 use crate::error::ExecError;
 use crate::memory::Arena;
-use crate::plan::{Place, Plan, Request, check_feeds};
+use crate::plan::{Place, Request, RunPlan, check_feeds};
 
 /// A graph ready to run from given values (the feeds) to given values (the fetches), of which any
 /// may lie inside. Memory and packed weights are kept from batch to batch.
@@ -20,7 +20,7 @@ pub struct Session {
     level: Level,
     typical_batch: usize,
     prepared: Vec<Prepared>,
-    plans: BTreeMap<usize, Plan>,
+    plans: BTreeMap<usize, RunPlan>,
     arena: Arena,
 }
 
@@ -123,7 +123,7 @@ impl Session {
                 level: self.level,
                 typical_batch: self.typical_batch,
             };
-            let plan = Plan::new(&request, &mut self.prepared)?;
+            let plan = RunPlan::new(&request, &mut self.prepared)?;
             self.plans.insert(batch, plan);
         }
         let Some(plan) = self.plans.get(&batch) else { return Ok(()) };
@@ -181,7 +181,12 @@ impl Session {
     }
 }
 
-fn fetched<'a>(plan: &'a Plan, index: usize, arena: &'a Arena, feeds: &[&'a [f32]]) -> Fetched<'a> {
+fn fetched<'a>(
+    plan: &'a RunPlan,
+    index: usize,
+    arena: &'a Arena,
+    feeds: &[&'a [f32]],
+) -> Fetched<'a> {
     let Place { extents, order, storage } = &plan.fetches[index];
     Fetched { extents, order, data: arena.read(&plan.layout, *storage, feeds) }
 }

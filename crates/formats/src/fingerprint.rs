@@ -26,9 +26,9 @@ const PRESENT: &str = "v2:";
 /// - an array: 1 and real numbers or 7 and whole ones, list of extents, list of elements;
 /// - a whole number: as unsigned, in two's complement; a real one: its 32 bits.
 pub fn fingerprint(graph: &Graph) -> String {
-    let mut form = Form { hash: Sha256::new(), graph, places: HashMap::new() };
+    let mut form = GraphHash { hash: Sha256::new(), graph, places: HashMap::new() };
     form.list(graph.inputs(), |form, &id| form.value(id));
-    form.list(graph.nodes(), Form::node);
+    form.list(graph.nodes(), GraphHash::node);
     form.list(graph.outputs(), |form, &id| form.value(id));
     format!("{PRESENT}{}", digits(form.hash))
 }
@@ -47,14 +47,14 @@ fn digits(hash: Sha256) -> String {
 }
 
 /// A graph on its way into a hash.
-struct Form<'a> {
+struct GraphHash<'a> {
     hash: Sha256,
     graph: &'a Graph,
     /// Numbers of the values that have appeared.
     places: HashMap<ValueId, usize>,
 }
 
-impl Form<'_> {
+impl GraphHash<'_> {
     fn number(&mut self, number: usize) {
         self.hash.update((number as u64).to_le_bytes());
     }

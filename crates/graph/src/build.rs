@@ -14,7 +14,7 @@ use crate::graph::{Graph, Node, Value, ValueId};
 use crate::names::Names;
 use crate::op::Op;
 use crate::ops;
-use crate::read::{Form, Known, Operand, Read, Reading, Source, few_ints, within};
+use crate::read::{Form, Known, Operand, OperandSource, Read, Reading, few_ints, within};
 use crate::shape::{Int, Operands, Shape};
 use crate::simplify;
 
@@ -268,19 +268,22 @@ impl Builder {
         form: &Form,
         found: &[Operand],
         op: Arc<dyn Op>,
-        sources: &[Source],
+        sources: &[OperandSource],
     ) -> Result<(), OpError> {
         let is_whole = |slot: usize| matches!(found.get(slot), Some(Operand::Ints(_)));
-        let whole = sources.iter().any(|s| matches!(s, Source::Operand(slot) if is_whole(*slot)));
+        let whole =
+            sources.iter().any(|s| matches!(s, OperandSource::Operand(slot) if is_whole(*slot)));
         if whole && !is_whole(0) {
             return Err(OpError::new("an operand holds whole numbers, expected real ones"));
         }
         let shapes: Vec<Option<(Shape, Option<Arc<Tensor>>)>> = sources
             .iter()
             .map(|source| match source {
-                Source::Absent => None,
-                Source::Constant(data) => Some((Shape::fixed(data.shape()), Some(data.clone()))),
-                Source::Operand(slot) => found[*slot].shape().map(|shape| {
+                OperandSource::Absent => None,
+                OperandSource::Constant(data) => {
+                    Some((Shape::fixed(data.shape()), Some(data.clone())))
+                }
+                OperandSource::Operand(slot) => found[*slot].shape().map(|shape| {
                     let data = match &found[*slot] {
                         Operand::Floats(data) => Some(data.clone()),
                         _ => None,
@@ -324,16 +327,16 @@ impl Builder {
         form: &Form,
         found: &[Operand],
         op: Arc<dyn Op>,
-        sources: &[Source],
+        sources: &[OperandSource],
         results: Vec<Shape>,
     ) -> Result<(), OpError> {
         let inputs = sources.iter().enumerate().map(|(slot, source)| match source {
-            Source::Absent => Ok(None),
-            Source::Constant(data) => {
+            OperandSource::Absent => Ok(None),
+            OperandSource::Constant(data) => {
                 let name = format!("{}.{}.{slot}", form.outputs[0], form.kind.to_lowercase());
                 self.constant_value(&name, data).map(Some)
             }
-            Source::Operand(k) => match &found[*k] {
+            OperandSource::Operand(k) => match &found[*k] {
                 Operand::Value(id, _) => Ok(Some(*id)),
                 Operand::Floats(data) => self.shared_constant(&form.inputs[*k], data).map(Some),
                 Operand::Absent | Operand::Ints(_) => Ok(None),

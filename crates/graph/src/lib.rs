@@ -4,7 +4,6 @@
 //! else asks them through [`Op`] and names none of them.
 
 mod attrs;
-mod beside;
 mod build;
 mod channels;
 mod check;
@@ -15,6 +14,7 @@ mod fold;
 mod forest;
 mod graph;
 mod groups;
+mod joint_node;
 mod keep;
 mod lower;
 mod names;
@@ -29,7 +29,6 @@ mod training;
 mod weighted;
 
 pub use attrs::{Attr, Attrs, Literal};
-pub use beside::{Arrangement, Beside};
 pub use build::Builder;
 pub use channels::{Binding, Channels, FIXED, Flow, Kept, Label, Layer, Remains};
 pub use check::check;
@@ -39,6 +38,7 @@ pub use execute::{Absorbs, Execute, Fusion};
 pub use fold::row_major;
 pub use graph::{Graph, Node, NodeId, Value, ValueId};
 pub use groups::{Group, Member, Step as WhyStep, groups, why};
+pub use joint_node::{Arrangement, JointNode};
 pub use keep::{Keep, families};
 pub use lower::{Epilogue, Feed, Kernel, Lower, Lowered, Prepared, Step};
 pub use op::{ConstantRole, Cost, Op, Spec, SpecInput};

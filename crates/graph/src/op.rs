@@ -6,10 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::attrs::{Attrs, Literal};
-use crate::beside::Beside;
 use crate::channels::{Flow, Kept};
 use crate::error::OpError;
 use crate::execute::Execute;
+use crate::joint_node::JointNode;
 use crate::shape::{Operands, Shape};
 use crate::weighted::Weighted;
 
@@ -49,8 +49,8 @@ pub trait Op: Execute + Any + fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// If the operator mixes channels or the parts' attributes do not go together.
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        let _ = beside;
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        let _ = joint;
         Err(OpError::new("it mixes channels, which must stay apart"))
     }
 

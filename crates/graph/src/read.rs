@@ -60,7 +60,7 @@ impl Known {
 /// What a node turned out to be.
 pub(crate) enum Read {
     /// A node of the graph, with the operands it keeps, by slot.
-    Node(Arc<dyn Op>, Vec<Source>),
+    Node(Arc<dyn Op>, Vec<OperandSource>),
     /// Results known at once; nothing runs.
     Known(Vec<Known>),
     /// Simpler nodes with the same meaning, in order.
@@ -69,7 +69,7 @@ pub(crate) enum Read {
 
 /// Where an operand of a node comes from.
 #[derive(Clone, Debug)]
-pub(crate) enum Source {
+pub(crate) enum OperandSource {
     /// Operand of the node as read.
     Operand(usize),
     /// A constant worked out while reading.
@@ -140,8 +140,8 @@ impl<'a> Reading<'a> {
     pub(crate) fn node(&self, op: impl Op + 'static, count: usize) -> Read {
         let sources = (0..count)
             .map(|slot| match self.operand(slot) {
-                Operand::Absent => Source::Absent,
-                _ => Source::Operand(slot),
+                Operand::Absent => OperandSource::Absent,
+                _ => OperandSource::Operand(slot),
             })
             .collect();
         Read::Node(Arc::new(op), sources)

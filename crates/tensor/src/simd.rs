@@ -23,10 +23,10 @@
 /// let forged = Level::Avx512;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Level(Kind);
+pub struct Level(Instructions);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub(crate) enum Instructions {
     /// Plain Rust, any processor.
     Portable,
     /// 64-bit Arm.
@@ -43,20 +43,20 @@ pub(crate) enum Kind {
 impl Level {
     /// Plain Rust, which any processor can run.
     pub const fn portable() -> Self {
-        Self(Kind::Portable)
+        Self(Instructions::Portable)
     }
 
     /// The levels this machine can run, slowest first.
     pub fn available() -> Vec<Self> {
         let mut levels = vec![Self::portable()];
         #[cfg(target_arch = "aarch64")]
-        levels.push(Self(Kind::Neon));
+        levels.push(Self(Instructions::Neon));
         #[cfg(target_arch = "x86_64")]
         {
             if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-                levels.push(Self(Kind::Avx2));
+                levels.push(Self(Instructions::Avx2));
                 if ["avx512f", "avx512vl", "avx512bw", "avx512dq"].iter().all(|f| has(f)) {
-                    levels.push(Self(Kind::Avx512));
+                    levels.push(Self(Instructions::Avx512));
                 }
             }
         }
@@ -70,7 +70,7 @@ impl Level {
     }
 
     #[inline(always)]
-    pub(crate) fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> Instructions {
         self.0
     }
 
@@ -80,13 +80,13 @@ impl Level {
             (S::ROWS, S::VECS, S::LANES)
         }
         match self.0 {
-            Kind::Portable => of::<Portable>(),
+            Instructions::Portable => of::<Portable>(),
             #[cfg(target_arch = "aarch64")]
-            Kind::Neon => of::<Neon>(),
+            Instructions::Neon => of::<Neon>(),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => of::<Avx2>(),
+            Instructions::Avx2 => of::<Avx2>(),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => of::<Avx512>(),
+            Instructions::Avx512 => of::<Avx512>(),
         }
     }
 }
@@ -430,12 +430,12 @@ macro_rules! dispatch {
         }
         match $level.kind() {
             #[cfg(target_arch = "x86_64")]
-            $crate::simd::Kind::Avx512 => unsafe { avx512($($value),*) },
+            $crate::simd::Instructions::Avx512 => unsafe { avx512($($value),*) },
             #[cfg(target_arch = "x86_64")]
-            $crate::simd::Kind::Avx2 => unsafe { avx2($($value),*) },
+            $crate::simd::Instructions::Avx2 => unsafe { avx2($($value),*) },
             #[cfg(target_arch = "aarch64")]
-            $crate::simd::Kind::Neon => unsafe { $generic::<$crate::simd::Neon>($($value),*) },
-            $crate::simd::Kind::Portable => unsafe {
+            $crate::simd::Instructions::Neon => unsafe { $generic::<$crate::simd::Neon>($($value),*) },
+            $crate::simd::Instructions::Portable => unsafe {
                 $generic::<$crate::simd::Portable>($($value),*)
             },
         }

@@ -1,8 +1,8 @@
 //! DenseNet-BC: Huang et al., "Densely connected convolutional networks" (2017). Every layer reads the
 //! results of all before it in its block, through a 1x1 convolution of four times its own width.
 
-use super::Stem;
 use super::net::{Net, Value, Window};
+use super::options::Stem;
 
 /// Width of a bottleneck, in layers' widths.
 const BOTTLENECK: usize = 4;

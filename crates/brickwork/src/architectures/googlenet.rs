@@ -1,8 +1,8 @@
 //! GoogLeNet: Szegedy et al., "Going deeper with convolutions" (2015), with batch normalisation and
 //! two 3x3 convolutions for each 5x5, as is usual for small images.
 
-use super::Stem;
 use super::net::{Net, Value, Window};
+use super::options::Stem;
 
 /// Channels of an inception: 1x1; before and of the 3x3; before and of the 5x5; behind the pool.
 type Widths = [usize; 6];

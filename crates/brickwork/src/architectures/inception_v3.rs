@@ -2,8 +2,8 @@
 //! as torchvision lists its layers, without the auxiliary head. For small images its stem keeps the
 //! size.
 
-use super::Stem;
 use super::net::{Net, Value, Window};
+use super::options::Stem;
 
 const POINT: Window = Window::square(1);
 const KERNEL: Window = Window::square(3).padded();

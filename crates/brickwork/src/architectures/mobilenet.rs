@@ -1,8 +1,8 @@
 //! MobileNetV2: Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks" (2018). For
 //! small images the first convolution and the first stage that would halve the size keep it.
 
-use super::Stem;
 use super::net::{Net, Value, Window};
+use super::options::Stem;
 
 /// Of every stage: expansion, channels, blocks, stride of the first.
 const STAGES: [[usize; 4]; 7] = [

@@ -4,7 +4,7 @@
 use brickwork_graph::{Attr, Builder, Form, Graph, Literal, Problems, Shape};
 use brickwork_tensor::Nd;
 
-use super::{ArchitectureOptions, Stem};
+use super::options::{ArchitectureOptions, Stem};
 
 /// The operator set in which the nodes are written.
 const OPSET: i64 = 17;

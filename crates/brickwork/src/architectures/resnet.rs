@@ -2,8 +2,8 @@
 //! block changes size or channels, its shortcut is a normalised 1x1 convolution (option B);
 //! bottlenecks halve the size in their 3x3 convolution.
 
-use super::Stem;
 use super::net::{Net, Value, Window};
+use super::options::Stem;
 
 /// Channels of a bottleneck's result for each in its middle.
 const EXPANSION: usize = 4;

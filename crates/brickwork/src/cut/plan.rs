@@ -110,13 +110,15 @@ impl Plan {
                 profile.check_model(classifier)?;
                 from_profile(graph, &channels, &layers, &classes, profile, *rule, thresholds)?
             }
-            Choice::Given(map) => Found::of(wanted_labels(graph, &channels, &layers, map)?),
-            Choice::Everything => Found::of(vec![true; channels.len()]),
+            Choice::Given(map) => {
+                NeededChannels::of(wanted_labels(graph, &channels, &layers, map)?)
+            }
+            Choice::Everything => NeededChannels::of(vec![true; channels.len()]),
             Choice::Control(plan, control) => {
                 let score = control.scores(graph, &channels);
-                Found {
+                NeededChannels {
                     score: score.clone(),
-                    ..Found::of(same_widths(graph, &channels, plan, &score))
+                    ..NeededChannels::of(same_widths(graph, &channels, plan, &score))
                 }
             }
         };
@@ -242,14 +244,14 @@ fn same_widths(graph: &Graph, channels: &Channels, plan: &Plan, score: &[f32]) -
 }
 
 /// The channels that a task was found to need, by label.
-pub(crate) struct Found {
+pub(crate) struct NeededChannels {
     wanted: Vec<bool>,
     score: Vec<f32>,
     masks: Vec<(String, Vec<Vec<bool>>)>,
     reads: Option<Reads>,
 }
 
-impl Found {
+impl NeededChannels {
     fn of(wanted: Vec<bool>) -> Self {
         Self { wanted, score: Vec::new(), masks: Vec::new(), reads: None }
     }
@@ -323,7 +325,7 @@ fn from_profile(
     profile: &Profile,
     rule: Rule,
     thresholds: &Thresholds,
-) -> Result<Found, Error> {
+) -> Result<NeededChannels, Error> {
     let places =
         classes.iter().map(|&class| profile.place(class)).collect::<Result<Vec<_>, _>>()?;
     let contributions = profile.contributions_to(graph, layers);
@@ -355,7 +357,11 @@ fn from_profile(
 }
 
 /// What any of the classes needs.
-pub(crate) fn union(channels: &Channels, layers: &[LayerInfo], linked: &[Relevance]) -> Found {
+pub(crate) fn union(
+    channels: &Channels,
+    layers: &[LayerInfo],
+    linked: &[Relevance],
+) -> NeededChannels {
     let mut wanted = vec![false; channels.len()];
     let mut score = vec![0.0f32; channels.len()];
     for relevance in linked {
@@ -379,11 +385,15 @@ pub(crate) fn union(channels: &Channels, layers: &[LayerInfo], linked: &[Relevan
             (layer.name.clone(), linked.iter().map(|r| r.inputs[k].clone()).collect())
         })
         .collect();
-    Found { wanted, score, masks, reads: None }
+    NeededChannels { wanted, score, masks, reads: None }
 }
 
 /// The published cut: inputs by their masks, except the first layer's, which are all kept.
-fn union_reference(channels: &Channels, layers: &[LayerInfo], rows: &[Vec<Vec<bool>>]) -> Found {
+fn union_reference(
+    channels: &Channels,
+    layers: &[LayerInfo],
+    rows: &[Vec<Vec<bool>>],
+) -> NeededChannels {
     let mut wanted = vec![false; channels.len()];
     let mut reads = Reads::new();
     for (k, layer) in layers.iter().enumerate() {
@@ -401,7 +411,7 @@ fn union_reference(channels: &Channels, layers: &[LayerInfo], rows: &[Vec<Vec<bo
         .enumerate()
         .map(|(k, layer)| (layer.name.clone(), rows.iter().map(|masks| masks[k].clone()).collect()))
         .collect();
-    Found { wanted, score: Vec::new(), masks, reads: Some(reads) }
+    NeededChannels { wanted, score: Vec::new(), masks, reads: Some(reads) }
 }
 
 /// Zeroes the weights of every input that a layer does not read. `kept` says which of the source's

@@ -1,7 +1,8 @@
 //! Measuring a network that classifies nodes.
 
 use super::{Gcn, Nodes};
-use crate::measure::eval::{Report, Scored};
+use crate::measure::eval::Report;
+use crate::measure::scored::Scored;
 use crate::model::error::{Error, Refusal};
 
 /// Measures `model` at the nodes `at` on the task `classes` (its own numbers), next to the source it was

@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::images::source::Source;
-use crate::model::batching::batch_size;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::progress::Progress;
@@ -120,7 +119,7 @@ pub fn select(
     progress.begin("scoring samples", jobs.iter().map(|job| job.len() as u64).sum());
     let mut scorer = classifier.scorer();
     for (source, job) in sources.iter().zip(&jobs) {
-        source.for_each_batch(job, batch_size(classifier), preprocess, |indices, images| {
+        source.for_each_batch(job, classifier.batch_size(), preprocess, |indices, images| {
             let logits = scorer.logits(images)?;
             for (&index, row) in indices.iter().zip(logits.data().chunks(logits.shape()[1])) {
                 let Some(class) = source.class(index) else { continue };

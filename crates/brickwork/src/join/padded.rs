@@ -6,17 +6,18 @@
 //! right (appendix D of the paper asks for as much).
 
 use brickwork_graph::{
-    Arrangement, Attr, Beside, Builder, Channels, Graph, Literal, Node, NodeId, Op, ValueId,
+    Arrangement, Attr, Builder, Channels, Graph, JointNode, Literal, Node, NodeId, Op, ValueId,
 };
 use brickwork_tensor::{Nd, Tensor};
 
-use crate::join::branches::{Assembly, Placed, flat};
+use super::assembly::{Assembly, Placed};
+use super::head::flat;
 use crate::model::error::Error;
 use crate::model::layers::{LayerInfo, layers};
 use crate::refit::rebuild::{operation, place_node};
 
 /// Adds the joint network; returns the names of the parts' logits: one value, in part order.
-pub(crate) fn build(builder: &mut Builder, assembly: &Assembly<'_>) -> Result<Vec<String>, Error> {
+pub(super) fn build(builder: &mut Builder, assembly: &Assembly<'_>) -> Result<Vec<String>, Error> {
     let parts: Vec<Side<'_>> = assembly.parts.iter().map(Side::new).collect();
     check_architectures(&parts)?;
     let mut padder =
@@ -39,7 +40,7 @@ pub(crate) fn build(builder: &mut Builder, assembly: &Assembly<'_>) -> Result<Ve
 }
 
 /// The name in the joint network of what the parts call `name`.
-pub(crate) fn joint_name(name: &str) -> String {
+pub(super) fn joint_name(name: &str) -> String {
     format!("joint/{name}")
 }
 
@@ -162,20 +163,20 @@ impl Padder<'_, '_> {
         let inputs =
             computed.iter().map(|known| known.as_ref().and_then(|(_, a)| a.clone())).collect();
         let outputs = vec![None; node.outputs.len()];
-        let mut beside = Beside { parts: &ops, inputs, counts, each, axes, outputs };
-        let op = node.op.beside(&mut beside).map_err(|error| at(&error.0))?;
-        let mut arranged = beside.outputs.clone();
+        let mut joint = JointNode { parts: &ops, inputs, counts, each, axes, outputs };
+        let op = node.op.joined(&mut joint).map_err(|error| at(&error.0))?;
+        let mut arranged = joint.outputs.clone();
         let layered = self.parts.iter().all(|part| part.layer(id).is_some());
         if layered {
-            arranged[0] = Some(self.layer_arrangement(id, &computed, beside.axes[0]));
+            arranged[0] = Some(self.layer_arrangement(id, &computed, joint.axes[0]));
         }
         let mut names: Vec<Option<String>> =
             computed.into_iter().map(|k| k.map(|(name, _)| name)).collect();
         let slots = twins.iter().map(|twin| twin.inputs.len()).max().unwrap_or(0);
         names.resize(slots, None);
         for (slot, name) in names.iter_mut().enumerate().filter(|(_, name)| name.is_none()) {
-            let joint = self.joint(id, slot, layered, &arranged[0], beside.inputs.first());
-            *name = joint.map_err(|why| at(&why))?;
+            let made = self.joint(id, slot, layered, &arranged[0], joint.inputs.first());
+            *name = made.map_err(|why| at(&why))?;
         }
         let graph = self.parts[0].graph;
         let results: Vec<String> =

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::images::select::top_class;
 use crate::images::source::Source;
 use crate::measure::reject::Rejection;
-use crate::model::batching::batch_size;
+use crate::measure::scored::{Scored, foreign_of, share, share_from, sorted};
 use crate::model::card::Card;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -20,13 +20,30 @@ use crate::model::progress::Progress;
 pub struct EvalOptions<'a> {
     /// The model's classes that count as its task; samples of others are foreign.
     pub classes: Vec<usize>,
-    /// The model it was cut from, its preprocessing, and the source's index of every class of the
-    /// model.
-    pub source: Option<(&'a Classifier, &'a Preprocess, Vec<usize>)>,
+    /// The model it was cut from.
+    pub source: Option<EvalSource<'a>>,
     /// For a refitted component, the bare cut behind it.
     pub before_refit: Option<&'a Classifier>,
-    /// For an assembled model, the part every class belongs to, and the parts' names.
-    pub parts: Option<(Vec<usize>, Vec<String>)>,
+    /// For an assembled model, its parts.
+    pub parts: Option<EvalParts>,
+}
+
+/// The model that a component is compared with.
+pub struct EvalSource<'a> {
+    /// The model.
+    pub model: &'a Classifier,
+    /// How it wants its images.
+    pub preprocess: &'a Preprocess,
+    /// Its index of every class of the component.
+    pub classes: Vec<usize>,
+}
+
+/// The parts of an assembled model.
+pub struct EvalParts {
+    /// Their names.
+    pub names: Vec<String>,
+    /// The part that every class of the model belongs to.
+    pub of_class: Vec<usize>,
 }
 
 /// Accuracy over images and over classes.
@@ -125,9 +142,9 @@ pub fn eval(
         report.before_refit =
             Some(Tally::of(&scored.own, &everything, &options.classes).accuracy());
     }
-    if let Some((source, preprocess, indices)) = &options.source {
+    if let Some(EvalSource { model: source, preprocess, classes }) = &options.source {
         let base = Scored::of(source, preprocess, sources, [&own, &foreign], progress)?;
-        report.compare(base, &options.classes, indices, source.class_count());
+        report.compare(base, &options.classes, classes, source.class_count());
     }
     Ok(report)
 }
@@ -170,62 +187,6 @@ impl Report {
         self.base = Some(Tally::of(&base.own, &everything, &task).accuracy());
         self.base_restricted = Some(Tally::of(&base.own, &task, &task).accuracy());
         self.base_leakage = leakage(&base, &task);
-    }
-}
-
-/// Samples whose class is not among `classes`.
-pub(crate) fn foreign_of(source: &Source, classes: &[usize]) -> Vec<usize> {
-    let is_foreign = |&index: &usize| source.class(index).is_none_or(|c| !classes.contains(&c));
-    (0..source.dataset.len()).filter(is_foreign).collect()
-}
-
-/// Logits of own samples with their class, and of foreign ones.
-pub(crate) struct Scored {
-    pub(crate) own: Vec<(usize, Vec<f32>)>,
-    pub(crate) foreign: Vec<Vec<f32>>,
-}
-
-impl Scored {
-    /// Runs `model` over own and foreign samples of every source.
-    pub(crate) fn of(
-        model: &Classifier,
-        preprocess: &Preprocess,
-        sources: &[Source],
-        [own, foreign]: [&Vec<Vec<usize>>; 2],
-        progress: &dyn Progress,
-    ) -> Result<Self, Error> {
-        let mut scored = Self { own: Vec::new(), foreign: Vec::new() };
-        let mut scorer = model.scorer();
-        for (k, source) in sources.iter().enumerate() {
-            for (indices, is_own) in [(&own[k], true), (&foreign[k], false)] {
-                source.for_each_batch(
-                    indices,
-                    batch_size(model),
-                    preprocess,
-                    |indices, images| {
-                        let logits = scorer.logits(images)?;
-                        for (&index, row) in
-                            indices.iter().zip(logits.data().chunks(logits.shape()[1]))
-                        {
-                            match source.class(index).filter(|_| is_own) {
-                                Some(class) => scored.own.push((class, row.to_vec())),
-                                None => scored.foreign.push(row.to_vec()),
-                            }
-                        }
-                        progress.advance(indices.len() as u64)?;
-                        Ok(())
-                    },
-                )?;
-            }
-        }
-        Ok(scored)
-    }
-
-    fn relabelled(mut self, indices: &[usize]) -> Self {
-        for (class, _) in &mut self.own {
-            *class = indices[*class];
-        }
-        self
     }
 }
 
@@ -277,10 +238,6 @@ impl Tally {
     }
 }
 
-fn share(part: usize, whole: usize) -> f64 {
-    part as f64 / whole.max(1) as f64
-}
-
 fn leakage(scored: &Scored, classes: &[usize]) -> Option<Leakage> {
     if scored.foreign.is_empty() {
         return None;
@@ -304,16 +261,6 @@ fn leakage(scored: &Scored, classes: &[usize]) -> Option<Leakage> {
     })
 }
 
-pub(crate) fn sorted(values: impl Iterator<Item = f32>) -> Vec<f32> {
-    let mut list: Vec<f32> = values.collect();
-    list.sort_by(f32::total_cmp);
-    list
-}
-
-pub(crate) fn share_from(values: &[f32], test: impl Fn(f32) -> bool) -> f64 {
-    share(values.iter().filter(|&&x| test(x)).count(), values.len())
-}
-
 /// Area under the ROC curve of two sorted lists: the probability that a member of `high` exceeds
 /// one of `low`, ties counting half.
 fn auroc(high: &[f32], low: &[f32]) -> f64 {
@@ -331,11 +278,8 @@ fn auroc(high: &[f32], low: &[f32]) -> f64 {
     wins / (high.len() as f64 * low.len() as f64)
 }
 
-fn confusion(
-    own: &[(usize, Vec<f32>)],
-    classes: &[usize],
-    (part_of, names): &(Vec<usize>, Vec<String>),
-) -> PartConfusion {
+fn confusion(own: &[(usize, Vec<f32>)], classes: &[usize], parts: &EvalParts) -> PartConfusion {
+    let EvalParts { names, of_class: part_of } = parts;
     let mut images = vec![vec![0; names.len()]; names.len()];
     for (class, logits) in own {
         let picked: Vec<f32> = classes.iter().map(|&score| logits[score]).collect();
@@ -383,7 +327,8 @@ mod tests {
             (2, vec![0.0, 0.0, 5.0, 0.0]),
             (3, vec![4.0, 0.0, 0.0, 1.0]),
         ];
-        let parts = (vec![0, 0, 1, 1], vec!["a".to_owned(), "b".to_owned()]);
+        let names = vec!["a".to_owned(), "b".to_owned()];
+        let parts = EvalParts { names, of_class: vec![0, 0, 1, 1] };
         let found = confusion(&own, &[0, 1, 2, 3], &parts);
         assert_eq!(found.images, [[1, 0], [1, 1]]);
         assert_eq!(found.perfect_routing.per_image, 1.0);

@@ -5,7 +5,6 @@ use brickwork_data::Preprocess;
 use brickwork_tensor::Tensor;
 
 use crate::images::source::Source;
-use crate::model::batching::batch_size;
 use crate::model::card::{Card, Moments};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -40,7 +39,7 @@ pub fn with_moments(
     }
     let logits = |classes: &[usize]| -> Result<Vec<Tensor>, Error> {
         let each = (ALL / classes.len().max(1)).clamp(1, EACH);
-        let of = |&class| logits(component, preprocess, sources, class, (each, seed));
+        let of = |&class| logits(component, preprocess, sources, class, each, seed);
         classes.iter().map(of).collect()
     };
     let (own, foreign) = (logits(&origin.classes)?, logits(&others)?);
@@ -84,14 +83,15 @@ fn logits(
     preprocess: &Preprocess,
     sources: &[Source],
     class: usize,
-    (each, seed): (usize, u64),
+    each: usize,
+    seed: u64,
 ) -> Result<Tensor, Error> {
     let mut scorer = component.scorer();
     let (mut rows, mut left) = (Vec::new(), each);
     for source in sources {
         let indices = source.some_of(class, left, seed);
         left -= indices.len();
-        source.for_each_batch(&indices, batch_size(component), preprocess, |_, images| {
+        source.for_each_batch(&indices, component.batch_size(), preprocess, |_, images| {
             rows.extend(scorer.logits(images)?.into_data());
             Ok(())
         })?;

@@ -8,7 +8,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::images::source::Source;
-use crate::model::batching::batch_size;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::layers::layers;
@@ -124,7 +123,7 @@ fn features(
 ) -> Result<Tensor, Error> {
     let mut session = model.session(&[value]);
     let mut rows = Vec::new();
-    let size = batch_size(model);
+    let size = model.batch_size();
     images.source.for_each_batch(&images.samples, size, preprocess, |indices, batch| {
         rows.extend(session.outputs(indices.len(), batch.data())?.remove(0).into_data());
         progress.advance(indices.len() as u64)?;

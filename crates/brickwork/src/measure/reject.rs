@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::images::source::Source;
-use crate::measure::eval::{Scored, foreign_of, share_from, sorted};
+use crate::measure::scored::{Scored, foreign_of, share_from, sorted};
 use crate::model::card::{Card, Reject};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -78,7 +78,7 @@ pub fn fit_reject(
 }
 
 impl Rejection {
-    pub(crate) fn of(scored: &Scored, threshold: f32) -> Self {
+    pub(super) fn of(scored: &Scored, threshold: f32) -> Self {
         let own: Vec<f32> = scored.own.iter().map(|(_, logits)| top(logits)).collect();
         let right = scored.own.iter().filter(|(class, logits)| {
             top(logits) > threshold && crate::images::select::top_class(logits) == *class

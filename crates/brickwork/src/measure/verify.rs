@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::cut::kept_channels::{additions, kept_map, wanted_labels};
 use crate::cut::plan::{TOLERANCE, class_labels, relative_difference, silence};
-use crate::join::branches::adapted_name;
 use crate::join::calibrate::CORRECTION;
+use crate::join::input::adapted_name;
 use crate::model::card::{Card, OnDuplicate, Origin, Part};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;

@@ -9,9 +9,11 @@ use brickwork_formats::{fingerprint, is_fingerprint_of, weights};
 use brickwork_graph::{Graph, ValueId};
 use brickwork_tensor::Tensor;
 
-use crate::model::batching::batch_size;
 use crate::model::card::Card;
 use crate::model::error::Error;
+
+/// Elements of the largest value of a batch.
+const BATCH_ELEMENTS: usize = 1 << 22;
 
 /// A graph with one image input `[n, c, h, w]` and one output of scores `[n, k]` (or `[n, k, 1, 1]`).
 #[derive(Clone, Debug)]
@@ -195,7 +197,15 @@ impl Classifier {
         Ok(onnx::save(&self.to_graph()?, path)?)
     }
 
-    /// Something that computes logits of batches of [`batch_size`] images.
+    /// A batch size that keeps cores busy and memory small: the largest value of a batch holds about
+    /// four million elements. Results never depend on it.
+    pub fn batch_size(&self) -> usize {
+        let values = self.graph.values().iter().filter(|value| value.constant.is_none());
+        let largest = values.map(|value| value.shape.sample_volume()).max().unwrap_or(1);
+        (BATCH_ELEMENTS / largest.max(1)).clamp(1, 64)
+    }
+
+    /// Something that computes logits of batches of [`batch_size`](Self::batch_size) images.
     pub fn scorer(&self) -> Scorer {
         Scorer { session: self.session(&[self.graph.logits()]) }
     }
@@ -206,9 +216,9 @@ impl Classifier {
         Scorer { session: session.for_batches_of(1) }
     }
 
-    /// From images to `fetches`, for batches of [`batch_size`] images.
+    /// From images to `fetches`, for batches of [`batch_size`](Self::batch_size) images.
     pub(crate) fn session(&self, fetches: &[ValueId]) -> Session {
-        Session::new(self.graph.clone(), fetches).for_batches_of(batch_size(self))
+        Session::new(self.graph.clone(), fetches).for_batches_of(self.batch_size())
     }
 }
 

@@ -42,7 +42,7 @@ impl Unit {
 pub struct Sizes<'a> {
     channels: &'a Channels,
     layers: Vec<Cost<'a>>,
-    constants: Vec<Held<'a>>,
+    constants: Vec<CutConstant<'a>>,
     /// What no cut changes.
     other_macs: u64,
     other_params: u64,
@@ -59,7 +59,7 @@ struct Cost<'a> {
 }
 
 /// A constant that is cut along some axes.
-struct Held<'a> {
+struct CutConstant<'a> {
     /// Elements at one index of all these axes, in one block.
     each: u64,
     blocks: usize,
@@ -87,7 +87,7 @@ impl<'a> Sizes<'a> {
         let mut sizes = Self {
             channels,
             layers: costs,
-            constants: cut.iter().map(|&value| Held::new(graph, channels, value)).collect(),
+            constants: cut.iter().map(|&value| CutConstant::new(graph, channels, value)).collect(),
             other_macs: 0,
             other_params: whole.iter().map(volume).sum(),
             refits,
@@ -177,7 +177,7 @@ impl<'a> Sizes<'a> {
     }
 }
 
-impl<'a> Held<'a> {
+impl<'a> CutConstant<'a> {
     fn new(graph: &Graph, channels: &'a Channels, value: ValueId) -> Self {
         let mut by_axis: BTreeMap<usize, &Binding> = BTreeMap::new();
         for binding in channels.bindings().iter().filter(|binding| binding.constant == value) {

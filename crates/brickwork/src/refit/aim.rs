@@ -5,55 +5,48 @@
 //! - what the cut network got wrong in `r` is put right here: `y* = y + (r - r') / scale`;
 //! - where the source's sum lies on a flat side of `f`, any sum on that side will do.
 
+use std::ops::Range;
+
 use brickwork_exec::Chain;
-use brickwork_graph::{Graph, ValueId};
+use brickwork_graph::ValueId;
 use brickwork_tensor::Tensor;
 
-use super::RefitOptions;
+use super::options::RefitOptions;
 use super::ridge::Ridge;
 use super::rows::{Rows, picked};
 use crate::model::card::KeptLayer;
 use crate::model::layers::LayerInfo;
-use crate::refit::staged_run::{Held, Stages};
+use crate::refit::staged_run::StagedValue;
 
 /// Scales below this part of their layer's largest tell nothing about what was scaled.
 const LEAST_SCALE: f32 = 1e-3;
 
 /// What a layer and its counterpart in the source are followed by.
 pub(super) struct Followed<'a> {
-    ours: Option<&'a Chain>,
-    theirs: Option<&'a Chain>,
+    pub(super) ours: Option<&'a Chain>,
+    pub(super) theirs: Option<&'a Chain>,
 }
 
-impl<'a> Followed<'a> {
-    pub(super) fn new(
-        (ours, layer): (&'a [Chain], &LayerInfo),
-        (theirs, target): (&'a [Chain], &LayerInfo),
-    ) -> Self {
-        let of = |chains: &'a [Chain], layer: &LayerInfo| {
-            chains.iter().find(|chain| chain.host == layer.node)
-        };
-        Self { ours: of(ours, layer), theirs: of(theirs, target) }
-    }
+/// What a layer is followed by.
+pub(super) fn follower<'a>(chains: &'a [Chain], layer: &LayerInfo) -> Option<&'a Chain> {
+    chains.iter().find(|chain| chain.host == layer.node)
+}
 
+impl Followed<'_> {
     /// The values that are added to the layer's results, in the cut network and in the source.
     pub(super) fn residuals(&self) -> Option<(ValueId, ValueId)> {
         self.ours?.residual.zip(self.theirs?.residual)
     }
 
-    /// What the layer should give. Values are held by `ours` and `theirs`; those of the source at
-    /// the `kept` outputs count.
+    /// What the layer should give; of the source the `kept` outputs count. `sides` are the
+    /// [residuals](Self::residuals), if they are at hand.
     pub(super) fn aim<'h>(
         &self,
-        (graph, ours): (&Graph, &'h Stages),
-        (source, theirs): (&Graph, &'h Stages),
-        kept: &KeptLayer,
+        sides: Option<(&'h StagedValue, &'h StagedValue)>,
+        kept: &'h KeptLayer,
         options: &RefitOptions,
     ) -> Aim<'h> {
         let count = kept.output.len();
-        let sides = self
-            .residuals()
-            .and_then(|(own, other)| ours.get(graph, own).zip(theirs.get(source, other)));
         let epilogue = self.ours.map(|chain| &chain.epilogue);
         let affine = epilogue.and_then(|epilogue| epilogue.affine.clone());
         let (scale, shift) = affine.unwrap_or_else(|| (vec![1.0; count], vec![0.0; count]));
@@ -62,39 +55,43 @@ impl<'a> Followed<'a> {
         let function = epilogue.and_then(|epilogue| epilogue.pointwise.as_ref());
         let flat =
             function.filter(|_| known).map_or((f32::NEG_INFINITY, f32::INFINITY), |f| f.flat());
-        Aim { scale, shift, flat, sides, corrects: options.corrects, rounds: options.rounds }
+        let RefitOptions { corrects, rounds, .. } = *options;
+        Aim { kept: &kept.output, scale, shift, flat, sides, corrects, rounds }
     }
 }
 
 /// What a layer should give.
 pub(super) struct Aim<'a> {
+    /// The numbers of all outputs in the source.
+    pub(super) kept: &'a [usize],
     scale: Vec<f32>,
     shift: Vec<f32>,
     flat: (f32, f32),
     /// What is added: in the cut network, in the source.
-    sides: Option<(&'a Held, &'a Held)>,
+    sides: Option<(&'a StagedValue, &'a StagedValue)>,
     corrects: bool,
     rounds: usize,
 }
 
 impl Aim<'_> {
-    /// Solves for the outputs `[first, first + outputs)`, whose numbers in the source are `own`:
-    /// moves `weights` `[outputs, features]`, returns the biases. `given` `[outputs, rows]` is what
-    /// the source's layer gives.
+    /// Solves for some of the outputs: moves `weights` `[outputs, features]`, returns the biases. `given`
+    /// `[outputs, rows]` is what the source's layer gives.
     pub(super) fn fit(
         &self,
         problem: &Ridge,
-        (layer, rows): (&LayerInfo, &Rows),
-        (first, own): (usize, &[usize]),
+        layer: &LayerInfo,
+        rows: &Rows,
+        outputs: Range<usize>,
         mut given: Tensor,
         weights: &mut [f32],
     ) -> Vec<f32> {
-        let outputs: Vec<usize> = (first..first + own.len()).collect();
+        let first = outputs.start;
         let mut added = Tensor::filled(given.shape(), 0.0);
         if let Some((ours, theirs)) = self.sides {
-            added = picked(layer, ours, rows, &outputs);
+            added = picked(layer, ours, rows, &outputs.clone().collect::<Vec<_>>());
             if self.corrects {
-                self.correct(&mut given, &added, &picked(layer, theirs, rows, own), first);
+                let theirs = picked(layer, theirs, rows, &self.kept[outputs]);
+                self.correct(&mut given, &added, &theirs, first);
             }
         }
         let start = weights.to_vec();

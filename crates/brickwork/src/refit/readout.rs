@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::scores::{CHECKS, Goal, LEAST_IMAGES, NEAR, Soft, fetched, mean, sides};
-use super::some_of;
+use super::spread::some_of;
 use crate::model::error::Error;
 use crate::model::layers::layers;
 use crate::model::progress::Progress;
@@ -69,7 +69,7 @@ pub struct Readout {
 pub(super) fn with_readout(
     graph: &Arc<Graph>,
     goal: &Goal<'_>,
-    (images, batch): (&Tensor, usize),
+    images: &Tensor,
     progress: &dyn Progress,
 ) -> Result<Option<(Arc<Graph>, Readout)>, Error> {
     let none = |why: &str| {
@@ -87,7 +87,7 @@ pub(super) fn with_readout(
     let features = zero.graph.value(zero.features).shape.sample()[1];
     let images = &*some_of(images, NUMBERS / features.max(1));
     progress.begin("reading all layers", PENALTIES.len() as u64 + 2);
-    let known = Known::of(&zero, goal, (images, batch))?;
+    let known = Known::of(&zero, goal, images)?;
     progress.advance(1)?;
     let Trial { penalty, before, after } = known.trial(progress)?;
     let Some(penalty) = penalty else {
@@ -119,9 +119,10 @@ struct Known {
 }
 
 impl Known {
-    fn of(zero: &Zero, goal: &Goal<'_>, (images, batch): (&Tensor, usize)) -> Result<Self, Error> {
-        let [features, given] = fetched(&zero.graph, [zero.features, zero.before], images, batch)?;
-        let wanted = goal.scores(images, batch)?;
+    fn of(zero: &Zero, goal: &Goal<'_>, images: &Tensor) -> Result<Self, Error> {
+        let values = [zero.features, zero.before];
+        let [features, given] = fetched(&zero.graph, values, images, goal.batch)?;
+        let wanted = goal.scores(images)?;
         Ok(Self { features, given, soft: Soft::of(&wanted), wanted })
     }
 
@@ -349,7 +350,7 @@ pub(crate) fn without_readout(graph: &Graph) -> Result<Graph, Error> {
 mod tests {
     use brickwork_exec::Session;
 
-    use super::super::tests::network;
+    use super::super::fixture::network;
     use super::*;
     use crate::architectures::Architecture;
     use crate::model::progress::Silent;
@@ -387,13 +388,12 @@ mod tests {
     fn scores_come_closer_and_a_second_readout_takes_the_place_of_the_first() {
         for classes in [1, 2, 3] {
             let [source, graph] = [5, 9].map(|seed| network(classes, seed));
-            let goal = Goal { source: &source, classes: &(0..classes).collect::<Vec<_>>() };
+            let goal =
+                Goal { source: &source, classes: &(0..classes).collect::<Vec<_>>(), batch: 64 };
             let images = uniform([300, 3, 32, 32], -1.0, 1.0, 2);
-            let (better, found) =
-                with_readout(&graph, &goal, (&images, 64), &Silent).unwrap().unwrap();
+            let (better, found) = with_readout(&graph, &goal, &images, &Silent).unwrap().unwrap();
             assert!(found.after < found.before && found.after > 0.0, "{found:?}");
-            let (again, same) =
-                with_readout(&better, &goal, (&images, 64), &Silent).unwrap().unwrap();
+            let (again, same) = with_readout(&better, &goal, &images, &Silent).unwrap().unwrap();
             assert_eq!((found, better.nodes().len()), (same, again.nodes().len()));
             let soft = Soft::of(&run(&source, &images));
             let loss =
@@ -406,10 +406,10 @@ mod tests {
     #[test]
     fn scores_that_are_near_and_few_images_leave_it_out() {
         let graph = network(3, 1);
-        let goal = Goal { source: &graph, classes: &[0, 1, 2] };
+        let goal = Goal { source: &graph, classes: &[0, 1, 2], batch: 64 };
         for count in [LEAST_IMAGES - 1, LEAST_IMAGES] {
             let images = uniform([count, 3, 32, 32], -1.0, 1.0, 2);
-            assert!(with_readout(&graph, &goal, (&images, 64), &Silent).unwrap().is_none());
+            assert!(with_readout(&graph, &goal, &images, &Silent).unwrap().is_none());
         }
     }
 

@@ -6,8 +6,10 @@
 
 use brickwork_tensor::Tensor;
 
+use super::cut::Cut;
+use super::layer_by_layer::layer_by_layer;
+use super::options::RefitOptions;
 use super::scores::{Goal, Judge};
-use super::{Cut, RefitOptions, layer_by_layer};
 use crate::model::error::Error;
 use crate::model::progress::Progress;
 
@@ -36,14 +38,14 @@ pub(super) fn lambda(
     }
     let (judges, rest): (Vec<usize>, Vec<usize>) =
         (0..images.shape()[0]).partition(|image| image % CHOOSES == CHOOSES - 1);
-    let goal = Goal { source: cut.source, classes: cut.classes };
-    let judge = Judge::new(&goal, images.take(0, &judges), batch)?;
+    let goal = Goal { source: cut.source, classes: cut.classes, batch };
+    let judge = Judge::new(&goal, images.take(0, &judges))?;
     let rest = images.take(0, &rest);
     let mut best = (f64::INFINITY, options.lambda);
     for (place, multiple) in MULTIPLES.into_iter().enumerate() {
         let title = format!("choosing the ridge, {} of {}", place + 1, MULTIPLES.len());
         let options = RefitOptions { lambda: multiple * options.lambda, ..*options };
-        let graph = layer_by_layer(cut, &rest, batch, &options, (&title, progress))?;
+        let graph = layer_by_layer(cut, &rest, batch, &options, &title, progress)?;
         let loss = judge.loss(&graph)?;
         if loss < best.0 {
             best = (loss, options.lambda);

@@ -4,9 +4,9 @@ use brickwork_tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::RefitOptions;
+use super::options::RefitOptions;
 use crate::model::layers::LayerInfo;
-use crate::refit::staged_run::Held;
+use crate::refit::staged_run::StagedValue;
 
 /// The rows of a least-squares problem: (image, output position).
 pub(crate) struct Rows {
@@ -19,7 +19,7 @@ impl Rows {
     /// The same number of positions from every image, at random.
     pub(crate) fn choose(
         layer: &LayerInfo,
-        target: &Held,
+        target: &StagedValue,
         options: &RefitOptions,
         salt: u64,
     ) -> Self {
@@ -46,7 +46,7 @@ impl Rows {
 /// Inputs of one group at the chosen rows: `[inputs * taps, rows]`, features in `[i, k]` order.
 pub(super) fn features(
     layer: &LayerInfo,
-    x: &Held,
+    x: &StagedValue,
     rows: &Rows,
     first: usize,
     inputs: usize,
@@ -85,14 +85,14 @@ pub(super) fn features(
 }
 
 /// Strides of a held value's axes, without the batch.
-fn strides(held: &Held) -> Vec<usize> {
+fn strides(held: &StagedValue) -> Vec<usize> {
     let mut extents = vec![1];
     extents.extend(&held.extents);
     held.order.strides(&extents)[1..].to_vec()
 }
 
 /// Offset of the `position`-th row of channels on a value's last axis.
-fn row_of(held: &Held, mut position: usize, channels: usize) -> usize {
+fn row_of(held: &StagedValue, mut position: usize, channels: usize) -> usize {
     debug_assert_eq!(held.extents.last(), Some(&channels));
     let strides = strides(held);
     let mut at = 0;
@@ -105,7 +105,12 @@ fn row_of(held: &Held, mut position: usize, channels: usize) -> usize {
 
 /// A layer's results, or a value of their shape, at the chosen rows: `[channels, rows]` for the given
 /// channels.
-pub(super) fn picked(layer: &LayerInfo, y: &Held, rows: &Rows, channels: &[usize]) -> Tensor {
+pub(super) fn picked(
+    layer: &LayerInfo,
+    y: &StagedValue,
+    rows: &Rows,
+    channels: &[usize],
+) -> Tensor {
     let count = rows.chosen.len();
     let each: usize = y.extents.iter().product();
     let strides = strides(y);

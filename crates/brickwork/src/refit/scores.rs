@@ -27,10 +27,13 @@ use brickwork_tensor::Tensor;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
 
+use super::options::RefitOptions;
 use super::ridge::Kernel;
-use super::{Alignment, RefitOptions, evenly};
+use super::spread::evenly;
 use crate::model::error::Error;
+use crate::model::layers::{LayerInfo, layers};
 use crate::model::progress::Progress;
 use rows::Learned;
 
@@ -67,18 +70,32 @@ const PATIENCE: usize = 5;
 /// A mean divergence from the source's scores, in nats, that is near enough.
 pub(super) const NEAR: f64 = 0.01;
 
+/// How far passes over all layers brought a network.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Alignment {
+    /// The passes that brought its scores closer to the source's.
+    pub passes: usize,
+    /// Mean divergence (Kullback-Leibler, in nats, at a temperature that leaves scores two apart) from the
+    /// source's scores on images that took no part, before.
+    pub before: f64,
+    /// After.
+    pub after: f64,
+}
+
 /// The scores that a network should have.
 pub(super) struct Goal<'a> {
     /// Who gives them.
     pub(super) source: &'a Arc<Graph>,
     /// Its scores that are the network's.
     pub(super) classes: &'a [usize],
+    /// Images that networks run on at once.
+    pub(super) batch: usize,
 }
 
 impl Goal<'_> {
     /// For images `[n, c, h, w]`: `[n, k]`.
-    pub(super) fn scores(&self, images: &Tensor, batch: usize) -> Result<Tensor, Error> {
-        Ok(scores(self.source, images, batch)?.take(1, self.classes))
+    pub(super) fn scores(&self, images: &Tensor) -> Result<Tensor, Error> {
+        Ok(scores(self.source, images, self.batch)?.take(1, self.classes))
     }
 }
 
@@ -92,9 +109,9 @@ pub(super) struct Judge {
 
 impl Judge {
     /// By these images `[n, c, h, w]`.
-    pub(super) fn new(goal: &Goal<'_>, images: Tensor, batch: usize) -> Result<Self, Error> {
-        let given = goal.scores(&images, batch)?;
-        Ok(Self { images, batch, soft: Soft::of(&given), given })
+    pub(super) fn new(goal: &Goal<'_>, images: Tensor) -> Result<Self, Error> {
+        let given = goal.scores(&images)?;
+        Ok(Self { images, batch: goal.batch, soft: Soft::of(&given), given })
     }
 
     /// Mean divergence, in nats.
@@ -107,7 +124,9 @@ impl Judge {
     fn nearer(
         &self,
         learned: &mut Learned,
-        (chosen, step, length): (&[usize], &[f32], f32),
+        chosen: &[usize],
+        step: &[f32],
+        length: f32,
         before: f64,
     ) -> Result<Option<(Arc<Graph>, f64)>, Error> {
         learned.advance(chosen, step, length);
@@ -154,7 +173,7 @@ pub(super) fn align(
     graph: Arc<Graph>,
     names: &[String],
     goal: &Goal<'_>,
-    (images, batch): (&Tensor, usize),
+    images: &Tensor,
     options: &RefitOptions,
     progress: &dyn Progress,
 ) -> Result<Option<(Arc<Graph>, Alignment)>, Error> {
@@ -165,7 +184,7 @@ pub(super) fn align(
     let (checks, mut fit): (Vec<usize>, Vec<usize>) =
         (0..images.shape()[0]).partition(|image| image % CHECKS == CHECKS - 1);
     let checks: Vec<usize> = evenly(checks.len(), MOST_CHECKS).map(|k| checks[k]).collect();
-    let judge = Judge::new(goal, images.take(0, &checks), batch)?;
+    let judge = Judge::new(goal, images.take(0, &checks))?;
     let drawn = fit.len().min(EACH * goal.classes.len()).min(IMAGES);
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let before = judge.loss(&graph)?;
@@ -177,21 +196,29 @@ pub(super) fn align(
         }
         fit.shuffle(&mut rng);
         let some = images.take(0, &fit[..drawn]);
-        let problem = Problem::new(goal.scores(&some, batch)?, learned.count(), &mut rng);
+        let problem = Problem::new(goal.scores(&some)?, learned.count(), &mut rng);
         let direct =
             |image: usize, z: &[f32], v: &mut [f32]| problem.direct(&judge.soft, image, z, v);
         let title = format!("moving all layers, pass {pass} of {}", options.passes);
-        let shown = (&title[..], progress);
-        let (slopes, missing) = learned.slopes(&some, &problem.chosen, direct, shown)?;
+        let (slopes, missing) = learned.slopes(&some, &problem.chosen, direct, &title, progress)?;
         let step = added(&slopes, &Kernel::new(&slopes).solve(&missing, DAMPING));
-        let way = (&problem.chosen[..], &step[..], pace.length);
-        let nearer = judge.nearer(&mut learned, way, after)?;
+        let nearer = judge.nearer(&mut learned, &problem.chosen, &step, pace.length, after)?;
         pace.adapt(nearer.is_some());
         if let Some((moved, loss)) = nearer {
             (after, best, passes) = (loss, moved, passes + 1);
         }
     }
     Ok(Some((best, Alignment { passes, before, after })))
+}
+
+/// The names of the weights and biases of some layers.
+pub(super) fn constants(graph: &Graph, names: &[String]) -> Vec<String> {
+    let found = layers(graph).into_iter().filter(|layer| names.contains(&layer.name));
+    let of = |layer: LayerInfo| {
+        let bias = layer.weighted.bias_slot.and_then(|slot| graph.node(layer.node).input(slot));
+        [Some(layer.weight), bias].into_iter().flatten()
+    };
+    found.flat_map(of).map(|value| graph.value(value).name.clone()).collect()
 }
 
 /// What can be learned of a network that is small enough and can be passed back through.
@@ -341,19 +368,17 @@ impl Soft {
 
 #[cfg(test)]
 mod tests {
-    use super::super::constants;
-    use super::super::tests::network;
+    use super::super::fixture::network;
     use super::*;
-    use crate::model::layers::layers;
     use crate::model::progress::Silent;
     use crate::model::random::uniform;
 
     #[test]
     fn a_step_that_is_too_long_is_taken_back() {
         let [source, graph] = [5, 9].map(|seed| network(3, seed));
-        let goal = Goal { source: &source, classes: &[0, 1, 2] };
+        let goal = Goal { source: &source, classes: &[0, 1, 2], batch: 40 };
         let images = uniform([40, 3, 32, 32], -1.0, 1.0, 2);
-        let judge = Judge::new(&goal, images.clone(), 40).unwrap();
+        let judge = Judge::new(&goal, images.clone()).unwrap();
         let all: Vec<String> = layers(&graph).into_iter().map(|layer| layer.name).collect();
         let mut learned = Learned::new(&graph, &constants(&graph, &all)).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(1);
@@ -361,15 +386,15 @@ mod tests {
         let direct =
             |image: usize, z: &[f32], v: &mut [f32]| problem.direct(&judge.soft, image, z, v);
         let (slopes, missing) =
-            learned.slopes(&images, &problem.chosen, direct, ("", &Silent)).unwrap();
+            learned.slopes(&images, &problem.chosen, direct, "", &Silent).unwrap();
         let step = added(&slopes, &Kernel::new(&slopes).solve(&missing, DAMPING));
         let before = judge.loss(&graph).unwrap();
-        let long = (&problem.chosen[..], &step[..], 100.0);
-        assert!(judge.nearer(&mut learned, long, before).unwrap().is_none());
+        let chosen = &problem.chosen;
+        assert!(judge.nearer(&mut learned, chosen, &step, 100.0, before).unwrap().is_none());
         let back = judge.loss(&learned.graph().unwrap()).unwrap();
         assert!((back - before).abs() < 1e-3 * before, "{before} became {back}");
-        let short = (&problem.chosen[..], &step[..], 0.1);
-        let (moved, after) = judge.nearer(&mut learned, short, before).unwrap().unwrap();
+        let (moved, after) =
+            judge.nearer(&mut learned, chosen, &step, 0.1, before).unwrap().unwrap();
         assert_eq!(judge.loss(&moved).unwrap(), after);
         assert!(after < before, "{before} became {after}");
     }

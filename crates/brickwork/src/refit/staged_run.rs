@@ -9,7 +9,7 @@ use brickwork_tensor::{Order, Tensor};
 use crate::model::error::Error;
 
 /// A value for all images, batch outermost.
-pub(crate) struct Held {
+pub(crate) struct StagedValue {
     pub(crate) value: String,
     /// Extents for one image, without the batch.
     pub(crate) extents: Vec<usize>,
@@ -21,14 +21,14 @@ pub(crate) struct Held {
 pub(crate) struct Stages {
     images: usize,
     batch: usize,
-    held: Vec<Held>,
+    held: Vec<StagedValue>,
 }
 
 impl Stages {
     /// Before the first node, with images `[n, c, h, w]`.
     pub(crate) fn new(graph: &Graph, images: &Tensor, batch: usize) -> Self {
         let input = graph.value(graph.inputs()[0]);
-        let held = Held {
+        let held = StagedValue {
             value: input.name.clone(),
             extents: images.shape()[1..].to_vec(),
             order: Order::row_major(4),
@@ -59,9 +59,9 @@ impl Stages {
             .collect();
         let missing: Vec<ValueId> =
             wanted.iter().copied().filter(|id| !known.iter().any(|(v, _)| v == id)).collect();
-        let mut made: Vec<Held> = missing
+        let mut made: Vec<StagedValue> = missing
             .iter()
-            .map(|&id| Held {
+            .map(|&id| StagedValue {
                 value: graph.value(id).name.clone(),
                 extents: Vec::new(),
                 order: Order::row_major(0),
@@ -71,7 +71,8 @@ impl Stages {
         if !missing.is_empty() {
             self.run(graph, &known, &missing, &mut made)?;
         }
-        let needed = |held: &Held| wanted.iter().any(|&id| graph.value(id).name == held.value);
+        let needed =
+            |held: &StagedValue| wanted.iter().any(|&id| graph.value(id).name == held.value);
         self.held.retain(needed);
         self.held.append(&mut made);
         Ok(())
@@ -82,7 +83,7 @@ impl Stages {
         graph: &Arc<Graph>,
         known: &[(ValueId, usize)],
         missing: &[ValueId],
-        made: &mut [Held],
+        made: &mut [StagedValue],
     ) -> Result<(), Error> {
         let feeds: Vec<ValueId> = known.iter().map(|(id, _)| *id).collect();
         let mut session =
@@ -118,7 +119,7 @@ impl Stages {
     }
 
     /// A value that is held.
-    pub(crate) fn get(&self, graph: &Graph, value: ValueId) -> Option<&Held> {
+    pub(crate) fn get(&self, graph: &Graph, value: ValueId) -> Option<&StagedValue> {
         self.held.iter().find(|held| held.value == graph.value(value).name)
     }
 }

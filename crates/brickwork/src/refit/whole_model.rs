@@ -3,9 +3,9 @@
 use brickwork_tensor::Tensor;
 use serde::Serialize;
 
-use super::scores::{self, Goal};
-use super::{Alignment, Readout, RefitOptions, constants, with_readout};
-use crate::model::batching::batch_size;
+use super::options::RefitOptions;
+use super::readout::{Readout, with_readout};
+use super::scores::{self, Alignment, Goal, constants};
 use crate::model::card::{Card, RefitNote};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -60,7 +60,7 @@ impl<'a> Towards<'a> {
         progress: &dyn Progress,
     ) -> Result<(Classifier, Nearer), Error> {
         let Self { model, source, classes } = self;
-        let goal = Goal { source: source.graph(), classes };
+        let goal = Goal { source: source.graph(), classes, batch: source.batch_size() };
         if images.shape()[0] < scores::LEAST_IMAGES {
             return Err(Error::options(format!(
                 "`{}` cannot be refitted as a whole on {} images: it takes {} or more",
@@ -69,7 +69,6 @@ impl<'a> Towards<'a> {
                 scores::LEAST_IMAGES
             )));
         }
-        let images = (images, batch_size(source));
         let (mut graph, mut nearer) = (model.graph().clone(), Nearer::default());
         if options.passes > 0 {
             let names: Vec<String> = layers(&graph).into_iter().map(|layer| layer.name).collect();
@@ -90,7 +89,7 @@ impl<'a> Towards<'a> {
         {
             (graph, nearer.readout) = (better, Some(found));
         }
-        let card = self.card(images.0.shape()[0], options, &nearer);
+        let card = self.card(images.shape()[0], options, &nearer);
         Ok((Classifier::described(&model.name, graph, card)?, nearer))
     }
 
@@ -101,8 +100,7 @@ impl<'a> Towards<'a> {
         (card.reject, card.moments) = (None, None);
         if let Some(origin) = &mut card.origin {
             let alone = RefitOptions { rows: 0, rounds: 0, corrects: false, ..*options };
-            let none = Nearer::default();
-            nearer.add_to(origin.refit.get_or_insert_with(|| alone.note(images, &none)));
+            nearer.add_to(origin.refit.get_or_insert_with(|| alone.note(images)));
         }
         card
     }

@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::images::select::{ClassSamples, Sample, Sampling, most_confident_first, select};
 use crate::images::source::Source;
-use crate::model::batching::batch_size;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Refusal};
 use crate::model::layers::{LayerInfo, layers};
@@ -70,14 +69,14 @@ pub(crate) const FORMAT: u32 = 1;
 
 /// What the sums of a layer hold, whatever the samples.
 #[derive(Clone, Copy, PartialEq)]
-enum Shape {
+enum SumsShape {
     /// Taps and inputs.
     Samples([usize; 2]),
     /// Numbers.
     Totals(usize),
 }
 
-impl Shape {
+impl SumsShape {
     /// Of a layer, when totals are kept or when samples are.
     fn of(layer: &LayerInfo, totals: bool) -> Self {
         let weighted = &layer.weighted;
@@ -95,10 +94,10 @@ fn profiled(graph: &Graph) -> impl Iterator<Item = LayerInfo> {
 }
 
 impl LayerSums {
-    fn shape(&self) -> Shape {
+    fn shape(&self) -> SumsShape {
         match self {
-            Self::Samples(sums) => Shape::Samples([sums.shape()[1], sums.shape()[2]]),
-            Self::Totals(totals) => Shape::Totals(totals.len()),
+            Self::Samples(sums) => SumsShape::Samples([sums.shape()[1], sums.shape()[2]]),
+            Self::Totals(totals) => SumsShape::Totals(totals.len()),
         }
     }
 }
@@ -137,14 +136,17 @@ pub fn profile(
         (None, Sampling::All) => labelled_samples(classifier, sources, &classes)?,
         (None, sampling) => select(classifier, preprocess, sources, &classes, sampling, progress)?,
     };
-    let plan = Plan::new(classifier, options.given.is_none() && options.sampling == Sampling::All);
+    let plan = ProfilingPlan::new(
+        classifier,
+        options.given.is_none() && options.sampling == Sampling::All,
+    );
     let mut sums: Vec<Vec<LayerSums>> = samples.iter().map(|class| plan.empty(class)).collect();
     let jobs = jobs(sources, &samples, plan.totals);
     progress.begin("profiling", jobs.iter().map(|job| job.len() as u64).sum());
     let mut session = classifier.session(&plan.taps);
     for (source, job) in sources.iter().zip(&jobs) {
         let places = Places::new(source, &samples, plan.totals);
-        source.for_each_batch(job, batch_size(classifier), preprocess, |indices, images| {
+        source.for_each_batch(job, classifier.batch_size(), preprocess, |indices, images| {
             let slots: Vec<(usize, usize)> =
                 indices.iter().map(|&index| places.of(source, index)).collect();
             session.run(indices.len(), &[images.data()], |tap, value| {
@@ -303,7 +305,7 @@ impl Places {
 }
 
 /// What to look at while the network runs.
-struct Plan {
+struct ProfilingPlan {
     totals: bool,
     taps: Vec<ValueId>,
     layers: Vec<PlannedLayer>,
@@ -316,7 +318,7 @@ struct PlannedLayer {
     weights: Option<TapWeights>,
 }
 
-impl Plan {
+impl ProfilingPlan {
     fn new(classifier: &Classifier, totals: bool) -> Self {
         let graph = classifier.graph();
         let mut taps: Vec<ValueId> = Vec::new();
@@ -333,11 +335,11 @@ impl Plan {
     }
 
     fn empty(&self, class: &ClassSamples) -> Vec<LayerSums> {
-        let empty = |layer: &PlannedLayer| match Shape::of(&layer.info, self.totals) {
-            Shape::Samples(each) => {
+        let empty = |layer: &PlannedLayer| match SumsShape::of(&layer.info, self.totals) {
+            SumsShape::Samples(each) => {
                 LayerSums::Samples(Tensor::filled([class.taken.len(), each[0], each[1]], 0.0))
             }
-            Shape::Totals(len) => LayerSums::Totals(ExactSums::zeros(len)),
+            SumsShape::Totals(len) => LayerSums::Totals(ExactSums::zeros(len)),
         };
         self.layers.iter().map(empty).collect()
     }
@@ -428,7 +430,7 @@ fn add_samples(weights: Option<&TapWeights>, sums: &[f32], inputs: usize, totals
 /// One profiling pass over batches of images, for measuring what it costs.
 pub struct ProfilingPass {
     session: Session,
-    plan: Plan,
+    plan: ProfilingPlan,
     slots: Vec<(usize, usize)>,
     sums: Vec<Vec<LayerSums>>,
 }
@@ -439,7 +441,7 @@ pub fn profiling_pass(
     labels: &[usize],
     sampling: Sampling,
 ) -> ProfilingPass {
-    let plan = Plan::new(classifier, sampling == Sampling::All);
+    let plan = ProfilingPlan::new(classifier, sampling == Sampling::All);
     let classes = labels.iter().max().map_or(0, |last| last + 1);
     let mut slots = Vec::new();
     let mut samples: Vec<ClassSamples> =
@@ -554,7 +556,7 @@ impl Profile {
         let layers: Vec<LayerInfo> = profiled(classifier.graph()).collect();
         let fits = |sums: &Vec<LayerSums>| {
             let totals = sums.iter().any(|layer| matches!(layer, LayerSums::Totals(_)));
-            let expected = layers.iter().map(|layer| Shape::of(layer, totals));
+            let expected = layers.iter().map(|layer| SumsShape::of(layer, totals));
             expected.eq(sums.iter().map(LayerSums::shape))
         };
         layers.iter().map(|layer| &layer.name).eq(&self.header.layers) && self.sums.iter().all(fits)

@@ -8,7 +8,6 @@ use brickwork_tensor::Tensor;
 
 use crate::cut::kept_channels::{KeptMap, everything, within};
 use crate::cut::plan::{Choice, Plan};
-use crate::model::batching::batch_size;
 use crate::model::card::{Card, Criterion, RefitNote};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -147,7 +146,7 @@ impl<'a> Shrink<'a> {
         self.checked = self.checked.max(checked);
         self.current = Arc::new(graph);
         if let Some(images) = self.images.filter(|_| rules.refits) {
-            let (source, size) = (self.whole.graph(), batch_size(&self.whole));
+            let (source, size) = (self.whole.graph(), self.whole.batch_size());
             let cut = Cut { source, graph: &self.current, kept: &self.kept, classes: &classes };
             let passes = self.options.refit.passes.min(PASSES);
             let options = RefitOptions { passes, readout: false, ..self.options.refit };
@@ -175,7 +174,7 @@ impl<'a> Shrink<'a> {
         };
         let (source, graph) = (self.source.graph(), component.graph());
         let cut = Cut { source, graph, kept: &origin.kept, classes: &origin.classes };
-        let size = batch_size(&self.whole);
+        let size = self.whole.batch_size();
         let (graph, nearer) = align(&cut, images, size, &self.options.refit, progress)?;
         if let Some(note) = &mut origin.refit {
             nearer.add_to(note);

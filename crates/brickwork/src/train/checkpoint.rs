@@ -6,8 +6,10 @@ use brickwork_exec::OptimiserState;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{State, TrainOptions, Trainer};
+use super::options::{Material, TrainOptions};
+use super::state::State;
 use crate::files::sealed::{self, Array, Sealed};
+use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 
 /// The metadata key of the header.
@@ -16,27 +18,27 @@ const KEY: &str = "brickwork.checkpoint";
 /// A run, stopped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
-    header: Header,
-    parameters: Vec<Vec<f32>>,
-    best: Vec<Vec<f32>>,
-    optimiser: OptimiserState,
+    pub(super) header: Header,
+    pub(super) parameters: Vec<Vec<f32>>,
+    pub(super) best: Vec<Vec<f32>>,
+    pub(super) optimiser: OptimiserState,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Header {
+pub(super) struct Header {
     /// What the run started from: a resumed run must start from the same.
-    start: Start,
-    state: State,
+    pub(super) start: Start,
+    pub(super) state: State,
     /// Steps of the optimiser.
-    steps: u64,
+    pub(super) steps: u64,
     /// Names of its arrays.
-    moments: Vec<String>,
-    parameters: usize,
+    pub(super) moments: Vec<String>,
+    pub(super) parameters: usize,
 }
 
 /// What makes a run the run it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Start {
+pub(super) struct Start {
     /// Fingerprint of the network before training.
     model: String,
     /// Digest of the places and classes of all samples.
@@ -47,8 +49,13 @@ struct Start {
 }
 
 impl Start {
-    fn of(trainer: &Trainer<'_>) -> Self {
-        let material = &trainer.material;
+    /// Of a run of `model` towards a `goal`.
+    pub(super) fn of(
+        model: &Classifier,
+        material: &Material<'_>,
+        goal: String,
+        options: &TrainOptions,
+    ) -> Self {
         let mut hash = Sha256::new();
         for source in std::iter::once(material.train).chain(material.held) {
             hash.update(format!("{} {};", source.name, source.dataset.len()));
@@ -60,16 +67,16 @@ impl Start {
         }
         let data: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
-            model: trainer.model.fingerprint(),
+            model: model.fingerprint(),
             data,
-            goal: trainer.objective.describe(),
+            goal,
             preprocess: serde_json::to_string(material.preprocess).unwrap_or_default(),
-            options: trainer.options.clone(),
+            options: options.clone(),
         }
     }
 
     /// What differs, in words.
-    fn differences(&self, now: &Self) -> Vec<String> {
+    pub(super) fn differences(&self, now: &Self) -> Vec<String> {
         let mut found = Vec::new();
         let mut compare = |what: &str, then: &str, now: &str| {
             if then != now {
@@ -153,55 +160,5 @@ impl Checkpoint {
         file.check(names.iter().map(String::as_str))?;
         let optimiser = OptimiserState { step: header.steps, tensors };
         Ok(Self { header, parameters, best, optimiser })
-    }
-}
-
-impl Trainer<'_> {
-    /// The run as it stands.
-    pub fn checkpoint(&self) -> Checkpoint {
-        let optimiser = self.optimiser.state();
-        let parameters: Vec<Vec<f32>> =
-            self.training.parameters().iter().map(|p| p.data.clone()).collect();
-        Checkpoint {
-            header: Header {
-                start: Start::of(self),
-                state: self.state.clone(),
-                steps: optimiser.step,
-                moments: optimiser.tensors.keys().cloned().collect(),
-                parameters: parameters.len(),
-            },
-            parameters,
-            best: self.state.best_parameters.clone(),
-            optimiser,
-        }
-    }
-
-    /// Goes on where `checkpoint` stopped.
-    ///
-    /// # Errors
-    /// If it is of another run: of another network, data, goal or options. All differences are named.
-    pub fn resume(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
-        let differences = checkpoint.header.start.differences(&Start::of(self));
-        if !differences.is_empty() {
-            return Err(Error::options(format!(
-                "the checkpoint belongs to another run; start anew, or give what it was started \
-                 with:\n  {}",
-                differences.join("\n  ")
-            )));
-        }
-        let own = self.training.parameters();
-        let fits = |list: &[Vec<f32>]| {
-            list.len() == own.len() && list.iter().zip(own).all(|(a, b)| a.len() == b.data.len())
-        };
-        if !fits(&checkpoint.parameters) || !(checkpoint.best.is_empty() || fits(&checkpoint.best))
-        {
-            return Err(Error::file("the checkpoint's arrays do not fit the network".to_owned()));
-        }
-        self.optimiser
-            .restore(checkpoint.optimiser)
-            .map_err(|error| Error::file(format!("the checkpoint does not fit: {error}")))?;
-        self.state = State { best_parameters: checkpoint.best, ..checkpoint.header.state };
-        self.set(checkpoint.parameters);
-        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use brickwork_formats::write_atomically;
 use plotters::prelude::*;
 
-use super::Epoch;
+use super::state::Epoch;
 use crate::model::error::Error;
 
 const SIZE: (u32, u32) = (900, 380);

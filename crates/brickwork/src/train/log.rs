@@ -5,12 +5,13 @@ use std::path::Path;
 use brickwork_formats::write_atomically;
 use serde_json::json;
 
-use super::{Epoch, Score};
+use super::score::Score;
+use super::state::Epoch;
 use crate::model::error::Error;
 
 /// How a log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum LogFormat {
     Csv,
     Json,
 }
@@ -19,10 +20,10 @@ pub(crate) enum Kind {
 ///
 /// # Errors
 /// If it asks for nothing known.
-pub(crate) fn kind(path: &Path) -> Result<Kind, Error> {
+pub(crate) fn format(path: &Path) -> Result<LogFormat, Error> {
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("csv") => Ok(Kind::Csv),
-        Some("json") => Ok(Kind::Json),
+        Some("csv") => Ok(LogFormat::Csv),
+        Some("json") => Ok(LogFormat::Json),
         _ => Err(Error::options(format!(
             "`log={}`: the name must end in .csv or .json",
             path.display()
@@ -41,9 +42,9 @@ pub(super) fn write(
     images: f64,
 ) -> Result<(), Error> {
     let took = |epoch: &Epoch| seconds.iter().find(|(k, _)| *k == epoch.epoch).map(|(_, s)| *s);
-    let text = match kind(path)? {
-        Kind::Csv => csv(log, took, images),
-        Kind::Json => {
+    let text = match format(path)? {
+        LogFormat::Csv => csv(log, took, images),
+        LogFormat::Json => {
             let entry = |epoch: &Epoch| {
                 let mut entry = json!(epoch);
                 entry["seconds"] = json!(took(epoch));

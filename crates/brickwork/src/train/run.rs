@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::{Checkpoint, Epoch, Outcome, Trainer, curve, log};
+use super::checkpoint::Checkpoint;
+use super::state::Epoch;
+use super::trainer::{Outcome, Trainer};
+use super::{curve, log};
 use crate::model::error::Error;
 use crate::model::progress::Progress;
 

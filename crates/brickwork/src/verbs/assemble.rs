@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Replacement, Verb, inputs};
-use crate::join::branches::{AssembleOptions, Layout, assemble, shared_layers};
+use crate::join::assemble::{AssembleOptions, Layout, assemble, shared_layers};
 use crate::join::replacing::{Substitute, named_twice, replaced};
 use crate::measure::verify::{part_images, verify_assembled};
 use crate::model::card::OnDuplicate;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::inputs;
 use super::{Context, DataInput, ModelInput, Verb};
 use crate::images::account::DataAccount;
-use crate::measure::eval::{EvalOptions, Report, eval};
+use crate::measure::eval::{EvalOptions, EvalParts, EvalSource, Report, eval};
 use crate::measure::latency::latency_ms;
 use crate::measure::verify::recut;
 use crate::model::classifier::Classifier;
@@ -75,12 +75,14 @@ impl Verb for Eval {
             Some(source) if is_refitted(&model) => Some(recut(source, &model)?),
             _ => None,
         };
+        let compared = source.as_ref().zip(indices);
         let options = EvalOptions {
             classes: data.present,
-            source: source
-                .as_ref()
-                .zip(indices)
-                .map(|(source, indices)| (source, &preprocess, indices)),
+            source: compared.map(|(model, classes)| EvalSource {
+                model,
+                preprocess: &preprocess,
+                classes,
+            }),
             before_refit: bare.as_ref(),
             parts: parts_of(&model),
         };
@@ -118,8 +120,8 @@ fn source_indices(model: &Classifier, source: &Classifier) -> Result<Vec<usize>,
     })
 }
 
-/// The part of every class, and part names, of an assembled model.
-fn parts_of(model: &Classifier) -> Option<(Vec<usize>, Vec<String>)> {
+/// The parts of an assembled model.
+fn parts_of(model: &Classifier) -> Option<EvalParts> {
     let parts = &model.card().parts;
     if parts.len() < 2 {
         return None;
@@ -127,5 +129,5 @@ fn parts_of(model: &Classifier) -> Option<(Vec<usize>, Vec<String>)> {
     let part_of =
         |class: usize| parts.iter().position(|part| part.logits.contains(&class)).unwrap_or(0);
     let names = parts.iter().map(|part| part.name.clone()).collect();
-    Some(((0..model.class_count()).map(part_of).collect(), names))
+    Some(EvalParts { names, of_class: (0..model.class_count()).map(part_of).collect() })
 }

@@ -66,7 +66,7 @@ impl Verb for Route {
     fn problems(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> = self.link.problems().collect();
         if let Some(path) = &self.output {
-            problems.extend(Form::of(path).err().map(|why| Problem::new("output", why)));
+            problems.extend(RouteFormat::of(path).err().map(|why| Problem::new("output", why)));
             problems.extend(inputs::unwritable([("output", path)]));
         }
         problems
@@ -83,7 +83,7 @@ impl Verb for Route {
         };
         let route = drawn::route(&model, &profile, &options, context.progress)?;
         if let Some(path) = &self.output {
-            let form = Form::of(path).map_err(Error::options)?;
+            let form = RouteFormat::of(path).map_err(Error::options)?;
             write_atomically(path, form.text(&route)?.as_bytes())?;
         }
         Ok(RouteAnswer {
@@ -101,13 +101,13 @@ impl Verb for Route {
 
 /// Forms of what is written.
 #[derive(Clone, Copy)]
-enum Form {
+enum RouteFormat {
     Svg,
     Html,
     Json,
 }
 
-impl Form {
+impl RouteFormat {
     /// The form that the ending of a file's name stands for, or why it stands for none.
     fn of(path: &Path) -> Result<Self, String> {
         let extension = path.extension().and_then(|text| text.to_str()).unwrap_or_default();

@@ -234,7 +234,7 @@ impl RunInput {
         let named = named.into_iter().filter_map(|(field, path)| Some((field, path.as_ref()?)));
         let mut found: Vec<Problem> = unwritable(named).collect();
         found.extend(self.checkpoint_problem(found.is_empty()));
-        let wrong = self.log.as_ref().and_then(|log| log::kind(log).err());
+        let wrong = self.log.as_ref().and_then(|log| log::format(log).err());
         found.extend(wrong.map(|error| Problem::new("log", error.to_string())));
         found.extend(self.options(defaults, 0).problems());
         let few = [

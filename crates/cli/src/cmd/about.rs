@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::args::About;
 use crate::cmd::ALL;
 use crate::hints::Failure;
+use crate::line::whole;
 use crate::options::written_schema;
 use crate::print::Out;
 
@@ -23,13 +24,13 @@ pub(crate) fn run(asked: &About, out: &Out) -> anyhow::Result<()> {
         }
         About::Completions { shell } => {
             let mut script = Vec::new();
-            generate(*shell, &mut crate::whole(), "brickwork", &mut script);
+            generate(*shell, &mut whole(), "brickwork", &mut script);
             let script = String::from_utf8(script)?;
             out.result(&script, || script.clone())
         }
         About::Man { folder } => {
             let pages = std::fs::create_dir_all(folder)
-                .and_then(|()| clap_mangen::generate_to(crate::whole(), folder));
+                .and_then(|()| clap_mangen::generate_to(whole(), folder));
             pages.with_context(|| format!("cannot write into {}", folder.display()))?;
             out.result(&json!({ "output": folder }), || format!("written {}", folder.display()))
         }
@@ -55,7 +56,7 @@ fn schema(name: &str) -> anyhow::Result<Value> {
 
 /// Every command with its options, in Markdown.
 fn reference() -> String {
-    let mut whole = crate::whole();
+    let mut whole = whole();
     whole.build();
     let mut text =
         "# Commands\n\nMade by `brickwork reference`; the same as `brickwork COMMAND --help`.\n\

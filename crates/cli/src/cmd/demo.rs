@@ -12,6 +12,7 @@ use brickwork_formats::write_atomically;
 use serde_json::{Value, json};
 
 use crate::args::{DemoArgs, Global};
+use crate::line::{typed, whole};
 use crate::print::{Out, percent, thousands};
 
 macro_rules! assets {
@@ -37,58 +38,21 @@ const ASSETS: &[(&str, &[u8])] = assets! {
 };
 
 /// The components: name, source, classes.
-const BRICKS: [(&str, &str, &str); 3] = [
+const COMPONENTS: [(&str, &str, &str); 3] = [
     ("low", "digits", "0-4"),
     ("shoes", "garments", "sandal,sneaker,ankle-boot"),
     ("clothes", "garments", "trouser,dress,coat"),
 ];
 
+/// The images of every part of the joint classifier.
+const DATA: &str = "--data low=data/digits --data shoes=data/garments --data clothes=data/garments";
+
 pub(crate) fn run(args: &DemoArgs, global: &Global, out: &Out) -> anyhow::Result<()> {
     let folder = &args.out;
-    for (name, bytes) in ASSETS {
-        let path = folder.join(name);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)
-                .with_context(|| format!("cannot make {}", parent.display()))?;
-        }
-        write_atomically(&path, bytes)?;
-    }
+    unpack(folder)?;
     let told = out.collecting();
     let mut demo = Demo { folder, global, out: &told, steps: Vec::new() };
-    demo.say("Two classifiers of different architecture, trained on different data: which channels\ndecide which class?");
-    for source in ["digits", "garments"] {
-        demo.step(&[
-            "profile",
-            &format!("{source}.onnx"),
-            "--data",
-            &format!("data/{source}"),
-            "-o",
-            &format!("{source}.profile.safetensors"),
-        ])?;
-    }
-    demo.say(
-        "Cut three components out of them, each for a few classes, and refit them in closed form.",
-    );
-    for (name, source, classes) in BRICKS {
-        demo.disassemble(name, source, classes)?;
-    }
-    demo.say("Join the three into one new classifier. No training.");
-    demo.step(&["assemble", "low.onnx", "shoes.onnx", "clothes.onnx", "-o", "joined.onnx"])?;
-    let data = [
-        "--data",
-        "low=data/digits",
-        "--data",
-        "shoes=data/garments",
-        "--data",
-        "clothes=data/garments",
-    ];
-    demo.step(&[&["eval", "joined.onnx"][..], &data].concat())?;
-    demo.say("Its parts were trained apart, so their scores are not comparable yet. Calibrate on training\nimages, then measure again on test images that nothing has seen.");
-    demo.step(&[&["calibrate", "joined.onnx", "-o", "ready.onnx"][..], &data].concat())?;
-    demo.step(&[&["eval", "ready.onnx"][..], &data].concat())?;
-    demo.say("Was the function kept? Compare a component with its masked source, the joint model with its\nparts.");
-    demo.step(&["verify", "garments.onnx", "shoes.onnx"])?;
-    demo.step(&["verify", "low.onnx", "shoes.onnx", "clothes.onnx", "ready.onnx"])?;
+    demo.commands()?;
     let steps = demo.steps;
     let page = folder.join("index.html");
     write_atomically(&page, page_of(folder, &steps)?.as_bytes())?;
@@ -105,6 +69,19 @@ pub(crate) fn run(args: &DemoArgs, global: &Global, out: &Out) -> anyhow::Result
     })
 }
 
+/// Writes the embedded files into `folder`.
+fn unpack(folder: &Path) -> anyhow::Result<()> {
+    for (name, bytes) in ASSETS {
+        let path = folder.join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)
+                .with_context(|| format!("cannot make {}", parent.display()))?;
+        }
+        write_atomically(&path, bytes)?;
+    }
+    Ok(())
+}
+
 struct Demo<'a> {
     folder: &'a Path,
     global: &'a Global,
@@ -119,37 +96,49 @@ impl Demo<'_> {
         }
     }
 
-    fn disassemble(&mut self, name: &str, source: &str, classes: &str) -> anyhow::Result<()> {
-        let (model, output) = (format!("{source}.onnx"), format!("{name}.onnx"));
-        let (profile, data) = (format!("{source}.profile.safetensors"), format!("data/{source}"));
-        self.step(&[
-            "disassemble",
-            &model,
-            "--profile",
-            &profile,
-            "--classes",
-            classes,
-            "--data",
-            &data,
-            "-o",
-            &output,
-        ])?;
-        self.step(&["eval", &output, "--data", &data, "--source", &model])
+    /// All commands, with what they are for.
+    fn commands(&mut self) -> anyhow::Result<()> {
+        self.say("Two classifiers of different architecture, trained on different data: which channels\ndecide which class?");
+        for source in ["digits", "garments"] {
+            self.step(&format!(
+                "profile {source}.onnx --data data/{source} -o {source}.profile.safetensors"
+            ))?;
+        }
+        self.say(
+            "Cut three components out of them, each for a few classes, and refit them in closed form.",
+        );
+        for (name, source, classes) in COMPONENTS {
+            self.step(&format!(
+                "disassemble {source}.onnx --profile {source}.profile.safetensors --classes {classes} \
+                 --data data/{source} -o {name}.onnx"
+            ))?;
+            self.step(&format!("eval {name}.onnx --data data/{source} --source {source}.onnx"))?;
+        }
+        self.say("Join the three into one new classifier. No training.");
+        self.step("assemble low.onnx shoes.onnx clothes.onnx -o joined.onnx")?;
+        self.step(&format!("eval joined.onnx {DATA}"))?;
+        self.say("Its parts were trained apart, so their scores are not comparable yet. Calibrate on training\nimages, then measure again on test images that nothing has seen.");
+        self.step(&format!("calibrate joined.onnx -o ready.onnx {DATA}"))?;
+        self.step(&format!("eval ready.onnx {DATA}"))?;
+        self.say("Was the function kept? Compare a component with its masked source, the joint model with its\nparts.");
+        self.step("verify garments.onnx shoes.onnx")?;
+        self.step("verify low.onnx shoes.onnx clothes.onnx ready.onnx")
     }
 
     /// Runs one command as if it had been typed, in the demo's folder.
-    fn step(&mut self, words: &[&str]) -> anyhow::Result<()> {
+    fn step(&mut self, line: &str) -> anyhow::Result<()> {
         if !self.global.json && !self.global.quiet {
-            self.out.result_text(&format!("\n$ brickwork {}\n", words.join(" ")))?;
+            self.out.result_text(&format!("\n$ brickwork {line}\n"))?;
         }
-        let line = std::iter::once("brickwork".to_owned())
-            .chain(words.iter().map(|word| self.placed(word)));
-        let typed = crate::whole().try_get_matches_from(line)?;
-        if crate::run(&typed, self.global, self.out)? != ExitCode::SUCCESS {
-            bail!("`brickwork {}` failed", words.join(" "));
+        let words = line.split(' ').map(|word| self.placed(word));
+        let matches =
+            whole().try_get_matches_from(std::iter::once("brickwork".to_owned()).chain(words))?;
+        let (entry, options) = typed(&matches).context("the demo runs verbs alone")?;
+        if (entry.run)(options, self.global, self.out)? != ExitCode::SUCCESS {
+            bail!("`brickwork {line}` failed");
         }
         for result in self.out.taken() {
-            self.steps.push(json!({ "command": words.join(" "), "result": result }));
+            self.steps.push(json!({ "command": line, "result": result }));
         }
         Ok(())
     }
@@ -185,46 +174,46 @@ fn share(value: &Value) -> String {
 }
 
 fn page_of(folder: &Path, steps: &[Value]) -> anyhow::Result<String> {
-    let mut page = Page::new("Brickwork: a classifier made of three pieces");
+    let mut page = Page::new("Brickwork: a classifier made of three components");
     page.text(
-        "Two trained classifiers, one of handwritten digits and one of garments, were taken apart; three pieces \
-         were joined into one new classifier. Nothing was trained: pieces were chosen by what each channel \
-         contributes to each class, refitted in closed form, and their scores made comparable on training images. \
+        "Two trained classifiers, one of handwritten digits and one of garments, were taken apart; three \
+         components were joined into one new classifier. Nothing was trained: channels were chosen by what each \
+         contributes to each class, refitted in closed form, and the scores made comparable on training images. \
          All figures are from test images that none of this has seen.",
     );
-    page.heading("The pieces");
-    page.table(&brick_rows(steps));
+    page.heading("The components");
+    page.table(&component_rows(steps));
     page.heading("The joint classifier");
     page.table(&joint_rows(steps));
     page.heading("What it says");
     page.pictures(&pictures(folder)?);
-    for (name, source, _) in BRICKS {
+    for (name, source, _) in COMPONENTS {
         let model = load(&folder.join(format!("{source}.onnx")))?;
         let widths: Vec<(String, usize)> = layers(model.graph())
             .into_iter()
             .map(|layer| (layer.name, layer.weighted.outputs))
             .collect();
-        let brick = load(&folder.join(format!("{name}.onnx")))?;
+        let component = load(&folder.join(format!("{name}.onnx")))?;
         page.heading(&format!("Channels kept: {name}, cut from {source}"));
-        if let Some(origin) = &brick.card().origin {
+        if let Some(origin) = &component.card().origin {
             page.kept(&origin.kept, &widths);
         }
     }
     Ok(page.to_html())
 }
 
-fn brick_rows(steps: &[Value]) -> Vec<Vec<String>> {
+fn component_rows(steps: &[Value]) -> Vec<Vec<String>> {
     let head = [
-        "piece",
+        "component",
         "classes",
         "parameters",
         "MACs",
         "source, same classes, %",
         "before refit, %",
-        "piece, %",
+        "component, %",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for (name, _, _) in BRICKS {
+    for (name, _, _) in COMPONENTS {
         let written = format!("{name}.onnx");
         let is_cut = |result: &&Value| {
             result["output"].as_str().is_some_and(|path| path.ends_with(&written))
@@ -265,7 +254,7 @@ fn joint_rows(steps: &[Value]) -> Vec<Vec<String>> {
     }
     let bound = &result_of(steps, "eval ready.onnx")["parts"]["perfect_routing"];
     rows.push(vec![
-        "bound: every image to its own piece".to_owned(),
+        "bound: every image to its own part".to_owned(),
         share(&bound["per_image"]),
         share(&bound["per_class"]),
     ]);

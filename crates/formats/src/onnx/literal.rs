@@ -17,7 +17,7 @@ pub(super) fn literal(
     external: &mut External<'_>,
 ) -> Result<Literal, String> {
     let (shape, volume) = extents(&tensor.dims)?;
-    let found = Found { tensor, external, volume };
+    let found = StoredTensor { tensor, external, volume };
     match tensor.data_type {
         1 => found.floats(4, |b| f32::from_le_bytes(array(b)), |t| listed(&t.float_data, |x| x)),
         10 => found.floats(
@@ -74,7 +74,7 @@ fn from_uint64(tensor: &proto::Tensor) -> Result<Vec<i64>, NoMemory> {
     listed(&tensor.uint64_data, |x| x as i64)
 }
 
-struct Found<'a, 'f> {
+struct StoredTensor<'a, 'f> {
     tensor: &'a proto::Tensor,
     external: &'a mut External<'f>,
     volume: usize,
@@ -94,7 +94,7 @@ impl Flat {
     }
 }
 
-impl Found<'_, '_> {
+impl StoredTensor<'_, '_> {
     /// The elements, which take `size` bytes each unless they are `listed` as numbers.
     fn elements<T>(
         self,

@@ -3,16 +3,17 @@
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
 /// A kind of message: which of its fields are messages with parts of their own.
-struct Kind(&'static [(u32, &'static Kind)]);
+struct MessageKind(&'static [(u32, &'static MessageKind)]);
 
-static MODEL: Kind = Kind(&[(7, &GRAPH)]);
-static GRAPH: Kind = Kind(&[(1, &NODE), (5, &TENSOR), (11, &VALUE), (12, &VALUE), (15, &SPARSE)]);
-static NODE: Kind = Kind(&[(5, &ATTRIBUTE)]);
-static ATTRIBUTE: Kind = Kind(&[(5, &TENSOR)]);
-static SPARSE: Kind = Kind(&[(1, &TENSOR), (2, &TENSOR)]);
-static TENSOR: Kind = Kind(&[]);
-static VALUE: Kind = Kind(&[(2, &Kind(&[(1, &Kind(&[(2, &SHAPE)]))]))]);
-static SHAPE: Kind = Kind(&[]);
+static MODEL: MessageKind = MessageKind(&[(7, &GRAPH)]);
+static GRAPH: MessageKind =
+    MessageKind(&[(1, &NODE), (5, &TENSOR), (11, &VALUE), (12, &VALUE), (15, &SPARSE)]);
+static NODE: MessageKind = MessageKind(&[(5, &ATTRIBUTE)]);
+static ATTRIBUTE: MessageKind = MessageKind(&[(5, &TENSOR)]);
+static SPARSE: MessageKind = MessageKind(&[(1, &TENSOR), (2, &TENSOR)]);
+static TENSOR: MessageKind = MessageKind(&[]);
+static VALUE: MessageKind = MessageKind(&[(2, &MessageKind(&[(1, &MessageKind(&[(2, &SHAPE)]))]))]);
+static SHAPE: MessageKind = MessageKind(&[]);
 
 /// Nodes, constants, operands, attributes, entries of metadata and so on in a model. An empty one
 /// takes two bytes in the file and a hundred times that in memory.
@@ -20,7 +21,7 @@ pub(super) fn count_parts(model: &[u8]) -> usize {
     count(model, &MODEL)
 }
 
-fn count(message: &[u8], kind: &Kind) -> usize {
+fn count(message: &[u8], kind: &MessageKind) -> usize {
     let inside = |tag, part| {
         let inner = kind.0.iter().find(|(known, _)| *known == tag);
         inner.map_or(0, |(_, inner)| count(part, inner))

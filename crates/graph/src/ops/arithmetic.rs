@@ -7,10 +7,10 @@ use brickwork_tensor::kernels::pointwise::Pointwise;
 use brickwork_tensor::{Buffer, Level, Nd, Order, Tensor, broadcast_shape};
 
 use super::pointwise::finish;
-use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::{Absorbs, Execute, Fusion};
+use crate::joint_node::JointNode;
 use crate::lower::{Feed, Kernel, Lower, Lowered};
 use crate::op::{Op, Spec};
 use crate::read::{Known, Operand, Read, Reading};
@@ -102,8 +102,8 @@ impl Op for Arithmetic {
         flow.join();
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        beside.same(self.clone())
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        joint.same(self.clone())
     }
 }
 

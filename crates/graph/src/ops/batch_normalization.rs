@@ -13,10 +13,10 @@ use brickwork_tensor::{Buffer, Level, Order};
 use super::conv::split_clamp;
 use super::pointwise::finish;
 use crate::attrs::Attr;
-use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::{Absorbs, Execute, Fusion};
+use crate::joint_node::JointNode;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{ConstantRole, Op, Spec};
 use crate::read::{Read, Reading};
@@ -102,8 +102,8 @@ impl Op for BatchNormalization {
         }
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        beside.same(self.clone())
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        joint.same(self.clone())
     }
 
     fn role(&self, slot: usize) -> ConstantRole {

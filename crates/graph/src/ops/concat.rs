@@ -8,10 +8,10 @@ use brickwork_tensor::{Buffer, Nd, Order, Tensor};
 
 use super::arithmetic::leading_order;
 use crate::attrs::Attr;
-use crate::beside::{Arrangement, Beside};
 use crate::channels::{Flow, Label};
 use crate::error::OpError;
 use crate::execute::Execute;
+use crate::joint_node::{Arrangement, JointNode};
 use crate::lower::{Feed, Kernel, Lower, Lowered};
 use crate::op::{Op, Spec};
 use crate::read::{Known, Operand, Read, Reading, axis_of, few_ints};
@@ -94,15 +94,15 @@ impl Op for Concat {
         flow.set(0, Nd::concat(&full.iter().collect::<Vec<_>>(), self.axis));
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        beside.agree()?;
-        if self.axis != beside.axes[0] {
-            beside.pass();
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        joint.agree()?;
+        if self.axis != joint.axes[0] {
+            joint.pass();
             return Ok(Arc::new(self.clone()));
         }
-        let mut starts = vec![0; beside.parts.len()];
+        let mut starts = vec![0; joint.parts.len()];
         let mut places = Vec::new();
-        for arranged in &beside.inputs {
+        for arranged in &joint.inputs {
             let arranged = arranged.as_ref().ok_or_else(|| {
                 OpError::new("it joins channels of the parts with values they share")
             })?;
@@ -111,7 +111,7 @@ impl Op for Concat {
                 *start += arranged.places.iter().filter(|(p, _)| *p == part).count();
             }
         }
-        beside.outputs[0] = Some(Arrangement { axis: self.axis, places });
+        joint.outputs[0] = Some(Arrangement { axis: self.axis, places });
         Ok(Arc::new(self.clone()))
     }
 }

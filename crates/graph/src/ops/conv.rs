@@ -17,10 +17,10 @@ use brickwork_tensor::{Buffer, Level, Order, Tensor};
 use super::pointwise::finish;
 use super::windowed::{self, window_attrs};
 use crate::attrs::Attr;
-use crate::beside::{Arrangement, Beside};
 use crate::channels::{Flow, Kept};
 use crate::error::OpError;
 use crate::execute::{Absorbs, Execute};
+use crate::joint_node::{Arrangement, JointNode};
 use crate::lower::{Epilogue, Kernel, Lower, Lowered};
 use crate::op::{Cost, Op, Spec};
 use crate::read::{Read, Reading};
@@ -147,8 +147,8 @@ impl Op for Conv {
         Ok(Some(Arc::new(Self { groups: alive.len(), ..self.clone() })))
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        let groups: Option<Vec<usize>> = beside
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        let groups: Option<Vec<usize>> = joint
             .parts
             .iter()
             .map(|&op| (op as &dyn Any).downcast_ref::<Self>())
@@ -158,9 +158,9 @@ impl Op for Conv {
         if groups.iter().all(|&groups| groups == 1) {
             return Ok(Arc::new(self.clone()));
         }
-        let sizes: Vec<usize> = beside.counts.iter().zip(&groups).map(|(c, g)| c / g).collect();
-        let natural = beside.inputs[0].as_ref().is_some_and(|arranged| {
-            *arranged == Arrangement::natural(arranged.axis, &beside.counts)
+        let sizes: Vec<usize> = joint.counts.iter().zip(&groups).map(|(c, g)| c / g).collect();
+        let natural = joint.inputs[0].as_ref().is_some_and(|arranged| {
+            *arranged == Arrangement::natural(arranged.axis, &joint.counts)
         });
         if sizes.iter().any(|&size| size != sizes[0]) || !(natural || sizes[0] == 1) {
             return Err(OpError::new("groups of different size cannot stand side by side"));

@@ -7,10 +7,10 @@ use brickwork_tensor::kernels::pointwise::drop_out;
 use brickwork_tensor::{Buffer, Nd};
 
 use crate::attrs::Literal;
-use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
+use crate::joint_node::JointNode;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Operand, Read, Reading};
@@ -60,8 +60,8 @@ impl Op for Dropout {
         flow.pass();
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        beside.same(self.clone())
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        joint.same(self.clone())
     }
 }
 

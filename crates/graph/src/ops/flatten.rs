@@ -6,10 +6,10 @@ use brickwork_tensor::Order;
 
 use super::moving::{fixed_tail, sources};
 use crate::attrs::Attr;
-use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
+use crate::joint_node::JointNode;
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, Spec};
 use crate::read::{Read, Reading, axis_of};
@@ -49,9 +49,9 @@ impl Op for Flatten {
         flow.rearrange(&(0..elements).collect::<Vec<_>>());
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        beside.agree()?;
-        beside.spread(beside.each);
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        joint.agree()?;
+        joint.spread(joint.each);
         Ok(Arc::new(self.clone()))
     }
 

@@ -10,13 +10,13 @@ use brickwork_tensor::{Buffer, Level, Order, Tensor};
 
 use super::conv::{Product, scaled};
 use crate::attrs::Attr;
-use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::{Absorbs, Execute};
+use crate::joint_node::JointNode;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Cost, Op, Spec};
-use crate::read::{Operand, Read, Reading, Source};
+use crate::read::{Operand, OperandSource, Read, Reading};
 use crate::shape::{Operands, Shape};
 use crate::training::{Reads, Trained};
 use crate::weighted::{WeightLayout, Weighted};
@@ -44,16 +44,16 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     }
     let outputs = weights.shape()[usize::from(!transposed)];
     let weights = if alpha == 1.0 {
-        Source::Operand(1)
+        OperandSource::Operand(1)
     } else {
-        Source::Constant(Arc::new(weights.map(|x| x * alpha)))
+        OperandSource::Constant(Arc::new(weights.map(|x| x * alpha)))
     };
     let bias = match reading.floats_at(2, "the bias")? {
-        None => Source::Absent,
-        Some(bias) if bias.shape() == [outputs] && beta == 1.0 => Source::Operand(2),
-        Some(bias) => Source::Constant(Arc::new(spread(&bias, outputs, beta)?)),
+        None => OperandSource::Absent,
+        Some(bias) if bias.shape() == [outputs] && beta == 1.0 => OperandSource::Operand(2),
+        Some(bias) => OperandSource::Constant(Arc::new(spread(&bias, outputs, beta)?)),
     };
-    Ok(Read::Node(Arc::new(Gemm { transposed }), vec![Source::Operand(0), weights, bias]))
+    Ok(Read::Node(Arc::new(Gemm { transposed }), vec![OperandSource::Operand(0), weights, bias]))
 }
 
 /// A bias that broadcasts to `[n, outputs]`, as `[outputs]`, times `beta`.
@@ -104,8 +104,8 @@ impl Op for Gemm {
         linear_channels(flow, self.transposed);
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        beside.same(self.clone())
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        joint.same(self.clone())
     }
 
     fn cost(&self, operands: &Operands<'_>, output: &Shape) -> Cost {

@@ -11,10 +11,10 @@ use brickwork_tensor::{Buffer, Level, Order, Tensor, volume};
 
 use super::arithmetic::broadcast;
 use super::gemm::{linear_channels, lower_linear, train_linear, weighted_linear};
-use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::{Absorbs, Execute};
+use crate::joint_node::JointNode;
 use crate::lower::{Feed, Kernel, Lower, Lowered};
 use crate::op::{ConstantRole, Cost, Op, Spec};
 use crate::read::{Read, Reading};
@@ -71,8 +71,8 @@ impl Op for MatMul {
         linear_channels(flow, false);
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        beside.same(self.clone())
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        joint.same(self.clone())
     }
 
     fn cost(&self, operands: &Operands<'_>, output: &Shape) -> Cost {

@@ -9,10 +9,10 @@ use brickwork_tensor::{Buffer, Nd};
 
 use super::moving::CopyOut;
 use crate::attrs::Literal;
-use crate::beside::{Arrangement, Beside};
 use crate::channels::{Flow, Kept};
 use crate::error::OpError;
 use crate::execute::Execute;
+use crate::joint_node::{Arrangement, JointNode};
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading, axis_of};
@@ -116,11 +116,11 @@ impl Op for Pad {
         Ok(Some(Arc::new(op)))
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
         let parts: Option<Vec<&Self>> =
-            beside.parts.iter().map(|&op| (op as &dyn Any).downcast_ref::<Self>()).collect();
+            joint.parts.iter().map(|&op| (op as &dyn Any).downcast_ref::<Self>()).collect();
         let parts = parts.ok_or_else(|| OpError::new("the parts' operators differ"))?;
-        let Some(arranged) = beside.inputs[0].clone() else { return beside.same(self.clone()) };
+        let Some(arranged) = joint.inputs[0].clone() else { return joint.same(self.clone()) };
         let axis = arranged.axis;
         let elsewhere = |pads: &[usize], k: usize| if k == axis { 0 } else { pads[k] };
         let agree = |other: &&Self| {
@@ -141,10 +141,10 @@ impl Op for Pad {
         places
             .extend(arranged.places.iter().map(|&(part, c)| (part, parts[part].before[axis] + c)));
         for (part, op) in parts.iter().enumerate() {
-            let start = op.before[axis] + beside.counts[part];
+            let start = op.before[axis] + joint.counts[part];
             places.extend((0..op.after[axis]).map(|c| (part, start + c)));
         }
-        beside.outputs[0] = Some(Arrangement { axis, places });
+        joint.outputs[0] = Some(Arrangement { axis, places });
         let mut op = self.clone();
         op.before[axis] = parts.iter().map(|op| op.before[axis]).sum();
         op.after[axis] = parts.iter().map(|op| op.after[axis]).sum();

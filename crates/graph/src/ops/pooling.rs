@@ -9,10 +9,10 @@ use brickwork_tensor::{Buffer, Level, Order};
 
 use super::windowed::{self, size, window_attrs};
 use crate::attrs::Attr;
-use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
+use crate::joint_node::JointNode;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Cost, Op, Spec};
 use crate::read::{Read, Reading};
@@ -77,8 +77,8 @@ impl Op for Windowed {
         flow.pass_unless_along(&[2, 3], "it pools along the channels");
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        beside.same(self.clone())
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        joint.same(self.clone())
     }
 }
 

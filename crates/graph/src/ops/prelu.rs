@@ -5,10 +5,10 @@ use std::sync::Arc;
 use brickwork_tensor::kernels::elementwise::Binary;
 
 use super::arithmetic::{broadcast, lower_binary, train_binary};
-use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
+use crate::joint_node::JointNode;
 use crate::lower::{Lower, Lowered};
 use crate::op::{ConstantRole, Op, Spec};
 use crate::read::{Read, Reading};
@@ -49,8 +49,8 @@ impl Op for PRelu {
         flow.join();
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        beside.same(self.clone())
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        joint.same(self.clone())
     }
 }
 

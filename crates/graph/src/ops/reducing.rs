@@ -7,10 +7,10 @@ use brickwork_tensor::kernels::rows::{
 };
 use brickwork_tensor::{Buffer, Order};
 
-use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
+use crate::joint_node::JointNode;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, Spec};
 use crate::shape::{Dim, Operands, Shape};
@@ -85,8 +85,8 @@ impl Op for Reduce {
         flow.set(0, labels.reshape(shape));
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        beside.same(self.clone())
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        joint.same(self.clone())
     }
 }
 

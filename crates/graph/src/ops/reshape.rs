@@ -6,10 +6,10 @@ use brickwork_tensor::{Nd, Order};
 
 use super::moving::sources;
 use crate::attrs::Literal;
-use crate::beside::Beside;
 use crate::channels::{Flow, Kept};
 use crate::error::OpError;
 use crate::execute::Execute;
+use crate::joint_node::JointNode;
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading};
@@ -146,13 +146,13 @@ impl Op for Reshape {
         Ok(Some(Arc::new(Self { target: Shape(dims.collect()) })))
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
         let [batch, Dim::Fixed(_)] = self.target.0[..] else {
             return Err(OpError::new("only reshapes to [n, features] can stand side by side"));
         };
-        let each = beside.each;
-        beside.spread(each);
-        let total = beside.outputs[0].as_ref().map_or(0, |arranged| arranged.places.len());
+        let each = joint.each;
+        joint.spread(each);
+        let total = joint.outputs[0].as_ref().map_or(0, |arranged| arranged.places.len());
         Ok(Arc::new(Self { target: Shape(vec![batch, Dim::Fixed(total)]) }))
     }
 

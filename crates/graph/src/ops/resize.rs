@@ -9,10 +9,10 @@ use brickwork_tensor::{Buffer, Nd, Order};
 
 use super::windowed::size;
 use crate::attrs::{Attr, Literal};
-use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
+use crate::joint_node::JointNode;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Operand, Read, Reading};
@@ -168,8 +168,8 @@ impl Op for Resize {
         flow.pass_unless_along(&[2, 3], "it resamples along the channels");
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        beside.same(self.clone())
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        joint.same(self.clone())
     }
 }
 

@@ -6,10 +6,10 @@ use brickwork_tensor::Nd;
 
 use super::moving::{CopyOut, sources};
 use crate::attrs::Literal;
-use crate::beside::Beside;
 use crate::channels::{Flow, Kept};
 use crate::error::OpError;
 use crate::execute::Execute;
+use crate::joint_node::JointNode;
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Operand, Read, Reading, axis_of};
@@ -161,12 +161,12 @@ impl Op for Slice {
         Ok(Some(Arc::new(Self { cuts })))
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        let axis = beside.inputs[0].as_ref().map(|arranged| arranged.axis);
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        let axis = joint.inputs[0].as_ref().map(|arranged| arranged.axis);
         if self.cuts.iter().any(|cut| Some(cut.axis) == axis) {
             return Err(OpError::new("it takes a part of the channels"));
         }
-        beside.same(self.clone())
+        joint.same(self.clone())
     }
 
     fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::moving::{renamed, sources};
 use crate::attrs::Attr;
-use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
+use crate::joint_node::JointNode;
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, Spec};
 use crate::read::{Read, Reading};
@@ -60,8 +60,8 @@ impl Op for Transpose {
         flow.set(0, labels.transpose(&self.perm));
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        beside.same(self.clone())
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        joint.same(self.clone())
     }
 
     fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {

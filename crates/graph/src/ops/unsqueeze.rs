@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::moving::{renamed, sources};
 use crate::attrs::Literal;
-use crate::beside::Beside;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
+use crate::joint_node::JointNode;
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading, axis_of};
@@ -75,8 +75,8 @@ impl Op for Unsqueeze {
         flow.set(0, labels.reshape(shape));
     }
 
-    fn beside(&self, beside: &mut Beside<'_>) -> Result<Arc<dyn Op>, OpError> {
-        beside.same(self.clone())
+    fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
+        joint.same(self.clone())
     }
 
     fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
 
-use super::Scores;
+use super::scores::Scores;
 use super::trials::{Trials, joined, judge};
 
 /// Weight of the penalties that keep temperatures near 1 and biases near 0, per image.
@@ -169,7 +169,7 @@ fn derivatives(scores: &Scores, solution: &[f64], parts: usize, hold: f64) -> (V
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::two_parts;
+    use super::super::scores::tests::two_parts;
     use super::*;
 
     #[test]

@@ -4,8 +4,8 @@
 use brickwork_graph::{Builder, Graph, ValueId};
 use brickwork_tensor::Tensor;
 
-use super::raw_logits;
-use crate::join::branches::{SCALED, SHIFT};
+use super::factors::raw_logits;
+use crate::join::head::{SCALED, SHIFT};
 use crate::join::padded::joint_name;
 use crate::model::card::Part;
 use crate::model::classifier::Classifier;

@@ -5,8 +5,11 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::affine::affine;
+use super::correction;
+use super::factors::{check, with_factors};
+use super::method::Method;
 use super::normal::Normal;
-use super::{Method, Scores, check, correction, with_factors};
+use super::scores::Scores;
 use crate::model::card::{CalibrationNote, Moments, Part};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;

@@ -6,9 +6,10 @@ use brickwork_data::Preprocess;
 use brickwork_graph::Patch;
 use brickwork_tensor::Tensor;
 
-use super::{Method, collect, loss_of, with_factors};
+use super::factors::with_factors;
+use super::method::{Method, loss_of};
+use super::scores::collect;
 use crate::images::source::Source;
-use crate::model::batching::batch_size;
 use crate::model::card::{CalibrationNote, Part};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -109,7 +110,7 @@ fn activation_sums(
         for source in sources {
             let job = source.samples_of(&part.logits);
             seen += job.len();
-            source.for_each_batch(&job, batch_size(model), preprocess, |indices, batch| {
+            source.for_each_batch(&job, model.batch_size(), preprocess, |indices, batch| {
                 let values = session.outputs(indices.len(), batch.data())?.remove(0);
                 let axis = layer.weighted.channel_axis(values.rank());
                 let inner: usize = values.shape()[axis + 1..].iter().product();

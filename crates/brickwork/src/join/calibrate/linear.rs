@@ -6,8 +6,11 @@ use brickwork_tensor::Tensor;
 use faer::Mat;
 
 use super::affine::{affine, hold};
+use super::correction;
+use super::factors::with_factors;
+use super::method::{Method, loss_of};
+use super::scores::Scores;
 use super::trials::{FOLDS, Trials, few_words, joined, judge, log_sum};
-use super::{Method, Scores, correction, loss_of, with_factors};
 use crate::model::card::CalibrationNote;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -17,7 +20,7 @@ use crate::refit::regression::{Fits, Problem, Regression, softmax};
 
 /// What is added to the logits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum CorrectionForm {
     /// One number to all logits of a part, from the part's own features.
     Background,
     /// One number to every class, from all features.
@@ -35,7 +38,7 @@ pub(super) fn linear(
     [plain, zero]: [&Classifier; 2],
     scores: &Scores,
     owners: &[usize],
-    form: Form,
+    form: CorrectionForm,
     seed: u64,
     progress: &dyn Progress,
 ) -> Result<Classifier, Error> {
@@ -71,7 +74,7 @@ pub(super) fn linear(
     }
 }
 
-impl Form {
+impl CorrectionForm {
     fn method(self) -> Method {
         match self {
             Self::Background => Method::Background,
@@ -90,7 +93,7 @@ impl Form {
 
 /// How a correction of one form is found.
 struct Correcting<'a> {
-    form: Form,
+    form: CorrectionForm,
     /// The part of every feature.
     owners: &'a [usize],
     /// How far affine is held back.
@@ -107,7 +110,7 @@ impl Correcting<'_> {
         let change = |k: usize, z: f32| scale[k] * z + shift[k];
         let (n, features) = (scores.truth.len(), &scores.features);
         let class = |row: usize| scores.place[scores.truth[row]];
-        if self.form == Form::Linear {
+        if self.form == CorrectionForm::Linear {
             let offset = joined(scores, change);
             let target =
                 Mat::from_fn(n, offset.ncols(), |row, k| f64::from(u8::from(k == class(row))));
@@ -218,7 +221,7 @@ fn cost(chosen: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::two_parts;
+    use super::super::scores::tests::two_parts;
     use super::*;
     use crate::model::progress::Silent;
     use crate::model::random::uniform;
@@ -236,7 +239,7 @@ mod tests {
         Scores { features, ..scores }
     }
 
-    fn correcting(form: Form) -> Correcting<'static> {
+    fn correcting(form: CorrectionForm) -> Correcting<'static> {
         Correcting { form, owners: &OWNERS, hold: 0.0 }
     }
 
@@ -246,7 +249,7 @@ mod tests {
             let noise = uniform([40, 2], -1.0, 1.0, seed);
             let scores = scores(|row, k| noise.data()[2 * row + k]);
             let some = scores.of(&(0..20).collect::<Vec<_>>());
-            for form in [Form::Background, Form::Linear] {
+            for form in [CorrectionForm::Background, CorrectionForm::Linear] {
                 let trials = correcting(form).trials(&some, 3, &Silent).unwrap();
                 let lost = |way: usize| trials.losses[way].iter().sum::<f64>();
                 assert_eq!(trials.losses[0].len(), 20);
@@ -265,7 +268,7 @@ mod tests {
                 .flat_map(|r| (0..4).map(move |k| if k % 2 == r % 2 { 1.0 } else { 0.0 }))
                 .collect(),
         );
-        let correcting = correcting(Form::Background);
+        let correcting = correcting(CorrectionForm::Background);
         let trials = correcting.trials(&scores, 3, &Silent).unwrap();
         assert!(trials.right(0) < 0.6 && trials.right(trials.chosen()) == 1.0);
         let penalty = trials.chosen().checked_sub(1).map(|k| PENALTIES[k]);

@@ -1,6 +1,6 @@
 //! The published head scaling.
 
-use super::Scores;
+use super::scores::Scores;
 use crate::images::select::top_class;
 
 /// The published scaling. A class without a correct image, or whose winning logits are not positive

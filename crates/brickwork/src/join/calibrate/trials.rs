@@ -5,7 +5,7 @@ use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::Scores;
+use super::scores::Scores;
 use crate::model::card::OnDuplicate;
 
 /// Parts of the calibration images that are held out in turns.
@@ -144,7 +144,7 @@ pub(super) fn log_sum(values: impl Iterator<Item = f64> + Clone) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::two_parts;
+    use super::super::scores::tests::two_parts;
     use super::*;
 
     #[test]

@@ -59,7 +59,8 @@ impl Learned {
         images: &Tensor,
         chosen: &[usize],
         direct: impl Fn(usize, &[f32], &mut [f32]) -> f32 + Sync,
-        (title, progress): (&str, &dyn Progress),
+        title: &str,
+        progress: &dyn Progress,
     ) -> Result<(Tensor, Vec<f32>), Error> {
         let (n, width, places) = (images.shape()[0], chosen.len(), &self.places);
         let each = images.data().len() / n;
@@ -80,7 +81,7 @@ impl Learned {
             shares.try_for_each(|(share, (training, rows, numbers, images))| {
                 let first = first + share * CHUNK;
                 let direct = |k: usize, z: &[f32], v: &mut [f32]| direct(first + k, z, v);
-                back(training, (places, chosen), (images, numbers), direct, rows)
+                back(training, places, chosen, images, direct, rows, numbers)
             })?;
             progress.advance(numbers.len() as u64)?;
         }
@@ -114,13 +115,16 @@ fn within(chosen: &[usize], place: &Range<usize>) -> Range<usize> {
     before(place.start)..before(place.end)
 }
 
-/// Writes the gradients of some images' scores into `rows` `[images, chosen]`.
+/// Writes the gradients of some images' scores into `rows` `[images, chosen]`, and what `direct` gives into
+/// `numbers`.
 fn back(
     training: &mut Training,
-    (places, chosen): (&[Range<usize>], &[usize]),
-    (images, numbers): (&[f32], &mut [f32]),
+    places: &[Range<usize>],
+    chosen: &[usize],
+    images: &[f32],
     direct: impl Fn(usize, &[f32], &mut [f32]) -> f32,
     rows: &mut [f32],
+    numbers: &mut [f32],
 ) -> Result<(), ExecError> {
     let count = numbers.len();
     let pull = |targets: &mut [Target<'_>]| {

@@ -2,24 +2,14 @@
 
 use maud::{Markup, PreEscaped, html};
 
+use super::cluster::Merge;
+use super::data::{Ownership, Route};
+use super::drawing::{Drawing, number};
 use super::layout::{kind_name, room, text_width};
 use super::names::fit;
+use super::overlap::Overlap;
 use super::palette::{CLASSES, INK, LINE, PAPER, SOFT, color, heat};
 use super::picture::{MOST_LINKS, routes};
-use super::{Kind, Merge, Overlap, Route};
-
-/// A part of a drawing.
-pub(super) struct Drawing {
-    pub(super) markup: Markup,
-    pub(super) width: f64,
-    pub(super) height: f64,
-}
-
-/// Coordinates need no more than tenths.
-pub(super) fn number(x: f64) -> String {
-    let text = format!("{x:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
-}
 
 const MARGIN: f64 = 24.0;
 
@@ -104,11 +94,11 @@ fn subtitle(route: &Route) -> String {
 }
 
 /// The kinds that channels and links of these routes can be of.
-fn kinds(route: &Route) -> Vec<Kind> {
+fn kinds(route: &Route) -> Vec<Ownership> {
     let count = route.classes.len();
-    let mut kinds: Vec<Kind> = (0..count).map(Kind::Private).collect();
-    kinds.extend((count > 2).then_some(Kind::Some));
-    kinds.extend((count > 1).then_some(Kind::All));
+    let mut kinds: Vec<Ownership> = (0..count).map(Ownership::Private).collect();
+    kinds.extend((count > 2).then_some(Ownership::Some));
+    kinds.extend((count > 1).then_some(Ownership::All));
     kinds
 }
 
@@ -117,7 +107,7 @@ fn legend(route: &Route) -> Drawing {
     let mut entries = Vec::new();
     for kind in kinds(route) {
         let name = match kind {
-            Kind::Private(class) if route.classes.len() == 1 => route.classes[class].clone(),
+            Ownership::Private(class) if route.classes.len() == 1 => route.classes[class].clone(),
             _ => kind_name(route, kind),
         };
         let next = x + 36.0 + text_width(&name, 12.0);

@@ -1,7 +1,7 @@
 //! Where everything stands in the drawing of the routes.
 
+use super::data::{Ownership, Route, RouteLayer};
 use super::names::{shorten, split};
-use super::{Kind, Route, RouteLayer};
 
 /// The drawing in numbers, in pixels from its top left.
 pub(super) struct Layout {
@@ -221,12 +221,12 @@ pub(super) fn room(width: f64, size: f64) -> usize {
 }
 
 /// How the kinds of the routes are called.
-pub(super) fn kind_name(route: &Route, kind: Kind) -> String {
+pub(super) fn kind_name(route: &Route, kind: Ownership) -> String {
     match kind {
-        Kind::Private(class) => format!("only {}", route.classes[class]),
-        Kind::Some => "shared by some".to_owned(),
-        Kind::All if route.classes.len() == 2 => "shared".to_owned(),
-        Kind::All => "shared by all".to_owned(),
+        Ownership::Private(class) => format!("only {}", route.classes[class]),
+        Ownership::Some => "shared by some".to_owned(),
+        Ownership::All if route.classes.len() == 2 => "shared".to_owned(),
+        Ownership::All => "shared by all".to_owned(),
     }
 }
 
@@ -247,7 +247,7 @@ mod tests {
         let nodes = sizes.iter().map(|&size| {
             next += size;
             let channels = (next - size..next).collect();
-            super::super::RouteNode { channels, kind: Kind::All, classes: vec![0] }
+            super::super::data::RouteNode { channels, kind: Ownership::All, classes: vec![0] }
         });
         let nodes = nodes.collect();
         RouteLayer {

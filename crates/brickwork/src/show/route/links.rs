@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use brickwork_tensor::Tensor;
 
 use super::columns::{columns, drawn};
+use super::data::{Ownership, Route, RouteLayer, RouteLink, RouteNode, RouteOptions, owners};
 use super::names::shorten;
-use super::{Kind, Net, Route, RouteLayer, RouteLink, RouteNode, RouteOptions, owners};
+use super::net::Net;
 use crate::model::error::Error;
 use crate::relevance::link::{Relevance, counted};
 
@@ -252,7 +253,7 @@ fn nodes(relevant: &[Vec<usize>], channels: usize, room: usize) -> Vec<RouteNode
     let mut nodes: Vec<RouteNode> = Vec::new();
     let alone = owned().count() <= room;
     for (channel, of) in owned() {
-        let kind = Kind::of(of, all);
+        let kind = Ownership::of(of, all);
         match nodes.iter_mut().find(|node| !alone && node.kind == kind) {
             Some(node) => {
                 node.channels.push(channel);
@@ -273,7 +274,7 @@ fn nodes(relevant: &[Vec<usize>], channels: usize, room: usize) -> Vec<RouteNode
 mod tests {
     use super::*;
 
-    fn node(channels: &[usize], kind: Kind, classes: &[usize]) -> RouteNode {
+    fn node(channels: &[usize], kind: Ownership, classes: &[usize]) -> RouteNode {
         RouteNode { channels: channels.to_vec(), kind, classes: classes.to_vec() }
     }
 
@@ -281,10 +282,10 @@ mod tests {
     fn what_is_shared_lies_between_what_is_not() {
         let relevant = [vec![0, 1, 4], vec![1, 2]];
         let expected = [
-            node(&[0], Kind::Private(0), &[0]),
-            node(&[4], Kind::Private(0), &[0]),
-            node(&[1], Kind::All, &[0, 1]),
-            node(&[2], Kind::Private(1), &[1]),
+            node(&[0], Ownership::Private(0), &[0]),
+            node(&[4], Ownership::Private(0), &[0]),
+            node(&[1], Ownership::All, &[0, 1]),
+            node(&[2], Ownership::Private(1), &[1]),
         ];
         assert_eq!(nodes(&relevant, 6, 4), expected);
     }
@@ -293,10 +294,10 @@ mod tests {
     fn too_many_channels_become_blocks() {
         let relevant = [vec![0, 1, 4, 5], vec![1, 2, 5], vec![2, 3, 5]];
         let expected = [
-            node(&[0, 4], Kind::Private(0), &[0]),
-            node(&[1, 2], Kind::Some, &[0, 1, 2]),
-            node(&[5], Kind::All, &[0, 1, 2]),
-            node(&[3], Kind::Private(2), &[2]),
+            node(&[0, 4], Ownership::Private(0), &[0]),
+            node(&[1, 2], Ownership::Some, &[0, 1, 2]),
+            node(&[5], Ownership::All, &[0, 1, 2]),
+            node(&[3], Ownership::Private(2), &[2]),
         ];
         assert_eq!(nodes(&relevant, 6, 5), expected);
         assert_eq!(nodes(&relevant, 6, 6).len(), 6);

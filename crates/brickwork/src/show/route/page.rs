@@ -2,9 +2,10 @@
 
 use maud::{Markup, PreEscaped, html};
 
+use super::data::Route;
 use super::figure::{alone, framed, hundredths, similarity_alone, title};
+use super::overlap::LayerOverlap;
 use super::palette::heat;
-use super::{LayerOverlap, Route};
 use crate::show::report::Page;
 
 /// Matrices of more classes than this cannot be read.

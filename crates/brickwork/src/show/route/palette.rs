@@ -1,6 +1,6 @@
 //! Colours that the colour-blind tell apart (Okabe and Ito).
 
-use super::Kind;
+use super::data::Ownership;
 
 /// Of classes, in order.
 pub(super) const CLASSES: [&str; 7] =
@@ -14,11 +14,11 @@ pub(super) const SOFT: &str = "#5f5f5f";
 pub(super) const LINE: &str = "#d5d5d5";
 pub(super) const PAPER: &str = "#ffffff";
 
-pub(super) fn color(kind: Kind) -> &'static str {
+pub(super) fn color(kind: Ownership) -> &'static str {
     match kind {
-        Kind::Private(class) => CLASSES[class % CLASSES.len()],
-        Kind::Some => SOME,
-        Kind::All => ALL,
+        Ownership::Private(class) => CLASSES[class % CLASSES.len()],
+        Ownership::Some => SOME,
+        Ownership::All => ALL,
     }
 }
 

@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::figure::{Drawing, number};
+use super::data::{Ownership, Route, RouteLink};
+use super::drawing::{Drawing, number};
 use super::layout::{BAND, LABEL, Layout, Mark, Stack, kind_name, room, text_width};
 use super::names::fit;
 use super::palette::{INK, LINE, PAPER, SOFT, color};
-use super::{Kind, Route, RouteLink};
 
 /// A link to a single channel is drawn if it is among so many strongest.
 pub(super) const MOST_LINKS: usize = 6;
@@ -86,7 +86,7 @@ fn nodes(route: &Route, stack: &Stack) -> Markup {
 /// Whether a node is a class score.
 fn is_class(route: &Route, layer: usize, node: usize) -> bool {
     let layer = &route.layers[layer];
-    matches!(layer.nodes[node].kind, Kind::Private(class) if layer.relevant[class].len() == 1)
+    matches!(layer.nodes[node].kind, Ownership::Private(class) if layer.relevant[class].len() == 1)
 }
 
 /// A node in words.
@@ -124,7 +124,7 @@ fn links(route: &Route, layout: &Layout) -> Markup {
     html! {
         @for k in order {
             @let (link, a, b) = drawn[k];
-            @let kind = Kind::of(&link.classes, route.classes.len());
+            @let kind = Ownership::of(&link.classes, route.classes.len());
             path d=(band(edge(a, 1.0), from[k], edge(b, -1.0), to[k])) fill=(color(kind))
                 fill-opacity=(format!("{:.2}", opacity(kind, link.strength))) {
                 title { (describe_link(route, link)) }
@@ -137,9 +137,9 @@ fn edge(stack: &Stack, side: f64) -> f64 {
     if stack.blocks { stack.x + side * BLOCK / 2.0 } else { stack.x }
 }
 
-fn opacity(kind: Kind, strength: f64) -> f64 {
+fn opacity(kind: Ownership, strength: f64) -> f64 {
     match kind {
-        Kind::Private(_) => 0.2 + 0.55 * strength,
+        Ownership::Private(_) => 0.2 + 0.55 * strength,
         _ => 0.1 + 0.34 * strength,
     }
 }

@@ -3,7 +3,8 @@
 
 use brickwork_graph::{Binding, Graph};
 
-use super::{Ground, Opinions};
+use super::ground::Ground;
+use super::opinions::Opinions;
 use crate::model::error::Error;
 
 /// The slot of a normalisation's scale.

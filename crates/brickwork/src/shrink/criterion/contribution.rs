@@ -11,7 +11,8 @@
 
 use brickwork_tensor::Tensor;
 
-use super::{Ground, Opinions};
+use super::ground::Ground;
+use super::opinions::Opinions;
 use crate::model::error::Error;
 
 /// The scores that reading layers give the channels they read.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use brickwork_exec::Session;
 
-use super::{BATCH, Ground, Opinions};
+use super::ground::{BATCH, Ground};
+use super::opinions::Opinions;
 use crate::model::error::Error;
 
 /// The scores that reading layers give the channels they read.

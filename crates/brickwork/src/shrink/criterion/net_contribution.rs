@@ -11,7 +11,8 @@ use std::sync::Arc;
 use brickwork_exec::{Chain, Fetched, Session, chains};
 use brickwork_tensor::{Order, Tensor};
 
-use super::{BATCH, Ground, Opinions};
+use super::ground::{BATCH, Ground};
+use super::opinions::Opinions;
 use crate::model::error::Error;
 use crate::model::layers::LayerInfo;
 

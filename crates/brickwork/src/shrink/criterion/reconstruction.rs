@@ -9,10 +9,11 @@
 
 use std::sync::Arc;
 
-use super::{BATCH, Ground, Opinions};
+use super::ground::{BATCH, Ground};
+use super::opinions::Opinions;
 use crate::model::error::Error;
 use crate::model::layers::LayerInfo;
-use crate::refit::staged_run::{Held, Stages, place_of};
+use crate::refit::staged_run::{StagedValue, Stages, place_of};
 use crate::refit::{RefitOptions, Rows, problem, some_of, stage_limit};
 
 /// The scores that reading layers give the channels they read.
@@ -26,7 +27,7 @@ pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
         stages.advance(&graph, place_of(layer.node) + 1, &[layer.input, layer.output])?;
         let values = stages.get(&graph, layer.input).zip(stages.get(&graph, layer.output));
         if let Some((ends, (x, y))) = ground.channels.layer(layer.node).zip(values) {
-            opinions.add(&ends.inputs, &losses(ground, (place, layer), x, y));
+            opinions.add(&ends.inputs, &losses(ground, place, layer, x, y));
         }
         ground.progress.advance(1)?;
     }
@@ -37,9 +38,10 @@ pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
 /// layers chooses the rows.
 fn losses(
     ground: &Ground<'_>,
-    (place, layer): (usize, &LayerInfo),
-    x: &Held,
-    y: &Held,
+    place: usize,
+    layer: &LayerInfo,
+    x: &StagedValue,
+    y: &StagedValue,
 ) -> Vec<f64> {
     let options = RefitOptions { seed: ground.seed, ..RefitOptions::default() };
     let rows = Rows::choose(layer, y, &options, place as u64);

@@ -16,7 +16,7 @@ use brickwork_tensor::Tensor;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{BATCH, Ground};
+use super::ground::{BATCH, Ground};
 use crate::model::error::Error;
 use crate::model::layers::LayerInfo;
 

@@ -29,7 +29,7 @@ impl Arrangement {
 }
 
 /// What an operator sees and says when the same node of several parts becomes one node.
-pub struct Beside<'a> {
+pub struct JointNode<'a> {
     /// The parts' operators, which are of one kind.
     pub parts: &'a [&'a dyn Op],
     /// How each computed operand is arranged; `None` for constants, missing operands, and values
@@ -45,7 +45,7 @@ pub struct Beside<'a> {
     pub outputs: Vec<Option<Arrangement>>,
 }
 
-impl Beside<'_> {
+impl JointNode<'_> {
     /// All parts have the attributes of the first.
     ///
     /// # Errors

@@ -38,12 +38,13 @@ impl Trunk {
         Self { numbers, common, placed: HashMap::new(), taken: HashSet::new() }
     }
 
-    /// Copies a part's nodes under its name, common ones once and under [`SHARED`]; `image` is what it
+    /// Copies the nodes of a part, by its place, under its `name`, common ones once and under [`SHARED`]; `image` is what it
     /// reads. Returns the name of its scores.
     pub(super) fn import(
         &mut self,
         builder: &mut Builder,
-        (part, name): (usize, &str),
+        part: usize,
+        name: &str,
         graph: &Graph,
         image: &str,
     ) -> String {
