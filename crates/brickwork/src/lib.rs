@@ -96,8 +96,8 @@ pub use measure::timing::NodeTime;
 pub use measure::verify::{Verification, Weights, part_images, recut, verify, verify_assembled};
 pub use model::batching::batch_size;
 pub use model::card::{
-    CalibrationNote, Card, Criterion, KEY, KeptLayer, Moments, OnDuplicate, Origin, Part,
-    RefitNote, Reject, Rule, SampleNote, Thresholds,
+    CalibrationNote, Card, Criterion, InputLayout, KEY, KeptLayer, Moments, OnDuplicate, Origin,
+    Part, RefitNote, Reject, Rule, SampleNote, Thresholds,
 };
 pub use model::classes::parse as parse_classes;
 pub use model::classifier::{Classifier, Scorer};

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::join::padded;
-use crate::model::card::{Card, OnDuplicate, Part};
+use crate::model::card::{Card, InputLayout, OnDuplicate, Part};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::layers::layers;
@@ -130,6 +130,9 @@ impl<'a> Assembly<'a> {
         let (names, scores) = join_classes(&placed, options.on_duplicate)?;
         let first = &placed[0].preprocess;
         let same_input = placed.iter().all(|part| part.preprocess == *first);
+        if !same_input {
+            same_resizing(&placed)?;
+        }
         let shared = if same_input { first.clone() } else { plain_input(&placed) };
         Ok(Self {
             parts: placed,
@@ -240,6 +243,12 @@ impl<'a> Assembly<'a> {
         }
     }
 
+    /// Of the input in the file: that of the parts, where it is one.
+    fn layout(&self) -> Option<InputLayout> {
+        let first = self.parts[0].classifier.card().layout;
+        first.filter(|_| self.parts.iter().all(|part| part.classifier.card().layout == first))
+    }
+
     fn card(&self) -> Card {
         let parts = self.parts.iter().zip(&self.scores).map(|(part, scores)| {
             let moments = part.classifier.card().moments.clone();
@@ -260,6 +269,7 @@ impl<'a> Assembly<'a> {
         Card {
             classes: self.names.clone(),
             preprocess: Some(self.shared.clone()),
+            layout: self.layout(),
             parts: parts.collect(),
             joined: (self.names.len() < raw).then_some(self.on_duplicate),
             ..Card::default()
@@ -272,16 +282,39 @@ fn factor(preprocess: &Preprocess) -> f32 {
     preprocess.scale.unwrap_or(1.0 / 255.0)
 }
 
+/// Parts that resize images get them resized in one way.
+///
+/// # Errors
+/// If some say otherwise than others.
+fn same_resizing(parts: &[Placed<'_>]) -> Result<(), Error> {
+    let mut resized = parts.iter().filter(|part| part.preprocess.fit != Fit::Exact);
+    let Some(first) = resized.next() else { return Ok(()) };
+    let is_other = |part: &&Placed<'_>| {
+        let (own, known) = (&part.preprocess, &first.preprocess);
+        own.fit != known.fit || own.filter != known.filter || own.crop != known.crop
+    };
+    match resized.find(is_other) {
+        None => Ok(()),
+        Some(other) => Err(Error::options(format!(
+            "the parts `{}` and `{}` have images resized in different ways; describe them alike (annotate \
+             with `fit=`, `filter=` and `crop=`)",
+            first.name, other.name
+        ))),
+    }
+}
+
 /// The plain image that parts of different preprocessing share.
 fn plain_input(parts: &[Placed<'_>]) -> Preprocess {
     let largest =
         |axis: usize| parts.iter().map(|part| part.preprocess.size[axis]).max().unwrap_or(1);
     let first = parts[0].preprocess.scale;
-    let cover = parts.iter().any(|part| part.preprocess.fit == Fit::Cover);
+    let resized = parts.iter().map(|part| &part.preprocess).find(|own| own.fit != Fit::Exact);
     Preprocess {
         scale: first.filter(|_| parts.iter().all(|part| part.preprocess.scale == first)),
         order: ChannelOrder::Rgb,
-        fit: if cover { Fit::Cover } else { Fit::Exact },
+        fit: resized.map_or(Fit::Exact, |own| own.fit),
+        filter: resized.and_then(|own| own.filter),
+        crop: resized.and_then(|own| own.crop),
         ..Preprocess::plain(
             [largest(0), largest(1)],
             parts.iter().map(|part| part.preprocess.channels).max().unwrap_or(1),

@@ -76,6 +76,7 @@ impl Verb for Calibrate {
                 true => Vec::new(),
                 false => self.data.sources(&mut model, Split::Train, context)?,
             };
+            self.data.pixels.question(&sources, &preprocess, context)?;
             if let Some(count) = self.samples {
                 sources.iter_mut().try_for_each(|source| source.keep_some(count, seed))?;
             }

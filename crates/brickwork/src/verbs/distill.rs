@@ -96,6 +96,7 @@ impl Verb for Distill {
         let first = models.first().ok_or_else(|| Error::options("no teacher is given"))?;
         let (mut student, preprocess) = self.begin(&models, first, context.seed)?;
         let sources = self.data.sources(&mut student, Split::Train, context)?;
+        self.data.pixels.question(&sources, &preprocess, context)?;
         let images = self.run.images(sources, context.seed)?;
         let names = student.class_names();
         let teachers = models.iter().map(|model| Teacher::new(model, &names, &preprocess));

@@ -66,6 +66,7 @@ impl Verb for Eval {
         let source = self.source.as_deref().map(inputs::load).transpose()?;
         let mut sources = self.data.sources(&mut model, Split::Test, context)?;
         sources.extend(self.data.foreign(&self.foreign, Split::Test, context)?);
+        self.data.pixels.question(&sources, &preprocess, context)?;
         let classes = classes(self.classes.as_deref(), &model.class_names())?;
         let indices = source.as_ref().map(|source| source_indices(&model, source)).transpose()?;
         let bare = match &source {

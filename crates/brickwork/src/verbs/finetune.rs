@@ -54,6 +54,7 @@ impl Verb for Finetune {
         let mut model = self.model.load(&self.data.pixels)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let sources = self.data.sources(&mut model, Split::Train, context)?;
+        self.data.pixels.question(&sources, &preprocess, context)?;
         if model.card().reject.is_some() {
             context
                 .progress

@@ -146,6 +146,7 @@ impl Profile {
         let mut model = self.model.load(&self.data.pixels)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let mut sources = self.data.sources(&mut model, Split::Train, context)?;
+        self.data.pixels.question(&sources, &preprocess, context)?;
         if let Some(Portion { place, of }) = self.part {
             for source in &mut sources {
                 source.keep_part(place - 1, of)?;

@@ -109,6 +109,7 @@ impl Verb for Refit {
         let source = inputs::load(&self.source)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let sources = self.data.sources(&mut model, Split::Train, context)?;
+        self.data.pixels.question(&sources, &preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
         if model.card().reject.is_some() {
             let note = "its threshold is dropped, scores will change; fit it again (reject)";

@@ -68,6 +68,7 @@ impl Verb for Reject {
         let preprocess = self.data.pixels.preprocess(&model)?;
         let mut sources = self.data.sources(&mut model, Split::Train, context)?;
         sources.extend(self.data.foreign(&self.foreign, Split::Train, context)?);
+        self.data.pixels.question(&sources, &preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
         let at = match self.recall {
             Some(Share(share)) => RejectAt::Recall(share),

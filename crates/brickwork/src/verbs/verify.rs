@@ -88,6 +88,7 @@ impl Verify {
         }
         let preprocess = self.data.pixels.preprocess(model)?;
         let sources = self.data.sources(model, Split::Test, context)?;
+        self.data.pixels.question(&sources, &preprocess, context)?;
         let dataset = &sources[0].dataset;
         let indices: Vec<usize> = (0..dataset.len().min(self.images)).collect();
         Ok(dataset.batch(&indices, &preprocess)?)

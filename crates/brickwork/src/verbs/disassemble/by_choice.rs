@@ -109,6 +109,7 @@ impl Disassemble {
             Some(profile) => profile.header.preprocess.clone(),
             None => self.data.pixels.preprocess(model)?,
         };
+        self.data.pixels.question(&sources, &preprocess, context)?;
         Ok(Some(Images { sources, preprocess, seed: context.seed }))
     }
 

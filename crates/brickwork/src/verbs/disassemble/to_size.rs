@@ -79,6 +79,7 @@ impl Disassemble {
         let mut model = self.model.load(&self.data.pixels)?;
         let sources = self.data.sources(&mut model, Split::Train, context)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
+        self.data.pixels.question(&sources, &preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
         let classes = classes::parse(&self.classes, &model.class_names())?;
         let trunk = self.trunk.as_ref().map_or(Ok(0), |name| trunk(&model, name))?;
