@@ -99,8 +99,8 @@ pub use measure::reject::{RejectAt, Rejection, fit_reject};
 pub use measure::timing::NodeTime;
 pub use measure::verify::{Verification, Weights, part_images, recut, verify, verify_assembled};
 pub use model::card::{
-    CalibrationNote, Card, Criterion, KEY, KeptLayer, Moments, OnDuplicate, Origin, Part,
-    RefitNote, Reject, Rule, SampleNote, Thresholds,
+    CalibrationNote, Card, Criterion, InputLayout, KEY, KeptLayer, Moments, OnDuplicate, Origin,
+    Part, RefitNote, Reject, Rule, SampleNote, Thresholds,
 };
 pub use model::classes::parse as parse_classes;
 pub use model::classifier::{Classifier, Scorer};

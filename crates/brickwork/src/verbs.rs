@@ -22,6 +22,7 @@ mod inputs;
 mod inspect;
 mod masks;
 mod profile;
+mod questioning;
 mod route;
 mod train;
 mod training;

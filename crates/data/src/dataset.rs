@@ -3,13 +3,15 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
 use crate::error::DataError;
 use crate::image::Image;
 use crate::samples::{Found, Samples};
-use crate::sources::{self, decode};
+use crate::sources;
+use crate::sources::decode::{self, Decoded};
 use crate::split::Split;
 
 /// Labelled images. Clones and subsets share the storage.
@@ -26,6 +28,8 @@ struct Content {
     split: Option<Split>,
     classes: Vec<String>,
     storage: Storage,
+    /// For every image file, whether it was read and had to be turned.
+    turned: Vec<AtomicBool>,
 }
 
 /// Where the samples are.
@@ -42,8 +46,8 @@ impl Dataset {
     /// - a folder of IDX files, gzipped or not, whose names tell images from labels and training
     ///   from test. If it holds several sets, `path` is the folder and the start of their names;
     /// - CIFAR-10 or CIFAR-100 `.bin` files, one of them or their folder (fine labels are used);
-    /// - a folder with one folder of PNG or JPEG files per class, or with such folders under
-    ///   `train` and `test` (`val`, `valid` and `validation` also count as test);
+    /// - a folder with one folder of PNG, JPEG, WebP, BMP, TIFF or GIF files per class, or with such
+    ///   folders under `train` and `test` (`val`, `valid` and `validation` also count as test);
     /// - an `.npz` or `.safetensors` file with `images` (`[n, c, h, w]`, `[n, h, w, c]` or
     ///   `[n, h, w]`; u8 or f32) and `labels` (`[n]`, any integers), or with both under
     ///   `train_` and `test_`. Safetensors metadata may name the classes: `class_names`, a JSON list.
@@ -58,8 +62,10 @@ impl Dataset {
         let path = path.as_ref();
         let Found { kind, classes, samples, labels } = sources::open(path, split)?;
         let origins = (0..labels.len()).collect();
+        let files = if let Samples::Files(paths) = &samples { paths.len() } else { 0 };
+        let turned = (0..files).map(|_| AtomicBool::new(false)).collect();
         let storage = Storage::Own(samples);
-        let content = Content { name: name_of(path), kind, split, classes, storage };
+        let content = Content { name: name_of(path), kind, split, classes, storage, turned };
         Ok(Self { content: Arc::new(content), origins, labels: labels.into() })
     }
 
@@ -104,7 +110,7 @@ impl Dataset {
         self.origins[index]
     }
 
-    /// Sample `index` as it was stored.
+    /// Sample `index` as it was stored, turned as its EXIF data says.
     ///
     /// # Errors
     /// [`DataError::Index`] if there is no such sample; [`DataError::Io`] or
@@ -113,12 +119,30 @@ impl Dataset {
         let origin = *self.origins.get(index).ok_or_else(|| self.no_sample(index))?;
         match &self.content.storage {
             Storage::Own(Samples::Memory { shape, pixels }) => Samples::cut(*shape, pixels, origin),
-            Storage::Own(Samples::Files(paths)) => decode::read(&paths[origin]),
+            Storage::Own(Samples::Files(paths)) => {
+                let Decoded { image, turned } = decode::read(&paths[origin])?;
+                self.content.turned[origin].fetch_or(turned, Ordering::Relaxed);
+                Ok(image)
+            }
             Storage::Joined(parts) => {
                 let (part, index) = part_of(parts, origin);
                 part.image(index)
             }
         }
+    }
+
+    /// How many of the samples were turned as their EXIF data says, of those that were read so far.
+    pub fn turned(&self) -> usize {
+        let is_turned = |&&origin: &&usize| match &self.content.storage {
+            Storage::Own(_) => {
+                self.content.turned.get(origin).is_some_and(|turned| turned.load(Ordering::Relaxed))
+            }
+            Storage::Joined(parts) => {
+                let (part, index) = part_of(parts, origin);
+                part.subset(&[index]).is_ok_and(|one| one.turned() == 1)
+            }
+        };
+        self.origins.iter().filter(is_turned).count()
     }
 
     /// Several data sets as one: their samples one after the other, their classes too, even where
@@ -137,6 +161,7 @@ impl Dataset {
             split: parts.first().and_then(|part| part.content.split),
             classes,
             storage: Storage::Joined(parts),
+            turned: Vec::new(),
         };
         let origins = (0..labels.len()).collect();
         Self { content: Arc::new(content), origins, labels: labels.into() }
@@ -187,7 +212,7 @@ impl Dataset {
 
     /// One line: name, kind, part, count, size and classes.
     pub fn describe(&self) -> String {
-        let Content { name, kind, split, classes, storage } = &*self.content;
+        let Content { name, kind, split, classes, storage, .. } = &*self.content;
         let part = split.map_or_else(String::new, |split| format!(", {split} part"));
         let size = match storage {
             Storage::Own(Samples::Memory { shape, .. }) => {

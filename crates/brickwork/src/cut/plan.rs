@@ -193,6 +193,7 @@ impl Plan {
         Card {
             classes: self.classes.iter().map(|&class| names[class].clone()).collect(),
             preprocess,
+            layout: classifier.card().layout,
             origin: Some(Origin {
                 source: classifier.name.clone(),
                 fingerprint: classifier.fingerprint(),

@@ -47,9 +47,10 @@ impl Verb for Annotate {
         inputs::unwritable(self.output.as_ref().map(|path| ("output", path))).collect()
     }
 
-    fn work(&self, _: &Context<'_>) -> Result<AnnotateAnswer, Error> {
+    fn work(&self, context: &Context<'_>) -> Result<AnnotateAnswer, Error> {
         let model = self.model.load(&self.pixels)?;
         let preprocess = self.pixels.preprocess(&model)?;
+        self.pixels.question_bytes(&preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
         if let Some(path) = &self.output {
             model.save(path)?;

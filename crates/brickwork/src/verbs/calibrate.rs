@@ -84,6 +84,7 @@ impl Verb for Calibrate {
                     data.sources
                 }
             };
+            self.data.pixels.question(&sources, &preprocess, context)?;
             if let Some(count) = self.samples {
                 sources.iter_mut().try_for_each(|source| source.keep_some(count, seed))?;
             }

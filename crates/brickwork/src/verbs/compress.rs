@@ -331,6 +331,7 @@ impl<'a> Job<'a> {
             Some(profile) => profile.header.preprocess.clone(),
             None => request.data.pixels.preprocess(&self.model)?,
         };
+        request.data.pixels.question(&sources, &preprocess, context)?;
         self.model = inputs::described(&self.model, &preprocess)?;
         let amount = request.hold_out.amount();
         inputs::note_small(&sources, amount, context);

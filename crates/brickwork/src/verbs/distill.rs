@@ -96,6 +96,7 @@ impl Verb for Distill {
         let first = models.first().ok_or_else(|| Error::options("no teacher is given"))?;
         let (mut student, preprocess) = self.begin(&models, first, context.seed)?;
         let data = self.data.labelled(&mut student, None, Split::Train, context)?;
+        self.data.pixels.question(&data.sources, &preprocess, context)?;
         let images = self.run.images(data, context)?;
         let names = student.class_names();
         let teachers = models.iter().map(|model| Teacher::new(model, &names, &preprocess));

@@ -70,6 +70,7 @@ impl Verb for Eval {
         let classes = self.classes.as_deref();
         let mut data = self.data.labelled(&mut model, classes, Split::Test, context)?;
         data.sources.extend(self.data.foreign(&self.foreign, Split::Test, context)?);
+        self.data.pixels.question(&data.sources, &preprocess, context)?;
         let indices = source.as_ref().map(|source| source_indices(&model, source)).transpose()?;
         let bare = match &source {
             Some(source) if is_refitted(&model) => Some(recut(source, &model)?),

@@ -54,6 +54,7 @@ impl Verb for Finetune {
         let mut model = self.model.load(&self.data.pixels)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let data = self.data.labelled(&mut model, None, Split::Train, context)?;
+        self.data.pixels.question(&data.sources, &preprocess, context)?;
         if model.card().reject.is_some() {
             context
                 .progress

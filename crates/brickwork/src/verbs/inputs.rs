@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use brickwork_data::{ChannelOrder, DataError, Dataset, Fit, Preprocess, Split};
+use brickwork_data::{ChannelOrder, DataError, Dataset, Filter, Fit, Preprocess, Split};
 use brickwork_formats::onnx::ReadOptions;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use crate::images::account::{DataAccount, SetAccount};
 use crate::images::labels::LabelTable;
 use crate::images::matching::{Matching, Numbered};
 use crate::images::source::{Held, Source};
-use crate::model::card::{Card, Part, Rule, Thresholds};
+use crate::model::card::{Card, InputLayout, Part, Rule, Thresholds};
 use crate::model::classes;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
@@ -43,8 +43,7 @@ impl ModelInput {
     /// If a file cannot be read, the model is no image classifier, or the names are not as many as its
     /// classes.
     pub fn load(&self, pixels: &PixelInput) -> Result<Classifier, Error> {
-        let size = pixels.size.map(|size| size.0);
-        let model = Classifier::load(&self.model, &ReadOptions { size }, self.weights.as_deref())?;
+        let model = Classifier::load(&self.model, &pixels.reading(), self.weights.as_deref())?;
         let Some(names) = pixels.class_names()? else { return Ok(model) };
         if names.len() != model.class_count() {
             return Err(Error::options(format!(
@@ -79,17 +78,32 @@ pub struct PixelInput {
     pub std: Vec<f32>,
     /// Order of colour channels [default: rgb]
     pub channel_order: Option<ChannelOrder>,
-    /// What to do with images of another size: exact refuses them, cover resizes and crops
+    /// What to do with images of another size: exact refuses them, cover resizes and crops, stretch only
+    /// resizes
     pub fit: Option<Fit>,
+    /// Crop ratio, above 0 and at most 1: with 0.875, images are resized to 256 of which 224 are kept
+    pub crop: Option<f32>,
+    /// Filter to resize by, with antialiasing [default: bilinear]
+    pub filter: Option<Filter>,
+    /// Order of the input's axes, where the model does not tell: nchw or nhwc
+    pub layout: Option<InputLayout>,
+    /// Go on where mean, std and scale cannot be meant for the pixels of the data
+    pub odd_pixels: bool,
     /// Names of the model's classes, in order: a,b,c ("a, b",c where a name holds a comma) or @FILE with
     /// one a line
     pub class_names: Option<String>,
 }
 
 impl PixelInput {
-    /// Only the size, of a model that leaves it open.
-    pub(super) fn of_size(size: Option<Size>) -> Self {
-        Self { size, ..Self::default() }
+    /// Only the size and the order of axes, of a model that leaves them open.
+    pub(super) fn of_input(size: Option<Size>, layout: Option<InputLayout>) -> Self {
+        Self { size, layout, ..Self::default() }
+    }
+
+    /// What to know of a model that leaves something open.
+    fn reading(&self) -> ReadOptions {
+        let channels_last = self.layout.map(|layout| layout == InputLayout::Nhwc);
+        ReadOptions { size: self.size.map(|size| size.0), channels_last }
     }
 
     /// The class names that are given.
@@ -110,31 +124,47 @@ impl PixelInput {
         if known.is_none() && (self.mean.is_empty() || self.std.is_empty()) {
             return Err(self.unknown(model));
         }
-        let mut result = known.unwrap_or_else(|| Preprocess::plain([height, width], channels));
+        let mut result =
+            self.over(known.unwrap_or_else(|| Preprocess::plain([height, width], channels)));
         result.size = [height, width];
-        if let Some(size) = self.size {
-            if size.0 != [height, width] {
-                return Err(Error::options(format!(
-                    "the model takes images of {height}x{width}, `size=` says {size}; leave it out, or say \
-                     `fit=cover` to resize the images"
-                )));
-            }
-            result.fit = Fit::Cover;
+        if let Some(size) = self.size.filter(|size| size.0 != [height, width]) {
+            return Err(Error::options(format!(
+                "the model takes images of {height}x{width}, `size=` says {size}; leave it out, or say \
+                 `fit=cover` to resize the images"
+            )));
         }
-        if !self.mean.is_empty() {
-            result.mean.clone_from(&self.mean);
-        }
-        if !self.std.is_empty() {
-            result.std.clone_from(&self.std);
-        }
-        result.scale = self.scale.or(result.scale);
-        result.order = self.channel_order.unwrap_or(result.order);
-        result.fit = self.fit.unwrap_or(result.fit);
         if channels != 3 {
             result.order = ChannelOrder::Rgb;
         }
         result.validate()?;
         Ok(result)
+    }
+
+    /// `known` with all that is given. Whoever says how images are resized wants them resized, and
+    /// whoever wants none resized has no use for what the model says of it.
+    pub(super) fn over(&self, mut known: Preprocess) -> Preprocess {
+        let resizes = self.size.is_some() || self.crop.is_some() || self.filter.is_some();
+        let resized_before = known.fit != Fit::Exact;
+        if resizes && !resized_before {
+            known.fit = Fit::Cover;
+        }
+        known.fit = self.fit.unwrap_or(known.fit);
+        match known.fit {
+            Fit::Exact => (known.crop, known.filter) = (None, None),
+            _ if !resized_before => known.filter = Some(Filter::Bilinear),
+            _ => {}
+        }
+        known.crop = self.crop.or(known.crop);
+        known.filter = self.filter.or(known.filter);
+        if !self.mean.is_empty() {
+            known.mean.clone_from(&self.mean);
+        }
+        if !self.std.is_empty() {
+            known.std.clone_from(&self.std);
+        }
+        known.scale = self.scale.or(known.scale);
+        known.order = self.channel_order.unwrap_or(known.order);
+        known
     }
 
     fn unknown(&self, model: &Classifier) -> Error {

@@ -81,6 +81,9 @@ impl Verb for Probe {
         let train = self.data.open(Split::Train, context)?;
         note_merged(train.iter(), context);
         let (train, test) = (joined(train)?, joined(self.data.open(Split::Test, context)?)?);
+        for preprocess in &preprocess {
+            self.data.pixels.question(std::slice::from_ref(&train), preprocess, context)?;
+        }
         let names = distinct(train.dataset.classes());
         let classes = match &self.classes {
             Some(text) => inputs::chosen(Some(text), &names, context)?,

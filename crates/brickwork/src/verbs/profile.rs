@@ -154,6 +154,7 @@ impl Profile {
         let classes = self.classes.as_deref();
         let data = self.data.labelled(&mut model, classes, Split::Train, context)?;
         let Labelled { mut sources, present, account, .. } = data;
+        self.data.pixels.question(&sources, &preprocess, context)?;
         if let Some(Portion { place, of }) = self.part {
             for source in &mut sources {
                 source.keep_part(place - 1, of)?;

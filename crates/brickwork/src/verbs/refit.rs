@@ -114,6 +114,7 @@ impl Verb for Refit {
         let preprocess = self.data.pixels.preprocess(&model)?;
         let Labelled { sources, present, account, .. } =
             self.data.labelled(&mut model, None, Split::Train, context)?;
+        self.data.pixels.question(&sources, &preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
         if model.card().reject.is_some() {
             let note = "its threshold is dropped, scores will change; fit it again (reject)";

@@ -73,6 +73,7 @@ impl Verb for Reject {
         let Labelled { mut sources, account, .. } =
             self.data.labelled(&mut model, None, Split::Train, context)?;
         sources.extend(self.data.foreign(&self.foreign, Split::Train, context)?);
+        self.data.pixels.question(&sources, &preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
         let at = match self.recall {
             Some(Share(share)) => RejectAt::Recall(share),

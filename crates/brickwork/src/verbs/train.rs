@@ -1,6 +1,6 @@
 //! Networks that learn from scratch.
 
-use brickwork_data::{Fit, Preprocess, Split};
+use brickwork_data::{Preprocess, Split};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -114,21 +114,16 @@ impl Train {
         let pixels = &self.data.pixels;
         let first = train.dataset.image(0)?;
         let size = pixels.size.map_or([first.height(), first.width()], |size| size.0);
-        let mut made = Preprocess::plain(size, if first.channels() == 1 { 1 } else { 3 });
-        if pixels.size.is_some() {
-            made.fit = Fit::Cover;
-        }
-        made.fit = pixels.fit.unwrap_or(made.fit);
-        made.scale = pixels.scale;
-        made.order = pixels.channel_order.unwrap_or(made.order);
+        let channels = if first.channels() == 1 { 1 } else { 3 };
+        let made = pixels.over(Preprocess::plain(size, channels));
         if pixels.mean.is_empty() {
             let made = made.measured(&train.dataset)?;
             let Preprocess { mean, std, .. } = &made;
             context.progress.note(&format!("normalising by mean {mean:?} and std {std:?}"));
             return Ok(made);
         }
-        (made.mean, made.std) = (pixels.mean.clone(), pixels.std.clone());
         made.validate()?;
+        pixels.question(std::slice::from_ref(train), &made, context)?;
         Ok(made)
     }
 }

@@ -46,9 +46,24 @@ pub(super) fn lines(path: &Path) -> Result<Option<Vec<String>>, DataError> {
     }
 }
 
-/// Whether a name ends as those of PNG and JPEG files do.
+/// How names of image files end that can be read. What they hold tells itself.
+const IMAGES: [&str; 10] =
+    ["bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
+
+/// How names of image files end that cannot be read, and would silently be missing.
+const OTHER_IMAGES: [&str; 21] = [
+    "arw", "avif", "cr2", "dib", "dng", "exr", "hdr", "heic", "heif", "ico", "j2k", "jp2", "jxl",
+    "nef", "pbm", "pgm", "pnm", "ppm", "psd", "qoi", "tga",
+];
+
+/// Whether a name ends as those of image files do that can be read.
 pub(super) fn is_image_name(name: &str) -> bool {
-    has_ending(name, &["png", "jpg", "jpeg"])
+    has_ending(name, &IMAGES)
+}
+
+/// Whether a name ends as those of image files do that cannot be read.
+pub(super) fn is_other_image_name(name: &str) -> bool {
+    has_ending(name, &OTHER_IMAGES)
 }
 
 /// Whether a name has one of the endings, whatever its case.

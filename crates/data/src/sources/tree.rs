@@ -6,13 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::files::{self, Entry};
 use super::parts::choose;
-use crate::error::DataError;
+use crate::error::{DataError, IMAGE_FORMATS};
 use crate::samples::{Found, Samples};
 use crate::split::Split;
-
-/// Image files that would silently be missing.
-const OTHER_IMAGES: [&str; 12] =
-    ["avif", "bmp", "gif", "heic", "jp2", "jxl", "pbm", "pgm", "ppm", "tif", "tiff", "webp"];
 
 /// A folder of images of one class.
 struct Class {
@@ -35,8 +31,10 @@ impl Part {
         if !self.is_empty() {
             return Ok(());
         }
-        let problem = "holds no folders with PNG or JPEG files, one folder per class; add them, \
-                       or ask for another part";
+        let problem = format!(
+            "holds no folders with {IMAGE_FORMATS} files, one folder per class; add them, or ask for \
+             another part"
+        );
         Err(DataError::malformed(self.path.display().to_string(), problem))
     }
 }
@@ -120,13 +118,15 @@ fn class(folder: &Entry) -> Result<Class, DataError> {
     let images: Vec<PathBuf> =
         entries.iter().filter(|entry| is_image(entry)).map(|entry| entry.path.clone()).collect();
     let stray = |entry: &&Entry| {
-        files::has_ending(&entry.name, &OTHER_IMAGES) || entry.is_folder && !images.is_empty()
+        files::is_other_image_name(&entry.name) || entry.is_folder && !images.is_empty()
     };
     match entries.iter().find(stray) {
         None => Ok(Class { name: folder.name.clone(), images }),
         Some(entry) => Err(DataError::malformed(
             entry.path.display().to_string(),
-            "expected only PNG and JPEG files in the folder of a class; convert or move it",
+            format!(
+                "expected only {IMAGE_FORMATS} files in the folder of a class; convert or move it"
+            ),
         )),
     }
 }
@@ -234,9 +234,9 @@ mod tests {
         assert!(flat.contains("one folder per class"), "{flat}");
         let folder = fixtures::folder();
         let path = fixtures::tree(&folder, &["a/1.png"]);
-        file(&folder, "tree/a/2.webp", b"RIFF");
+        file(&folder, "tree/a/2.avif", b"ftyp");
         let format = Dataset::open(path, None).expect_err("refused").to_string();
-        assert!(format.contains("2.webp: expected only PNG"), "{format}");
+        assert!(format.contains("2.avif: expected only PNG"), "{format}");
     }
 
     #[test]
@@ -248,7 +248,7 @@ mod tests {
         let data = Dataset::open(&path, None).expect("opens");
         let list: Vec<String> = data.check().iter().map(ToString::to_string).collect();
         assert_eq!(list.len(), 2);
-        assert!(list[0].contains("2.png: neither PNG nor JPEG"), "{list:?}");
+        assert!(list[0].contains("2.png: no PNG, JPEG, WebP, BMP, TIFF or GIF file"), "{list:?}");
         assert!(list[1].contains("3.png"), "{list:?}");
         let batch = data.batch(&[0, 1, 2], &Preprocess::plain([4, 4], 3)).expect_err("refused");
         assert!(batch.to_string().contains("2.png"), "the first that fails: {batch}");

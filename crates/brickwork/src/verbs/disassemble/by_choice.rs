@@ -117,6 +117,7 @@ impl Disassemble {
             Some(profile) => profile.header.preprocess.clone(),
             None => self.data.pixels.preprocess(model)?,
         };
+        self.data.pixels.question(&sources, &preprocess, context)?;
         Ok(Some(Images { sources, preprocess, account, seed: context.seed }))
     }
 

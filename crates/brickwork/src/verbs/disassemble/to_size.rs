@@ -81,6 +81,7 @@ impl Disassemble {
         let Labelled { sources, classes, account, .. } =
             self.data.labelled(&mut model, asked, Split::Train, context)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
+        self.data.pixels.question(&sources, &preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
         let trunk = self.trunk.as_ref().map_or(Ok(0), |name| trunk(&model, name))?;
         let amount = self.hold_out.amount();

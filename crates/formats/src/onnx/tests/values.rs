@@ -149,7 +149,8 @@ fn inputs_of_other_shapes() {
 #[test]
 fn an_open_height_can_be_stated_but_not_absurdly() {
     let bytes = fed(value("x", &[3, 0, 0])).encode_to_vec();
-    let sized = |size| decode(&bytes, None, &ReadOptions { size: Some(size) });
+    let sized =
+        |size| decode(&bytes, None, &ReadOptions { size: Some(size), ..ReadOptions::default() });
     assert!(sized([8, 9]).expect("it loads").to_string().contains("input x [n, 3, 8, 9]"));
     let said = sized([0, 9]).expect_err("no height").to_string();
     assert!(said.contains("`x`: shape [n, 3, 0, 9] holds no elements"), "{said}");
