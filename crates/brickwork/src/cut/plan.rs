@@ -81,6 +81,17 @@ impl Profile {
             short(&classifier.fingerprint())
         )))
     }
+
+    /// The same profile under the fingerprint that is written today, so that profiles of different
+    /// versions merge.
+    ///
+    /// # Errors
+    /// As [`Self::check_model`].
+    pub fn renewed(mut self, classifier: &Classifier) -> Result<Self, Error> {
+        self.check_model(classifier)?;
+        self.header.fingerprint = classifier.fingerprint();
+        Ok(self)
+    }
 }
 
 fn short(fingerprint: &str) -> &str {

@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::error::Error;
+use crate::model::text::stored;
 
 /// The metadata key.
 pub const KEY: &str = "brickwork";
@@ -115,7 +116,7 @@ impl Card {
     /// card names.
     ///
     /// # Errors
-    /// If the card cannot be written as JSON.
+    /// If the card cannot be written as JSON: a number in it is not finite.
     pub fn on(&self, graph: &Graph) -> Result<Graph, Error> {
         let made = self.origin.is_some() || !self.parts.is_empty();
         let card = Self {
@@ -124,9 +125,8 @@ impl Card {
             written: made.then(|| fingerprint(graph)),
             ..self.clone()
         };
-        let text = serde_json::to_string(&card).map_err(|error| {
-            Error::model(format!("the model's card cannot be written: {error}"))
-        })?;
+        let text = stored(&card)
+            .map_err(|why| Error::model(format!("the model's card cannot be written: {why}")))?;
         let mut patch = Patch::new("describing the model");
         patch.metadata(KEY, text);
         let stored = patch.apply(graph)?;

@@ -36,7 +36,8 @@ pub struct Profile {
     pub part: Option<Portion>,
     /// Use exactly these samples: a JSON object from class index to places in the data
     pub indices: Option<PathBuf>,
-    /// Merge profiles of parts of the data, or of different classes, instead
+    /// Merge profiles of parts of the data, or of different classes, instead; name their model, too, if
+    /// different versions wrote them
     pub merge: Vec<PathBuf>,
 }
 
@@ -99,9 +100,12 @@ impl Verb for Profile {
             }
             problems.extend(self.data.needed("channels are measured on images"));
         } else {
-            let (merge, output) = (self.merge.clone(), self.output.clone());
-            if *self != (Self { merge, output, ..Self::default() }) {
-                refuse("merge", "`merge=` joins profiles as they are; leave all else out");
+            let Self { merge, output, model, .. } = self.clone();
+            if *self != (Self { merge, output, model, ..Self::default() }) {
+                refuse(
+                    "merge",
+                    "`merge=` joins profiles as they are; but for `model=`, leave all else out",
+                );
             }
             if self.merge.len() < 2 {
                 refuse("merge", "`merge=` needs at least two profiles");
@@ -113,10 +117,7 @@ impl Verb for Profile {
     fn work(&self, context: &Context<'_>) -> Result<ProfileAnswer, Error> {
         let (profile, data) = match self.merge.is_empty() {
             true => self.measure(context)?,
-            false => {
-                let parts = self.merge.iter().map(|path| load_profile(path));
-                (measured::Profile::merge(parts.collect::<Result<_, _>>()?)?, None)
-            }
+            false => (self.merged()?, None),
         };
         if let Some(path) = &self.output {
             save_profile(&profile, path)?;
@@ -167,6 +168,16 @@ impl Profile {
         };
         let profile = measured::profile(&model, &preprocess, &sources, &options, context.progress)?;
         Ok((profile, Some(account)))
+    }
+
+    fn merged(&self) -> Result<measured::Profile, Error> {
+        let parts = self.merge.iter().map(|path| load_profile(path));
+        let mut parts = parts.collect::<Result<Vec<_>, _>>()?;
+        if !self.model.model.as_os_str().is_empty() {
+            let model = self.model.load(&self.data.pixels)?;
+            parts = parts.into_iter().map(|part| part.renewed(&model)).collect::<Result<_, _>>()?;
+        }
+        measured::Profile::merge(parts)
     }
 }
 
