@@ -11,7 +11,7 @@ use brickwork::{
     OnDuplicate, Origin, Part, Profile, RefitNote, Reject, Rule, Sample, SampleNote, Sampling,
     Thresholds, load_profile, save_masks, save_profile,
 };
-use brickwork_data::{ChannelOrder, Fit, Preprocess};
+use brickwork_data::{ChannelOrder, Filter, Fit, Preprocess};
 use brickwork_graph::Graph;
 use brickwork_tensor::Tensor;
 use brickwork_tensor::kernels::exact::ExactSums;
@@ -71,8 +71,10 @@ prop_compose! {
         std in vec(finite(), 0..4),
         order in select(vec![ChannelOrder::Rgb, ChannelOrder::Bgr]),
         fit in select(vec![Fit::Exact, Fit::Cover]),
+        crop in of(finite()),
+        filter in of(select(vec![Filter::Nearest, Filter::Bicubic])),
     ) -> Preprocess {
-        Preprocess { size, channels, scale, mean, std, order, fit }
+        Preprocess { size, channels, scale, mean, std, order, fit, crop, filter }
     }
 }
 
