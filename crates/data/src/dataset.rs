@@ -178,6 +178,19 @@ impl Dataset {
         }
     }
 
+    /// Why image files cannot be read that are not there, or whose names tell of a format that is not
+    /// read: what can be known without decoding every one.
+    pub fn unread(&self) -> Vec<DataError> {
+        match &self.content.storage {
+            Storage::Own(Samples::Memory { .. }) => Vec::new(),
+            Storage::Own(Samples::Files(paths)) => {
+                let paths = self.origins.par_iter().map(|&origin| &paths[origin]);
+                paths.filter_map(|path| sources::unread(path)).collect()
+            }
+            Storage::Joined(parts) => parts.iter().flat_map(Self::unread).collect(),
+        }
+    }
+
     /// The samples that decode, and why the others do not. Decodes every one, in parallel.
     ///
     /// # Errors

@@ -130,7 +130,7 @@ pub enum DataError {
         problem: String,
     },
     /// Several image files do not decode.
-    #[error("{} images cannot be decoded; replace or remove the files:{}", problems.len(), listed(problems))]
+    #[error("{} images cannot be read; replace or remove the files, or leave them out (`skip_bad=true`):{}", problems.len(), listed(problems))]
     SeveralUnreadable {
         /// Why each does not.
         problems: Vec<DataError>,

@@ -339,7 +339,11 @@ impl DataInput {
         };
         context.progress.detail(&dataset.describe());
         if !self.skip_bad {
-            return Ok((dataset, Vec::new()));
+            let problems = dataset.unread();
+            return match problems.is_empty() {
+                true => Ok((dataset, Vec::new())),
+                false => Err(DataError::SeveralUnreadable { problems }.into()),
+            };
         }
         let (dataset, problems) = dataset.readable()?;
         Ok((dataset, problems.iter().map(ToString::to_string).collect()))

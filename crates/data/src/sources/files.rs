@@ -22,7 +22,8 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, DataError> {
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') {
+        // Archives made on a Mac have such a folder beside the one that was packed.
+        if name.starts_with('.') || name == "__MACOSX" {
             continue;
         }
         let path = entry.path();
