@@ -138,10 +138,13 @@ fn by_number(data: &[String], found: &[usize], model: &Numbered) -> Result<Match
         ))
     };
     if same {
-        // Names and indices say the same, unless the data counts from 1.
-        return match least == Some(1) && most == Some(model.of) {
-            true => Err(unclear("the data may count them from 1")),
-            false => Ok(Matching { class_of: by_name, by: MatchedBy::Number }),
+        // Names and indices say the same, unless the data counts otherwise.
+        return match fit {
+            true => Ok(Matching { class_of: by_name, by: MatchedBy::Number }),
+            false if least == Some(1) && most == Some(model.of) => {
+                Err(unclear("the data may count them from 1"))
+            }
+            false => Err(unclear("these are no indices of its classes")),
         };
     }
     if by_name.iter().all(Option::is_some) {
