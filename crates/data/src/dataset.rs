@@ -243,8 +243,11 @@ impl Dataset {
         }
     }
 
-    /// How errors call sample `index`, which exists.
-    pub(crate) fn place(&self, index: usize) -> String {
+    /// How people call sample `index`: its file, or its number in the data set.
+    ///
+    /// # Panics
+    /// If `index` is not below [`Self::len`].
+    pub fn place(&self, index: usize) -> String {
         let origin = self.origins[index];
         match &self.content.storage {
             Storage::Own(Samples::Memory { .. }) => format!("image {origin} of {}", self.name()),

@@ -53,7 +53,7 @@ impl PixelInput {
             return Ok(());
         }
         let problem = |doubt| {
-            let message = format!("{}; `odd_pixels=true` goes on all the same", told(doubt));
+            let message = format!("{}; `odd_pixels=` goes on all the same", told(doubt));
             Problem::new("mean", message)
         };
         Problem::refuse(doubts.into_iter().map(problem).collect())

@@ -76,15 +76,19 @@ impl Preprocess {
         let is_far = |mean: &f32| (least - mean).max(mean - largest) > FAR * span;
         let mut found = Vec::new();
         if mean.iter().any(is_far) {
-            found.push(format!("`mean` is {mean:?}"));
+            found.push(format!("the mean is {}", listed(mean)));
         }
         if std.iter().any(|&std| std > FAR * span) {
-            found.push(format!("`std` is {std:?}"));
+            found.push(format!("the standard deviation is {}", listed(std)));
         }
         let inputs = |x: f32| (0..self.channels).map(move |c| self.normalised(x, c).abs());
         let input = inputs(least).chain(inputs(largest)).fold(0.0, f32::max);
         if found.is_empty() && input >= LARGEST_INPUT {
-            found.push(format!("inputs of {input:.0} come of `mean` {mean:?} and `std` {std:?}"));
+            found.push(format!(
+                "mean {} and standard deviation {} make inputs of {input:.0} of them",
+                listed(mean),
+                listed(std)
+            ));
         }
         if found.is_empty() {
             return found;
@@ -111,10 +115,9 @@ impl Preprocess {
         let is_byte_scale = self.mean.iter().chain(&self.std).any(|&x| x > FAR * span);
         let reaches = range.largest > 1.5 && range.largest <= 255.0;
         if is_byte_scale && reaches && scale != 1.0 {
-            let [mean, std] = [&self.mean, &self.std].map(|list| {
-                let part = |x: &f32| format!("{}", (x / 255.0 * 1e4).round() / 1e4);
-                list.iter().map(part).collect::<Vec<_>>().join(",")
-            });
+            let part = |x: &f32| (x / 255.0 * 1e4).round() / 1e4;
+            let [mean, std] = [&self.mean, &self.std]
+                .map(|list| listed(&list.iter().map(part).collect::<Vec<f32>>()));
             return format!(
                 "they are numbers of pixels from 0 to 255: say `scale=1`, or `mean={mean}` `std={std}`"
             );
@@ -125,6 +128,11 @@ impl Preprocess {
         }
         "give the `scale=`, `mean=` and `std=` that the model was trained with".to_owned()
     }
+}
+
+/// Numbers as options take them.
+fn listed(numbers: &[f32]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]

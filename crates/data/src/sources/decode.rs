@@ -283,6 +283,22 @@ mod tests {
     }
 
     #[test]
+    fn images_that_were_turned_are_counted() {
+        let folder = fixtures::folder();
+        let path = fixtures::tree(&folder, &["a/1.png", "a/2.png", "b/3.png"]);
+        let plain = std::fs::read(path.join("a/2.png")).expect("reads");
+        let turned = with_exif(&plain, ImageFormat::Png, &exif(6));
+        std::fs::write(path.join("a/2.png"), turned).expect("writes");
+        let data = crate::Dataset::open(&path, None).expect("opens");
+        assert_eq!(data.turned(), 0);
+        assert!((0..3).all(|index| data.image(index).is_ok()));
+        assert_eq!(data.turned(), 1);
+        assert_eq!(data.subset(&[0, 2]).expect("subset").turned(), 0);
+        let both = crate::Dataset::join(vec![data.clone(), data.subset(&[1]).expect("subset")]);
+        assert_eq!(both.turned(), 2);
+    }
+
+    #[test]
     fn orientations_in_a_tiff_directory_count() {
         let file = encoded(&colourful(3, 2), ImageFormat::Tiff);
         // The directory is rewritten behind the file, with one entry more.
