@@ -58,7 +58,11 @@ pub fn load_profile(path: &Path) -> Result<Profile, Error> {
     decode_profile(&bytes).map_err(|why| Error::profile(format!("{}: {why}", path.display())))
 }
 
-fn decode_profile(bytes: &[u8]) -> Result<Profile, String> {
+/// The profile in a file of these bytes.
+///
+/// # Errors
+/// In words, if they are no profile, or one of another format.
+pub fn decode_profile(bytes: &[u8]) -> Result<Profile, String> {
     let not_one = |why: String| format!("not a profile: {why}; `brickwork profile` makes one");
     let file = Sealed::open(bytes, KEY).map_err(not_one)?;
     let header: Header = serde_json::from_str(file.header()).map_err(|e| not_one(e.to_string()))?;
