@@ -60,13 +60,37 @@ impl Dataset {
     /// recognised, not consistent or not readable.
     pub fn open(path: impl AsRef<Path>, split: Option<Split>) -> Result<Self, DataError> {
         let path = path.as_ref();
-        let Found { kind, classes, samples, labels } = sources::open(path, split)?;
+        Ok(Self::of(name_of(path), split, sources::open(path, split)?))
+    }
+
+    /// Image files without labels, as one class without a name.
+    pub fn of_files(name: impl Into<String>, files: Vec<PathBuf>) -> Self {
+        let labels = vec![0; files.len()];
+        let (classes, samples) = (vec![String::new()], Samples::Files(files));
+        Self::of(name.into(), None, Found { kind: "image files", classes, samples, labels })
+    }
+
+    /// All image files in a folder and below, files before folders.
+    ///
+    /// # Errors
+    /// [`DataError::Io`] if a folder cannot be read; [`DataError::Malformed`] if they lie too deep.
+    pub fn files_in(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>, DataError> {
+        sources::files_in(folder.as_ref())
+    }
+
+    /// Whether a path ends as those of image files do, of formats that are read or not.
+    pub fn is_image_name(path: impl AsRef<Path>) -> bool {
+        sources::is_image_name(path.as_ref())
+    }
+
+    fn of(name: String, split: Option<Split>, found: Found) -> Self {
+        let Found { kind, classes, samples, labels } = found;
         let origins = (0..labels.len()).collect();
         let files = if let Samples::Files(paths) = &samples { paths.len() } else { 0 };
         let turned = (0..files).map(|_| AtomicBool::new(false)).collect();
         let storage = Storage::Own(samples);
-        let content = Content { name: name_of(path), kind, split, classes, storage, turned };
-        Ok(Self { content: Arc::new(content), origins, labels: labels.into() })
+        let content = Content { name, kind, split, classes, storage, turned };
+        Self { content: Arc::new(content), origins, labels: labels.into() }
     }
 
     /// The number of samples.

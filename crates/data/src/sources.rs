@@ -18,7 +18,7 @@ mod tensors;
 mod tree;
 
 use std::io::{Error, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
 use crate::samples::Found;
@@ -129,6 +129,19 @@ fn open_file(path: &Path, length: u64, split: Option<Split>) -> Result<Found, Da
             }),
         },
     }
+}
+
+/// All image files in a folder and below.
+pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let mut images = Vec::new();
+    tree::gather(folder, tree::DEPTH, &mut images)?;
+    Ok(images)
+}
+
+/// Whether a path ends as those of image files do, of formats that are read or not.
+pub(crate) fn is_image_name(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    files::is_image_name(&name) || files::is_other_image_name(&name)
 }
 
 /// Why an image file cannot be read, if it is not there or its name tells of a format that is not read.

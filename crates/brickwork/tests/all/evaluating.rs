@@ -50,17 +50,21 @@ fn report(model: &Classifier, data: &[(usize, [f32; 4])], options: &EvalOptions<
 }
 
 fn options<'a>(classes: &[usize]) -> EvalOptions<'a> {
-    EvalOptions { classes: classes.to_vec(), source: None, before_refit: None, parts: None }
+    EvalOptions {
+        classes: classes.to_vec(),
+        source: None,
+        before_refit: None,
+        parts: None,
+        per_image: false,
+    }
 }
 
-fn accuracy(per_image: f64, per_class: f64) -> Accuracy {
-    Accuracy { per_image, per_class }
-}
-
-fn close(found: &Accuracy, expected: &Accuracy) {
-    let off = (found.per_image - expected.per_image).abs();
-    let off = off.max((found.per_class - expected.per_class).abs());
-    assert!(off < 1e-12, "{found:?}, expected {expected:?}");
+/// Of the images, and the mean of the classes.
+fn close(found: &Accuracy, [per_image, per_class]: [f64; 2]) {
+    let off = (found.per_image - per_image).abs().max((found.per_class - per_class).abs());
+    assert!(off < 1e-12, "{found:?}, expected {per_image} and {per_class}");
+    let [low, high] = found.interval;
+    assert!(low < per_image && per_image < high, "{found:?}");
 }
 
 #[test]
@@ -80,10 +84,10 @@ fn a_component_against_its_source() {
         [("a".to_owned(), 2.0 / 3.0), ("c".to_owned(), 1.0)].into()
     );
     assert!((found.mean_class_accuracy - 5.0 / 6.0).abs() < 1e-12);
-    close(&found.base.unwrap(), &accuracy(2.0 / 5.0, (1.0 / 3.0 + 1.0 / 2.0) / 2.0));
-    close(&found.base_restricted.unwrap(), &accuracy(4.0 / 5.0, (2.0 / 3.0 + 1.0) / 2.0));
+    close(&found.base.unwrap(), [2.0 / 5.0, (1.0 / 3.0 + 1.0 / 2.0) / 2.0]);
+    close(&found.base_restricted.unwrap(), [4.0 / 5.0, (2.0 / 3.0 + 1.0) / 2.0]);
     // Reads pixel 3 for a: of equal scores the first wins, so the first row is right by chance.
-    close(&found.before_refit.unwrap(), &accuracy(3.0 / 5.0, (1.0 / 3.0 + 1.0) / 2.0));
+    close(&found.before_refit.unwrap(), [3.0 / 5.0, (1.0 / 3.0 + 1.0) / 2.0]);
     let leakage = Leakage {
         foreign_images: 4,
         // Own scores 2 3 4 4 5 against foreign -1 0 3.5 6: 2 + 2 + 3 + 3 + 3 of 20 pairs.
@@ -98,6 +102,27 @@ fn a_component_against_its_source() {
     // The source restricted to the task has the same scores.
     assert_eq!(found.base_leakage, Some(leakage));
     assert_eq!(found.parts, None);
+    let answers = |row: usize| found.confusion[row].answers.clone();
+    assert_eq!(answers(0), [("a".to_owned(), 2), ("c".to_owned(), 1)].into());
+    assert_eq!(answers(1), [("c".to_owned(), 2)].into());
+    assert_eq!(found.records, []);
+}
+
+#[test]
+fn every_image_can_be_traced() {
+    let found = report(&component(), &ROWS, &EvalOptions { per_image: true, ..options(&[0, 1]) });
+    assert_eq!(found.records.len(), ROWS.len());
+    let own: Vec<_> = found.records.iter().filter(|record| record.own).collect();
+    let right = own.iter().filter(|record| record.label == record.answer).count();
+    assert_eq!((own.len(), right), (5, 4));
+    for record in own {
+        let sure = record.margin.unwrap() > 0.0;
+        assert_eq!(sure, record.label == record.answer, "{record:?}");
+        assert!((0.5..=1.0).contains(&record.score), "the higher of two: {record:?}");
+    }
+    let foreign = found.records.iter().filter(|record| !record.own);
+    assert!(foreign.clone().all(|record| record.margin.is_none() && record.label != "a"));
+    assert_eq!(foreign.count(), 4);
 }
 
 #[test]
@@ -105,13 +130,13 @@ fn a_whole_model_is_its_own_base() {
     let found = report(&whole(), &ROWS, &options(&[0, 1, 2, 3]));
     // Right: rows 1, 4, and all four of b and d.
     assert_eq!((found.images, found.accuracy_per_image), (9, 6.0 / 9.0));
-    let expected = accuracy(6.0 / 9.0, (1.0 / 3.0 + 1.0 + 1.0 / 2.0 + 1.0) / 4.0);
-    close(&found.base.unwrap(), &expected);
-    close(&found.base_restricted.unwrap(), &expected);
+    let expected = [6.0 / 9.0, (1.0 / 3.0 + 1.0 + 1.0 / 2.0 + 1.0) / 4.0];
+    close(&found.base.unwrap(), expected);
+    close(&found.base_restricted.unwrap(), expected);
     assert_eq!((found.leakage, found.base_leakage), (None, None));
     let task = report(&whole(), &ROWS, &options(&[0, 2]));
-    close(&task.base.unwrap(), &accuracy(2.0 / 5.0, 5.0 / 12.0));
-    close(&task.base_restricted.unwrap(), &accuracy(4.0 / 5.0, 5.0 / 6.0));
+    close(&task.base.unwrap(), [2.0 / 5.0, 5.0 / 12.0]);
+    close(&task.base_restricted.unwrap(), [4.0 / 5.0, 5.0 / 6.0]);
     assert_eq!(task.leakage.unwrap().auroc, 13.0 / 20.0);
 }
 
@@ -166,9 +191,9 @@ fn confusion_between_parts() {
     let confusion = found.parts.unwrap();
     // Of a and b, the third row goes astray; of c and d, the fifth.
     // Sent to its own part, only the second is wrong: b beats a.
-    let perfect_routing = accuracy(8.0 / 9.0, (2.0 / 3.0 + 1.0 + 1.0 + 1.0) / 4.0);
+    let perfect_routing = [8.0 / 9.0, (2.0 / 3.0 + 1.0 + 1.0 + 1.0) / 4.0];
     assert_eq!(confusion.images, [[4, 1], [1, 3]]);
-    close(&confusion.perfect_routing, &perfect_routing);
+    close(&confusion.perfect_routing, perfect_routing);
     assert_eq!(confusion.parts, owned(&["ab", "cd"]));
 }
 

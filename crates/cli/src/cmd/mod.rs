@@ -16,6 +16,7 @@ pub(crate) mod gcn;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod masks;
+pub(crate) mod predict;
 pub(crate) mod probe;
 pub(crate) mod profile;
 pub(crate) mod refit;
@@ -40,6 +41,7 @@ pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Refit>(),
     entry::<verbs::Reject>(),
     entry::<verbs::Eval>(),
+    entry::<verbs::Predict>(),
     entry::<verbs::Probe>(),
     entry::<verbs::Train>(),
     entry::<verbs::Finetune>(),

@@ -40,7 +40,7 @@ impl Part {
 }
 
 /// Folders this deep below that of a class are looked into, which is more than anybody makes by hand.
-const DEPTH: usize = 16;
+pub(super) const DEPTH: usize = 16;
 
 /// Opens the class folders among `entries`, or those in the split folders among them; `None` if
 /// there are no images in them. A class has all images below its folder. Where all there is is one
@@ -146,7 +146,11 @@ fn classes(folders: &[&Entry]) -> Result<Vec<Class>, DataError> {
 }
 
 /// Adds all images in `folder` and below, folders after files.
-fn gather(folder: &Path, depth: usize, images: &mut Vec<PathBuf>) -> Result<(), DataError> {
+pub(super) fn gather(
+    folder: &Path,
+    depth: usize,
+    images: &mut Vec<PathBuf>,
+) -> Result<(), DataError> {
     let entries = files::list(folder)?;
     images.extend(entries.iter().filter(|entry| is_image(entry)).map(|entry| entry.path.clone()));
     for inner in entries.iter().filter(|entry| entry.is_folder) {
