@@ -1,5 +1,6 @@
 //! What a model is and does: accuracy, leakage, size, differences, proofs.
 
+pub(crate) mod agreement;
 pub(crate) mod answers;
 pub(crate) mod diff;
 pub(crate) mod eval;

@@ -13,6 +13,7 @@ mod context;
 mod diff;
 mod disassemble;
 mod distill;
+mod doctor;
 mod eval;
 mod finetune;
 mod forms;
@@ -42,6 +43,7 @@ pub use context::Context;
 pub use diff::Diff;
 pub use disassemble::{Choose, Disassemble, DisassembleAnswer, Refitting, Shrunk, WalkAnswer};
 pub use distill::Distill;
+pub use doctor::{Doctor, DoctorAnswer, Finding, ModelFacts, PixelFacts, Severity};
 pub use eval::{Eval, EvalAnswer};
 pub use finetune::{Finetune, FinetuneAnswer};
 pub use forms::{

@@ -134,7 +134,7 @@ fn by_number(data: &[String], found: &[usize], model: &Numbered) -> Result<Match
             first_few(data),
             first_few(&model.names),
             model.of.saturating_sub(1),
-            model.names.first().map_or("cat", |name| name)
+            model.names.first().filter(|name| number(name).is_none()).map_or("cat", |name| name)
         ))
     };
     if same {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use brickwork_data::{Dataset, Preprocess};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use super::inputs;
 use super::{Context, ModelInput, PixelInput, Verb};
@@ -98,8 +99,9 @@ impl Verb for Predict {
         let preprocess = self.pixels.preprocess(&model)?;
         // What standard input holds is kept as a file as long as it is looked at.
         let piped = tempfile::Builder::new().prefix("standard-input-").tempfile();
-        let piped = piped.map_err(|error| Error::file(format!("no temporary file: {error}")))?;
-        let sets = self.sets(piped)?;
+        let mut piped =
+            piped.map_err(|error| Error::file(format!("no temporary file: {error}")))?;
+        let sets = self.sets(&mut piped)?;
         let sources: Vec<Source> =
             sets.iter().map(|set| Source::all_foreign(set.name(), set.clone())).collect();
         self.pixels.question(&sources, &preprocess, context)?;
@@ -115,6 +117,8 @@ impl Verb for Predict {
                 context.progress.advance(batch.len() as u64)?;
             }
         }
+        let is_piped = |image: &&mut Prediction| Path::new(&image.image) == piped.path();
+        images.iter_mut().filter(is_piped).for_each(|image| "-".clone_into(&mut image.image));
         if let Some(path) = &self.csv {
             write_csv(path, &images)?;
         }
@@ -125,11 +129,11 @@ impl Verb for Predict {
 
 impl Predict {
     /// The images by data set, those that are files of their own together.
-    fn sets(&self, mut piped: tempfile::NamedTempFile) -> Result<Vec<Dataset>, Error> {
+    fn sets(&self, piped: &mut NamedTempFile) -> Result<Vec<Dataset>, Error> {
         let (mut sets, mut files) = (Vec::new(), Vec::new());
         for path in &self.images {
             if path.as_os_str() == "-" {
-                files.extend(from_standard_input(&mut piped)?);
+                files.extend(from_standard_input(piped)?);
                 continue;
             }
             let inner = if path.is_dir() { Dataset::files_in(path)? } else { Vec::new() };
@@ -147,7 +151,7 @@ impl Predict {
 }
 
 /// The paths that standard input lists, or the file that its bytes were written to if they are an image.
-fn from_standard_input(file: &mut tempfile::NamedTempFile) -> Result<Vec<PathBuf>, Error> {
+fn from_standard_input(file: &mut NamedTempFile) -> Result<Vec<PathBuf>, Error> {
     let wrong = |error| Error::file(format!("cannot read standard input: {error}"));
     let mut bytes = Vec::new();
     std::io::stdin().read_to_end(&mut bytes).map_err(wrong)?;

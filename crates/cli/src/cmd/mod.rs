@@ -10,6 +10,7 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod disassemble;
 pub(crate) mod distill;
+pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod finetune;
 pub(crate) mod gcn;
@@ -42,6 +43,7 @@ pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Reject>(),
     entry::<verbs::Eval>(),
     entry::<verbs::Predict>(),
+    entry::<verbs::Doctor>(),
     entry::<verbs::Probe>(),
     entry::<verbs::Train>(),
     entry::<verbs::Finetune>(),
