@@ -106,6 +106,18 @@ impl PixelInput {
         ReadOptions { size: self.size.map(|size| size.0), channels_last }
     }
 
+    /// Whether anything is given of how pixels become the model's input.
+    pub(super) fn prepares(&self) -> bool {
+        let bare = Self {
+            size: self.size,
+            layout: self.layout,
+            odd_pixels: self.odd_pixels,
+            class_names: self.class_names.clone(),
+            ..Self::default()
+        };
+        *self != bare
+    }
+
     /// The class names that are given.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod bad_input;
 mod calibrating;
 mod commands;
 mod compressing;
+mod data;
 mod demo;
 mod determinism;
 mod gcn;
