@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::error::DataError;
 use crate::image::Image;
-use crate::samples::{Found, Samples};
+use crate::samples::{Found, ImageFile, Samples};
 use crate::sources;
 use crate::sources::decode::{self, Decoded};
 use crate::split::Split;
@@ -48,6 +48,8 @@ impl Dataset {
     /// - CIFAR-10 or CIFAR-100 `.bin` files, one of them or their folder (fine labels are used);
     /// - a folder with one folder of PNG, JPEG, WebP, BMP, TIFF or GIF files per class, or with such
     ///   folders under `train` and `test` (`val`, `valid` and `validation` also count as test);
+    /// - a `.tar` file of images with their labels as WebDataset has them (`1.jpg` beside `1.cls` or
+    ///   `1.json`), or a folder of such files, of which only what is needed is read;
     /// - an `.npz` or `.safetensors` file with `images` (`[n, c, h, w]`, `[n, h, w, c]` or
     ///   `[n, h, w]`; u8 or f32) and `labels` (`[n]`, any integers), or with both under
     ///   `train_` and `test_`. Safetensors metadata may name the classes: `class_names`, a JSON list.
@@ -66,6 +68,7 @@ impl Dataset {
     /// Image files without labels, as one class without a name.
     pub fn of_files(name: impl Into<String>, files: Vec<PathBuf>) -> Self {
         let labels = vec![0; files.len()];
+        let files = files.into_iter().map(ImageFile::Own).collect();
         let (classes, samples) = (vec![String::new()], Samples::Files(files));
         Self::of(name.into(), None, Found { kind: "image files", classes, samples, labels })
     }
@@ -275,7 +278,7 @@ impl Dataset {
         let origin = self.origins[index];
         match &self.content.storage {
             Storage::Own(Samples::Memory { .. }) => format!("image {origin} of {}", self.name()),
-            Storage::Own(Samples::Files(paths)) => paths[origin].display().to_string(),
+            Storage::Own(Samples::Files(paths)) => paths[origin].path().display().to_string(),
             Storage::Joined(parts) => {
                 let (part, index) = part_of(parts, origin);
                 part.place(index)

@@ -1,8 +1,11 @@
 //! How samples are held: arrays of equal images in memory, or paths of image files.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use brickwork_formats::NoMemory;
+use brickwork_formats::{NoMemory, read_whole};
 
 use crate::error::DataError;
 use crate::image::{Image, Pixels};
@@ -22,12 +25,55 @@ impl Shape {
     }
 }
 
+/// Where an image is stored: a file of its own, or bytes of an archive.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ImageFile {
+    /// A whole file.
+    Own(PathBuf),
+    /// An entry of an archive that is not packed.
+    Entry {
+        /// The archive.
+        archive: Arc<Path>,
+        /// What the archive calls it.
+        name: String,
+        /// Where it begins, in bytes.
+        offset: u64,
+        /// Bytes it has.
+        length: u64,
+    },
+}
+
+impl ImageFile {
+    /// Where errors say that it is.
+    pub(crate) fn path(&self) -> PathBuf {
+        match self {
+            Self::Own(path) => path.clone(),
+            Self::Entry { archive, name, .. } => archive.join(name),
+        }
+    }
+
+    /// All its bytes.
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>, DataError> {
+        match self {
+            Self::Own(path) => read_whole(path).map_err(|error| DataError::io(path, error)),
+            Self::Entry { archive, offset, length, .. } => {
+                let failed = |error| DataError::io(archive, error);
+                let mut file = File::open(archive).map_err(failed)?;
+                file.seek(SeekFrom::Start(*offset)).map_err(failed)?;
+                let mut bytes = Vec::new();
+                file.take(*length).read_to_end(&mut bytes).map_err(failed)?;
+                Ok(bytes)
+            }
+        }
+    }
+}
+
 /// The images of a data set.
 pub(crate) enum Samples {
     /// Images in `[n, h, w, c]` order.
     Memory { shape: Shape, pixels: Pixels },
     /// Image files, decoded when asked for.
-    Files(Vec<PathBuf>),
+    Files(Vec<ImageFile>),
 }
 
 impl Samples {

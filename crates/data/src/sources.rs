@@ -13,6 +13,7 @@ mod listed;
 mod npy;
 mod npz;
 mod parts;
+mod shards;
 mod stream;
 mod tensors;
 mod tree;
@@ -21,7 +22,7 @@ use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
-use crate::samples::Found;
+use crate::samples::{Found, ImageFile};
 use crate::split::Split;
 use files::Entry;
 
@@ -41,6 +42,10 @@ fn open_folder(path: &Path, split: Option<Split>) -> Result<Found, DataError> {
     let entries = files::list(path)?;
     if let Some(found) = open_records(path, &entries, split)? {
         return Ok(found);
+    }
+    let shards: Vec<&Entry> = entries.iter().filter(|entry| shards::is_name(&entry.name)).collect();
+    if !shards.is_empty() {
+        return shards::open(path, shards.into_iter().map(|entry| entry.path.clone()), split);
     }
     let mut inner = Vec::new();
     for entry in entries.iter().filter(|entry| entry.is_folder) {
@@ -118,6 +123,9 @@ fn open_file(path: &Path, length: u64, split: Option<Split>) -> Result<Found, Da
             "is one IDX file; images and labels come in two, so open their folder instead, \
              or the folder and the start of their names",
         )),
+        _ if path.file_name().is_some_and(|name| shards::is_name(&name.to_string_lossy())) => {
+            shards::open(path, [path.to_owned()], split)
+        }
         _ if path.file_name().is_some_and(|name| listed::is_name(&name.to_string_lossy())) => {
             listed::open_file(path, split)
         }
@@ -145,10 +153,12 @@ pub(crate) fn is_image_name(path: &Path) -> bool {
 }
 
 /// Why an image file cannot be read, if it is not there or its name tells of a format that is not read.
-pub(crate) fn unread(path: &Path) -> Option<DataError> {
+pub(crate) fn unread(file: &ImageFile) -> Option<DataError> {
+    let path = file.path();
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let doubtful = files::is_other_image_name(&name) || !path.is_file();
-    doubtful.then(|| decode::read(path).err()).flatten()
+    let is_missing = matches!(file, ImageFile::Own(path) if !path.is_file());
+    let doubtful = files::is_other_image_name(&name) || is_missing;
+    doubtful.then(|| decode::read(file).err()).flatten()
 }
 
 fn summary(entries: &[Entry]) -> String {

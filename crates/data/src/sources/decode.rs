@@ -6,14 +6,13 @@
 //! first picture counts.
 
 use std::io::Cursor;
-use std::path::Path;
 
-use brickwork_formats::read_whole;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use crate::error::{DataError, IMAGE_FORMATS};
 use crate::image::{Image, Pixels};
+use crate::samples::ImageFile;
 
 /// No image may take more memory than this, whatever its header says.
 const LARGEST_IMAGE: u64 = 1 << 28;
@@ -26,10 +25,10 @@ pub(crate) struct Decoded {
     pub(crate) turned: bool,
 }
 
-/// Decodes the file at `path`, and turns the image as its EXIF data says.
-pub(crate) fn read(path: &Path) -> Result<Decoded, DataError> {
-    let bytes = read_whole(path).map_err(|error| DataError::io(path, error))?;
-    decode(&bytes).map_err(|problem| DataError::Unreadable { path: path.into(), problem })
+/// Decodes a file, and turns the image as its EXIF data says.
+pub(crate) fn read(file: &ImageFile) -> Result<Decoded, DataError> {
+    let bytes = file.bytes()?;
+    decode(&bytes).map_err(|problem| DataError::Unreadable { path: file.path(), problem })
 }
 
 fn decode(bytes: &[u8]) -> Result<Decoded, String> {

@@ -9,7 +9,7 @@ use super::files::{self, Entry};
 use super::parts::choose;
 use super::tree::{Named, in_order, split_of};
 use crate::error::DataError;
-use crate::samples::{Found, Samples};
+use crate::samples::{Found, ImageFile, Samples};
 use crate::split::Split;
 
 /// How names of tables end.
@@ -172,7 +172,7 @@ impl Table {
             classes.iter().enumerate().map(|(place, name)| (&name[..], place)).collect();
         let (mut images, mut labels) = (Vec::new(), Vec::new());
         for (image, label) in choose(path, parts.into_iter().collect(), split)?.concat() {
-            images.push(image);
+            images.push(ImageFile::Own(image));
             labels.push(places[label]);
         }
         Ok(Found { kind: "listed image files", classes, samples: Samples::Files(images), labels })

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::files::{self, Entry};
 use super::parts::choose;
 use crate::error::{DataError, IMAGE_FORMATS};
-use crate::samples::{Found, Samples};
+use crate::samples::{Found, ImageFile, Samples};
 use crate::split::Split;
 
 /// A folder of images of one class.
@@ -71,7 +71,7 @@ pub(super) fn open(
         for class in part.classes {
             let label = names.iter().position(|name| *name == class.name).unwrap_or(names.len());
             labels.extend(iter::repeat_n(label, class.images.len()));
-            images.extend(class.images);
+            images.extend(class.images.into_iter().map(ImageFile::Own));
         }
     }
     Ok(Some(Found { kind: "image files", classes: names, samples: Samples::Files(images), labels }))
