@@ -5,6 +5,8 @@
 //! material cut MODEL.onnx CUT.onnx MASKED.onnx SEED    a random half of the channels removed, and
 //!                                                      the same channels masked; prints the classes left
 //! material run MODEL.onnx INPUT SCORES BATCH           runs it; arrays are raw little-endian floats
+//! material score MODEL.onnx PREPROCESS DATA SCORES     scores of a data set's images, prepared as a JSON
+//!                                                      text says; prints their files, one a line
 //! ```
 #![allow(clippy::print_stdout)]
 
@@ -12,7 +14,8 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use brickwork::{class_labels, layers, random_weights, uniform};
+use brickwork::{Classifier, class_labels, layers, random_weights, uniform};
+use brickwork_data::{Dataset, Preprocess};
 use brickwork_exec::Session;
 use brickwork_formats::onnx;
 use brickwork_graph::{Channels, Graph, Keep, Label, NodeId, Patch, ValueId, cut, mask};
@@ -42,7 +45,20 @@ fn main() -> Result<(), Box<dyn Error>> {
             let result = run(graph, output, batch.parse()?, &feed)?;
             std::fs::write(scores, bytes(result.data()))?;
         }
-        _ => return Err("expected fill, cut or run; see the head of this example".into()),
+        ["score", model, preprocess, data, scores] => {
+            let preprocess: Preprocess = serde_json::from_str(preprocess)?;
+            let model = Classifier::load(Path::new(model), &Default::default(), None)?;
+            let data = Dataset::open(data, None)?;
+            let mut scorer = model.single_scorer();
+            let mut found = Vec::new();
+            for index in 0..data.len() {
+                let images = data.batch(&[index], &preprocess)?;
+                found.extend(bytes(scorer.logits(&images)?.data()));
+                println!("{}", data.place(index));
+            }
+            std::fs::write(scores, found)?;
+        }
+        _ => return Err("expected fill, cut, run or score; see the head of this example".into()),
     }
     Ok(())
 }

@@ -79,11 +79,15 @@ pub use gcn::{
     Gcn, GcnCut, GcnCutOptions, GcnOptions, GcnOutcome, GcnTraining, Nodes, disassemble_gcn,
     eval_gcn, train_gcn,
 };
+pub use images::account::{ClassImages, DataAccount, SetAccount};
+pub use images::matching::{MatchedBy, Numbered, Respelt};
 pub use images::select::{ClassSamples, Sample, Sampling, margin, select, top_class};
-pub use images::source::{Held, Numbered, Source, random_images};
+pub use images::source::{Held, Source, random_images};
 pub use join::assemble::{AssembleOptions, Layout, assemble, shared_layers};
 pub use join::calibrate::{Method, calibrate, calibrate_from_moments};
 pub use join::replacing::{Substitute, replaced};
+pub use measure::agreement::{Agreement, Alternative, ScoreFacts};
+pub use measure::answers::{ConfusionRow, ImageRecord};
 pub use measure::diff::{Difference, LayerDifference, diff};
 pub use measure::eval::{
     Accuracy, EvalOptions, EvalParts, EvalSource, Leakage, PartConfusion, Report, eval,
@@ -97,8 +101,8 @@ pub use measure::reject::{RejectAt, Rejection, fit_reject};
 pub use measure::timing::NodeTime;
 pub use measure::verify::{Verification, Weights, part_images, recut, verify, verify_assembled};
 pub use model::card::{
-    CalibrationNote, Card, Criterion, KEY, KeptLayer, Moments, OnDuplicate, Origin, Part,
-    RefitNote, Reject, Rule, SampleNote, Thresholds,
+    CalibrationNote, Card, Criterion, InputLayout, KEY, KeptLayer, Moments, OnDuplicate, Origin,
+    Part, RefitNote, Reject, Rule, SampleNote, Thresholds,
 };
 pub use model::classes::parse as parse_classes;
 pub use model::classifier::{Classifier, Scorer};
@@ -114,7 +118,7 @@ pub use relevance::link::{Relevance, link, reference_masks};
 pub use relevance::profile::{
     Header, LayerSums, Profile, ProfileOptions, ProfilingPass, profile, profiling_pass,
 };
-pub use relevance::profile_file::{load_profile, save_profile};
+pub use relevance::profile_file::{decode_profile, load_profile, save_profile};
 pub use show::report::{Page, Picture, png};
 pub use show::route::{
     LayerOverlap, Merge, Overlap, Ownership, Route, RouteLayer, RouteLink, RouteNode, RouteOptions,

@@ -1,5 +1,7 @@
 //! What a model is and does: accuracy, leakage, size, differences, proofs.
 
+pub(crate) mod agreement;
+pub(crate) mod answers;
 pub(crate) mod diff;
 pub(crate) mod eval;
 pub(crate) mod held_out;
@@ -9,5 +11,6 @@ pub(crate) mod moments;
 pub(crate) mod probe;
 pub(crate) mod reject;
 pub(crate) mod scored;
+pub(crate) mod statistics;
 pub(crate) mod timing;
 pub(crate) mod verify;

@@ -5,6 +5,7 @@ pub(crate) mod classes;
 pub(crate) mod classifier;
 pub(crate) mod error;
 pub(crate) mod layers;
+pub(crate) mod names;
 pub(crate) mod progress;
 pub(crate) mod random;
 pub(crate) mod sizes;

@@ -54,6 +54,9 @@ fn run<V: Shown>(matches: &ArgMatches, global: &Global, out: &Out) -> anyhow::Re
     let context = Context { progress: &shown, threads: None, seed: global.seed };
     let answer = request.run(&context)?;
     drop(shown);
-    out.result(&answer, || request.text(&answer))?;
+    match V::LINES {
+        Some(list) => out.lines(&answer, list, || request.text(&answer))?,
+        None => out.result(&answer, || request.text(&answer))?,
+    }
     Ok(if V::succeeded(&answer) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -92,7 +92,7 @@ pub(crate) fn with_flags(text: &str) -> String {
         });
         // Between two backticks.
         match option.filter(|_| place % 2 == 1) {
-            Some((name, "")) => words.push_str(&format!("--{}", flag(name))),
+            Some((name, "" | "true")) => words.push_str(&format!("--{}", flag(name))),
             Some((name, value)) => words.push_str(&format!("--{} {value}", flag(name))),
             None if place % 2 == 1 => words.push_str(&format!("`{part}`")),
             None => words.push_str(part),

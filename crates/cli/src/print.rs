@@ -65,6 +65,22 @@ impl Out {
         self.result_text(&words)
     }
 
+    /// Prints a result: if JSON is asked for, the items of `list` in it line by line, else as text.
+    pub(crate) fn lines(
+        &self,
+        value: &impl Serialize,
+        list: &str,
+        text: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
+        if !self.json || self.collected.is_some() {
+            return self.result(value, text);
+        }
+        let value = serde_json::to_value(value)?;
+        let items = value[list].as_array().into_iter().flatten();
+        let words: String = items.map(|item| format!("{item}\n")).collect();
+        self.result_text(&words)
+    }
+
     /// Prints to stdout.
     pub(crate) fn result_text(&self, words: &str) -> anyhow::Result<()> {
         match io::stdout().write_all(words.as_bytes()) {

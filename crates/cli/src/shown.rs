@@ -14,6 +14,9 @@ pub(crate) trait Shown: Verb {
     const SEVERAL: &'static [&'static str] = &[];
     /// Options whose words are separated by commas.
     const LISTS: &'static [&'static str] = &[];
+    /// A list in the answer of which `--json` prints every item in a line of its own, instead of the
+    /// answer.
+    const LINES: Option<&'static str> = None;
     /// What `--help` ends with.
     const EXAMPLES: &'static str;
 

@@ -16,6 +16,8 @@ const COMMANDS: &[&str] = &[
     "refit",
     "reject",
     "eval",
+    "predict",
+    "doctor",
     "probe",
     "train",
     "finetune",

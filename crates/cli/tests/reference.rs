@@ -20,7 +20,7 @@ fn kept(name: &str, made: &str) {
         fs::write(&path, made).unwrap();
     }
     let kept = fs::read_to_string(&path).unwrap_or_default();
-    let update = "BRICKWORK_UPDATE=1 cargo test --test reference";
+    let update = "BRICKWORK_UPDATE=1 cargo test --workspace --test reference";
     assert!(kept == made, "docs/{name} is not what the code says; update it with\n  {update}");
 }
 

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
 use crate::error::DataError;
 use crate::image::Image;
 use crate::samples::{Found, Samples};
-use crate::sources::{self, decode};
+use crate::sources;
+use crate::sources::decode::{self, Decoded};
 use crate::split::Split;
 
 /// Labelled images. Clones and subsets share the storage.
@@ -26,6 +28,8 @@ struct Content {
     split: Option<Split>,
     classes: Vec<String>,
     storage: Storage,
+    /// For every image file, whether it was read and had to be turned.
+    turned: Vec<AtomicBool>,
 }
 
 /// Where the samples are.
@@ -42,8 +46,8 @@ impl Dataset {
     /// - a folder of IDX files, gzipped or not, whose names tell images from labels and training
     ///   from test. If it holds several sets, `path` is the folder and the start of their names;
     /// - CIFAR-10 or CIFAR-100 `.bin` files, one of them or their folder (fine labels are used);
-    /// - a folder with one folder of PNG or JPEG files per class, or with such folders under
-    ///   `train` and `test` (`val`, `valid` and `validation` also count as test);
+    /// - a folder with one folder of PNG, JPEG, WebP, BMP, TIFF or GIF files per class, or with such
+    ///   folders under `train` and `test` (`val`, `valid` and `validation` also count as test);
     /// - an `.npz` or `.safetensors` file with `images` (`[n, c, h, w]`, `[n, h, w, c]` or
     ///   `[n, h, w]`; u8 or f32) and `labels` (`[n]`, any integers), or with both under
     ///   `train_` and `test_`. Safetensors metadata may name the classes: `class_names`, a JSON list.
@@ -56,11 +60,37 @@ impl Dataset {
     /// recognised, not consistent or not readable.
     pub fn open(path: impl AsRef<Path>, split: Option<Split>) -> Result<Self, DataError> {
         let path = path.as_ref();
-        let Found { kind, classes, samples, labels } = sources::open(path, split)?;
+        Ok(Self::of(name_of(path), split, sources::open(path, split)?))
+    }
+
+    /// Image files without labels, as one class without a name.
+    pub fn of_files(name: impl Into<String>, files: Vec<PathBuf>) -> Self {
+        let labels = vec![0; files.len()];
+        let (classes, samples) = (vec![String::new()], Samples::Files(files));
+        Self::of(name.into(), None, Found { kind: "image files", classes, samples, labels })
+    }
+
+    /// All image files in a folder and below, files before folders.
+    ///
+    /// # Errors
+    /// [`DataError::Io`] if a folder cannot be read; [`DataError::Malformed`] if they lie too deep.
+    pub fn files_in(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>, DataError> {
+        sources::files_in(folder.as_ref())
+    }
+
+    /// Whether a path ends as those of image files do, of formats that are read or not.
+    pub fn is_image_name(path: impl AsRef<Path>) -> bool {
+        sources::is_image_name(path.as_ref())
+    }
+
+    fn of(name: String, split: Option<Split>, found: Found) -> Self {
+        let Found { kind, classes, samples, labels } = found;
         let origins = (0..labels.len()).collect();
+        let files = if let Samples::Files(paths) = &samples { paths.len() } else { 0 };
+        let turned = (0..files).map(|_| AtomicBool::new(false)).collect();
         let storage = Storage::Own(samples);
-        let content = Content { name: name_of(path), kind, split, classes, storage };
-        Ok(Self { content: Arc::new(content), origins, labels: labels.into() })
+        let content = Content { name, kind, split, classes, storage, turned };
+        Self { content: Arc::new(content), origins, labels: labels.into() }
     }
 
     /// The number of samples.
@@ -104,7 +134,7 @@ impl Dataset {
         self.origins[index]
     }
 
-    /// Sample `index` as it was stored.
+    /// Sample `index` as it was stored, turned as its EXIF data says.
     ///
     /// # Errors
     /// [`DataError::Index`] if there is no such sample; [`DataError::Io`] or
@@ -113,12 +143,30 @@ impl Dataset {
         let origin = *self.origins.get(index).ok_or_else(|| self.no_sample(index))?;
         match &self.content.storage {
             Storage::Own(Samples::Memory { shape, pixels }) => Samples::cut(*shape, pixels, origin),
-            Storage::Own(Samples::Files(paths)) => decode::read(&paths[origin]),
+            Storage::Own(Samples::Files(paths)) => {
+                let Decoded { image, turned } = decode::read(&paths[origin])?;
+                self.content.turned[origin].fetch_or(turned, Ordering::Relaxed);
+                Ok(image)
+            }
             Storage::Joined(parts) => {
                 let (part, index) = part_of(parts, origin);
                 part.image(index)
             }
         }
+    }
+
+    /// How many of the samples were turned as their EXIF data says, of those that were read so far.
+    pub fn turned(&self) -> usize {
+        let is_turned = |&&origin: &&usize| match &self.content.storage {
+            Storage::Own(_) => {
+                self.content.turned.get(origin).is_some_and(|turned| turned.load(Ordering::Relaxed))
+            }
+            Storage::Joined(parts) => {
+                let (part, index) = part_of(parts, origin);
+                part.subset(&[index]).is_ok_and(|one| one.turned() == 1)
+            }
+        };
+        self.origins.iter().filter(is_turned).count()
     }
 
     /// Several data sets as one: their samples one after the other, their classes too, even where
@@ -137,6 +185,7 @@ impl Dataset {
             split: parts.first().and_then(|part| part.content.split),
             classes,
             storage: Storage::Joined(parts),
+            turned: Vec::new(),
         };
         let origins = (0..labels.len()).collect();
         Self { content: Arc::new(content), origins, labels: labels.into() }
@@ -146,16 +195,43 @@ impl Dataset {
     pub fn check(&self) -> Vec<DataError> {
         match &self.content.storage {
             Storage::Own(Samples::Memory { .. }) => Vec::new(),
-            Storage::Joined(_) => (0..self.len())
-                .into_par_iter()
-                .filter_map(|index| self.image(index).err())
-                .collect(),
-            Storage::Own(Samples::Files(paths)) => self
-                .origins
-                .par_iter()
-                .filter_map(|&origin| decode::read(&paths[origin]).err())
-                .collect(),
+            _ => {
+                let indices = (0..self.len()).into_par_iter();
+                indices.filter_map(|index| self.image(index).err()).collect()
+            }
         }
+    }
+
+    /// Why image files cannot be read that are not there, or whose names tell of a format that is not
+    /// read: what can be known without decoding every one.
+    pub fn unread(&self) -> Vec<DataError> {
+        match &self.content.storage {
+            Storage::Own(Samples::Memory { .. }) => Vec::new(),
+            Storage::Own(Samples::Files(paths)) => {
+                let paths = self.origins.par_iter().map(|&origin| &paths[origin]);
+                paths.filter_map(|path| sources::unread(path)).collect()
+            }
+            Storage::Joined(parts) => parts.iter().flat_map(Self::unread).collect(),
+        }
+    }
+
+    /// The samples that decode, and why the others do not. Decodes every one, in parallel.
+    ///
+    /// # Errors
+    /// [`DataError::Empty`] if none does.
+    pub fn readable(self) -> Result<(Self, Vec<DataError>), DataError> {
+        if matches!(self.content.storage, Storage::Own(Samples::Memory { .. })) {
+            return Ok((self, Vec::new()));
+        }
+        let read = |index| self.image(index).err().map(|problem| (index, problem));
+        let bad: Vec<(usize, DataError)> =
+            (0..self.len()).into_par_iter().filter_map(read).collect();
+        let good = |index: &usize| bad.binary_search_by_key(index, |(index, _)| *index).is_err();
+        let indices: Vec<usize> = (0..self.len()).filter(good).collect();
+        if indices.is_empty() {
+            return Err(DataError::Empty { place: self.name().to_owned() });
+        }
+        Ok((self.subset(&indices)?, bad.into_iter().map(|(_, problem)| problem).collect()))
     }
 
     /// The samples at `indices`, in that order; an index may repeat.
@@ -173,7 +249,7 @@ impl Dataset {
 
     /// One line: name, kind, part, count, size and classes.
     pub fn describe(&self) -> String {
-        let Content { name, kind, split, classes, storage } = &*self.content;
+        let Content { name, kind, split, classes, storage, .. } = &*self.content;
         let part = split.map_or_else(String::new, |split| format!(", {split} part"));
         let size = match storage {
             Storage::Own(Samples::Memory { shape, .. }) => {
@@ -191,8 +267,11 @@ impl Dataset {
         }
     }
 
-    /// How errors call sample `index`, which exists.
-    pub(crate) fn place(&self, index: usize) -> String {
+    /// How people call sample `index`: its file, or its number in the data set.
+    ///
+    /// # Panics
+    /// If `index` is not below [`Self::len`].
+    pub fn place(&self, index: usize) -> String {
         let origin = self.origins[index];
         match &self.content.storage {
             Storage::Own(Samples::Memory { .. }) => format!("image {origin} of {}", self.name()),

@@ -7,6 +7,9 @@ use thiserror::Error;
 
 use crate::split::Split;
 
+/// The image files that can be read, in words.
+pub(crate) const IMAGE_FORMATS: &str = "PNG, JPEG, WebP, BMP, TIFF or GIF";
+
 /// Why data could not be opened, decoded or prepared.
 #[derive(Debug, Error)]
 pub enum DataError {
@@ -22,8 +25,8 @@ pub enum DataError {
     #[error(
         "{} is {found}, which is not a known kind of data. Known are: a folder of IDX files \
          (as MNIST has); CIFAR-10 or CIFAR-100 .bin files or their folder; a folder with one \
-         folder of PNG or JPEG files per class, or with such folders under train/ and test/; \
-         an .npz or .safetensors file with the arrays `images` and `labels`", path.display()
+         folder of {} files per class, or with such folders under train/ and test/; \
+         an .npz or .safetensors file with the arrays `images` and `labels`", path.display(), IMAGE_FORMATS
     )]
     Unrecognised {
         /// The file or folder.
@@ -127,7 +130,7 @@ pub enum DataError {
         problem: String,
     },
     /// Several image files do not decode.
-    #[error("{} images cannot be decoded; replace or remove the files:{}", problems.len(), listed(problems))]
+    #[error("{} images cannot be read; replace or remove the files, or leave them out (`skip_bad=true`):{}", problems.len(), listed(problems))]
     SeveralUnreadable {
         /// Why each does not.
         problems: Vec<DataError>,

@@ -34,6 +34,6 @@ pub use augment::{Augment, shuffled};
 pub use batches::Batches;
 pub use dataset::Dataset;
 pub use error::DataError;
-pub use preprocess::{ChannelOrder, Fit, Preprocess};
+pub use preprocess::{ChannelOrder, Filter, Fit, PixelRange, Preprocess};
 pub use sources::whole_arrays;
 pub use split::Split;

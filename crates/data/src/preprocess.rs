@@ -2,12 +2,15 @@
 
 mod apply;
 mod measured;
+mod range;
 mod resize;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
+
+pub use range::PixelRange;
 
 /// The largest height or width of a sample.
 const LARGEST_SIDE: usize = 16_384;
@@ -28,9 +31,28 @@ pub enum ChannelOrder {
 pub enum Fit {
     /// Refuse it.
     Exact,
-    /// Resize it to the smallest size that covers the one wanted, keeping its proportions
-    /// (triangle filter, antialiased), then cut out the centre.
+    /// Resize it to the smallest size that covers the one wanted, keeping its proportions, then cut
+    /// out the centre.
     Cover,
+    /// Resize it to the size wanted, whatever its proportions.
+    Stretch,
+}
+
+/// How pixels are made of those around them where an image is resized. All but `Nearest` take in more of
+/// them where it shrinks, so that nothing aliases. Images of bytes become those that Pillow makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Filter {
+    /// The pixel that a place lies on.
+    Nearest,
+    /// The mean of those around.
+    Box,
+    /// Weights that fall linearly to zero.
+    Bilinear,
+    /// Cubic convolution with a = -0.5.
+    Bicubic,
+    /// A windowed sinc of three lobes.
+    Lanczos,
 }
 
 /// How a stored image becomes a model's input: `y = (x * scale - mean) / std`, per channel.
@@ -52,6 +74,15 @@ pub struct Preprocess {
     pub order: ChannelOrder,
     /// What to do with an image of another size.
     pub fit: Fit,
+    /// How images are resized. Where there is neither this nor a crop ratio, images are covered with a
+    /// triangle filter in floating point, and sides and offsets are rounded otherwise than by torchvision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
+    /// What share of either side of the resized image is kept, above 0 and at most 1: it is resized
+    /// to `size / crop`, rounded, of which the centre is cut out. 0.875 is 256 of which 224 are kept.
+    /// Without a filter it is resized bilinearly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<f32>,
 }
 
 impl Preprocess {
@@ -65,6 +96,8 @@ impl Preprocess {
             std: vec![1.0],
             order: ChannelOrder::Rgb,
             fit: Fit::Exact,
+            filter: None,
+            crop: None,
         }
     }
 
@@ -101,8 +134,41 @@ impl Preprocess {
             return Some(format!("`mean` is {mean:?}, expected finite numbers"));
         }
         let positive = |std: &f32| std.is_finite() && *std > 0.0;
-        (!std.iter().all(positive))
-            .then(|| format!("`std` is {std:?}, expected finite numbers above 0"))
+        if !std.iter().all(positive) {
+            return Some(format!("`std` is {std:?}, expected finite numbers above 0"));
+        }
+        self.resize_problem()
+    }
+
+    fn resize_problem(&self) -> Option<String> {
+        let Self { fit, filter, crop, .. } = self;
+        if *fit == Fit::Exact && (filter.is_some() || crop.is_some()) {
+            return Some(
+                "`filter` and `crop` say how images are resized, but the fit is \"exact\", which \
+                 resizes none; ask for the fit \"cover\""
+                    .to_owned(),
+            );
+        }
+        if let Some(crop) = crop.filter(|crop| !(*crop > 0.0 && *crop <= 1.0)) {
+            return Some(format!("`crop` is {crop}, expected a ratio above 0 and at most 1"));
+        }
+        let sides = self.before_crop();
+        sides.iter().any(|&side| side > LARGEST_SIDE).then(|| {
+            format!(
+                "`crop` has images resized to {sides:?}, expected sides of at most {LARGEST_SIDE}"
+            )
+        })
+    }
+
+    /// Height and width of which the centre is cut out.
+    fn before_crop(&self) -> [usize; 2] {
+        let Some(crop) = self.crop else { return self.size };
+        self.size.map(|side| ((side as f64 / f64::from(crop)).round() as usize).max(side))
+    }
+
+    /// Whether images are resized as Pillow and torchvision do it.
+    fn is_as_pillow(&self) -> bool {
+        self.filter.is_some() || self.crop.is_some() || self.fit == Fit::Stretch
     }
 
     /// Numbers in one sample, once validated.
@@ -139,7 +205,13 @@ mod tests {
             ("mean", Preprocess { mean: vec![f32::INFINITY], ..plain.clone() }),
             ("std", Preprocess { std: vec![], ..plain.clone() }),
             ("std", Preprocess { std: vec![1.0, 0.0, 1.0], ..plain.clone() }),
-            ("std", Preprocess { std: vec![f32::NAN], ..plain }),
+            ("std", Preprocess { std: vec![f32::NAN], ..plain.clone() }),
+            ("exact", Preprocess { crop: Some(0.875), ..plain.clone() }),
+            ("exact", Preprocess { filter: Some(Filter::Box), ..plain.clone() }),
+            ("crop", Preprocess { crop: Some(0.0), fit: Fit::Cover, ..plain.clone() }),
+            ("crop", Preprocess { crop: Some(1.5), fit: Fit::Cover, ..plain.clone() }),
+            ("crop", Preprocess { crop: Some(f32::NAN), fit: Fit::Stretch, ..plain.clone() }),
+            ("crop", Preprocess { crop: Some(1e-5), fit: Fit::Cover, ..plain }),
         ];
         for (word, preprocess) in wrong {
             let error = preprocess.validate().expect_err("refused").to_string();
@@ -156,5 +228,11 @@ mod tests {
         let again = serde_json::to_string(&read).expect("writes");
         assert_eq!(serde_json::from_str::<Preprocess>(&again).expect("reads"), read);
         assert!(serde_json::from_str::<Preprocess>(&text.replace("fit", "fits")).is_err());
+        assert_eq!((read.filter, read.crop), (None, None));
+        assert!(!again.contains("filter") && !again.contains("crop"), "{again}");
+        let more = text.replace('}', r#","filter":"bicubic","crop":0.875}"#);
+        let more: Preprocess = serde_json::from_str(&more).expect("reads");
+        assert_eq!((more.filter, more.crop), (Some(Filter::Bicubic), Some(0.875)));
+        assert!(more.validate().is_ok());
     }
 }

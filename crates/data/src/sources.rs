@@ -9,6 +9,7 @@ mod files;
 pub(crate) mod fixtures;
 mod idx;
 mod idx_folder;
+mod listed;
 mod npy;
 mod npz;
 mod parts;
@@ -17,7 +18,7 @@ mod tensors;
 mod tree;
 
 use std::io::{Error, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
 use crate::samples::Found;
@@ -49,7 +50,7 @@ fn open_folder(path: &Path, split: Option<Split>) -> Result<Found, DataError> {
         }
     }
     match inner.as_slice() {
-        [] => tree::open(path, &entries, split)?
+        [] => open_images(path, &entries, split)?
             .ok_or_else(|| DataError::Unrecognised { path: path.into(), found: summary(&entries) }),
         [(entry, listed)] => open_records(&entry.path, listed, split)?
             .ok_or_else(|| DataError::Empty { place: entry.path.display().to_string() }),
@@ -57,6 +58,23 @@ fn open_folder(path: &Path, split: Option<Split>) -> Result<Found, DataError> {
             path: path.into(),
             sets: several.iter().map(|(entry, _)| entry.name.clone()).collect(),
         }),
+    }
+}
+
+/// Image files in folders of classes, or else by a table that lists them: folders of one class alone may
+/// be those of all images.
+fn open_images(
+    path: &Path,
+    entries: &[Entry],
+    split: Option<Split>,
+) -> Result<Option<Found>, DataError> {
+    let classes = tree::open(path, entries, split);
+    if matches!(&classes, Ok(Some(found)) if found.classes.len() > 1) {
+        return classes;
+    }
+    match listed::open_folder(path, entries, split)? {
+        Some(found) => Ok(Some(found)),
+        None => classes,
     }
 }
 
@@ -100,6 +118,9 @@ fn open_file(path: &Path, length: u64, split: Option<Split>) -> Result<Found, Da
             "is one IDX file; images and labels come in two, so open their folder instead, \
              or the folder and the start of their names",
         )),
+        _ if path.file_name().is_some_and(|name| listed::is_name(&name.to_string_lossy())) => {
+            listed::open_file(path, split)
+        }
         start => match cifar::Flavour::of_file(path, length)? {
             Some(flavour) => cifar::open_file(path, flavour, split),
             None => Err(DataError::Unrecognised {
@@ -108,6 +129,26 @@ fn open_file(path: &Path, length: u64, split: Option<Split>) -> Result<Found, Da
             }),
         },
     }
+}
+
+/// All image files in a folder and below.
+pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let mut images = Vec::new();
+    tree::gather(folder, tree::DEPTH, &mut images)?;
+    Ok(images)
+}
+
+/// Whether a path ends as those of image files do, of formats that are read or not.
+pub(crate) fn is_image_name(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    files::is_image_name(&name) || files::is_other_image_name(&name)
+}
+
+/// Why an image file cannot be read, if it is not there or its name tells of a format that is not read.
+pub(crate) fn unread(path: &Path) -> Option<DataError> {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let doubtful = files::is_other_image_name(&name) || !path.is_file();
+    doubtful.then(|| decode::read(path).err()).flatten()
 }
 
 fn summary(entries: &[Entry]) -> String {

@@ -42,6 +42,13 @@ pub fn is_fingerprint_of(text: &str, graph: &Graph) -> bool {
     }
 }
 
+/// Whether two fingerprints are of one graph. None if they are of different forms: then only the graph
+/// can tell, by [`is_fingerprint_of`].
+pub fn same_fingerprint(a: &str, b: &str) -> Option<bool> {
+    let present = |text: &str| text.starts_with(PRESENT);
+    (present(a) == present(b)).then(|| a == b)
+}
+
 fn digits(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -245,6 +252,9 @@ mod tests {
         assert_eq!(fingerprint(&graph), present);
         assert_eq!(first_form(&graph), first);
         assert!(is_fingerprint_of(present, &graph) && is_fingerprint_of(first, &graph));
+        assert_eq!(same_fingerprint(present, present), Some(true));
+        assert_eq!(same_fingerprint(first, &first[1..]), Some(false));
+        assert_eq!(same_fingerprint(first, present), None);
         let digits = &present[3..];
         let later = format!("v3:{digits}");
         for other in ["", "v2:", &first[1..], digits, &later, &format!("v2:{first}")] {

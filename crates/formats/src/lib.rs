@@ -9,5 +9,5 @@ pub mod weights;
 
 pub use error::{ReadError, WriteError};
 pub use file::{abandon_writes, read_whole, write_atomically};
-pub use fingerprint::{fingerprint, is_fingerprint_of};
+pub use fingerprint::{fingerprint, is_fingerprint_of, same_fingerprint};
 pub use memory::{NoMemory, room};

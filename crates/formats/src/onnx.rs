@@ -1,6 +1,7 @@
 //! ONNX files: opset 7 to 21 in, opset 17 out.
 
 mod external;
+mod input;
 mod literal;
 mod parts;
 mod proto;
@@ -10,5 +11,6 @@ mod sparse;
 mod tests;
 mod write;
 
-pub use read::{ReadOptions, decode, load};
+pub use input::ReadOptions;
+pub use read::{decode, load};
 pub use write::{encode, save};

@@ -33,7 +33,7 @@ fn holes(name: &str, bytes: u64) -> PathBuf {
 }
 
 fn plain() -> Vec<u8> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/onnx/plain.onnx");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/onnx/plain.onnx");
     std::fs::read(folder).expect("a model")
 }
 

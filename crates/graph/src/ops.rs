@@ -147,6 +147,11 @@ pub(crate) fn taking(axis: usize, indices: Vec<usize>) -> Arc<dyn Op> {
     Arc::new(gather::Gather { axis, indices })
 }
 
+/// The operator that gives axes another order: axis `k` is axis `perm[k]` of the operand.
+pub(crate) fn transposing(perm: Vec<usize>) -> Arc<dyn Op> {
+    Arc::new(transpose::Transpose { perm })
+}
+
 #[cfg(test)]
 mod tests {
     use super::SUPPORTED;

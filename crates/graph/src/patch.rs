@@ -98,7 +98,7 @@ impl Patch {
             new.nodes[node.index()].inputs[*slot] = Some(id);
         }
         for (&input, op) in &self.behind {
-            stand_behind(&mut new, input, op, &mut taken);
+            _ = stand_behind(&mut new, input, op, &mut taken);
         }
         for (key, text) in &self.metadata {
             new.metadata.insert(key.clone(), text.clone());
@@ -134,8 +134,14 @@ fn names_in_use(graph: &Graph) -> Names {
     used.map(|(_, value)| value.name.clone()).collect()
 }
 
-/// Adds a node behind an input, before all others. Its shape is worked out with all the others.
-fn stand_behind(graph: &mut Graph, input: ValueId, op: &Arc<dyn Op>, taken: &mut Names) {
+/// Adds a node behind an input, before all others, and gives its result, of which the shape is still to be
+/// worked out.
+pub(crate) fn stand_behind(
+    graph: &mut Graph,
+    input: ValueId,
+    op: &Arc<dyn Op>,
+    taken: &mut Names,
+) -> ValueId {
     let Value { name, shape, .. } = graph.value(input);
     let name = taken.unique(&format!("{name}.{}", op.kind().to_lowercase()));
     let result = ValueId(graph.values.len() as u32);
@@ -154,4 +160,5 @@ fn stand_behind(graph: &mut Graph, input: ValueId, op: &Arc<dyn Op>, taken: &mut
     };
     graph.values.push(Value { name, shape, constant: None });
     graph.nodes.insert(0, node);
+    result
 }

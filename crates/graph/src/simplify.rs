@@ -44,13 +44,15 @@ pub fn own_constants(graph: &Graph) -> Graph {
 /// Gives a node its own copy of a constant that others read, too, wherever `wanted(node, slot)`.
 fn parted(graph: &Graph, wanted: impl Fn(&Node, usize) -> bool) -> Graph {
     let mut new = graph.clone();
-    let readers = graph.readers();
+    // The last reader keeps the constant as it is, so that none is left that nothing reads.
+    let mut left: Vec<usize> = graph.readers().iter().map(Vec::len).collect();
     let mut taken: Names = new.values.iter().map(|value| value.name.clone()).collect();
     for node in &mut new.nodes {
         for slot in 0..node.inputs.len() {
             let Some(read) = node.inputs[slot].filter(|_| wanted(node, slot)) else { continue };
             let constant = graph.value(read).constant.is_some();
-            if constant && readers[read.index()].len() > 1 {
+            if constant && left[read.index()] > 1 {
+                left[read.index()] -= 1;
                 let value = new.values[read.index()].clone();
                 node.inputs[slot] = Some(ValueId(new.values.len() as u32));
                 new.values.push(Value { name: taken.unique(&value.name), ..value });

@@ -81,6 +81,17 @@ impl Profile {
             short(&classifier.fingerprint())
         )))
     }
+
+    /// The same profile under the fingerprint that is written today, so that profiles of different
+    /// versions merge.
+    ///
+    /// # Errors
+    /// As [`Self::check_model`].
+    pub fn renewed(mut self, classifier: &Classifier) -> Result<Self, Error> {
+        self.check_model(classifier)?;
+        self.header.fingerprint = classifier.fingerprint();
+        Ok(self)
+    }
 }
 
 fn short(fingerprint: &str) -> &str {
@@ -193,6 +204,7 @@ impl Plan {
         Card {
             classes: self.classes.iter().map(|&class| names[class].clone()).collect(),
             preprocess,
+            layout: classifier.card().layout,
             origin: Some(Origin {
                 source: classifier.name.clone(),
                 fingerprint: classifier.fingerprint(),

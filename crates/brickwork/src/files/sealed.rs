@@ -150,6 +150,8 @@ pub(crate) fn floats(view: &TensorView<'_>) -> Result<Vec<f32>, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -163,5 +165,29 @@ mod tests {
         let bytes = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
         let said = Sealed::open(&bytes, "key").err().expect("refused");
         assert!(said.starts_with("its header speaks of 2305843009213693"), "{said}");
+    }
+
+    proptest! {
+        #[test]
+        fn arrays_of_any_bits_and_names_come_back(
+            names in prop::collection::btree_set("\\PC{0,8}", 0..4),
+            bits in prop::collection::vec(any::<u32>(), 0..6),
+            header in "\\PC{0,20}",
+        ) {
+            let numbers: Vec<f32> = bits.iter().copied().map(f32::from_bits).collect();
+            let array = |name: &String| Array::floats(format!("0/{name}"), &[numbers.len()], &numbers);
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("sealed");
+            seal(&path, "key", header.clone(), names.iter().map(array).collect()).unwrap();
+            let bytes = read(&path).unwrap();
+            let file = Sealed::open(&bytes, "key").unwrap();
+            prop_assert_eq!(file.header(), header);
+            let names: Vec<String> = names.iter().map(|name| format!("0/{name}")).collect();
+            file.check(names.iter().map(String::as_str)).unwrap();
+            for name in &names {
+                let found = floats(&file.array(name).unwrap()).unwrap();
+                prop_assert_eq!(found.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), bits.clone());
+            }
+        }
     }
 }

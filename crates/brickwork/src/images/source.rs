@@ -6,29 +6,9 @@ use brickwork_tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::model::card::Origin;
+use crate::images::matching::{Matching, Numbered};
 use crate::model::error::Error;
-
-/// Class names of a model, and their numbers in the data set it was trained on.
-#[derive(Clone, Debug)]
-pub struct Numbered {
-    /// The names.
-    pub names: Vec<String>,
-    /// For every name, its number.
-    pub numbers: Vec<usize>,
-    /// How many classes are numbered.
-    pub of: usize,
-}
-
-impl Numbered {
-    /// The classes `names` of a component cut from `origin`, or of a whole model.
-    pub fn new(names: Vec<String>, origin: Option<&Origin>) -> Self {
-        match origin.filter(|origin| origin.classes.len() == names.len()) {
-            Some(origin) => Self { names, numbers: origin.classes.clone(), of: origin.of },
-            None => Self { numbers: (0..names.len()).collect(), of: names.len(), names },
-        }
-    }
-}
+use crate::model::names::first_few;
 
 /// How many samples of each class are held out.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,6 +17,28 @@ pub enum Held {
     Fraction(f64),
     /// So many.
     PerClass(usize),
+}
+
+impl Held {
+    fn check(self) -> Result<(), Error> {
+        match self {
+            Self::Fraction(share) if share > 0.0 && share < 1.0 => Ok(()),
+            Self::PerClass(count) if count > 0 => Ok(()),
+            _ => Err(Error::options("hold out a share above 0 and below 1, or 1 image or more")),
+        }
+    }
+
+    /// How many of `all` samples are asked for, and how many can be held out: one at least of two, and
+    /// never all.
+    fn of(self, all: usize) -> (usize, usize) {
+        match self {
+            Self::Fraction(part) => {
+                let asked = (all as f64 * part).round() as usize;
+                (asked, asked.max(1).min(all.saturating_sub(1)))
+            }
+            Self::PerClass(count) => (count, if count < all { count } else { all / 2 }),
+        }
+    }
 }
 
 /// A data set for a model.
@@ -51,29 +53,39 @@ pub struct Source {
 }
 
 impl Source {
-    /// Maps the classes of `dataset` to those of a model: by name, ignoring case and punctuation; or
-    /// by number, if the data has no names of its own and as many classes as the model or its
-    /// source.
+    /// Maps the classes of `dataset` to those of a model, by name or by number.
     ///
     /// # Errors
-    /// If no class of the data is one of the model's.
+    /// If no class of the data is one of the model's, or its classes are numbers that may stand for
+    /// several.
     pub fn new(
         name: impl Into<String>,
         dataset: Dataset,
         classes: &Numbered,
     ) -> Result<Self, Error> {
-        let name = name.into();
-        let names = &classes.names;
-        let class_of = match_classes(dataset.classes(), classes);
-        if class_of.iter().all(Option::is_none) {
+        let matching = Matching::new(dataset.classes(), classes, None)?;
+        Self::matched(name.into(), dataset, matching, &classes.names)
+    }
+
+    /// `dataset` with its classes as they were matched to those of a model, `names`.
+    ///
+    /// # Errors
+    /// If none of them is one of the model's.
+    pub(crate) fn matched(
+        name: String,
+        dataset: Dataset,
+        matching: Matching,
+        names: &[String],
+    ) -> Result<Self, Error> {
+        if matching.class_of.iter().all(Option::is_none) {
             return Err(Error::classes(format!(
                 "data `{name}` has none of the model's classes: it has {}, the model has {}; name the \
-                 model's classes as the data does (`class_names=`)",
+                 model's classes as the data does (`class_names=`), or say which is which (`labels=`)",
                 first_few(dataset.classes()),
                 first_few(names)
             )));
         }
-        Ok(Self { name, dataset, class_of })
+        Ok(Self { name, dataset, class_of: matching.class_of })
     }
 
     /// The data's name of one of the model's classes.
@@ -105,28 +117,16 @@ impl Source {
     }
 
     /// Holds some samples of every class of the model out, at random: gives the others, then them.
-    /// Foreign samples stay with the others. Both are in the order of the data.
+    /// Foreign samples stay with the others. Both are in the order of the data. Of a class too small for
+    /// as many, fewer are held out ([`Self::too_small`]), and of a single sample none.
     ///
     /// # Errors
-    /// If a class would be left with no sample on either side.
+    /// If `held` is no share between 0 and 1 and no count above 0.
     pub fn split_off(self, held: Held, seed: u64) -> Result<(Self, Self), Error> {
-        let mut classes: Vec<usize> = self.class_of.iter().flatten().copied().collect();
-        classes.sort_unstable();
-        classes.dedup();
+        held.check()?;
         let mut out = vec![false; self.dataset.len()];
-        for class in classes {
-            let all = self.samples_of(&[class]).len();
-            let count = match held {
-                Held::Fraction(part) => (all as f64 * part).round() as usize,
-                Held::PerClass(count) => count,
-            };
-            if all > 0 && !(1..all).contains(&count) {
-                return Err(Error::options(format!(
-                    "`{}` has {all} images of class {class}; holding {count} of them out leaves none \
-                     on one side; hold out another share, or none",
-                    self.name
-                )));
-            }
+        for class in self.own_classes() {
+            let (_, count) = held.of(self.samples_of(&[class]).len());
             self.some_of(class, count, seed).into_iter().for_each(|index| out[index] = true);
         }
         let side = |held: bool| -> Result<Self, Error> {
@@ -134,6 +134,26 @@ impl Source {
             Ok(Self { dataset: self.dataset.subset(&indices)?, ..self.clone() })
         };
         Ok((side(false)?, side(true)?))
+    }
+
+    /// The classes of which not as many samples can be held out as asked for, with how many are: in
+    /// words.
+    pub fn too_small(&self, held: Held) -> Vec<String> {
+        let told = |class: usize| {
+            let all = self.samples_of(&[class]).len();
+            let (asked, count) = held.of(all);
+            let name = self.name_of(class)?;
+            (asked != count && all > 0).then(|| format!("{name} ({count} of {all})"))
+        };
+        self.own_classes().into_iter().filter_map(told).collect()
+    }
+
+    /// The model's classes that the data has, rising.
+    fn own_classes(&self) -> Vec<usize> {
+        let mut classes: Vec<usize> = self.class_of.iter().flatten().copied().collect();
+        classes.sort_unstable();
+        classes.dedup();
+        classes
     }
 
     /// The model's class of sample `index`, if it has one.
@@ -183,11 +203,9 @@ impl Source {
     /// # Errors
     /// If nothing is left.
     pub fn keep_some(&mut self, count: usize, seed: u64) -> Result<(), Error> {
-        let mut classes: Vec<usize> = self.class_of.iter().flatten().copied().collect();
-        classes.sort_unstable();
-        classes.dedup();
+        let classes = self.own_classes().into_iter();
         let mut indices: Vec<usize> =
-            classes.iter().flat_map(|&class| self.some_of(class, count, seed)).collect();
+            classes.flat_map(|class| self.some_of(class, count, seed)).collect();
         indices.sort_unstable();
         self.dataset = self.dataset.subset(&indices)?;
         Ok(())
@@ -261,66 +279,4 @@ pub fn random_images(
         }
     }
     Ok(Tensor::concat(&batches.iter().collect::<Vec<_>>(), 0))
-}
-
-fn first_few(names: &[String]) -> String {
-    let more = if names.len() > 10 { ", ..." } else { "" };
-    format!("{}{more}", names.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", "))
-}
-
-/// Whether class names are just the numbers 0, 1, 2, ...
-fn are_numbers(names: &[String]) -> bool {
-    names.iter().enumerate().all(|(k, name)| *name == k.to_string())
-}
-
-/// For every class name of some data, which of a model's classes it is: see [`Source::new`].
-pub(crate) fn match_classes(data: &[String], model: &Numbered) -> Vec<Option<usize>> {
-    let names = &model.names;
-    let by_name: Vec<Option<usize>> = data
-        .iter()
-        .map(|name| {
-            let exact = names.iter().position(|other| other == name);
-            exact.or_else(|| names.iter().position(|other| plain(other) == plain(name)))
-        })
-        .collect();
-    let unnamed = are_numbers(data) || are_numbers(names);
-    if unnamed && data.len() == model.of && by_name.iter().all(Option::is_none) {
-        return (0..data.len()).map(|k| model.numbers.iter().position(|&n| n == k)).collect();
-    }
-    by_name
-}
-
-fn plain(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(list: &[&str]) -> Vec<String> {
-        list.iter().map(|&name| name.to_owned()).collect()
-    }
-
-    fn whole(list: &[&str]) -> Numbered {
-        Numbered::new(names(list), None)
-    }
-
-    #[test]
-    fn names_match_loosely() {
-        let data = names(&["Ankle boot", "T-shirt/top", "Bag"]);
-        assert_eq!(match_classes(&data, &whole(&["bag", "ankle-boot"])), [Some(1), None, Some(0)]);
-    }
-
-    #[test]
-    fn numbers_stand_for_named_classes() {
-        let data = names(&["0", "1", "2"]);
-        assert_eq!(match_classes(&data, &whole(&["a", "b", "c"])), [Some(0), Some(1), Some(2)]);
-        assert_eq!(match_classes(&data, &whole(&["a", "b"])), [None, None, None]);
-        let part = Numbered { names: names(&["c", "a"]), numbers: vec![2, 0], of: 3 };
-        assert_eq!(match_classes(&data, &part), [Some(1), None, Some(0)]);
-        // A component for digits 1 and 2 is matched by name.
-        let digits = Numbered { names: names(&["1", "2"]), numbers: vec![1, 2], of: 3 };
-        assert_eq!(match_classes(&data, &digits), [None, Some(0), Some(1)]);
-    }
 }

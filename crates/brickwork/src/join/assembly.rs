@@ -7,7 +7,7 @@ use brickwork_graph::{Builder, Graph};
 
 use super::input::adapted;
 use super::shared::{SHARED, unique};
-use crate::model::card::{Card, OnDuplicate, Part};
+use crate::model::card::{Card, InputLayout, OnDuplicate, Part};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 
@@ -66,6 +66,9 @@ impl<'a> Assembly<'a> {
         let (names, scores) = join_classes(&placed, on_duplicate)?;
         let first = &placed[0].preprocess;
         let same_input = placed.iter().all(|part| part.preprocess == *first);
+        if !same_input {
+            same_resizing(&placed)?;
+        }
         let shared = if same_input { first.clone() } else { plain_input(&placed) };
         Ok(Self { parts: placed, shared, same_input, names, scores, on_duplicate })
     }
@@ -76,6 +79,12 @@ impl<'a> Assembly<'a> {
             return "image".to_owned();
         }
         adapted(builder, &part.name, &self.shared, &part.preprocess)
+    }
+
+    /// Of the input in the file: that of the parts, where it is one.
+    fn layout(&self) -> Option<InputLayout> {
+        let first = self.parts[0].classifier.card().layout;
+        first.filter(|_| self.parts.iter().all(|part| part.classifier.card().layout == first))
     }
 
     /// What is known of the assembled model.
@@ -99,10 +108,32 @@ impl<'a> Assembly<'a> {
         Card {
             classes: self.names.clone(),
             preprocess: Some(self.shared.clone()),
+            layout: self.layout(),
             parts: parts.collect(),
             joined: (self.names.len() < raw).then_some(self.on_duplicate),
             ..Card::default()
         }
+    }
+}
+
+/// Parts that resize images get them resized in one way.
+///
+/// # Errors
+/// If some say otherwise than others.
+fn same_resizing(parts: &[Placed<'_>]) -> Result<(), Error> {
+    let mut resized = parts.iter().filter(|part| part.preprocess.fit != Fit::Exact);
+    let Some(first) = resized.next() else { return Ok(()) };
+    let is_other = |part: &&Placed<'_>| {
+        let (own, known) = (&part.preprocess, &first.preprocess);
+        own.fit != known.fit || own.filter != known.filter || own.crop != known.crop
+    };
+    match resized.find(is_other) {
+        None => Ok(()),
+        Some(other) => Err(Error::options(format!(
+            "the parts `{}` and `{}` have images resized in different ways; describe them alike (annotate \
+             with `fit=`, `filter=` and `crop=`)",
+            first.name, other.name
+        ))),
     }
 }
 
@@ -111,11 +142,13 @@ fn plain_input(parts: &[Placed<'_>]) -> Preprocess {
     let largest =
         |axis: usize| parts.iter().map(|part| part.preprocess.size[axis]).max().unwrap_or(1);
     let first = parts[0].preprocess.scale;
-    let cover = parts.iter().any(|part| part.preprocess.fit == Fit::Cover);
+    let resized = parts.iter().map(|part| &part.preprocess).find(|own| own.fit != Fit::Exact);
     Preprocess {
         scale: first.filter(|_| parts.iter().all(|part| part.preprocess.scale == first)),
         order: ChannelOrder::Rgb,
-        fit: if cover { Fit::Cover } else { Fit::Exact },
+        fit: resized.map_or(Fit::Exact, |own| own.fit),
+        filter: resized.and_then(|own| own.filter),
+        crop: resized.and_then(|own| own.crop),
         ..Preprocess::plain(
             [largest(0), largest(1)],
             parts.iter().map(|part| part.preprocess.channels).max().unwrap_or(1),

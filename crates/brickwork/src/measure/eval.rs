@@ -9,8 +9,10 @@ use serde::Serialize;
 
 use crate::images::select::top_class;
 use crate::images::source::Source;
+use crate::measure::answers::{self, ConfusionRow, ImageRecord};
 use crate::measure::reject::Rejection;
 use crate::measure::scored::{Scored, foreign_of, share, share_from, sorted};
+use crate::measure::statistics::{calibration_error, probability, wilson};
 use crate::model::card::Card;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -26,6 +28,8 @@ pub struct EvalOptions<'a> {
     pub before_refit: Option<&'a Classifier>,
     /// For an assembled model, its parts.
     pub parts: Option<EvalParts>,
+    /// Whether to say what was answered for every image.
+    pub per_image: bool,
 }
 
 /// The model that a component is compared with.
@@ -51,6 +55,8 @@ pub struct EvalParts {
 pub struct Accuracy {
     /// Share of images classified correctly.
     pub per_image: f64,
+    /// Its 95 % interval (Wilson 1927).
+    pub interval: [f64; 2],
     /// Mean of the classes' shares.
     pub per_class: f64,
 }
@@ -88,8 +94,12 @@ pub struct Report {
     pub images: usize,
     /// Share of images classified correctly. For a single class it says nothing: see `leakage`.
     pub accuracy_per_image: f64,
+    /// Its 95 % interval (Wilson 1927).
+    pub accuracy_interval: [f64; 2],
     /// Share of images classified correctly, by class.
     pub accuracy_per_class: BTreeMap<String, f64>,
+    /// Their 95 % intervals.
+    pub interval_per_class: BTreeMap<String, [f64; 2]>,
     /// Mean of the classes' shares.
     pub mean_class_accuracy: f64,
     /// The source with all its classes, on the same images.
@@ -106,6 +116,14 @@ pub struct Report {
     pub parts: Option<PartConfusion>,
     /// What the model's threshold does, if it has one.
     pub reject: Option<Rejection>,
+    /// How far the softmax of the answers is from the share of right ones (expected calibration error, Guo
+    /// et al. 2017, 15 bins), from 0 to 1.
+    pub calibration_error: f64,
+    /// Images of every class by the class that was answered.
+    pub confusion: Vec<ConfusionRow>,
+    /// What was answered for every image, if asked for.
+    #[serde(skip)]
+    pub records: Vec<ImageRecord>,
 }
 
 /// Measures `model` on labelled data.
@@ -135,6 +153,9 @@ pub fn eval(
     let scored = Scored::of(model, preprocess, sources, [&own, &foreign], progress)?;
     let everything: Vec<usize> = (0..model.class_count()).collect();
     let mut report = Report::of(&scored, &options.classes, &model.class_names(), model.card());
+    if options.per_image {
+        report.records = ImageRecord::all(model, sources, [&own, &foreign], &scored);
+    }
     report.parts =
         options.parts.as_ref().map(|parts| confusion(&scored.own, &options.classes, parts));
     if let Some(bare) = options.before_refit {
@@ -159,7 +180,9 @@ impl Report {
         Self {
             images: scored.own.len(),
             accuracy_per_image: component.per_image(),
-            accuracy_per_class: component.by_class(names),
+            accuracy_interval: component.interval(),
+            accuracy_per_class: component.by_class(names, share),
+            interval_per_class: component.by_class(names, wilson),
             mean_class_accuracy: component.per_class(),
             // A model that was cut from nothing is its own base.
             base: whole.then(|| component.accuracy()),
@@ -169,6 +192,9 @@ impl Report {
             base_leakage: None,
             parts: None,
             reject: card.reject.map(|reject| Rejection::of(scored, reject.threshold)),
+            calibration_error: calibration_error(&confidences(&scored.own)),
+            confusion: answers::confusion(&scored.own, classes, names),
+            records: Vec::new(),
         }
     }
 
@@ -226,16 +252,34 @@ impl Tally {
         shares.iter().sum::<f64>() / shares.len().max(1) as f64
     }
 
-    fn accuracy(&self) -> Accuracy {
-        Accuracy { per_image: self.per_image(), per_class: self.per_class() }
+    fn interval(&self) -> [f64; 2] {
+        wilson(self.correct.iter().sum(), self.seen.iter().sum())
     }
 
-    fn by_class(&self, names: &[String]) -> BTreeMap<String, f64> {
+    fn accuracy(&self) -> Accuracy {
+        Accuracy {
+            per_image: self.per_image(),
+            interval: self.interval(),
+            per_class: self.per_class(),
+        }
+    }
+
+    /// What `of` makes of the correct and of all images of every class.
+    fn by_class<T>(&self, names: &[String], of: fn(usize, usize) -> T) -> BTreeMap<String, T> {
         (0..self.classes.len())
             .filter(|&k| self.seen[k] > 0)
-            .map(|k| (names[self.classes[k]].clone(), share(self.correct[k], self.seen[k])))
+            .map(|k| (names[self.classes[k]].clone(), of(self.correct[k], self.seen[k])))
             .collect()
     }
+}
+
+/// The softmax of every answer, and whether it is right.
+fn confidences(own: &[(usize, Vec<f32>)]) -> Vec<(f64, bool)> {
+    let answer = |(class, logits): &(usize, Vec<f32>)| {
+        let top = top_class(logits);
+        (probability(logits, top), top == *class)
+    };
+    own.iter().map(answer).collect()
 }
 
 fn leakage(scored: &Scored, classes: &[usize]) -> Option<Leakage> {

@@ -1,9 +1,10 @@
 //! What a model is made of: layers, sizes, costs, channel groups.
 
-use brickwork_graph::{Channels, Graph, Node, NodeId, WhyStep, groups, why};
+use brickwork_graph::{Channels, Graph, Node, NodeId, Shape, WhyStep, groups, why};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::model::card::InputLayout;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 
@@ -12,8 +13,10 @@ use crate::model::error::Error;
 pub struct Inspection {
     /// Its name.
     pub name: String,
-    /// Input shape; `n` is the batch.
+    /// Input shape in the file; `n` is the batch.
     pub input: String,
+    /// The order of its axes. Everything else here has `[n, c, h, w]`.
+    pub layout: InputLayout,
     /// Class names.
     pub classes: Vec<String>,
     /// Learned parameters.
@@ -90,9 +93,16 @@ pub fn inspect(model: &Classifier) -> Inspection {
             frozen: group.frozen,
         })
         .collect();
+    let layout = model.card().layout.unwrap_or(InputLayout::Nchw);
+    let [c, h, w] = model.input();
+    let input = match layout {
+        InputLayout::Nchw => Shape::batched(&[c, h, w]),
+        InputLayout::Nhwc => Shape::batched(&[h, w, c]),
+    };
     Inspection {
         name: model.name.clone(),
-        input: graph.value(graph.inputs()[0]).shape.to_string(),
+        input: input.to_string(),
+        layout,
         classes: model.class_names(),
         params: graph.parameters(),
         macs: graph.macs(),

@@ -1,6 +1,8 @@
 //! What a component's scores look like on images, in a few numbers: enough to calibrate it beside
 //! others when no image is at hand.
 
+use std::collections::BTreeSet;
+
 use brickwork_data::Preprocess;
 use brickwork_tensor::Tensor;
 
@@ -32,8 +34,13 @@ pub fn with_moments(
 ) -> Result<Classifier, Error> {
     let Some(origin) = &component.card().origin else { return Ok(component.clone()) };
     let seen = |class: &usize| sources.iter().any(|s| !s.samples_of(&[*class]).is_empty());
-    let others: Vec<usize> =
-        (0..origin.of).filter(|class| !origin.classes.contains(class) && seen(class)).collect();
+    // How many classes the source has is only what the card says: the data's are counted.
+    let known: BTreeSet<usize> =
+        sources.iter().flat_map(|s| s.class_of.iter().flatten()).copied().collect();
+    let others: Vec<usize> = known
+        .into_iter()
+        .filter(|class| *class < origin.of && !origin.classes.contains(class) && seen(class))
+        .collect();
     if !origin.classes.iter().all(seen) {
         return Ok(component.clone());
     }

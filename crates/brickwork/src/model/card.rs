@@ -3,6 +3,7 @@
 
 mod check;
 mod criterion;
+mod layout;
 mod moments;
 mod origin;
 mod part;
@@ -10,6 +11,7 @@ mod reject;
 mod thresholds;
 
 pub use criterion::Criterion;
+pub use layout::InputLayout;
 pub use moments::Moments;
 pub use origin::{KeptLayer, Origin, RefitNote, SampleNote};
 pub use part::{CalibrationNote, OnDuplicate, Part};
@@ -25,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::error::Error;
+use crate::model::text::stored;
 
 /// The metadata key.
 pub const KEY: &str = "brickwork";
@@ -48,6 +51,9 @@ pub struct Card {
     /// How pixels become the network's input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preprocess: Option<Preprocess>,
+    /// How the axes of the input lie in the file, if other than `[n, c, h, w]`. In memory they never do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<InputLayout>,
     /// Where a component comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
@@ -106,10 +112,11 @@ impl Card {
         }
     }
 
-    /// The graph with this card in its metadata, as it is stored.
+    /// The graph with this card in its metadata, as it is stored: its input in the order of axes that the
+    /// card names.
     ///
     /// # Errors
-    /// If the card cannot be written as JSON.
+    /// If the card cannot be written as JSON: a number in it is not finite.
     pub fn on(&self, graph: &Graph) -> Result<Graph, Error> {
         let made = self.origin.is_some() || !self.parts.is_empty();
         let card = Self {
@@ -118,11 +125,14 @@ impl Card {
             written: made.then(|| fingerprint(graph)),
             ..self.clone()
         };
-        let text = serde_json::to_string(&card).map_err(|error| {
-            Error::model(format!("the model's card cannot be written: {error}"))
-        })?;
+        let text = stored(&card)
+            .map_err(|why| Error::model(format!("the model's card cannot be written: {why}")))?;
         let mut patch = Patch::new("describing the model");
         patch.metadata(KEY, text);
-        Ok(patch.apply(graph)?)
+        let stored = patch.apply(graph)?;
+        match self.layout {
+            Some(layout) => layout.stored(&stored),
+            None => Ok(stored),
+        }
     }
 }

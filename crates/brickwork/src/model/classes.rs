@@ -1,50 +1,106 @@
-//! Class lists as users write them: names, indices and inclusive ranges.
+//! Class lists as users write them: names, or indices, or inclusive ranges of either.
 
 use crate::model::error::Error;
+use crate::model::names::{Names, number};
 
-/// The indices that `text` selects among `names`: comma-separated names, indices or ranges such as
-/// `5-7` (inclusive), rising and without repeats: a list is a set. A name wins over an index that
-/// reads the same.
+/// The items of a list: `a,b,c`, where one that holds a comma stands in double quotes, or `@FILE` with one a
+/// line.
 ///
 /// # Errors
-/// Every item that selects nothing, with the closest names.
+/// If the file cannot be read, or a quote is not closed.
+pub(crate) fn items(text: &str) -> Result<Vec<String>, Error> {
+    if let Some(path) = text.strip_prefix('@') {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::classes(format!("cannot read the classes in {path}: {error}"))
+        })?;
+        let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+        return Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect());
+    }
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
+    let record = reader.records().next().transpose();
+    let record = record
+        .map_err(|error| Error::classes(format!("`{text}` is no list of classes: {error}")))?;
+    Ok(record.iter().flatten().map(str::to_owned).collect())
+}
+
+/// The indices that `text` selects among `names`, rising: one name, or a list ([`items`]) of names, or one
+/// of indices, or of ranges such as `5-7` (inclusive) between two names or two indices. Names and indices
+/// do not mix: where a class is called by a number, numbers are names.
+///
+/// # Errors
+/// Every item that selects nothing, with the closest names; names and indices in one list; a class that
+/// is selected twice.
 pub fn parse(text: &str, names: &[String]) -> Result<Vec<usize>, Error> {
-    let mut found = Vec::new();
-    let mut lost = Vec::new();
-    for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-        match select(item, names) {
-            Some(indices) => found.extend(indices),
-            None => lost.push(item),
-        }
+    if let Some(index) = named(text.trim(), names) {
+        return Ok(vec![index]);
     }
-    if !lost.is_empty() {
-        return Err(Error::classes(describe_lost(&lost, names)));
-    }
-    found.sort_unstable();
-    found.dedup();
-    if found.is_empty() {
+    let items: Vec<String> = items(text)?.into_iter().filter(|item| !item.is_empty()).collect();
+    if items.is_empty() {
         return Err(Error::classes(
             "no classes are selected; name at least one, as in cat,dog or 0-4".to_owned(),
         ));
     }
-    Ok(found)
+    let by_name: Vec<_> = items.iter().map(|item| range(item, |end| named(end, names))).collect();
+    let index = |end: &str| number(end).filter(|&index| index < names.len());
+    let by_index: Vec<_> = items.iter().map(|item| range(item, index)).collect();
+    let chosen = match called_by_numbers(names) || by_index.iter().all(Option::is_none) {
+        true => by_name,
+        false if by_name.iter().all(Option::is_none) => by_index,
+        false => {
+            let mixed = |found: &[Option<Vec<usize>>]| {
+                let place = found.iter().position(Option::is_some);
+                place.map_or("", |place| &items[place]).to_owned()
+            };
+            return Err(Error::classes(format!(
+                "`{}` is a name and `{}` an index; give all classes by name, or all by index",
+                mixed(&by_name),
+                mixed(&by_index)
+            )));
+        }
+    };
+    let lost: Vec<&str> = items
+        .iter()
+        .zip(&chosen)
+        .filter(|(_, found)| found.is_none())
+        .map(|(item, _)| &item[..])
+        .collect();
+    if !lost.is_empty() {
+        return Err(Error::classes(describe_lost(&lost, names)));
+    }
+    let mut found: Vec<usize> = chosen.into_iter().flatten().flatten().collect();
+    found.sort_unstable();
+    match found.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Error::classes(format!(
+            "class `{}` is selected twice; name every class once",
+            names[pair[0]]
+        ))),
+        None => Ok(found),
+    }
 }
 
-fn select(item: &str, names: &[String]) -> Option<Vec<usize>> {
-    if let Some(index) = names.iter().position(|name| name == item) {
-        return Some(vec![index]);
-    }
-    let number = |text: &str| text.trim().parse::<usize>().ok().filter(|&k| k < names.len());
-    if let Some(index) = number(item) {
+/// Whether a class is called by a number, so that numbers are names.
+pub(crate) fn called_by_numbers(names: &[String]) -> bool {
+    names.iter().any(|name| number(name).is_some())
+}
+
+/// The class of this name: exact, or alone in differing by no more than case, Unicode form, spaces and
+/// punctuation.
+fn named(item: &str, names: &[String]) -> Option<usize> {
+    let exact = names.iter().position(|name| name == item);
+    exact.or_else(|| Names::new(names.iter().map(String::as_str).zip(0..)).find(item))
+}
+
+/// What an item selects, if `find` knows it or both its ends.
+fn range(item: &str, find: impl Fn(&str) -> Option<usize>) -> Option<Vec<usize>> {
+    if let Some(index) = find(item) {
         return Some(vec![index]);
     }
     // A dash may also be part of a name, so every place to split is tried.
     item.match_indices('-').find_map(|(at, _)| {
-        let (first, last) = (&item[..at], &item[at + 1..]);
-        let named = |text: &str| names.iter().position(|name| name == text.trim());
-        // Both ends are names, or both are indices.
-        let by_name = named(first).zip(named(last));
-        let (first, last) = by_name.or_else(|| number(first).zip(number(last)))?;
+        let (first, last) = (find(item[..at].trim())?, find(item[at + 1..].trim())?);
         (first <= last).then(|| (first..=last).collect())
     })
 }
@@ -59,12 +115,15 @@ fn describe_lost(lost: &[&str], names: &[String]) -> String {
         .collect();
     let shown: Vec<&str> = names.iter().take(20).map(String::as_str).collect();
     let more = if names.len() > 20 { ", ..." } else { "" };
+    let indices = match called_by_numbers(names) {
+        true => "numbers are names here".to_owned(),
+        false => format!("indices 0 to {}", names.len().saturating_sub(1)),
+    };
     format!(
-        "no such class: {}; there are {}: {}{more} (indices 0 to {})",
+        "no such class: {}; there are {}: {}{more} ({indices})",
         items.join(", "),
         names.len(),
         shown.join(", "),
-        names.len().saturating_sub(1)
     )
 }
 
@@ -98,27 +157,53 @@ fn distance(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn names() -> Vec<String> {
-        ["airplane", "cat", "ankle-boot", "t-shirt", "3", "deer"].map(str::to_owned).to_vec()
+    fn parse_among(names: &[&str], text: &str) -> Result<Vec<usize>, String> {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        parse(text, &names).map_err(|error| error.to_string())
     }
+
+    const NAMES: [&str; 6] =
+        ["airplane", "cat", "ankle-boot", "t-shirt", "tench, Tinca tinca", "deer"];
 
     #[test]
     fn names_indices_and_ranges() {
-        let parse = |text| parse(text, &names()).unwrap();
-        assert_eq!(parse("cat, 0"), [0, 1]);
-        assert_eq!(parse("1-3,deer,2"), [1, 2, 3, 5]);
-        assert_eq!(parse("ankle-boot"), [2]);
-        // A class called 3 is meant by its name.
-        assert_eq!(parse("3"), [4]);
-        assert_eq!(parse("cat-t-shirt"), [1, 2, 3]);
+        let parse = |text| parse_among(&NAMES, text);
+        assert_eq!(parse("cat, airplane"), Ok(vec![0, 1]));
+        assert_eq!(parse("1-3,5"), Ok(vec![1, 2, 3, 5]));
+        assert_eq!(parse("ankle-boot"), Ok(vec![2]));
+        assert_eq!(parse("Ankle Boot"), Ok(vec![2]));
+        assert_eq!(parse("cat-t-shirt"), Ok(vec![1, 2, 3]));
+        assert_eq!(parse("tench, Tinca tinca"), Ok(vec![4]));
+        assert_eq!(parse("cat, \"tench, Tinca tinca\""), Ok(vec![1, 4]));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "\u{feff}deer\r\ntench, Tinca tinca\n").unwrap();
+        assert_eq!(parse(&format!("@{}", file.path().display())), Ok(vec![4, 5]));
+    }
+
+    #[test]
+    fn names_and_indices_do_not_mix() {
+        let mixed = parse_among(&NAMES, "cat,0").unwrap_err();
+        assert!(mixed.contains("`cat` is a name and `0` an index"), "{mixed}");
+        for twice in ["cat,cat", "0-2,1", "cat,airplane-ankle-boot"] {
+            let refused = parse_among(&NAMES, twice).unwrap_err();
+            assert!(refused.contains("class `cat` is selected twice"), "{refused}");
+        }
+        let numbers = ["1", "2", "3"];
+        assert_eq!(parse_among(&numbers, "1"), Ok(vec![0]));
+        assert_eq!(parse_among(&numbers, "1-2"), Ok(vec![0, 1]));
+        for unknown in ["0", "0,1", "0-1"] {
+            let refused = parse_among(&numbers, unknown).unwrap_err();
+            assert!(refused.contains("numbers are names here"), "{refused}");
+        }
     }
 
     #[test]
     fn unknown_classes_are_all_named() {
-        let text = parse("cta,airplain,9,5-2", &names()).unwrap_err().to_string();
+        let text = parse_among(&NAMES, "cta,airplain,9,5-2").unwrap_err();
         for part in ["`cta`", "did you mean `airplane`?", "`9`", "`5-2`", "indices 0 to 5"] {
             assert!(text.contains(part), "{text}");
         }
-        assert!(parse(" , ", &names()).is_err());
+        assert!(parse_among(&NAMES, " , ").is_err());
+        assert!(parse_among(&NAMES, "@no such file").unwrap_err().contains("cannot read"));
     }
 }

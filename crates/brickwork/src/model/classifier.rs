@@ -9,7 +9,7 @@ use brickwork_formats::{fingerprint, is_fingerprint_of, weights};
 use brickwork_graph::{Graph, ValueId};
 use brickwork_tensor::Tensor;
 
-use crate::model::card::Card;
+use crate::model::card::{Card, InputLayout};
 use crate::model::error::Error;
 
 /// Elements of the largest value of a batch.
@@ -36,16 +36,32 @@ impl Classifier {
             graph = weights::swap(&graph, file)?.apply(&graph)?;
         }
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        Self::new(name.unwrap_or_default(), graph)
+        let layout = options.channels_last.map(|last| match last {
+            true => InputLayout::Nhwc,
+            false => InputLayout::Nchw,
+        });
+        Self::stored(name.unwrap_or_default(), graph, layout)
     }
 
-    /// Takes a graph for a classifier, with the card that its metadata holds.
+    /// Takes a graph for a classifier, with the card that its metadata holds. Its input may be
+    /// `[n, h, w, c]`, and is then turned.
     ///
     /// # Errors
     /// If it has another form, or its card contradicts it.
     pub fn new(name: impl Into<String>, graph: Graph) -> Result<Self, Error> {
-        let card = Card::of(&graph)?;
-        Self::described(name, graph, card)
+        Self::stored(name.into(), graph, None)
+    }
+
+    /// Takes a graph as it is in a file, its input in `layout` or, if that is not said, as it looks.
+    fn stored(name: String, graph: Graph, layout: Option<InputLayout>) -> Result<Self, Error> {
+        let mut card = Card::of(&graph)?;
+        let is_image = |id: &ValueId| graph.value(*id).shape.rank() == 4;
+        if graph.inputs().len() != 1 || !graph.inputs().iter().all(is_image) {
+            return Self::described(name, graph, card);
+        }
+        let layout = layout.unwrap_or_else(|| InputLayout::of(&graph));
+        card.layout = (layout == InputLayout::Nhwc).then_some(layout);
+        Self::described(name, layout.read(graph)?, card)
     }
 
     /// Takes a graph for a classifier of which `card` tells, whatever its metadata holds.

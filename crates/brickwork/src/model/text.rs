@@ -68,16 +68,32 @@ pub(crate) fn words<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result
     deserializer.deserialize_any(Words)
 }
 
-/// Numbers in JSON, which has no infinity: what is not finite is a word.
+/// A record as JSON, such that what is read from it is the same record.
+///
+/// # Errors
+/// In words, if there is no such text: JSON has no numbers that are not finite.
+pub(crate) fn stored<T>(record: &T) -> Result<String, String>
+where
+    T: serde::Serialize + serde::de::DeserializeOwned + PartialEq,
+{
+    let text = serde_json::to_string(record).map_err(|error| error.to_string())?;
+    match serde_json::from_str::<T>(&text) {
+        Ok(read) if read == *record => Ok(text),
+        _ => Err("it holds a number that is not finite, which a file cannot hold".to_owned()),
+    }
+}
+
+/// Numbers in JSON, which has no infinity: what is infinite is a word.
 pub(crate) mod number {
+    use serde::ser::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    /// A number, or `inf`, `-inf`, `NaN`.
+    /// A number, or `inf` or `-inf`.
     pub(crate) fn serialize<S: Serializer>(number: &f32, serializer: S) -> Result<S::Ok, S::Error> {
-        if number.is_finite() {
-            serializer.serialize_f32(*number)
-        } else {
-            serializer.collect_str(number)
+        match number {
+            _ if number.is_finite() => serializer.serialize_f32(*number),
+            _ if number.is_nan() => Err(S::Error::custom("it holds NaN, which is no number")),
+            _ => serializer.collect_str(number),
         }
     }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use brickwork_data::Preprocess;
 use brickwork_exec::{Fetched, Session};
+use brickwork_formats::same_fingerprint;
 use brickwork_graph::{Graph, ValueId};
 use brickwork_tensor::kernels::contribution::{TapWeights, add_positive, add_signed};
 use brickwork_tensor::kernels::exact::ExactSums;
@@ -535,7 +536,7 @@ impl Profile {
     ///
     /// # Errors
     /// If they are not of one model and preprocessing, were sampled differently or by percentage,
-    /// or share samples.
+    /// share samples, or were written by different versions and not [renewed](Self::renewed).
     pub fn merge(parts: Vec<Self>) -> Result<Self, Error> {
         let mut parts = parts.into_iter();
         let mut whole =
@@ -563,13 +564,18 @@ impl Profile {
     }
 
     fn join(&mut self, other: Self) -> Result<(), Error> {
-        let same = |a: &Header, b: &Header| {
-            (&a.fingerprint, &a.preprocess, &a.layers) == (&b.fingerprint, &b.preprocess, &b.layers)
+        let (a, b) = (&self.header, &other.header);
+        let Some(same) = same_fingerprint(&a.fingerprint, &b.fingerprint) else {
+            return Err(Error::profile(format!(
+                "profiles of `{}` and `{}` were written by different versions; name the model that they are \
+                 of (`model=`), so that it can be seen that they are of one",
+                a.model, b.model
+            )));
         };
-        if !same(&self.header, &other.header) {
+        if !same || (&a.preprocess, &a.layers) != (&b.preprocess, &b.layers) {
             return Err(Error::profile(format!(
                 "profiles of `{}` and `{}` are of different models or preprocessing",
-                self.header.model, other.header.model
+                a.model, b.model
             )));
         }
         if self.header.sampling != other.header.sampling {

@@ -8,7 +8,8 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use crate::files::sealed::{self, Array, Sealed};
-use crate::model::error::Error;
+use crate::model::error::{Error, Refusal};
+use crate::model::text::stored;
 use crate::relevance::profile::{FORMAT, Header, LayerSums, Profile};
 
 /// The metadata key of a profile's header.
@@ -18,12 +19,21 @@ const KEY: &str = "brickwork.profile";
 /// both.
 ///
 /// # Errors
-/// If the file cannot be written; it is then as it was.
+/// If the file cannot be written; it is then as it was. Nor can a profile with numbers that are not
+/// finite, other than infinite margins.
 pub fn save_profile(profile: &Profile, path: &Path) -> Result<(), Error> {
     let mut arrays = Vec::new();
     for (entry, sums) in profile.header.samples.iter().zip(&profile.sums) {
         for (layer, sums) in profile.header.layers.iter().zip(sums) {
             let name = format!("{}/{layer}", entry.class);
+            if !sums.is_finite() {
+                let message = format!(
+                    "the sums of layer `{layer}` are not finite; the network overflows on these images, check \
+                     its weights and the preprocessing"
+                );
+                let layer = Some(layer.clone());
+                return Err(Error::profile(Refusal { message, layer, ..Refusal::default() }));
+            }
             arrays.push(match sums {
                 LayerSums::Samples(sums) => Array::floats(name, sums.shape(), sums.data()),
                 LayerSums::Totals(totals) => {
@@ -34,9 +44,8 @@ pub fn save_profile(profile: &Profile, path: &Path) -> Result<(), Error> {
             });
         }
     }
-    let header = serde_json::to_string(&profile.header).map_err(|error| {
-        Error::profile(format!("the profile's header cannot be written: {error}"))
-    })?;
+    let header = stored(&profile.header)
+        .map_err(|why| Error::profile(format!("the profile's header cannot be written: {why}")))?;
     sealed::seal(path, KEY, header, arrays)
 }
 
@@ -49,7 +58,11 @@ pub fn load_profile(path: &Path) -> Result<Profile, Error> {
     decode_profile(&bytes).map_err(|why| Error::profile(format!("{}: {why}", path.display())))
 }
 
-fn decode_profile(bytes: &[u8]) -> Result<Profile, String> {
+/// The profile in a file of these bytes.
+///
+/// # Errors
+/// In words, if they are no profile, or one of another format.
+pub fn decode_profile(bytes: &[u8]) -> Result<Profile, String> {
     let not_one = |why: String| format!("not a profile: {why}; `brickwork profile` makes one");
     let file = Sealed::open(bytes, KEY).map_err(not_one)?;
     let header: Header = serde_json::from_str(file.header()).map_err(|e| not_one(e.to_string()))?;
@@ -66,10 +79,11 @@ fn decode_profile(bytes: &[u8]) -> Result<Profile, String> {
         for layer in &header.layers {
             let name = format!("{}/{layer}", entry.class);
             let view = file.array(&name).map_err(not_one)?;
-            row.push(
-                layer_sums(&view, entry.taken.len())
-                    .map_err(|why| not_one(format!("array `{name}`: {why}")))?,
-            );
+            let found = layer_sums(&view, entry.taken.len()).and_then(|sums| {
+                let not_finite = || "it holds NaN or infinite numbers".to_owned();
+                sums.is_finite().then_some(sums).ok_or_else(not_finite)
+            });
+            row.push(found.map_err(|why| not_one(format!("array `{name}`: {why}")))?);
             names.push(name);
         }
         sums.push(row);
@@ -78,15 +92,23 @@ fn decode_profile(bytes: &[u8]) -> Result<Profile, String> {
     Ok(Profile { header, sums })
 }
 
+impl LayerSums {
+    fn is_finite(&self) -> bool {
+        match self {
+            Self::Samples(sums) => sums.data().iter().all(|x| x.is_finite()),
+            Self::Totals(totals) => {
+                let (high, low) = totals.parts();
+                high.iter().chain(low).all(|x| x.is_finite())
+            }
+        }
+    }
+}
+
 fn layer_sums(view: &TensorView<'_>, samples: usize) -> Result<LayerSums, String> {
     let shape = view.shape().to_vec();
-    let finite =
-        |good: bool| if good { Ok(()) } else { Err("it holds NaN or infinite numbers".to_owned()) };
     match (view.dtype(), &shape[..]) {
         (Dtype::F32, [count, _, _]) if *count == samples => {
-            let data = sealed::floats(view)?;
-            finite(data.iter().all(|x| x.is_finite()))?;
-            Ok(LayerSums::Samples(Tensor::new(shape, data)))
+            Ok(LayerSums::Samples(Tensor::new(shape, sealed::floats(view)?)))
         }
         (Dtype::F64, [2, len]) => {
             let data: Vec<f64> = view
@@ -94,7 +116,6 @@ fn layer_sums(view: &TensorView<'_>, samples: usize) -> Result<LayerSums, String
                 .chunks_exact(8)
                 .map(|b| f64::from_le_bytes(std::array::from_fn(|k| b[k])))
                 .collect();
-            finite(data.iter().all(|x| x.is_finite()))?;
             let (high, low) = data.split_at(*len);
             Ok(LayerSums::Totals(ExactSums::from_parts(high.to_vec(), low.to_vec())))
         }

@@ -11,9 +11,18 @@ use super::state::State;
 use crate::files::sealed::{self, Array, Sealed};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::text::stored;
 
 /// The metadata key of the header.
 const KEY: &str = "brickwork.checkpoint";
+
+/// The format version written.
+pub(super) const FORMAT: u32 = 1;
+
+/// The version of files without a number.
+fn first() -> u32 {
+    1
+}
 
 /// A run, stopped.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +35,8 @@ pub struct Checkpoint {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Header {
+    #[serde(default = "first")]
+    pub(super) format: u32,
     /// What the run started from: a resumed run must start from the same.
     pub(super) start: Start,
     pub(super) state: State,
@@ -75,15 +86,17 @@ impl Start {
         }
     }
 
-    /// What differs, in words.
-    pub(super) fn differences(&self, now: &Self) -> Vec<String> {
+    /// What differs from the start `now` of a run of `model`, in words.
+    pub(super) fn differences(&self, now: &Self, model: &Classifier) -> Vec<String> {
         let mut found = Vec::new();
+        if !model.has_fingerprint(&self.model) {
+            found.push(format!("network: {}, now {}", self.model, now.model));
+        }
         let mut compare = |what: &str, then: &str, now: &str| {
             if then != now {
                 found.push(format!("{what}: {then}, now {now}"));
             }
         };
-        compare("network", &self.model, &now.model);
         compare("samples", &self.data, &now.data);
         compare("goal", &self.goal, &now.goal);
         compare("preprocessing", &self.preprocess, &now.preprocess);
@@ -102,10 +115,10 @@ impl Checkpoint {
     /// Writes the file.
     ///
     /// # Errors
-    /// If it cannot be written; it is then as it was.
+    /// If it cannot be written; it is then as it was. Nor can a run whose losses are not finite.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
-        let header = serde_json::to_string(&self.header)
-            .map_err(|error| Error::file(format!("the checkpoint cannot be written: {error}")))?;
+        let header = stored(&self.header)
+            .map_err(|why| Error::file(format!("the checkpoint cannot be written: {why}")))?;
         sealed::seal(path, KEY, header, self.arrays())
     }
 
@@ -139,6 +152,10 @@ impl Checkpoint {
     fn decode(bytes: &[u8]) -> Result<Self, String> {
         let file = Sealed::open(bytes, KEY)?;
         let header: Header = serde_json::from_str(file.header()).map_err(|e| e.to_string())?;
+        if header.format > FORMAT {
+            let newer = header.format;
+            return Err(format!("it is of format {newer}, this program knows {FORMAT}; update it"));
+        }
         let mut names = Vec::new();
         let mut read = |name: String| -> Result<Vec<f32>, String> {
             let data = sealed::floats(&file.array(&name)?).map_err(|e| format!("`{name}`: {e}"))?;
@@ -160,5 +177,133 @@ impl Checkpoint {
         file.check(names.iter().map(String::as_str))?;
         let optimiser = OptimiserState { step: header.steps, tensors };
         Ok(Self { header, parameters, best, optimiser })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use brickwork_data::Dataset;
+    use proptest::prelude::*;
+    use safetensors::Dtype;
+
+    use super::*;
+    use crate::images::matching::Numbered;
+    use crate::images::source::Source;
+    use crate::model::classifier::Classifier;
+    use crate::train::{Epoch, Labels, Score, Trainer};
+
+    /// The fingerprint of `net.onnx` in files of version 1.
+    const FIRST: &str = "e2d56f385322e5e685231d414ac76973201f885d9a0015a3c8864679007450ec";
+
+    /// Options as the first version wrote them.
+    const OPTIONS: &str = r#"{"epochs":1,"batch":2,
+        "optimiser":{"sgd":{"momentum":0.9,"nesterov":true,"decay":0.0005}},
+        "schedule":{"rate":0.1,"warmup":0.0,"curve":{"cosine":{"floor":0.0}}},"clip":null,
+        "decay_weights_only":false,"augment":{"pad_crop":null,"flip":false,"cutout":null},
+        "keep_zeros":false,"only":[],"seed":0}"#;
+
+    fn net() -> Classifier {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/formats/v1/net.onnx");
+        Classifier::load(&path, &Default::default(), None).unwrap()
+    }
+
+    /// Two black images in `folder`.
+    fn black(folder: &Path, model: &Classifier) -> Source {
+        let array = |name: &str, shape: &[usize]| Array {
+            name: name.to_owned(),
+            dtype: Dtype::U8,
+            shape: shape.to_vec(),
+            bytes: vec![0; shape.iter().product()],
+        };
+        let path = folder.join("black.safetensors");
+        sealed::write(
+            &path,
+            &[array("images", &[2, 28, 28]), array("labels", &[2])],
+            HashMap::new(),
+        )
+        .unwrap();
+        let dataset = Dataset::open(&path, None).unwrap();
+        Source::new("black", dataset, &Numbered::new(model.class_names(), None)).unwrap()
+    }
+
+    #[test]
+    fn checkpoints_of_all_versions_go_on() {
+        let (model, folder) = (net(), tempfile::tempdir().unwrap());
+        let train = black(folder.path(), &model);
+        let preprocess = model.card().preprocess.clone().unwrap();
+        let material = Material { train: &train, held: None, preprocess: &preprocess };
+        let mut labels = Labels { smoothing: 0.0 };
+        let options: TrainOptions = serde_json::from_str(OPTIONS).unwrap();
+        let mut trainer = Trainer::new(&model, material, &options, &mut labels).unwrap();
+        let mut checkpoint = trainer.checkpoint();
+        trainer.resume(checkpoint.clone()).unwrap();
+        checkpoint.header.start.model = FIRST.to_owned();
+        trainer.resume(checkpoint.clone()).unwrap();
+        checkpoint.header.start.model = FIRST.replace('e', "f");
+        let error = trainer.resume(checkpoint.clone()).unwrap_err().to_string();
+        assert!(error.contains("network: f2d56f38") && !error.contains("samples: "), "{error}");
+
+        // A file without a number is of the first format, one of a later format is refused.
+        let header = serde_json::to_value(&checkpoint.header).unwrap();
+        assert_eq!(header["format"], FORMAT);
+        let mut unnumbered = header.clone();
+        unnumbered.as_object_mut().unwrap().remove("format");
+        assert_eq!(serde_json::from_value::<Header>(unnumbered).unwrap().format, 1);
+        checkpoint.header.format = FORMAT + 1;
+        let path = folder.path().join("run.checkpoint");
+        checkpoint.save(&path).unwrap();
+        let error = Checkpoint::load(&path).unwrap_err().to_string();
+        assert!(error.contains("is of format 2, this program knows 1"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn checkpoints_are_read_as_they_were_written(
+            seed: u64,
+            steps: u64,
+            numbers in prop::collection::vec(any::<u32>().prop_map(f32::from_bits), 0..5),
+            loss in prop_oneof![prop::num::f64::ANY, Just(-0.0)],
+            name in "\\PC{0,8}",
+            best in 0_usize..2,
+        ) {
+            let start = Start {
+                model: name.clone(),
+                data: String::new(),
+                goal: name.clone(),
+                preprocess: "{}".to_owned(),
+                options: TrainOptions {
+                    only: vec![name.clone()],
+                    seed,
+                    ..serde_json::from_str(OPTIONS).unwrap()
+                },
+            };
+            let score = Score { loss, accuracy: 0.5 };
+            let log = vec![Epoch { epoch: 1, rate: 0.1, train: score, held: Some(score) }];
+            let state = State { epoch: usize::MAX, log, best, ..State::default() };
+            let moments = vec![format!("{name}.0"), format!("{name}.1")];
+            let tensors = moments.iter().map(|key| (key.clone(), numbers.clone())).collect();
+            let header = Header { format: FORMAT, start, state, steps, moments, parameters: 2 };
+            let (first, second) = (numbers.clone(), vec![0.5]);
+            let made = Checkpoint {
+                header,
+                parameters: vec![first.clone(), second.clone()],
+                best: if best > 0 { vec![second, first] } else { Vec::new() },
+                optimiser: OptimiserState { step: steps, tensors },
+            };
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("run.checkpoint");
+            if loss.is_finite() {
+                made.save(&path).unwrap();
+                let read = Checkpoint::load(&path).unwrap();
+                // In words, where -0.0 is not 0.0, and NaN is NaN.
+                prop_assert_eq!(format!("{read:?}"), format!("{made:?}"));
+            } else {
+                let error = made.save(&path).unwrap_err().to_string();
+                prop_assert!(error.contains("cannot be written: it holds a number"), "{error}");
+                prop_assert!(!path.exists());
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ use brickwork_data::shuffled;
 use brickwork_exec::{Learned, Optimiser, Parameter, Role, Training};
 use brickwork_tensor::Tensor;
 
-use super::checkpoint::{Checkpoint, Header, Start};
+use super::checkpoint::{Checkpoint, FORMAT, Header, Start};
 use super::objective::Objective;
 use super::options::{Material, TrainOptions};
 use super::score::{Score, score};
@@ -114,18 +114,21 @@ impl<'a> Trainer<'a> {
     /// The run as it stands.
     pub fn checkpoint(&self) -> Checkpoint {
         let optimiser = self.optimiser.state();
+        let mut state = self.state.clone();
+        let best = std::mem::take(&mut state.best_parameters);
         let parameters: Vec<Vec<f32>> =
             self.training.parameters().iter().map(|p| p.data.clone()).collect();
         Checkpoint {
             header: Header {
+                format: FORMAT,
                 start: self.start(),
-                state: self.state.clone(),
+                state,
                 steps: optimiser.step,
                 moments: optimiser.tensors.keys().cloned().collect(),
                 parameters: parameters.len(),
             },
             parameters,
-            best: self.state.best_parameters.clone(),
+            best,
             optimiser,
         }
     }
@@ -135,7 +138,7 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// If it is of another run: of another network, data, goal or options. All differences are named.
     pub fn resume(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
-        let differences = checkpoint.header.start.differences(&self.start());
+        let differences = checkpoint.header.start.differences(&self.start(), &self.model);
         if !differences.is_empty() {
             return Err(Error::options(format!(
                 "the checkpoint belongs to another run; start anew, or give what it was started \

@@ -31,8 +31,8 @@ pub struct AnnotateAnswer {
     pub output: Option<PathBuf>,
     /// Names of its classes.
     pub classes: Vec<String>,
-    /// How pixels become its input.
-    pub preprocess: Preprocess,
+    /// How pixels become its input, if it says so now.
+    pub preprocess: Option<Preprocess>,
     /// The model.
     #[serde(skip)]
     pub model: Classifier,
@@ -47,14 +47,18 @@ impl Verb for Annotate {
         inputs::unwritable(self.output.as_ref().map(|path| ("output", path))).collect()
     }
 
-    fn work(&self, _: &Context<'_>) -> Result<AnnotateAnswer, Error> {
-        let model = self.model.load(&self.pixels)?;
-        let preprocess = self.pixels.preprocess(&model)?;
-        let model = inputs::described(&model, &preprocess)?;
+    fn work(&self, context: &Context<'_>) -> Result<AnnotateAnswer, Error> {
+        let mut model = self.model.load(&self.pixels)?;
+        if model.card().preprocess.is_some() || self.pixels.prepares() {
+            let preprocess = self.pixels.preprocess(&model)?;
+            self.pixels.question_bytes(&preprocess, context)?;
+            model = inputs::described(&model, &preprocess)?;
+        }
         if let Some(path) = &self.output {
             model.save(path)?;
         }
         let (output, classes) = (self.output.clone(), model.class_names());
+        let preprocess = model.card().preprocess.clone();
         Ok(AnnotateAnswer { output, classes, preprocess, model })
     }
 }

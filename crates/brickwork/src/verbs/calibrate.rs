@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, DataInput, ModelInput, Verb, inputs};
+use crate::images::account::DataAccount;
 use crate::join::calibrate::{Method, calibrate, calibrate_from_moments};
 use crate::model::card::CalibrationNote;
 use crate::model::classifier::Classifier;
@@ -34,6 +35,8 @@ pub struct Calibrate {
 pub struct CalibrateAnswer {
     /// The file that was written.
     pub output: Option<PathBuf>,
+    /// What the data holds of the model's classes, if any is given.
+    pub data: Option<DataAccount>,
     /// The method.
     pub method: Method,
     /// The classes of all parts, in order: what factors and shifts are of.
@@ -68,14 +71,20 @@ impl Verb for Calibrate {
     fn work(&self, context: &Context<'_>) -> Result<CalibrateAnswer, Error> {
         let mut model = ModelInput::file(&self.model).load(&self.data.pixels)?;
         let (method, seed) = (self.method(), context.seed);
+        let mut account = None;
         let ready = if self.data.is_empty() && method == Method::Affine {
             calibrate_from_moments(&model, seed, context.progress)?
         } else {
             let preprocess = self.data.pixels.preprocess(&model)?;
             let mut sources = match self.data.is_empty() {
                 true => Vec::new(),
-                false => self.data.sources(&mut model, Split::Train, context)?,
+                false => {
+                    let data = self.data.labelled(&mut model, None, Split::Train, context)?;
+                    account = Some(data.account);
+                    data.sources
+                }
             };
+            self.data.pixels.question(&sources, &preprocess, context)?;
             if let Some(count) = self.samples {
                 sources.iter_mut().try_for_each(|source| source.keep_some(count, seed))?;
             }
@@ -91,6 +100,7 @@ impl Verb for Calibrate {
         });
         Ok(CalibrateAnswer {
             output: self.output.clone(),
+            data: account,
             method,
             logits: logits.collect(),
             calibration: ready.card().calibration.clone(),

@@ -7,8 +7,10 @@ use brickwork_tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Context, DataInput, HoldOut, ModelInput, Share, Verb, inputs};
+use super::inputs::{self, Labelled};
+use super::{Budget, Context, DataInput, HoldOut, ModelInput, Share, Verb};
 use crate::cut::kept_channels::KeptMap;
+use crate::images::account::DataAccount;
 use crate::images::select::Sampling;
 use crate::images::source::{Source, random_images};
 use crate::measure::held_out::HeldOut;
@@ -111,6 +113,8 @@ pub struct CompressAnswer {
     pub held_out: Option<usize>,
     /// Images that were refitted on.
     pub refit_images: Option<usize>,
+    /// What the data holds of the model's classes, if any is given.
+    pub data: Option<DataAccount>,
     /// The model as it was.
     pub source: SourceSize,
     /// One model for every criterion that was tried.
@@ -285,6 +289,7 @@ struct Job<'a> {
     held: Option<HeldOut>,
     profile: Option<Profile>,
     images: Option<Tensor>,
+    account: Option<DataAccount>,
 }
 
 /// One smaller model and what it is worth.
@@ -306,7 +311,8 @@ impl<'a> Job<'a> {
             profile.check_model(&model)?;
             model = model.with_classes(profile.header.classes.clone())?;
         }
-        let mut job = Self { request, context, model, held: None, profile, images: None };
+        let mut job =
+            Self { request, context, model, held: None, profile, images: None, account: None };
         if let Some(reason) = job.unable(request.criterion)? {
             return Err(Error::model(reason));
         }
@@ -318,20 +324,24 @@ impl<'a> Job<'a> {
 
     fn look_at_data(&mut self) -> Result<(), Error> {
         let (request, context) = (self.request, self.context);
-        let sources = request.data.sources(&mut self.model, Split::Train, context)?;
+        let Labelled { sources, present, account, .. } =
+            request.data.labelled(&mut self.model, None, Split::Train, context)?;
+        self.account = Some(account);
         let preprocess = match &self.profile {
             Some(profile) => profile.header.preprocess.clone(),
             None => request.data.pixels.preprocess(&self.model)?,
         };
+        request.data.pixels.question(&sources, &preprocess, context)?;
         self.model = inputs::described(&self.model, &preprocess)?;
         let amount = request.hold_out.amount();
+        inputs::note_small(&sources, amount, context);
         let (rest, held) = HeldOut::split(sources, amount, &preprocess, context.seed)?;
         self.held = held;
         if request.profiles() && self.profile.is_none() {
-            self.profile = Some(self.profiled(&preprocess, &rest)?);
+            self.profile = Some(self.profiled(&present, &preprocess, &rest)?);
         }
         if !request.no_refit || request.compare || request.criterion.needs_images() {
-            let asked = self.classes().map(|class| (class, request.refit_samples as usize));
+            let asked = present.iter().map(|&class| (class, request.refit_samples as usize));
             let wanted = inputs::within_memory(&self.model, asked.collect(), context);
             self.images = Some(random_images(&rest, &wanted, context.seed, &preprocess)?);
         }
@@ -342,8 +352,13 @@ impl<'a> Job<'a> {
         0..self.model.class_count()
     }
 
-    fn profiled(&self, preprocess: &Preprocess, sources: &[Source]) -> Result<Profile, Error> {
-        let (classes, sampling) = (self.classes().collect(), Sampling::Count(PROFILED));
+    fn profiled(
+        &self,
+        classes: &[usize],
+        preprocess: &Preprocess,
+        sources: &[Source],
+    ) -> Result<Profile, Error> {
+        let (classes, sampling) = (classes.to_vec(), Sampling::Count(PROFILED));
         let options = ProfileOptions { classes, sampling, given: None };
         profile(&self.model, preprocess, sources, &options, self.context.progress)
     }
@@ -493,6 +508,7 @@ impl<'a> Job<'a> {
             budget: Reached { unit: request.unit(), limit },
             held_out: self.held.as_ref().map(HeldOut::count),
             refit_images: self.refit_images().map(|images| images.shape()[0]),
+            data: self.account.clone(),
             source: SourceSize {
                 name: self.model.name.clone(),
                 params: self.model.graph().parameters(),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::inputs::{self, LinkInput};
 use super::{Budget, Context, DataInput, HoldOut, Milliseconds, ModelInput, Share, Verb};
 use crate::cut::kept_channels::KeptMap;
+use crate::images::account::DataAccount;
 use crate::images::source::Source;
 use crate::measure::moments::with_moments;
 use crate::model::card::{Criterion, RefitNote};
@@ -170,6 +171,8 @@ pub struct DisassembleAnswer {
     pub cut_equals_mask: f32,
     /// The refit that followed.
     pub refit: Option<RefitNote>,
+    /// What the data holds of the model's classes, if any is given.
+    pub data: Option<DataAccount>,
     /// The way down, if it was cut to a size.
     #[serde(flatten)]
     pub walk: Option<WalkAnswer>,
@@ -272,7 +275,8 @@ impl Disassemble {
         let seen = |class: &usize| sources.iter().any(|s| !s.samples_of(&[*class]).is_empty());
         let others =
             (0..model.class_count()).filter(|class| !classes.contains(class) && seen(class));
-        let own = classes.iter().map(|&class| (class, self.refit_samples as usize));
+        let own = classes.iter().filter(|class| seen(class));
+        let own = own.map(|&class| (class, self.refit_samples as usize));
         let foreign = others.map(|class| (class, self.refit_foreign as usize));
         let asked = own.chain(foreign).filter(|(_, count)| *count > 0).collect();
         inputs::within_memory(model, asked, context)
@@ -290,6 +294,7 @@ impl Disassemble {
         source: &Classifier,
         component: Classifier,
         added: KeptMap,
+        data: Option<DataAccount>,
         walk: Option<WalkAnswer>,
     ) -> Result<DisassembleAnswer, Error> {
         let both =
@@ -306,6 +311,7 @@ impl Disassemble {
             macs: both(|model| model.graph().macs()),
             cut_equals_mask: origin.map_or(0.0, |origin| origin.checked),
             refit: origin.and_then(|origin| origin.refit.clone()),
+            data,
             walk,
             component,
         })
@@ -316,6 +322,7 @@ impl Disassemble {
 struct Images {
     sources: Vec<Source>,
     preprocess: Preprocess,
+    account: DataAccount,
     seed: u64,
 }
 

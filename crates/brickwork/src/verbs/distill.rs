@@ -95,8 +95,9 @@ impl Verb for Distill {
         let models = models.collect::<Result<Vec<_>, _>>()?;
         let first = models.first().ok_or_else(|| Error::options("no teacher is given"))?;
         let (mut student, preprocess) = self.begin(&models, first, context.seed)?;
-        let sources = self.data.sources(&mut student, Split::Train, context)?;
-        let images = self.run.images(sources, context.seed)?;
+        let data = self.data.labelled(&mut student, None, Split::Train, context)?;
+        self.data.pixels.question(&data.sources, &preprocess, context)?;
+        let images = self.run.images(data, context)?;
         let names = student.class_names();
         let teachers = models.iter().map(|model| Teacher::new(model, &names, &preprocess));
         let teachers = teachers.collect::<Result<Vec<_>, _>>()?;

@@ -6,8 +6,10 @@ use brickwork_data::Split;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::inputs::{self, classes};
+use super::inputs;
 use super::{Context, DataInput, ModelInput, Verb};
+use crate::images::account::DataAccount;
+use crate::measure::answers::{ImageRecord, write_confusion};
 use crate::measure::eval::{EvalOptions, EvalParts, EvalSource, Report, eval};
 use crate::measure::latency::latency_ms;
 use crate::measure::verify::recut;
@@ -31,6 +33,10 @@ pub struct Eval {
     /// Images of which none is of the model's classes, besides such images of the data. Repeat for
     /// several
     pub foreign: Vec<PathBuf>,
+    /// Write how images of every class (rows) were answered (columns) to this CSV file
+    pub confusion: Option<PathBuf>,
+    /// Write label, answer, score and margin of every image to this CSV file
+    pub per_image: Option<PathBuf>,
     /// Do not measure latency
     pub no_latency: bool,
 }
@@ -41,6 +47,8 @@ pub struct EvalAnswer {
     /// Accuracy and leakage.
     #[serde(flatten)]
     pub report: Report,
+    /// What the data holds of the model's classes.
+    pub data: DataAccount,
     /// Learned parameters.
     pub params: usize,
     /// Multiply-accumulates of one image.
@@ -49,6 +57,8 @@ pub struct EvalAnswer {
     pub file_bytes: u64,
     /// Median time of one image here, in milliseconds, if it was measured.
     pub latency_ms: Option<f64>,
+    /// That of the source, if it was measured.
+    pub source_latency_ms: Option<f64>,
 }
 
 impl Verb for Eval {
@@ -57,16 +67,20 @@ impl Verb for Eval {
     const NAME: &'static str = "eval";
 
     fn problems(&self) -> Vec<Problem> {
-        self.data.needed("accuracy is measured on images").into_iter().collect()
+        let files = [("confusion", &self.confusion), ("per_image", &self.per_image)];
+        let files = files.into_iter().filter_map(|(field, path)| Some((field, path.as_ref()?)));
+        let data = self.data.needed("accuracy is measured on images");
+        inputs::unwritable(files).chain(data).collect()
     }
 
     fn work(&self, context: &Context<'_>) -> Result<EvalAnswer, Error> {
         let mut model = self.model.load(&self.data.pixels)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let source = self.source.as_deref().map(inputs::load).transpose()?;
-        let mut sources = self.data.sources(&mut model, Split::Test, context)?;
-        sources.extend(self.data.foreign(&self.foreign, Split::Test, context)?);
-        let classes = classes(self.classes.as_deref(), &model.class_names())?;
+        let classes = self.classes.as_deref();
+        let mut data = self.data.labelled(&mut model, classes, Split::Test, context)?;
+        data.sources.extend(self.data.foreign(&self.foreign, Split::Test, context)?);
+        self.data.pixels.question(&data.sources, &preprocess, context)?;
         let indices = source.as_ref().map(|source| source_indices(&model, source)).transpose()?;
         let bare = match &source {
             Some(source) if is_refitted(&model) => Some(recut(source, &model)?),
@@ -74,7 +88,7 @@ impl Verb for Eval {
         };
         let compared = source.as_ref().zip(indices);
         let options = EvalOptions {
-            classes,
+            classes: data.present,
             source: compared.map(|(model, classes)| EvalSource {
                 model,
                 preprocess: &preprocess,
@@ -82,14 +96,25 @@ impl Verb for Eval {
             }),
             before_refit: bare.as_ref(),
             parts: parts_of(&model),
+            per_image: self.per_image.is_some(),
         };
-        let report = eval(&model, &preprocess, &sources, &options, context.progress)?;
+        let report = eval(&model, &preprocess, &data.sources, &options, context.progress)?;
+        if let Some(path) = &self.confusion {
+            write_confusion(path, &report.confusion, &model.class_names())?;
+        }
+        if let Some(path) = &self.per_image {
+            ImageRecord::write(path, &report.records)?;
+        }
+        let measured = !self.no_latency;
+        let other = source.as_ref().filter(|_| measured);
         Ok(EvalAnswer {
+            source_latency_ms: other.map(latency_ms).transpose()?,
             report,
+            data: data.account,
             params: model.graph().parameters(),
             macs: model.graph().macs(),
             file_bytes: std::fs::metadata(&self.model.model).map_or(0, |data| data.len()),
-            latency_ms: (!self.no_latency).then(|| latency_ms(&model)).transpose()?,
+            latency_ms: measured.then(|| latency_ms(&model)).transpose()?,
         })
     }
 }

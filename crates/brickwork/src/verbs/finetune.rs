@@ -53,14 +53,15 @@ impl Verb for Finetune {
     fn work(&self, context: &Context<'_>) -> Result<FinetuneAnswer, Error> {
         let mut model = self.model.load(&self.data.pixels)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
-        let sources = self.data.sources(&mut model, Split::Train, context)?;
+        let data = self.data.labelled(&mut model, None, Split::Train, context)?;
+        self.data.pixels.question(&data.sources, &preprocess, context)?;
         if model.card().reject.is_some() {
             context
                 .progress
                 .note("its threshold is dropped, scores will change; fit it again (reject)");
             model = model.with_card(Card { reject: None, ..model.card().clone() })?;
         }
-        let images = self.run.images(sources, context.seed)?;
+        let images = self.run.images(data, context)?;
         let measure = |held| score(&model, held, &preprocess, context.progress);
         let score1 = images.held.as_ref().map(measure).transpose()?;
         let mut labels = Labels { smoothing: self.run.smoothing };

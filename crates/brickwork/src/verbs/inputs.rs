@@ -3,18 +3,22 @@
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use brickwork_data::{ChannelOrder, DataError, Dataset, Fit, Preprocess, Split};
+use brickwork_data::{ChannelOrder, DataError, Dataset, Filter, Fit, Preprocess, Split};
 use brickwork_formats::onnx::ReadOptions;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::forms::Size;
-use crate::images::source::{Numbered, Source};
-use crate::model::card::{Card, Rule, Thresholds};
+use crate::images::account::{DataAccount, SetAccount};
+use crate::images::labels::LabelTable;
+use crate::images::matching::{Matching, Numbered};
+use crate::images::source::{Held, Source};
+use crate::model::card::{Card, InputLayout, Part, Rule, Thresholds};
 use crate::model::classes;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::names::{first_few, number, numbers};
 use crate::refit::image_limit;
 
 /// Which model.
@@ -39,8 +43,7 @@ impl ModelInput {
     /// If a file cannot be read, the model is no image classifier, or the names are not as many as its
     /// classes.
     pub fn load(&self, pixels: &PixelInput) -> Result<Classifier, Error> {
-        let size = pixels.size.map(|size| size.0);
-        let model = Classifier::load(&self.model, &ReadOptions { size }, self.weights.as_deref())?;
+        let model = Classifier::load(&self.model, &pixels.reading(), self.weights.as_deref())?;
         let Some(names) = pixels.class_names()? else { return Ok(model) };
         if names.len() != model.class_count() {
             return Err(Error::options(format!(
@@ -75,16 +78,44 @@ pub struct PixelInput {
     pub std: Vec<f32>,
     /// Order of colour channels [default: rgb]
     pub channel_order: Option<ChannelOrder>,
-    /// What to do with images of another size: exact refuses them, cover resizes and crops
+    /// What to do with images of another size: exact refuses them, cover resizes and crops, stretch only
+    /// resizes
     pub fit: Option<Fit>,
-    /// Names of the model's classes, in order: a,b,c or @FILE with one a line
+    /// Crop ratio, above 0 and at most 1: with 0.875, images are resized to 256 of which 224 are kept
+    pub crop: Option<f32>,
+    /// Filter to resize by, with antialiasing [default: bilinear]
+    pub filter: Option<Filter>,
+    /// Order of the input's axes, where the model does not tell: nchw or nhwc
+    pub layout: Option<InputLayout>,
+    /// Go on where mean, std and scale cannot be meant for the pixels of the data
+    pub odd_pixels: bool,
+    /// Names of the model's classes, in order: a,b,c ("a, b",c where a name holds a comma) or @FILE with
+    /// one a line
     pub class_names: Option<String>,
 }
 
 impl PixelInput {
-    /// Only the size, of a model that leaves it open.
-    pub(super) fn of_size(size: Option<Size>) -> Self {
-        Self { size, ..Self::default() }
+    /// Only the size and the order of axes, of a model that leaves them open.
+    pub(super) fn of_input(size: Option<Size>, layout: Option<InputLayout>) -> Self {
+        Self { size, layout, ..Self::default() }
+    }
+
+    /// What to know of a model that leaves something open.
+    fn reading(&self) -> ReadOptions {
+        let channels_last = self.layout.map(|layout| layout == InputLayout::Nhwc);
+        ReadOptions { size: self.size.map(|size| size.0), channels_last }
+    }
+
+    /// Whether anything is given of how pixels become the model's input.
+    pub(super) fn prepares(&self) -> bool {
+        let bare = Self {
+            size: self.size,
+            layout: self.layout,
+            odd_pixels: self.odd_pixels,
+            class_names: self.class_names.clone(),
+            ..Self::default()
+        };
+        *self != bare
     }
 
     /// The class names that are given.
@@ -105,31 +136,47 @@ impl PixelInput {
         if known.is_none() && (self.mean.is_empty() || self.std.is_empty()) {
             return Err(self.unknown(model));
         }
-        let mut result = known.unwrap_or_else(|| Preprocess::plain([height, width], channels));
+        let mut result =
+            self.over(known.unwrap_or_else(|| Preprocess::plain([height, width], channels)));
         result.size = [height, width];
-        if let Some(size) = self.size {
-            if size.0 != [height, width] {
-                return Err(Error::options(format!(
-                    "the model takes images of {height}x{width}, `size=` says {size}; leave it out, or say \
-                     `fit=cover` to resize the images"
-                )));
-            }
-            result.fit = Fit::Cover;
+        if let Some(size) = self.size.filter(|size| size.0 != [height, width]) {
+            return Err(Error::options(format!(
+                "the model takes images of {height}x{width}, `size=` says {size}; leave it out, or say \
+                 `fit=cover` to resize the images"
+            )));
         }
-        if !self.mean.is_empty() {
-            result.mean.clone_from(&self.mean);
-        }
-        if !self.std.is_empty() {
-            result.std.clone_from(&self.std);
-        }
-        result.scale = self.scale.or(result.scale);
-        result.order = self.channel_order.unwrap_or(result.order);
-        result.fit = self.fit.unwrap_or(result.fit);
         if channels != 3 {
             result.order = ChannelOrder::Rgb;
         }
         result.validate()?;
         Ok(result)
+    }
+
+    /// `known` with all that is given. Whoever says how images are resized wants them resized, and
+    /// whoever wants none resized has no use for what the model says of it.
+    pub(super) fn over(&self, mut known: Preprocess) -> Preprocess {
+        let resizes = self.size.is_some() || self.crop.is_some() || self.filter.is_some();
+        let resized_before = known.fit != Fit::Exact;
+        if resizes && !resized_before {
+            known.fit = Fit::Cover;
+        }
+        known.fit = self.fit.unwrap_or(known.fit);
+        match known.fit {
+            Fit::Exact => (known.crop, known.filter) = (None, None),
+            _ if !resized_before => known.filter = Some(Filter::Bilinear),
+            _ => {}
+        }
+        known.crop = self.crop.or(known.crop);
+        known.filter = self.filter.or(known.filter);
+        if !self.mean.is_empty() {
+            known.mean.clone_from(&self.mean);
+        }
+        if !self.std.is_empty() {
+            known.std.clone_from(&self.std);
+        }
+        known.scale = self.scale.or(known.scale);
+        known.order = self.channel_order.unwrap_or(known.order);
+        known
     }
 
     fn unknown(&self, model: &Classifier) -> Error {
@@ -152,22 +199,12 @@ impl PixelInput {
     }
 }
 
-/// The names in `text`: `a,b,c`, or `@FILE` with one a line.
+/// The names in `text`, a list.
 ///
 /// # Errors
-/// If the file cannot be read, or a name is empty or given twice.
+/// If the file it names cannot be read, or a name is empty or given twice.
 pub(super) fn class_names(text: &str) -> Result<Vec<String>, Error> {
-    let names: Vec<String> = match text.strip_prefix('@') {
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| {
-                Error::options(format!("cannot read class names from {path}: {error}"))
-            })?
-            .lines()
-            .map(|line| line.trim().to_owned())
-            .filter(|line| !line.is_empty())
-            .collect(),
-        None => text.split(',').map(|name| name.trim().to_owned()).collect(),
-    };
+    let names = classes::items(text)?;
     for (k, name) in names.iter().enumerate() {
         if name.is_empty() || names[..k].contains(name) {
             return Err(Error::options(format!(
@@ -237,6 +274,13 @@ pub struct DataInput {
     pub data: Vec<String>,
     /// Part of the data to use [default: train to profile, refit and calibrate, test to measure]
     pub split: Option<Split>,
+    /// Which folder or label is which class: a table of index, WordNet identifier and name, in any usual
+    /// form (CSV, JSON, text)
+    pub labels: Option<PathBuf>,
+    /// Go on where there are no images of a class, or where most images are of none of the classes
+    pub allow_missing: bool,
+    /// Leave images out that cannot be read
+    pub skip_bad: bool,
     /// How they become the model's input.
     #[serde(flatten)]
     pub pixels: PixelInput,
@@ -249,6 +293,8 @@ pub(super) struct Opened {
     /// The part of the model that it was given for.
     part: Option<String>,
     pub(super) dataset: Dataset,
+    /// Files that cannot be read, with the reason.
+    left_out: Vec<String>,
 }
 
 impl DataInput {
@@ -276,18 +322,24 @@ impl DataInput {
             }
             let (part, path) = named(text);
             let part = part.map(str::to_owned);
-            let dataset = self.open_one(&path, usual, context)?;
+            let (dataset, left_out) = self.open_one(&path, usual, context)?;
             let mut label = part.clone().unwrap_or_else(|| dataset.name().to_owned());
             if found.iter().any(|other| other.label == label) {
                 label.clone_from(text);
             }
-            found.push(Opened { label, part, dataset });
+            found.push(Opened { label, part, dataset, left_out });
         }
         Ok(found)
     }
 
-    /// Opens a data set; where it has no splits and none is asked for, all of it.
-    fn open_one(&self, path: &Path, usual: Split, context: &Context<'_>) -> Result<Dataset, Error> {
+    /// Opens a data set; where it has no splits and none is asked for, all of it. Gives what cannot be read
+    /// and was left out, with the reasons.
+    fn open_one(
+        &self,
+        path: &Path,
+        usual: Split,
+        context: &Context<'_>,
+    ) -> Result<(Dataset, Vec<String>), Error> {
         let split = self.split.unwrap_or(usual);
         let dataset = match Dataset::open(path, Some(split)) {
             Err(DataError::NoSplit { found, .. }) if self.split.is_none() && found.is_empty() => {
@@ -298,34 +350,60 @@ impl DataInput {
             other => other?,
         };
         context.progress.detail(&dataset.describe());
-        Ok(dataset)
+        if !self.skip_bad {
+            let problems = dataset.unread();
+            return match problems.is_empty() {
+                true => Ok((dataset, Vec::new())),
+                false => Err(DataError::SeveralUnreadable { problems }.into()),
+            };
+        }
+        let (dataset, problems) = dataset.readable()?;
+        Ok((dataset, problems.iter().map(ToString::to_string).collect()))
     }
 
-    /// The data sets as the model sees them. Gives the model class names from the data where it has
-    /// none.
-    pub(super) fn sources(
+    /// The data sets as the model sees them, with the `classes` that are asked for, or all. Gives the
+    /// model class names from a table of labels or from the data, where it has none.
+    ///
+    /// # Errors
+    /// If data cannot be opened, its classes cannot be told, or some are missing and that is not allowed.
+    pub(super) fn labelled(
         &self,
         model: &mut Classifier,
+        classes: Option<&str>,
         usual: Split,
         context: &Context<'_>,
-    ) -> Result<Vec<Source>, Error> {
+    ) -> Result<Labelled, Error> {
         let opened = self.open(usual, context)?;
+        let labels = self.label_table(model, context)?;
         let apart = |one: &&Opened| one.part.is_none() || model.card().parts.is_empty();
         note_merged(opened.iter().filter(apart), context);
-        let mut found: Vec<Source> = Vec::new();
-        for Opened { label, part, dataset } in opened {
-            let unnamed = model.card().classes.is_empty();
-            if unnamed && dataset.classes().len() == model.class_count() {
-                context.progress.note(&format!(
-                    "taking class names from {}, in its order: {}",
-                    dataset.name(),
-                    dataset.classes().iter().take(12).cloned().collect::<Vec<_>>().join(", ")
-                ));
-                *model = model.with_classes(dataset.classes().to_vec())?;
-            }
-            found.push(source(model, label, part.as_deref(), dataset)?);
+        let mut found = Labelled::default();
+        for one in opened {
+            name_by(model, &one.dataset, context)?;
+            found.add_for(model, one, labels.as_ref(), context)?;
         }
+        found.choose(chosen(classes, &model.class_names(), context)?, &model.class_names());
+        let whole = model.card().origin.is_none() && model.card().parts.is_empty();
+        found.check(self.allow_missing, whole, context)?;
         Ok(found)
+    }
+
+    /// The table of labels, if one is given. Gives the model its names if it has none.
+    fn label_table(
+        &self,
+        model: &mut Classifier,
+        context: &Context<'_>,
+    ) -> Result<Option<LabelTable>, Error> {
+        let Some(path) = &self.labels else { return Ok(None) };
+        let count = model.card().origin.as_ref().map_or(model.class_count(), |origin| origin.of);
+        let table = LabelTable::read(path, count)?;
+        if model.card().classes.is_empty()
+            && let Some(names) = table.in_order(model.class_count())
+        {
+            context.progress.note(&format!("taking class names from {}", path.display()));
+            *model = model.with_classes(names)?;
+        }
+        Ok(Some(table))
     }
 
     /// Data sets of which every image is foreign to the model.
@@ -336,7 +414,7 @@ impl DataInput {
         context: &Context<'_>,
     ) -> Result<Vec<Source>, Error> {
         let open = |path: &PathBuf| -> Result<Source, Error> {
-            let dataset = self.open_one(path, usual, context)?;
+            let (dataset, _) = self.open_one(path, usual, context)?;
             Ok(Source::all_foreign(dataset.name().to_owned(), dataset))
         };
         paths.iter().map(open).collect()
@@ -367,41 +445,145 @@ pub(super) fn note_merged<'a>(sets: impl Iterator<Item = &'a Opened>, context: &
     }
 }
 
-fn source(
-    model: &Classifier,
-    label: String,
-    part: Option<&str>,
-    dataset: Dataset,
-) -> Result<Source, Error> {
-    let Some(part) = part.filter(|_| !model.card().parts.is_empty()) else {
-        let classes = Numbered::new(model.class_names(), model.card().origin.as_ref());
-        return Source::new(label, dataset, &classes);
-    };
-    let parts = &model.card().parts;
-    let Some(note) = parts.iter().find(|note| note.name == part) else {
-        let known: Vec<&str> = parts.iter().map(|note| note.name.as_str()).collect();
-        return Err(Error::options(format!(
-            "`data={part}=...`: the model has no part `{part}`, only {}",
-            known.join(", ")
-        )));
-    };
-    let classes = Numbered::new(note.classes.clone(), note.origin.as_ref());
-    let mut source = Source::new(label, dataset, &classes)?;
-    for class in &mut source.class_of {
-        *class = class.map(|k| note.logits[k]);
+/// Gives a model without class names those of the data, if there are as many and they are no numbers.
+fn name_by(model: &mut Classifier, dataset: &Dataset, context: &Context<'_>) -> Result<(), Error> {
+    let names = dataset.classes();
+    let unnamed = model.card().classes.is_empty();
+    if unnamed && names.len() == model.class_count() && numbers(names).is_none() {
+        context.progress.note(&format!(
+            "taking class names from {}, in its order: {}",
+            dataset.name(),
+            first_few(names)
+        ));
+        *model = model.with_classes(names.to_vec())?;
     }
-    Ok(source)
+    Ok(())
 }
 
-/// The classes that `text` selects, or all.
+fn part_called<'a>(model: &'a Classifier, name: &str) -> Result<&'a Part, Error> {
+    let parts = &model.card().parts;
+    parts.iter().find(|part| part.name == name).ok_or_else(|| {
+        let known: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+        Error::options(format!(
+            "`data={name}=...`: the model has no part `{name}`, only {}",
+            known.join(", ")
+        ))
+    })
+}
+
+/// Images with their classes, as a model sees them.
+#[derive(Default)]
+pub(super) struct Labelled {
+    /// Every data set.
+    pub(super) sources: Vec<Source>,
+    /// The model's classes that are asked for, rising.
+    pub(super) classes: Vec<usize>,
+    /// Those of them that have images.
+    pub(super) present: Vec<usize>,
+    /// What was found.
+    pub(super) account: DataAccount,
+}
+
+impl Labelled {
+    /// Adds a data set as the model, or the part of it that it was given for, sees it.
+    fn add_for(
+        &mut self,
+        model: &Classifier,
+        opened: Opened,
+        labels: Option<&LabelTable>,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        let part = opened.part.as_deref().filter(|_| !model.card().parts.is_empty());
+        let Some(part) = part.map(|part| part_called(model, part)).transpose()? else {
+            let classes = Numbered::new(model.class_names(), model.card().origin.as_ref());
+            return self.add(opened, &classes, labels, context).map(|_| ());
+        };
+        let classes = Numbered::new(part.classes.clone(), part.origin.as_ref());
+        for class in &mut self.add(opened, &classes, labels, context)?.class_of {
+            *class = class.map(|k| part.logits[k]);
+        }
+        Ok(())
+    }
+
+    /// Adds a data set, and says what of it does not match.
+    pub(super) fn add(
+        &mut self,
+        opened: Opened,
+        classes: &Numbered,
+        labels: Option<&LabelTable>,
+        context: &Context<'_>,
+    ) -> Result<&mut Source, Error> {
+        let Opened { label, dataset, left_out, .. } = opened;
+        let matching = Matching::new(dataset.classes(), classes, labels)?;
+        let names = &classes.names;
+        let account = SetAccount::new(label.clone(), &dataset, &matching, names, left_out);
+        account.remarks().iter().for_each(|remark| context.progress.note(remark));
+        self.account.sets.push(account);
+        let place = self.sources.len();
+        self.sources.push(Source::matched(label, dataset, matching, names)?);
+        Ok(&mut self.sources[place])
+    }
+
+    /// Looks which of the classes asked for, of those called `names`, have images.
+    pub(super) fn choose(&mut self, classes: Vec<usize>, names: &[String]) {
+        self.present = self.account.present(&self.sources, &classes, names);
+        self.classes = classes;
+    }
+
+    /// That every class has images, and that of data for a `whole` model most images are of its classes.
+    /// Says so instead where that is `allowed` to be missing.
+    pub(super) fn check(
+        &self,
+        allowed: bool,
+        whole: bool,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        let odd = |set: &&SetAccount| whole && 2 * set.matched < set.images;
+        let odd = self.account.sets.iter().filter(odd).map(|set| {
+            let SetAccount { name, images, matched, .. } = set;
+            format!("only {matched} of the {images} images of {name} are of the model's classes")
+        });
+        let missing = &self.account.without_images;
+        let missing = (!missing.is_empty()).then(|| {
+            let (count, all) = (missing.len(), self.classes.len());
+            format!("there is no image of {count} of the {all} classes: {}", first_few(missing))
+        });
+        let problems: Vec<String> = missing.into_iter().chain(odd).collect();
+        if problems.is_empty() {
+            return Ok(());
+        }
+        if allowed && !self.present.is_empty() {
+            problems.iter().for_each(|problem| context.progress.note(problem));
+            return Ok(());
+        }
+        Err(Error::classes(format!(
+            "{}; give images of every class, choose classes that have some (`classes=`), say how the data \
+             calls them (`labels=`), or go on without (`allow_missing=true`)",
+            problems.join("; ")
+        )))
+    }
+}
+
+/// The classes that `text` selects, or all. Says so where numbers are taken for names.
 ///
 /// # Errors
 /// If it selects something that is none of `names`.
-pub(super) fn classes(text: Option<&str>, names: &[String]) -> Result<Vec<usize>, Error> {
-    match text {
-        Some(text) => classes::parse(text, names),
-        None => Ok((0..names.len()).collect()),
+pub(super) fn chosen(
+    text: Option<&str>,
+    names: &[String],
+    context: &Context<'_>,
+) -> Result<Vec<usize>, Error> {
+    let Some(text) = text else { return Ok((0..names.len()).collect()) };
+    let chosen = classes::parse(text, names)?;
+    let differs = |class: &usize| number(&names[*class]).is_some_and(|number| number != *class);
+    if chosen.iter().any(differs) {
+        let chosen: Vec<String> = chosen.iter().map(|&class| names[class].clone()).collect();
+        context.progress.note(&format!(
+            "the classes are called by numbers; taking these for names: {}",
+            first_few(&chosen)
+        ));
     }
+    Ok(chosen)
 }
 
 /// The model with its preprocessing in its card.
@@ -427,6 +609,18 @@ pub(super) fn within_memory(
         context.progress.note(&format!("refitting on {left} images, as many as memory allows"));
     }
     asked
+}
+
+/// Says of which classes fewer images are held out than asked for.
+pub(super) fn note_small(sources: &[Source], held: Option<Held>, context: &Context<'_>) {
+    let Some(held) = held else { return };
+    let small: Vec<String> = sources.iter().flat_map(|source| source.too_small(held)).collect();
+    if !small.is_empty() {
+        context.progress.note(&format!(
+            "of small classes other numbers of images are held out than asked for (`hold_out=`): {}",
+            first_few(&small)
+        ));
+    }
 }
 
 /// The problem of a number that is not in `range`.

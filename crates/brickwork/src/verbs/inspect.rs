@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::forms::Size;
 use super::{Context, ModelInput, PixelInput, Verb};
 use crate::measure::inspect::{Inspection, explain, inspect};
+use crate::model::card::InputLayout;
 use crate::model::error::{Error, Problem};
 
 /// Layers, shapes, sizes, costs and channel groups of a model
@@ -21,6 +22,8 @@ pub struct Inspect {
     pub all: bool,
     /// Height and width, where the model leaves them open
     pub size: Option<Size>,
+    /// Order of the input's axes, where the model does not tell: nchw or nhwc
+    pub layout: Option<InputLayout>,
 }
 
 /// What was found.
@@ -48,7 +51,7 @@ impl Verb for Inspect {
     }
 
     fn work(&self, _: &Context<'_>) -> Result<InspectAnswer, Error> {
-        let model = self.model.load(&PixelInput::of_size(self.size))?;
+        let model = self.model.load(&PixelInput::of_input(self.size, self.layout))?;
         Ok(match &self.why {
             None => InspectAnswer::Model(inspect(&model)),
             Some(name) => {

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::inputs::{self, Opened, note_merged};
 use super::{Context, DataInput, Verb};
-use crate::images::source::{Numbered, Source, match_classes};
+use crate::images::matching::{Matching, Numbered};
+use crate::images::source::Source;
 use crate::measure::probe::{self, ProbeImages, probe};
-use crate::model::classes;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
 
@@ -81,10 +81,13 @@ impl Verb for Probe {
         let train = self.data.open(Split::Train, context)?;
         note_merged(train.iter(), context);
         let (train, test) = (joined(train)?, joined(self.data.open(Split::Test, context)?)?);
+        for preprocess in &preprocess {
+            self.data.pixels.question(std::slice::from_ref(&train), preprocess, context)?;
+        }
         let names = distinct(train.dataset.classes());
         let classes = match &self.classes {
-            Some(text) => classes::parse(text, &names)?,
-            None => unknown_to(&models[0], &names),
+            Some(text) => inputs::chosen(Some(text), &names, context)?,
+            None => unknown_to(&models[0], &names)?,
         };
         let classes: Vec<String> = classes.into_iter().map(|class| names[class].clone()).collect();
         let fitted = ProbeImages::of(&train, &classes, self.samples, context.seed);
@@ -125,8 +128,8 @@ fn distinct(names: &[String]) -> Vec<String> {
 }
 
 /// The data's classes that are none of the model's.
-fn unknown_to(model: &Classifier, names: &[String]) -> Vec<usize> {
+fn unknown_to(model: &Classifier, names: &[String]) -> Result<Vec<usize>, Error> {
     let own = Numbered::new(model.class_names(), model.card().origin.as_ref());
-    let known = match_classes(names, &own);
-    (0..names.len()).filter(|&class| known[class].is_none()).collect()
+    let known = Matching::new(names, &own, None)?.class_of;
+    Ok((0..names.len()).filter(|&class| known[class].is_none()).collect())
 }

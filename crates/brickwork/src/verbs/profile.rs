@@ -8,11 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::forms::{Portion, Samples};
-use super::inputs::{self, classes};
+use super::inputs::{self, Labelled};
 use super::{Context, DataInput, ModelInput, Verb};
+use crate::images::account::DataAccount;
 use crate::images::select::{ClassSamples, Sampling};
-use crate::images::source::Source;
-use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
 use crate::relevance::profile::{self as measured, ProfileOptions};
 use crate::relevance::profile_file::{load_profile, save_profile};
@@ -37,7 +36,8 @@ pub struct Profile {
     pub part: Option<Portion>,
     /// Use exactly these samples: a JSON object from class index to places in the data
     pub indices: Option<PathBuf>,
-    /// Merge profiles of parts of the data, or of different classes, instead
+    /// Merge profiles of parts of the data, or of different classes, instead; name their model, too, if
+    /// different versions wrote them
     pub merge: Vec<PathBuf>,
 }
 
@@ -54,6 +54,8 @@ pub struct ProfileAnswer {
     pub sampling: Sampling,
     /// How many layers were profiled.
     pub layers: usize,
+    /// What the data holds of the model's classes, if any is given.
+    pub data: Option<DataAccount>,
     /// The profiled classes.
     pub classes: Vec<ProfiledClass>,
     /// The profile itself.
@@ -98,9 +100,12 @@ impl Verb for Profile {
             }
             problems.extend(self.data.needed("channels are measured on images"));
         } else {
-            let (merge, output) = (self.merge.clone(), self.output.clone());
-            if *self != (Self { merge, output, ..Self::default() }) {
-                refuse("merge", "`merge=` joins profiles as they are; leave all else out");
+            let Self { merge, output, model, .. } = self.clone();
+            if *self != (Self { merge, output, model, ..Self::default() }) {
+                refuse(
+                    "merge",
+                    "`merge=` joins profiles as they are; but for `model=`, leave all else out",
+                );
             }
             if self.merge.len() < 2 {
                 refuse("merge", "`merge=` needs at least two profiles");
@@ -110,12 +115,9 @@ impl Verb for Profile {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<ProfileAnswer, Error> {
-        let profile = match self.merge.is_empty() {
+        let (profile, data) = match self.merge.is_empty() {
             true => self.measure(context)?,
-            false => {
-                let parts = self.merge.iter().map(|path| load_profile(path));
-                measured::Profile::merge(parts.collect::<Result<_, _>>()?)?
-            }
+            false => (self.merged()?, None),
         };
         if let Some(path) = &self.output {
             save_profile(&profile, path)?;
@@ -135,6 +137,7 @@ impl Verb for Profile {
             fingerprint: header.fingerprint.clone(),
             sampling: header.sampling,
             layers: header.layers.len(),
+            data,
             classes: header.samples.iter().enumerate().map(class).collect(),
             profile,
         })
@@ -142,29 +145,39 @@ impl Verb for Profile {
 }
 
 impl Profile {
-    fn measure(&self, context: &Context<'_>) -> Result<measured::Profile, Error> {
+    /// The profile, and what the data holds.
+    fn measure(
+        &self,
+        context: &Context<'_>,
+    ) -> Result<(measured::Profile, Option<DataAccount>), Error> {
         let mut model = self.model.load(&self.data.pixels)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
-        let mut sources = self.data.sources(&mut model, Split::Train, context)?;
+        let classes = self.classes.as_deref();
+        let data = self.data.labelled(&mut model, classes, Split::Train, context)?;
+        let Labelled { mut sources, present, account, .. } = data;
+        self.data.pixels.question(&sources, &preprocess, context)?;
         if let Some(Portion { place, of }) = self.part {
             for source in &mut sources {
                 source.keep_part(place - 1, of)?;
             }
         }
         let options = ProfileOptions {
-            classes: self.chosen(&model, &sources)?,
+            classes: present,
             sampling: self.samples.0,
             given: self.indices.as_deref().map(read_indices).transpose()?,
         };
-        measured::profile(&model, &preprocess, &sources, &options, context.progress)
+        let profile = measured::profile(&model, &preprocess, &sources, &options, context.progress)?;
+        Ok((profile, Some(account)))
     }
 
-    /// The classes asked for, or every class that the data has.
-    fn chosen(&self, model: &Classifier, sources: &[Source]) -> Result<Vec<usize>, Error> {
-        let all = classes(self.classes.as_deref(), &model.class_names())?;
-        let held =
-            |class: &usize| sources.iter().any(|source| source.class_of.contains(&Some(*class)));
-        Ok(all.into_iter().filter(|class| self.classes.is_some() || held(class)).collect())
+    fn merged(&self) -> Result<measured::Profile, Error> {
+        let parts = self.merge.iter().map(|path| load_profile(path));
+        let mut parts = parts.collect::<Result<Vec<_>, _>>()?;
+        if !self.model.model.as_os_str().is_empty() {
+            let model = self.model.load(&self.data.pixels)?;
+            parts = parts.into_iter().map(|part| part.renewed(&model)).collect::<Result<_, _>>()?;
+        }
+        measured::Profile::merge(parts)
     }
 }
 

@@ -6,7 +6,9 @@ use brickwork_data::Split;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, DataInput, ModelInput, Verb, inputs};
+use super::inputs::{self, Labelled};
+use super::{Context, DataInput, ModelInput, Verb};
+use crate::images::account::DataAccount;
 use crate::images::source::random_images;
 use crate::measure::moments::with_moments;
 use crate::model::classifier::Classifier;
@@ -64,6 +66,8 @@ pub struct RefitAnswer {
     pub source: String,
     /// The classes.
     pub classes: Vec<String>,
+    /// What the data holds of the model's classes.
+    pub data: DataAccount,
     /// Images it was refitted on.
     pub images: usize,
     /// Passes over all layers that helped.
@@ -108,14 +112,16 @@ impl Verb for Refit {
         let mut model = self.model.load(&self.data.pixels)?;
         let source = inputs::load(&self.source)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
-        let sources = self.data.sources(&mut model, Split::Train, context)?;
+        let Labelled { sources, present, account, .. } =
+            self.data.labelled(&mut model, None, Split::Train, context)?;
+        self.data.pixels.question(&sources, &preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
         if model.card().reject.is_some() {
             let note = "its threshold is dropped, scores will change; fit it again (reject)";
             context.progress.note(note);
         }
         let towards = Towards::new(&model, &source)?;
-        let wanted = (0..model.class_count()).map(|class| (class, self.samples)).collect();
+        let wanted = present.into_iter().map(|class| (class, self.samples)).collect();
         let wanted = inputs::within_memory(&model, wanted, context);
         let images = random_images(&sources, &wanted, context.seed, &preprocess)?;
         let options = RefitOptions {
@@ -135,6 +141,7 @@ impl Verb for Refit {
             output: self.output.clone(),
             source: source.name,
             classes: ready.class_names(),
+            data: account,
             images: images.shape()[0],
             passes: nearer.passes.map_or(0, |found| found.passes),
             divergence: nearer

@@ -6,7 +6,9 @@ use brickwork_data::Split;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, DataInput, ModelInput, Share, Verb, inputs};
+use super::inputs::{self, Labelled};
+use super::{Context, DataInput, ModelInput, Share, Verb};
+use crate::images::account::DataAccount;
 use crate::measure::reject::{RejectAt, fit_reject};
 use crate::model::card;
 use crate::model::classifier::Classifier;
@@ -41,6 +43,8 @@ pub struct Reject {
 pub struct RejectAnswer {
     /// The file that was written.
     pub output: Option<PathBuf>,
+    /// What the data holds of the model's classes.
+    pub data: DataAccount,
     /// What was fitted.
     pub reject: Option<card::Reject>,
     /// The model.
@@ -66,8 +70,10 @@ impl Verb for Reject {
     fn work(&self, context: &Context<'_>) -> Result<RejectAnswer, Error> {
         let mut model = self.model.load(&self.data.pixels)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
-        let mut sources = self.data.sources(&mut model, Split::Train, context)?;
+        let Labelled { mut sources, account, .. } =
+            self.data.labelled(&mut model, None, Split::Train, context)?;
         sources.extend(self.data.foreign(&self.foreign, Split::Train, context)?);
+        self.data.pixels.question(&sources, &preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
         let at = match self.recall {
             Some(Share(share)) => RejectAt::Recall(share),
@@ -77,6 +83,11 @@ impl Verb for Reject {
         if let Some(path) = &self.output {
             ready.save(path)?;
         }
-        Ok(RejectAnswer { output: self.output.clone(), reject: ready.card().reject, model: ready })
+        Ok(RejectAnswer {
+            output: self.output.clone(),
+            data: account,
+            reject: ready.card().reject,
+            model: ready,
+        })
     }
 }

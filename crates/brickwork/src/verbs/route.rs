@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::forms::Size;
 use super::{Context, LinkInput, ModelInput, PixelInput, Verb, inputs};
+use crate::model::card::InputLayout;
 use crate::model::classes;
 use crate::model::error::{Error, Problem};
 use crate::relevance::profile_file::load_profile;
@@ -24,6 +25,8 @@ pub struct Route {
     pub model: ModelInput,
     /// Height and width, where the model leaves them open
     pub size: Option<Size>,
+    /// Order of the input's axes, where the model does not tell: nchw or nhwc
+    pub layout: Option<InputLayout>,
     /// Classes to draw, at most seven: names, indices, inclusive ranges
     pub classes: String,
     /// Where to write the drawing (.svg), a page with the overlap of all profiled classes at every
@@ -74,7 +77,7 @@ impl Verb for Route {
 
     fn work(&self, context: &Context<'_>) -> Result<RouteAnswer, Error> {
         let profile = load_profile(&self.profile)?;
-        let model = self.model.load(&PixelInput::of_size(self.size))?;
+        let model = self.model.load(&PixelInput::of_input(self.size, self.layout))?;
         let options = RouteOptions {
             classes: classes::parse(&self.classes, &profile.header.classes)?,
             rule: self.link.rule,

@@ -1,14 +1,16 @@
 //! Networks that learn from scratch.
 
-use brickwork_data::{Fit, Preprocess, Split};
+use brickwork_data::{Preprocess, Split};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::inputs::{Opened, note_merged};
+use super::inputs::{Labelled, Opened, note_merged};
 use super::training::{FROM_SCRATCH, each_once, untrained};
 use super::{Context, DataInput, RunInput, TrainAnswer, Verb};
 use crate::architectures::{Architecture, ArchitectureOptions, Stem};
-use crate::images::source::{Numbered, Source};
+use crate::images::labels::LabelTable;
+use crate::images::matching::Numbered;
+use crate::images::source::Source;
 use crate::model::error::{Error, Problem};
 use crate::train::Labels;
 
@@ -62,11 +64,17 @@ impl Verb for Train {
     fn work(&self, context: &Context<'_>) -> Result<TrainAnswer, Error> {
         let opened = self.data.open(Split::Train, context)?;
         note_merged(opened.iter(), context);
-        let names = self.class_names(&opened)?;
+        let labels = self.data.labels.as_deref();
+        let labels = labels.map(|path| LabelTable::read(path, usize::MAX)).transpose()?;
+        let names = self.class_names(&opened, labels.as_ref())?;
         let classes = Numbered::new(names.clone(), None);
-        let source = |one: Opened| Source::new(one.label, one.dataset, &classes);
-        let sources = opened.into_iter().map(source).collect::<Result<Vec<_>, _>>()?;
-        let images = self.run.images(sources, context.seed)?;
+        let mut data = Labelled::default();
+        for one in opened {
+            data.add(one, &classes, labels.as_ref(), context)?;
+        }
+        data.choose((0..names.len()).collect(), &names);
+        data.check(self.data.allow_missing, true, context)?;
+        let images = self.run.images(data, context)?;
         let preprocess = self.preprocess(&images.train, context)?;
         let options = ArchitectureOptions {
             classes: names.len(),
@@ -83,10 +91,20 @@ impl Verb for Train {
 }
 
 impl Train {
-    /// The class names that are given, or those of the data sets, each once.
-    fn class_names(&self, sets: &[Opened]) -> Result<Vec<String>, Error> {
+    /// The class names that are given, or those of the data sets, each once, as a table of labels has
+    /// them.
+    fn class_names(
+        &self,
+        sets: &[Opened],
+        labels: Option<&LabelTable>,
+    ) -> Result<Vec<String>, Error> {
         let given = self.data.pixels.class_names()?;
-        let of_data = || each_once(sets.iter().flat_map(|one| one.dataset.classes().to_vec()));
+        let called = |name: &String| {
+            let place = labels.and_then(|labels| Some((labels, labels.place(name)?)));
+            let known = place.and_then(|(labels, place)| labels.class(place).0.last());
+            known.unwrap_or(name).clone()
+        };
+        let of_data = || each_once(sets.iter().flat_map(|one| one.dataset.classes()).map(called));
         Ok(given.unwrap_or_else(of_data))
     }
 
@@ -96,21 +114,16 @@ impl Train {
         let pixels = &self.data.pixels;
         let first = train.dataset.image(0)?;
         let size = pixels.size.map_or([first.height(), first.width()], |size| size.0);
-        let mut made = Preprocess::plain(size, if first.channels() == 1 { 1 } else { 3 });
-        if pixels.size.is_some() {
-            made.fit = Fit::Cover;
-        }
-        made.fit = pixels.fit.unwrap_or(made.fit);
-        made.scale = pixels.scale;
-        made.order = pixels.channel_order.unwrap_or(made.order);
+        let channels = if first.channels() == 1 { 1 } else { 3 };
+        let made = pixels.over(Preprocess::plain(size, channels));
         if pixels.mean.is_empty() {
             let made = made.measured(&train.dataset)?;
             let Preprocess { mean, std, .. } = &made;
             context.progress.note(&format!("normalising by mean {mean:?} and std {std:?}"));
             return Ok(made);
         }
-        (made.mean, made.std) = (pixels.mean.clone(), pixels.std.clone());
         made.validate()?;
+        pixels.question(std::slice::from_ref(train), &made, context)?;
         Ok(made)
     }
 }

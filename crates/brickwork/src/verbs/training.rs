@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::forms::{Augmentation, HoldOut};
-use super::inputs::{described, unwritable};
+use super::inputs::{Labelled, described, note_small, unwritable};
 use crate::architectures::{Architecture, ArchitectureOptions};
+use crate::images::account::DataAccount;
 use crate::images::source::Source;
 use crate::model::card::Card;
 use crate::model::classifier::Classifier;
@@ -147,6 +148,8 @@ pub enum Course {
 pub struct TrainAnswer {
     /// Where the model was written.
     pub output: Option<PathBuf>,
+    /// What the data holds of the model's classes.
+    pub data: DataAccount,
     /// Images learned from.
     pub images: usize,
     /// Images held out.
@@ -175,6 +178,7 @@ impl TrainAnswer {
 pub(super) struct RunImages {
     pub(super) train: Source,
     pub(super) held: Option<Source>,
+    account: DataAccount,
 }
 
 impl RunInput {
@@ -275,16 +279,18 @@ impl RunInput {
     }
 
     /// The images to learn from and those to choose the best epoch by.
-    pub(super) fn images(&self, sources: Vec<Source>, seed: u64) -> Result<RunImages, Error> {
+    pub(super) fn images(&self, data: Labelled, context: &Context<'_>) -> Result<RunImages, Error> {
+        let Labelled { sources, account, .. } = data;
         let mut all = Source::join(sources)?;
         if let Some(count) = self.samples {
-            all.keep_some(count, seed)?;
+            all.keep_some(count, context.seed)?;
         }
         let Some(amount) = self.hold_out.amount() else {
-            return Ok(RunImages { train: all, held: None });
+            return Ok(RunImages { train: all, held: None, account });
         };
-        let (train, held) = all.split_off(amount, seed)?;
-        Ok(RunImages { train, held: Some(held) })
+        note_small(std::slice::from_ref(&all), Some(amount), context);
+        let (train, held) = all.split_off(amount, context.seed)?;
+        Ok(RunImages { train, held: Some(held), account })
     }
 
     /// Runs, and writes the model.
@@ -308,6 +314,7 @@ impl RunInput {
         files.finish()?;
         Ok(TrainAnswer {
             output: self.output.clone(),
+            data: images.account.clone(),
             images: images.train.dataset.len(),
             held_out: images.held.as_ref().map_or(0, |held| held.dataset.len()),
             parameters: model.graph().parameters(),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use brickwork_data::Split;
+use brickwork_data::{Dataset, Split};
 use brickwork_tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -87,9 +87,10 @@ impl Verify {
             return Ok(uniform([self.images, c, h, w], -1.0, 1.0, context.seed));
         }
         let preprocess = self.data.pixels.preprocess(model)?;
-        let sources = self.data.sources(model, Split::Test, context)?;
-        let dataset = &sources[0].dataset;
-        let indices: Vec<usize> = (0..dataset.len().min(self.images)).collect();
+        let opened = self.data.open(Split::Test, context)?;
+        let dataset = Dataset::join(opened.into_iter().map(|one| one.dataset).collect());
+        let count = dataset.len().min(self.images);
+        let indices: Vec<usize> = (0..count).map(|k| k * dataset.len() / count).collect();
         Ok(dataset.batch(&indices, &preprocess)?)
     }
 }

@@ -13,6 +13,7 @@ impl Shown for Annotate {
     fn text(&self, answer: &AnnotateAnswer) -> String {
         let place =
             answer.output.as_ref().map_or(String::new(), |path| format!("{}: ", path.display()));
-        format!("{place}{} classes, preprocessing recorded", answer.classes.len())
+        let known = if answer.preprocess.is_some() { "recorded" } else { "not known" };
+        format!("{place}{} classes, preprocessing {known}", answer.classes.len())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use brickwork::verbs::{Eval, EvalAnswer};
-use brickwork::{Leakage, PartConfusion, Report};
+use brickwork::{Accuracy, ConfusionRow, Leakage, PartConfusion, Report};
 
 use crate::command::Shown;
 use crate::print::{percent, row, table, thousands};
@@ -21,6 +21,12 @@ impl Shown for Eval {
         let report = &answer.report;
         let mut text = accuracy_words(self, report);
         text.push_str(&leakage_words(report.leakage.as_ref(), report.base_leakage.as_ref()));
+        text.push_str(&confusion_words(&report.confusion));
+        let error = percent(report.calibration_error);
+        let _ = writeln!(
+            text,
+            "\nconfidence is {error} % off the share of right answers (expected calibration error)"
+        );
         reject_words(report, &mut text);
         if let Some(parts) = &report.parts {
             parts_words(parts, &mut text);
@@ -36,36 +42,100 @@ impl Shown for Eval {
         if let Some(ms) = answer.latency_ms {
             let _ = write!(text, ", {ms:.2} ms per image");
         }
+        if let Some(ms) = answer.source_latency_ms {
+            let _ = write!(text, " (source {ms:.2} ms)");
+        }
+        let missing = &answer.data.without_images;
+        if !missing.is_empty() {
+            let all = missing.len() + report.accuracy_per_class.len();
+            let _ = write!(
+                text,
+                "\nThese figures are of {} of {all} classes; the others have no images.",
+                all - missing.len()
+            );
+        }
         text
     }
 }
 
 fn accuracy_words(request: &Eval, report: &Report) -> String {
-    let mut rows = vec![row(["accuracy, %", "per image", "per class"])];
-    let mut line = |name: &str, image: f64, class: f64| {
-        rows.push(vec![name.to_owned(), percent(image), percent(class)]);
+    let mut rows = vec![row(["accuracy, %", "per image", "95 % interval", "per class"])];
+    let mut line = |name: &str, found: &Accuracy| {
+        let [low, high] = found.interval.map(percent);
+        let (image, class) = (percent(found.per_image), percent(found.per_class));
+        rows.push(vec![name.to_owned(), image, format!("{low} to {high}"), class]);
     };
     // Without a source these are about the model itself.
     let with_source = request.source.is_some();
     if let Some(base) = report.base.as_ref().filter(|_| with_source) {
-        line("source, all its classes", base.per_image, base.per_class);
+        line("source, all its classes", base);
     }
     if let Some(base) = &report.base_restricted {
         if with_source {
-            line("source, restricted to these classes", base.per_image, base.per_class);
+            line("source, restricted to these classes", base);
         } else if request.classes.is_some() {
-            line("this model, restricted to these classes", base.per_image, base.per_class);
+            line("this model, restricted to these classes", base);
         }
     }
     if let Some(bare) = &report.before_refit {
-        line("the cut before its refit", bare.per_image, bare.per_class);
+        line("the cut before its refit", bare);
     }
     if let Some(parts) = &report.parts {
         let bound = &parts.perfect_routing;
-        line("bound: every image to its own part", bound.per_image, bound.per_class);
+        line("bound: every image to its own part", bound);
     }
-    line("this model", report.accuracy_per_image, report.mean_class_accuracy);
+    let own = Accuracy {
+        per_image: report.accuracy_per_image,
+        interval: report.accuracy_interval,
+        per_class: report.mean_class_accuracy,
+    };
+    line("this model", &own);
     table(&rows) + &class_words(&report.accuracy_per_class, "images")
+}
+
+/// Matrices of more classes than this are not printed.
+const MATRIX: usize = 12;
+
+/// How many of the most frequent mistakes are printed instead.
+const MISTAKES: usize = 10;
+
+/// Which classes images were taken for: as a matrix, or the most frequent mistakes among many classes.
+fn confusion_words(rows: &[ConfusionRow]) -> String {
+    let wrong = |row: &ConfusionRow| {
+        let own = row.class.clone();
+        let others = row.answers.iter().filter(move |(answer, _)| **answer != own);
+        others.map(|(answer, &count)| (count, answer.clone())).collect::<Vec<_>>()
+    };
+    if rows.iter().all(|row| wrong(row).is_empty()) {
+        return String::new();
+    }
+    let mut answers: Vec<&String> = rows.iter().map(|row| &row.class).collect();
+    let more = rows.iter().flat_map(|row| row.answers.keys());
+    more.for_each(|answer| {
+        if !answers.contains(&answer) {
+            answers.push(answer)
+        }
+    });
+    if answers.len() <= MATRIX {
+        let head = std::iter::once("taken for").chain(answers.iter().map(|name| &name[..]));
+        let mut cells = vec![head.map(str::to_owned).collect::<Vec<_>>()];
+        for row in rows {
+            let count = |answer: &&String| row.answers.get(*answer).copied().unwrap_or(0);
+            let counts = answers.iter().map(|answer| count(answer).to_string());
+            cells.push(std::iter::once(row.class.clone()).chain(counts).collect());
+        }
+        return format!("\n{}", table(&cells));
+    }
+    let mut mistakes: Vec<(usize, &String, String)> = Vec::new();
+    for row in rows {
+        mistakes.extend(wrong(row).into_iter().map(|(count, answer)| (count, &row.class, answer)));
+    }
+    mistakes.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)).then(a.2.cmp(&b.2)));
+    let mut cells = vec![row(["images", "of", "taken for"])];
+    for (count, class, answer) in mistakes.into_iter().take(MISTAKES) {
+        cells.push(vec![count.to_string(), class.clone(), answer]);
+    }
+    format!("\nmost frequent mistakes:\n{}", table(&cells))
 }
 
 /// Accuracy class by class; `what` is classified.

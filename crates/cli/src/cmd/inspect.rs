@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use brickwork::verbs::{Inspect, InspectAnswer};
-use brickwork::{GroupRow, Inspection};
+use brickwork::{GroupRow, InputLayout, Inspection};
 
 use crate::command::Shown;
 use crate::print::{row, table, thousands};
@@ -41,7 +41,7 @@ fn model_words(found: &Inspection, all: bool) -> String {
         text,
         "\n{}: input {}, {} classes, {} parameters, {} MACs",
         found.name,
-        found.input,
+        input_words(found),
         found.classes.len(),
         thousands(found.params as u64),
         thousands(found.macs)
@@ -50,6 +50,16 @@ fn model_words(found: &Inspection, all: bool) -> String {
     let _ = writeln!(text, "\n{free} channels can be cut one by one, in these groups:");
     found.groups.iter().for_each(|group| text.push_str(&group_words(group)));
     text
+}
+
+/// The shape of the input, and what is odd about it.
+fn input_words(found: &Inspection) -> String {
+    match found.layout {
+        InputLayout::Nchw => found.input.clone(),
+        InputLayout::Nhwc => {
+            format!("{} (channels last; layers have them first)", found.input)
+        }
+    }
 }
 
 /// A line about channels that can only be cut together.

@@ -10,12 +10,14 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod disassemble;
 pub(crate) mod distill;
+pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod finetune;
 pub(crate) mod gcn;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod masks;
+pub(crate) mod predict;
 pub(crate) mod probe;
 pub(crate) mod profile;
 pub(crate) mod refit;
@@ -40,6 +42,8 @@ pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Refit>(),
     entry::<verbs::Reject>(),
     entry::<verbs::Eval>(),
+    entry::<verbs::Predict>(),
+    entry::<verbs::Doctor>(),
     entry::<verbs::Probe>(),
     entry::<verbs::Train>(),
     entry::<verbs::Finetune>(),

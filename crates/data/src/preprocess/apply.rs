@@ -58,9 +58,9 @@ impl Preprocess {
     fn fitted<'a>(&self, image: &'a Image) -> Result<Cow<'a, Image>, DataError> {
         let found = [image.height(), image.width()];
         match self.fit {
-            _ if found == self.size => Ok(Cow::Borrowed(image)),
+            _ if found == self.size && self.before_crop() == found => Ok(Cow::Borrowed(image)),
             Fit::Exact => Err(DataError::Size { expected: self.size, found }),
-            Fit::Cover => resize::cover(image, self.size).map(Cow::Owned),
+            Fit::Cover | Fit::Stretch => resize::fit(image, self).map(Cow::Owned),
         }
     }
 }
@@ -151,6 +151,8 @@ mod tests {
                 std: stds[..count].to_vec(),
                 order: if bgr { ChannelOrder::Bgr } else { ChannelOrder::Rgb },
                 fit: if cover { Fit::Cover } else { Fit::Exact },
+                filter: None,
+                crop: None,
             };
             let mut out = vec![0.0; preprocess.elements()];
             preprocess.apply(&image, &mut out).expect("applies");
@@ -160,6 +162,21 @@ mod tests {
                 prop_assert!((found - expected).abs() <= 1e-5 * expected.abs().max(1.0));
             }
         }
+    }
+
+    #[test]
+    fn images_of_the_right_size_are_cropped_too() {
+        let bytes =
+            (0..64).map(|k| if k / 8 % 7 == 0 || k % 8 % 7 == 0 { 255 } else { 0 }).collect();
+        let framed = Image::new(8, 8, 1, Pixels::U8(bytes)).expect("image");
+        let plain = Preprocess { fit: Fit::Cover, ..Preprocess::plain([8, 8], 1) };
+        let frame = |preprocess: &Preprocess| {
+            let mut out = [0.0; 64];
+            preprocess.apply(&framed, &mut out).expect("applies");
+            out[0]
+        };
+        assert_eq!(frame(&plain), 1.0);
+        assert_eq!(frame(&Preprocess { crop: Some(0.5), ..plain }), 0.0);
     }
 
     #[test]

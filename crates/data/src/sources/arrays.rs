@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use brickwork_tensor::Nd;
+use half::f16;
 
 use super::parts::choose;
 use crate::error::DataError;
@@ -96,34 +97,72 @@ pub(super) trait ArrayFile {
     fn class_names(&self) -> Result<Option<Vec<String>>, DataError>;
 }
 
-/// Opens `images` and `labels`, or those of the parts.
+/// What the arrays of images and of labels are called, and of which part they then are: as MedMNIST has
+/// them, as Keras has them, and without parts.
+const NAMES: [(&str, &str, Part); 11] = [
+    ("train_images", "train_labels", Part::Train),
+    ("val_images", "val_labels", Part::Validation),
+    ("test_images", "test_labels", Part::Test),
+    ("x_train", "y_train", Part::Train),
+    ("x_val", "y_val", Part::Validation),
+    ("x_test", "y_test", Part::Test),
+    ("X_train", "y_train", Part::Train),
+    ("X_test", "y_test", Part::Test),
+    ("images", "labels", Part::Whole),
+    ("x", "y", Part::Whole),
+    ("X", "y", Part::Whole),
+];
+
+/// Of which part arrays are.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Train,
+    Validation,
+    Test,
+    Whole,
+}
+
+impl Part {
+    /// The part that it is for; images for validation count as test where there are no others.
+    fn split(self, has_test: bool) -> Option<Split> {
+        match self {
+            Self::Train => Some(Split::Train),
+            Self::Test => Some(Split::Test),
+            Self::Validation if !has_test => Some(Split::Test),
+            Self::Validation | Self::Whole => None,
+        }
+    }
+}
+
+/// Opens the arrays of images and labels, or those of the parts.
 pub(super) fn open(
     path: &Path,
     file: &mut dyn ArrayFile,
     split: Option<Split>,
 ) -> Result<Found, DataError> {
     let place = path.display().to_string();
-    let mut parts = Vec::new();
-    for (split, prefix) in
-        [(Some(Split::Train), "train_"), (Some(Split::Test), "test_"), (None, "")]
-    {
-        let names = [format!("{prefix}images"), format!("{prefix}labels")];
-        if has(&place, file.names(), &names)? {
-            let [images, name] = names;
-            parts.push((split, (images, labels(&file.array(&name)?)?)));
+    let mut pairs = Vec::new();
+    for (images, labels, part) in NAMES {
+        if has(&place, file.names(), images, labels)? {
+            pairs.push((images, labels, part));
         }
     }
-    if parts.is_empty() {
+    if pairs.is_empty() {
         let problem = format!(
-            "holds the arrays {}; expected images and labels, or train_images, train_labels, \
-             test_images and test_labels",
+            "holds the arrays {}; expected images and labels, train_images and train_labels, x_train \
+             and y_train, or the like for test",
             file.names().join(", ")
         );
         return Err(DataError::malformed(place, problem));
     }
+    let has_test = pairs.iter().any(|(.., part)| *part == Part::Test);
+    let mut parts = Vec::new();
+    for (images, name, part) in pairs {
+        parts.push((part.split(has_test), (images, labels(&file.array(name)?)?)));
+    }
     let classes = classes(&place, file, parts.iter().flat_map(|(_, (_, labels))| labels))?;
     let blocks = choose(path, parts, split)?.into_iter().map(|(name, labels)| {
-        let array = file.array(&name)?;
+        let array = file.array(name)?;
         let place = array.place.clone();
         let (shape, pixels) = images(array)?;
         Block::new(place, shape, pixels, labels)?.within(classes.len())
@@ -132,14 +171,19 @@ pub(super) fn open(
     Ok(Found { kind: file.kind(), classes, samples, labels })
 }
 
-/// Whether both names are there; one alone is an error.
-fn has(place: &str, names: &[String], both: &[String; 2]) -> Result<bool, DataError> {
-    let [images, labels] = both;
-    match (names.contains(images), names.contains(labels)) {
+/// Whether both names are there; one alone is an error, unless others stand for it too.
+fn has(place: &str, names: &[String], images: &str, labels: &str) -> Result<bool, DataError> {
+    let is_there = |name: &str| names.iter().any(|other| other == name);
+    let complete = |name: &str| {
+        NAMES.iter().any(|(images, labels, _)| {
+            (*images == name || *labels == name) && is_there(images) && is_there(labels)
+        })
+    };
+    match (is_there(images), is_there(labels)) {
         (true, true) => Ok(true),
-        (false, false) => Ok(false),
-        (true, false) => Err(lonely(place, images, labels)),
-        (false, true) => Err(lonely(place, labels, images)),
+        (true, false) if !complete(images) => Err(lonely(place, images, labels)),
+        (false, true) if !complete(labels) => Err(lonely(place, labels, images)),
+        _ => Ok(false),
     }
 }
 
@@ -167,18 +211,52 @@ fn classes<'a>(
     Ok((0..count).map(|class| class.to_string()).collect())
 }
 
+/// Labels `[n]` or `[n, 1]`, or the places of the ones in `[n, k]`.
 fn labels(array: &Array) -> Result<Vec<usize>, DataError> {
     let Array { place, shape, element, .. } = array;
-    if shape.len() != 1 || matches!(element, Element::Float(_)) {
-        let problem = format!("{element} of shape {shape:?}, expected integers of shape [n]");
-        return Err(DataError::malformed(place.clone(), problem));
+    let problem = |why: &str| {
+        let problem = format!("{element} of shape {shape:?}{why}, expected integers of shape [n]");
+        DataError::malformed(place.clone(), problem)
+    };
+    let numbers = array.numbers(|index, bytes| {
+        let label = match element {
+            Element::Float(_) => whole(float(bytes, *element)),
+            Element::Signed(_) => Some(integer(bytes, true)),
+            Element::Unsigned(_) => Some(integer(bytes, false)),
+        };
+        let label = label.ok_or_else(|| problem(", not all of them whole"))?;
+        let wrong = || format!("label {index} is {label}, expected 0 or more");
+        usize::try_from(label).map_err(|_| DataError::malformed(place.clone(), wrong()))
+    });
+    match *shape.as_slice() {
+        [_] | [_, 1] => numbers,
+        [_, classes] if classes > 1 => {
+            let one = |row: &[usize]| {
+                let place = row.iter().position(|&number| number == 1);
+                place.filter(|_| row.iter().sum::<usize>() == 1)
+            };
+            let places: Option<Vec<usize>> = numbers?.chunks(classes).map(one).collect();
+            places.ok_or_else(|| problem(" with rows that do not hold a single 1"))
+        }
+        _ => Err(problem("")),
     }
-    let signed = matches!(element, Element::Signed(_));
-    array.numbers(|index, bytes| {
-        let label = integer(bytes, signed);
-        let problem = || format!("label {index} is {label}, expected 0 or more");
-        usize::try_from(label).map_err(|_| DataError::malformed(place.clone(), problem()))
-    })
+}
+
+/// The whole number that a float is.
+fn whole(value: f64) -> Option<i128> {
+    (value.fract() == 0.0 && value.abs() < 1e15).then_some(value as i128)
+}
+
+/// A little-endian floating-point number.
+fn float(bytes: &[u8], element: Element) -> f64 {
+    match (element, bytes) {
+        (Element::Float(2), &[a, b]) => f16::from_le_bytes([a, b]).to_f64(),
+        (Element::Float(4), &[a, b, c, d]) => f64::from(f32::from_le_bytes([a, b, c, d])),
+        (Element::Float(8), bytes) => {
+            bytes.try_into().map_or(f64::NAN, |bytes| f64::from_le_bytes(bytes))
+        }
+        _ => f64::NAN,
+    }
 }
 
 /// A little-endian integer of up to 8 bytes.
@@ -189,23 +267,29 @@ fn integer(bytes: &[u8], signed: bool) -> i128 {
     i128::from_le_bytes(wide)
 }
 
-/// The images in `[n, h, w, c]` order.
+/// The images in `[n, h, w, c]` order: bytes, or integers that all are such; else floats.
 fn images(array: Array) -> Result<(Shape, Pixels), DataError> {
     let (shape, channels_first) = layout(&array)?;
+    let place = &array.place;
     let pixels = match array.element {
-        Element::Unsigned(1) => {
-            Pixels::U8(ordered(&array.place, array.bytes, shape, channels_first)?)
+        Element::Unsigned(1) => Pixels::U8(ordered(place, array.bytes, shape, channels_first)?),
+        element @ Element::Float(_) => {
+            let values = array.numbers(|_, bytes| Ok(float(bytes, element) as f32))?;
+            check_finite(place, &values, shape)?;
+            Pixels::F32(ordered(place, values, shape, channels_first)?)
         }
-        Element::Float(4) => {
-            let (numbers, _) = array.bytes.as_chunks();
-            let mut values = DataError::room(&array.place, numbers.len())?;
-            values.extend(numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)));
-            check_finite(&array.place, &values, shape)?;
-            Pixels::F32(ordered(&array.place, values, shape, channels_first)?)
-        }
-        other => {
-            let problem = format!("images are {other}, expected u8 or f32; convert them");
-            return Err(DataError::malformed(array.place, problem));
+        element => {
+            let signed = matches!(element, Element::Signed(_));
+            let values = array.numbers(|_, bytes| Ok(integer(bytes, signed)))?;
+            let bytes: Result<Vec<u8>, _> =
+                values.iter().map(|&value| u8::try_from(value)).collect();
+            match bytes {
+                Ok(bytes) => Pixels::U8(ordered(place, bytes, shape, channels_first)?),
+                Err(_) => {
+                    let values = values.into_iter().map(|value| value as f32).collect();
+                    Pixels::F32(ordered(place, values, shape, channels_first)?)
+                }
+            }
         }
     };
     Ok((shape, pixels))
@@ -361,7 +445,6 @@ mod tests {
         assert!(refuse(Dtype::U8, &[2, 2, 2, 2], &[0; 16]).contains("has no channels"));
         assert!(refuse(Dtype::U8, &[2, 8], &[0; 16]).contains("has no channels"));
         assert!(refuse(Dtype::U8, &[2, 0, 2, 3], &[]).contains("hold nothing"));
-        assert!(refuse(Dtype::F64, &[1, 2, 1, 3], &[0; 48]).contains("f64, expected u8 or f32"));
         assert!(refuse(Dtype::BF16, &[2, 2, 2, 3], &[0; 48]).contains("BF16"));
         let vast = npz(&[
             ("images", npy("|u1", &[0, usize::MAX, usize::MAX, 3], &[])),
@@ -387,10 +470,60 @@ mod tests {
         assert!(
             with_labels(Dtype::U64, &[2], &[0xff; 16]).contains("class numbers from 0 to 65535")
         );
-        assert!(
-            with_labels(Dtype::F32, &[2], &[0; 8]).contains("f32 of shape [2], expected integers")
+        let halves = [0.0_f32, 0.5].map(f32::to_le_bytes).concat();
+        assert!(with_labels(Dtype::F32, &[2], &halves).contains("not all of them whole"));
+        let twice = with_labels(Dtype::U8, &[2, 2], &[0, 1, 1, 1]);
+        assert!(twice.contains("do not hold a single 1"), "{twice}");
+        assert!(with_labels(Dtype::U8, &[1, 2, 1], &[0; 2]).contains("of shape [n]"));
+    }
+
+    #[test]
+    fn labels_and_images_may_be_numbers_of_any_kind() {
+        let labels = |dtype, shape: &[usize], bytes: &[u8]| {
+            let images = ("images", Dtype::U8, &[2_usize, 2, 2][..], &[0; 8][..]);
+            let data = open(&tensors(&[images, ("labels", dtype, shape, bytes)], None));
+            data.expect("opens").labels().to_vec()
+        };
+        assert_eq!(labels(Dtype::U8, &[2, 1], &[3, 1]), [3, 1]);
+        assert_eq!(
+            labels(Dtype::F64, &[2], &[2.0_f64, 0.0].map(f64::to_le_bytes).concat()),
+            [2, 0]
         );
-        assert!(with_labels(Dtype::U8, &[2, 1], &[0; 2]).contains("of shape [n]"));
+        assert_eq!(labels(Dtype::U8, &[2, 3], &[0, 0, 1, 1, 0, 0]), [2, 0]);
+        let pixels = |dtype, bytes: &[u8]| {
+            let data = with_images(dtype, &[2, 1, 1], bytes).expect("opens");
+            data.image(1).expect("image").pixels().clone()
+        };
+        let wide = |numbers: [i64; 2]| numbers.map(i64::to_le_bytes).concat();
+        assert_eq!(pixels(Dtype::I64, &wide([0, 255])), Pixels::U8(vec![255]));
+        assert_eq!(pixels(Dtype::I64, &wide([0, 256])), Pixels::F32(vec![256.0]));
+        assert_eq!(pixels(Dtype::I64, &wide([0, -1])), Pixels::F32(vec![-1.0]));
+        let double = [0.0_f64, 0.25].map(f64::to_le_bytes).concat();
+        assert_eq!(pixels(Dtype::F64, &double), Pixels::F32(vec![0.25]));
+        assert_eq!(pixels(Dtype::F16, &[0, 0, 0, 0x3c]), Pixels::F32(vec![1.0]));
+    }
+
+    #[test]
+    fn arrays_are_called_as_by_keras_and_medmnist() {
+        let image = |count: usize| npy("|u1", &[count, 2, 2, 1], &counted(4 * count));
+        let label = |numbers: &[u8]| npy("|u1", &[numbers.len(), 1], numbers);
+        for (x, y) in [("x_{}", "y_{}"), ("X_{}", "y_{}"), ("{}_images", "{}_labels")] {
+            let [x, y] = [x, y].map(|form| move |part: &str| form.replace("{}", part));
+            let bytes = npz(&[
+                (&x("train"), image(2)),
+                (&y("train"), label(&[1, 0])),
+                (&x("test"), image(1)),
+                (&y("test"), label(&[1])),
+            ]);
+            let folder = fixtures::folder();
+            let path = file(&folder, "set.npz", &bytes);
+            let test = Dataset::open(path, Some(Split::Test)).expect("opens");
+            assert_eq!((test.len(), test.classes().len()), (1, 2));
+        }
+        let lonely = npz(&[("x_train", image(1)), ("y_test", label(&[0]))]);
+        assert!(
+            open(&lonely).expect_err("refused").to_string().contains("x_train but not y_train")
+        );
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, DataError> {
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') {
+        // Archives made on a Mac have such a folder beside the one that was packed.
+        if name.starts_with('.') || name == "__MACOSX" {
             continue;
         }
         let path = entry.path();
@@ -46,9 +47,24 @@ pub(super) fn lines(path: &Path) -> Result<Option<Vec<String>>, DataError> {
     }
 }
 
-/// Whether a name ends as those of PNG and JPEG files do.
+/// How names of image files end that can be read. What they hold tells itself.
+const IMAGES: [&str; 10] =
+    ["bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
+
+/// How names of image files end that cannot be read, and would silently be missing.
+const OTHER_IMAGES: [&str; 21] = [
+    "arw", "avif", "cr2", "dib", "dng", "exr", "hdr", "heic", "heif", "ico", "j2k", "jp2", "jxl",
+    "nef", "pbm", "pgm", "pnm", "ppm", "psd", "qoi", "tga",
+];
+
+/// Whether a name ends as those of image files do that can be read.
 pub(super) fn is_image_name(name: &str) -> bool {
-    has_ending(name, &["png", "jpg", "jpeg"])
+    has_ending(name, &IMAGES)
+}
+
+/// Whether a name ends as those of image files do that cannot be read.
+pub(super) fn is_other_image_name(name: &str) -> bool {
+    has_ending(name, &OTHER_IMAGES)
 }
 
 /// Whether a name has one of the endings, whatever its case.

@@ -97,7 +97,7 @@ pub(crate) fn png(width: u32, height: u32, value: u8) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// Image files of 4 by 4, PNG or JPEG by name, in a folder that is returned.
+/// Image files of 4 by 4, of a format by name, in a folder that is returned.
 pub(crate) fn tree(folder: &TempDir, names: &[&str]) -> PathBuf {
     for (k, name) in names.iter().enumerate() {
         let path = file(folder, &format!("tree/{name}"), b"");

@@ -6,13 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::files::{self, Entry};
 use super::parts::choose;
-use crate::error::DataError;
+use crate::error::{DataError, IMAGE_FORMATS};
 use crate::samples::{Found, Samples};
 use crate::split::Split;
-
-/// Image files that would silently be missing.
-const OTHER_IMAGES: [&str; 12] =
-    ["avif", "bmp", "gif", "heic", "jp2", "jxl", "pbm", "pgm", "ppm", "tif", "tiff", "webp"];
 
 /// A folder of images of one class.
 struct Class {
@@ -35,20 +31,32 @@ impl Part {
         if !self.is_empty() {
             return Ok(());
         }
-        let problem = "holds no folders with PNG or JPEG files, one folder per class; add them, \
-                       or ask for another part";
+        let problem = format!(
+            "holds no folders with {IMAGE_FORMATS} files, one folder per class; add them, or ask for \
+             another part"
+        );
         Err(DataError::malformed(self.path.display().to_string(), problem))
     }
 }
 
+/// Folders this deep below that of a class are looked into, which is more than anybody makes by hand.
+pub(super) const DEPTH: usize = 16;
+
 /// Opens the class folders among `entries`, or those in the split folders among them; `None` if
-/// there are no images in them. Other files than images are passed over.
+/// there are no images in them. A class has all images below its folder. Where all there is is one
+/// folder of such folders, it is that one. Other files than images are passed over.
 pub(super) fn open(
     path: &Path,
     entries: &[Entry],
     split: Option<Split>,
 ) -> Result<Option<Found>, DataError> {
     let folders: Vec<&Entry> = entries.iter().filter(|entry| entry.is_folder).collect();
+    if let [wrapper] = folders[..] {
+        let inner = files::list(&wrapper.path)?;
+        if is_wrapper(&inner)? {
+            return open(&wrapper.path, &inner, split);
+        }
+    }
     let parts = match split_folders(path, &folders)? {
         None => vec![(None, Part { path: path.into(), classes: classes(&folders)? })],
         Some(splits) => parts(&folders, &splits)?,
@@ -61,7 +69,7 @@ pub(super) fn open(
     for part in choose(path, parts, split)? {
         part.check()?;
         for class in part.classes {
-            let label = names.binary_search(&class.name).unwrap_or_else(|above| above);
+            let label = names.iter().position(|name| *name == class.name).unwrap_or(names.len());
             labels.extend(iter::repeat_n(label, class.images.len()));
             images.extend(class.images);
         }
@@ -69,22 +77,39 @@ pub(super) fn open(
     Ok(Some(Found { kind: "image files", classes: names, samples: Samples::Files(images), labels }))
 }
 
+/// Whether a folder that stands alone in another holds a data set: parts, or several classes.
+fn is_wrapper(entries: &[Entry]) -> Result<bool, DataError> {
+    if entries.iter().any(is_image) {
+        return Ok(false);
+    }
+    let folders: Vec<&Entry> = entries.iter().filter(|entry| entry.is_folder).collect();
+    if folders.iter().any(|folder| split_of(&folder.name).is_some()) {
+        return Ok(true);
+    }
+    let mut classes = 0;
+    for folder in &folders {
+        classes += usize::from(files::list(&folder.path)?.iter().any(is_image));
+    }
+    Ok(classes > 1)
+}
+
 /// What each folder stands for if they are splits, `None` if they are classes.
 fn split_folders(path: &Path, folders: &[&Entry]) -> Result<Option<Vec<Option<Split>>>, DataError> {
-    let has_test = folders.iter().any(|folder| is_test(&folder.name));
-    let named: Vec<&&Entry> = folders.iter().filter(|folder| is_split(&folder.name)).collect();
-    if named.is_empty() {
+    let kinds: Vec<Option<Named>> = folders.iter().map(|folder| split_of(&folder.name)).collect();
+    if kinds.iter().all(Option::is_none) {
         return Ok(None);
     }
-    if named.len() == folders.len() {
-        let split = |folder: &&Entry| match folder.name.to_lowercase().as_str() {
-            "train" => Some(Split::Train),
-            name if is_test(name) || !has_test => Some(Split::Test),
-            _ => None,
+    if kinds.iter().all(Option::is_some) {
+        let has_test = kinds.contains(&Some(Named::Test));
+        let split = |kind: &Option<Named>| match kind {
+            Some(Named::Train) => Some(Split::Train),
+            Some(Named::Validation) if has_test => None,
+            _ => Some(Split::Test),
         };
-        return Ok(Some(folders.iter().map(split).collect()));
+        return Ok(Some(kinds.iter().map(split).collect()));
     }
-    for folder in named {
+    let named = folders.iter().zip(&kinds).filter(|(_, kind)| kind.is_some());
+    for (folder, _) in named {
         if !files::list(&folder.path)?.iter().any(is_image) {
             let problem = format!(
                 "has a folder {} beside folders of other kinds, which may be parts or classes; \
@@ -112,23 +137,30 @@ fn parts(
 }
 
 fn classes(folders: &[&Entry]) -> Result<Vec<Class>, DataError> {
-    folders.iter().map(|folder| class(folder)).collect()
+    let class = |folder: &&Entry| {
+        let mut images = Vec::new();
+        gather(&folder.path, DEPTH, &mut images)?;
+        Ok(Class { name: folder.name.clone(), images })
+    };
+    folders.iter().map(class).collect()
 }
 
-fn class(folder: &Entry) -> Result<Class, DataError> {
-    let entries = files::list(&folder.path)?;
-    let images: Vec<PathBuf> =
-        entries.iter().filter(|entry| is_image(entry)).map(|entry| entry.path.clone()).collect();
-    let stray = |entry: &&Entry| {
-        files::has_ending(&entry.name, &OTHER_IMAGES) || entry.is_folder && !images.is_empty()
-    };
-    match entries.iter().find(stray) {
-        None => Ok(Class { name: folder.name.clone(), images }),
-        Some(entry) => Err(DataError::malformed(
-            entry.path.display().to_string(),
-            "expected only PNG and JPEG files in the folder of a class; convert or move it",
-        )),
+/// Adds all images in `folder` and below, folders after files.
+pub(super) fn gather(
+    folder: &Path,
+    depth: usize,
+    images: &mut Vec<PathBuf>,
+) -> Result<(), DataError> {
+    let entries = files::list(folder)?;
+    images.extend(entries.iter().filter(|entry| is_image(entry)).map(|entry| entry.path.clone()));
+    for inner in entries.iter().filter(|entry| entry.is_folder) {
+        let Some(depth) = depth.checked_sub(1) else {
+            let problem = format!("lies more than {DEPTH} folders below a class; move it up");
+            return Err(DataError::malformed(inner.path.display().to_string(), problem));
+        };
+        gather(&inner.path, depth, images)?;
     }
+    Ok(())
 }
 
 /// The classes of the training part, or of the first: no other part may have more.
@@ -148,20 +180,43 @@ fn class_names(parts: &[(Option<Split>, Part)]) -> Result<Vec<String>, DataError
             return Err(DataError::malformed(part.path.display().to_string(), problem));
         }
     }
-    Ok(known.into_iter().collect())
+    Ok(in_order(known))
 }
 
+/// Names in the order of the numbers they are, or else of the alphabet.
+pub(super) fn in_order(names: BTreeSet<String>) -> Vec<String> {
+    let number = |name: &String| {
+        name.bytes().all(|byte| byte.is_ascii_digit()).then(|| name.parse::<u64>().ok()).flatten()
+    };
+    let mut names: Vec<String> = names.into_iter().collect();
+    if names.iter().all(|name| number(name).is_some()) {
+        names.sort_by_key(number);
+    }
+    names
+}
+
+/// Files that are images or say that they are.
 fn is_image(entry: &Entry) -> bool {
-    !entry.is_folder && files::is_image_name(&entry.name)
+    let says = files::is_image_name(&entry.name) || files::is_other_image_name(&entry.name);
+    !entry.is_folder && says
 }
 
-fn is_test(name: &str) -> bool {
-    name.eq_ignore_ascii_case("test")
+/// What the name of a part says that it is for.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Named {
+    Train,
+    Test,
+    Validation,
 }
 
-fn is_split(name: &str) -> bool {
-    let known = ["train", "test", "val", "valid", "validation"];
-    known.iter().any(|known| name.eq_ignore_ascii_case(known))
+/// The part that a folder, or a word in a table, names.
+pub(super) fn split_of(name: &str) -> Option<Named> {
+    match &name.to_lowercase()[..] {
+        "train" | "training" => Some(Named::Train),
+        "test" | "testing" => Some(Named::Test),
+        "val" | "valid" | "validation" | "dev" => Some(Named::Validation),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -228,15 +283,30 @@ mod tests {
     fn what_would_be_missed_is_refused() {
         let other = refuse(&["1.png"]);
         assert!(other.contains("not a known kind"), "{other}");
-        let nested = refuse(&["a/1.png", "a/deep/2.png"]);
-        assert!(nested.contains("deep: expected only PNG"), "{nested}");
         let flat = refuse(&["train/a/1.png", "test/2.png"]);
         assert!(flat.contains("one folder per class"), "{flat}");
         let folder = fixtures::folder();
         let path = fixtures::tree(&folder, &["a/1.png"]);
-        file(&folder, "tree/a/2.webp", b"RIFF");
-        let format = Dataset::open(path, None).expect_err("refused").to_string();
-        assert!(format.contains("2.webp: expected only PNG"), "{format}");
+        file(&folder, "tree/a/2.avif", b"ftyp");
+        let unread = Dataset::open(path, None).expect("opens").unread();
+        assert!(unread.len() == 1 && unread[0].to_string().contains("2.avif"), "{unread:?}");
+    }
+
+    #[test]
+    fn folders_in_those_of_classes_and_around_them_are_walked() {
+        let open = |names: &[&str], split| {
+            let folder = fixtures::folder();
+            let data = Dataset::open(fixtures::tree(&folder, names), split).expect("opens");
+            (data.classes().to_vec(), data.labels().to_vec())
+        };
+        let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let deep = open(&["a/1.png", "a/deep/er/2.png", "b/deep/3.png"], None);
+        assert_eq!(deep, (named(&["a", "b"]), vec![0, 0, 1]));
+        assert_eq!(open(&["one/a/1.png", "one/b/2.png"], None).0, named(&["a", "b"]));
+        let parts = ["one/Training/a/1.png", "one/TESTING/a/2.png", "__MACOSX/one/b/3.png"];
+        assert_eq!(open(&parts, Some(Split::Test)), (named(&["a"]), vec![0]));
+        assert_eq!(open(&["a/deep/1.png"], None).0, named(&["a"]));
+        assert_eq!(open(&["10/1.png", "9/2.png", "09/2.png"], None).0, named(&["09", "9", "10"]));
     }
 
     #[test]
@@ -248,7 +318,7 @@ mod tests {
         let data = Dataset::open(&path, None).expect("opens");
         let list: Vec<String> = data.check().iter().map(ToString::to_string).collect();
         assert_eq!(list.len(), 2);
-        assert!(list[0].contains("2.png: neither PNG nor JPEG"), "{list:?}");
+        assert!(list[0].contains("2.png: no PNG, JPEG, WebP, BMP, TIFF or GIF file"), "{list:?}");
         assert!(list[1].contains("3.png"), "{list:?}");
         let batch = data.batch(&[0, 1, 2], &Preprocess::plain([4, 4], 3)).expect_err("refused");
         assert!(batch.to_string().contains("2.png"), "the first that fails: {batch}");

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use brickwork_graph::{Attr, Attrs, Builder, Dim, Form, Graph, Shape};
+use brickwork_graph::{Attr, Attrs, Builder, Form, Graph, Shape};
 use prost::Message;
 
 use super::external::External;
+use super::input::{ReadOptions, possible, stated, unclear};
 use super::literal::literal;
 use super::parts::count_parts;
 use super::proto::{self, Attribute, Extent};
@@ -24,16 +25,6 @@ const MOST_NODES: usize = 1 << 16;
 
 /// No model has more nodes, constants, operands, attributes, entries of metadata and so on together.
 const MOST_PARTS: usize = 1 << 20;
-
-/// Pixels along one axis of the input.
-const MOST_PIXELS: usize = 1 << 20;
-
-/// How to read a model whose file leaves something open.
-#[derive(Clone, Debug, Default)]
-pub struct ReadOptions {
-    /// Height and width of the input, where the file leaves them open.
-    pub size: Option<[usize; 2]>,
-}
 
 /// Reads the ONNX file at `path`, with external data beside it.
 ///
@@ -94,35 +85,68 @@ pub fn decode(
             graph.node.len()
         )));
     }
-    let metadata = model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
-    build(graph, opset, metadata, folder, options)
+    let metadata: BTreeMap<String, String> =
+        model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
+    let inputs: Vec<Possible<'_>> = own_inputs(&graph)
+        .map(|input| Possible { input, shapes: possible(input, options) })
+        .collect();
+    let choices = inputs
+        .first()
+        .and_then(|first| first.shapes.as_ref().ok())
+        .map_or(1, |shapes| shapes.len());
+    let file = File { graph: &graph, opset, metadata: &metadata, folder };
+    if choices == 1 {
+        return build(&file, &inputs, 0);
+    }
+    let mut fits: Vec<Graph> =
+        (0..choices).filter_map(|choice| build(&file, &inputs, choice).ok()).collect();
+    match fits.len() {
+        0 => build(&file, &inputs, 0),
+        1 => Ok(fits.remove(0)),
+        _ => Err(unclear(&fits)),
+    }
 }
 
-fn build(
-    graph: proto::Graph,
+/// What a file holds, and where it lies.
+struct File<'a> {
+    graph: &'a proto::Graph,
     opset: i64,
-    metadata: BTreeMap<String, String>,
-    folder: Option<&Path>,
-    options: &ReadOptions,
-) -> Result<Graph, ReadError> {
-    let sparse: Vec<(&str, &proto::SparseTensor)> =
-        graph.sparse_initializer.iter().map(|tensor| (sparse::name(tensor), tensor)).collect();
+    metadata: &'a BTreeMap<String, String>,
+    folder: Option<&'a Path>,
+}
+
+/// An input with the shapes that it may have.
+struct Possible<'a> {
+    input: &'a proto::ValueInfo,
+    shapes: Result<Vec<Shape>, String>,
+}
+
+/// The inputs that are no constants.
+fn own_inputs(graph: &proto::Graph) -> impl Iterator<Item = &proto::ValueInfo> {
+    let sparse = graph.sparse_initializer.iter().map(sparse::name);
     let dense = graph.initializer.iter().map(|tensor| tensor.name.as_str());
-    let constants: HashSet<&str> = dense.chain(sparse.iter().map(|(name, _)| *name)).collect();
-    let inputs: Vec<&proto::ValueInfo> =
-        graph.input.iter().filter(|input| !constants.contains(input.name.as_str())).collect();
-    let fixed_batch = inputs.first().and_then(|input| first_extent(input));
+    let constants: HashSet<&str> = dense.chain(sparse).collect();
+    graph.input.iter().filter(move |input| !constants.contains(input.name.as_str()))
+}
+
+/// The graph, its first input taken for shape `choice` of those it may have.
+fn build(file: &File<'_>, inputs: &[Possible<'_>], choice: usize) -> Result<Graph, ReadError> {
+    let File { graph, opset, metadata, folder } = *file;
+    let fixed_batch = inputs.first().and_then(|first| first_extent(first.input));
     let mut builder = Builder::new(&graph.name, opset, fixed_batch);
-    builder.metadata(metadata);
-    for input in inputs {
-        match input_shape(input, options) {
-            Ok(shape) => builder.input(&input.name, shape),
+    builder.metadata(metadata.clone());
+    for (place, Possible { input, shapes }) in inputs.iter().enumerate() {
+        match shapes {
+            Ok(shapes) => {
+                let shape = &shapes[if place == 0 { choice } else { 0 }];
+                builder.input(&input.name, shape.clone());
+            }
             Err(text) => builder.unreadable(&input.name, text),
         }
     }
     let mut external = External::new(folder);
     add_constants(&mut builder, &graph.initializer, &mut external);
-    for (name, tensor) in sparse {
+    for (name, tensor) in graph.sparse_initializer.iter().map(|x| (sparse::name(x), x)) {
         match sparse::entries(tensor, &mut external) {
             Ok((shape, entries)) => builder.sparse_constant(name, &shape, &entries),
             Err(text) => builder.unreadable(name, text),
@@ -165,49 +189,11 @@ fn add_constants(builder: &mut Builder, tensors: &[proto::Tensor], external: &mu
     }
 }
 
-fn extents(input: &proto::ValueInfo) -> Option<&[proto::Dimension]> {
-    let shape = input.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref()?;
-    Some(&shape.dim)
-}
-
 fn first_extent(input: &proto::ValueInfo) -> Option<usize> {
-    match extents(input)?.first()?.value {
+    match stated(input)?.first()?.value {
         Some(Extent::Fixed(extent)) => usize::try_from(extent).ok(),
         _ => None,
     }
-}
-
-/// The shape of an input with its first axis open.
-fn input_shape(input: &proto::ValueInfo, options: &ReadOptions) -> Result<Shape, String> {
-    let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
-    let elements = tensor.map_or(0, |tensor| tensor.elem_type);
-    if elements != 1 {
-        return Err(format!("the input has data type {elements}, expected 1 (float32)"));
-    }
-    let dims = extents(input).ok_or("the input has no shape")?;
-    let mut shape = vec![Dim::Batch(1)];
-    for (axis, dim) in dims.iter().enumerate().skip(1) {
-        let asked =
-            axis.checked_sub(2).and_then(|k| options.size.and_then(|size| size.get(k).copied()));
-        // Some exporters write 0 or -1 for an open extent.
-        let stated = match &dim.value {
-            Some(Extent::Fixed(extent)) => usize::try_from(*extent).ok().filter(|&e| e > 0),
-            _ => None,
-        };
-        let extent = stated.or(asked).ok_or_else(|| {
-            format!("the input's extent on axis {axis} is open; state height and width (`size=`)")
-        })?;
-        if extent > MOST_PIXELS {
-            return Err(format!(
-                "the input's extent on axis {axis} is {extent}, at most {MOST_PIXELS} is supported"
-            ));
-        }
-        shape.push(Dim::Fixed(extent));
-    }
-    if dims.is_empty() {
-        return Err("the input is a scalar".to_owned());
-    }
-    Ok(Shape(shape))
 }
 
 /// Indices of nodes.

@@ -14,8 +14,9 @@ use brickwork_exec::Session;
 use brickwork_graph::{Channels, Graph, groups, why};
 use prost::Message;
 
+use super::input::ReadOptions;
 use super::proto::*;
-use super::read::{ReadOptions, decode};
+use super::read::decode;
 use super::write::encode;
 
 /// Attributes by name.

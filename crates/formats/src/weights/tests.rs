@@ -4,7 +4,7 @@ use super::*;
 use crate::onnx::{ReadOptions, decode};
 
 fn graph() -> Graph {
-    let bytes = include_bytes!("../../fuzz/seeds/onnx/plain.onnx");
+    let bytes = include_bytes!("../../../../fuzz/seeds/onnx/plain.onnx");
     decode(bytes, None, &ReadOptions::default()).expect("it loads")
 }
 

@@ -15,8 +15,8 @@ use crate::shape::{Dim, Operands, Shape};
 
 /// Axis `k` of the result is axis `perm[k]` of the operand.
 #[derive(Clone, Debug)]
-struct Transpose {
-    perm: Vec<usize>,
+pub(super) struct Transpose {
+    pub(super) perm: Vec<usize>,
 }
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {

@@ -22,7 +22,7 @@ const ORDER: &[(&str, &str)] = &[
     (
         "graph",
         "attrs error forest names weighted shape lower training execute joint_node+channels+graph+op \
-         groups keep text read ops fold simplify check patch build cut",
+         groups keep text read ops fold simplify check patch reorder build cut",
     ),
     ("formats", "error fingerprint memory file weights onnx"),
     ("data", "split error image samples sources dataset preprocess augment batch batches"),

@@ -54,9 +54,11 @@ pub fn calibrate_from_moments(
 
 /// Whether all parts were cut from one model.
 fn one_source(model: &Classifier) -> bool {
-    let source = |part: &Part| part.origin.as_ref().map(|origin| origin.fingerprint.clone());
     let parts = &model.card().parts;
-    parts.iter().all(|part| source(part) == source(&parts[0]))
+    parts.iter().all(|part| match (&part.origin, &parts[0].origin) {
+        (Some(origin), Some(first)) => origin.same_source(first),
+        (origin, first) => origin.is_none() && first.is_none(),
+    })
 }
 
 /// The moments of every part.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use brickwork_formats::same_fingerprint;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -49,6 +50,15 @@ pub struct Origin {
     /// What other versions say besides.
     #[serde(flatten)]
     pub other: BTreeMap<String, Value>,
+}
+
+impl Origin {
+    /// Whether both were cut from one model. Fingerprints of different versions cannot be compared; then
+    /// the source's name and number of classes decide.
+    pub(crate) fn same_source(&self, other: &Self) -> bool {
+        same_fingerprint(&self.fingerprint, &other.fingerprint)
+            .unwrap_or_else(|| (&self.source, self.of) == (&other.source, other.of))
+    }
 }
 
 /// Whether something need not be said.
@@ -105,4 +115,28 @@ pub struct SampleNote {
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "crate::model::text::numbers")]
     #[schemars(with = "Vec<Value>")]
     pub margins: Vec<f32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut_from(source: &str, fingerprint: &str) -> Origin {
+        let text = format!(
+            r#"{{"source": "{source}", "fingerprint": "{fingerprint}", "classes": [], "of": 3, "kept": {{}}, "checked": 0}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn one_source_is_known_in_files_of_all_versions() {
+        let (old, new) = (cut_from("net", "ab12"), cut_from("net", "v2:cd34"));
+        assert!(old.same_source(&new) && new.same_source(&old));
+        assert!(!old.same_source(&cut_from("other", "v2:cd34")));
+        assert!(!old.same_source(&Origin { of: 4, ..new.clone() }));
+        // Where fingerprints can be compared, they decide.
+        assert!(new.same_source(&cut_from("renamed", "v2:cd34")));
+        assert!(!new.same_source(&cut_from("net", "v2:ab12")));
+        assert!(!old.same_source(&cut_from("net", "cd34")));
+    }
 }

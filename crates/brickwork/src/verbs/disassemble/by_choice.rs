@@ -12,13 +12,13 @@ use crate::cut::plan::{Choice, Plan};
 use crate::files::masks::save_masks;
 use crate::images::source::random_images;
 use crate::model::card::Card;
-use crate::model::classes;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
 use crate::refit::{RefitOptions, refitted};
 use crate::relevance::profile::Profile;
 use crate::relevance::profile_file::load_profile;
-use crate::verbs::{Context, inputs};
+use crate::verbs::Context;
+use crate::verbs::inputs::{self, Labelled};
 
 impl Disassemble {
     /// What keeps it from being cut by a profile or given channels.
@@ -70,7 +70,7 @@ impl Disassemble {
             model = model.with_classes(profile.header.classes.clone())?;
         }
         let images = self.images(&mut model, profile.as_ref(), context)?;
-        let classes = classes::parse(&self.classes, &model.class_names())?;
+        let classes = inputs::chosen(Some(&self.classes), &model.class_names(), context)?;
         let choice = match (&profile, &self.keep) {
             (Some(profile), _) => Choice::Profile(profile, self.link.rule, self.link.thresholds()),
             (None, Some(path)) => Choice::Given(read_keep(path)?),
@@ -92,7 +92,13 @@ impl Disassemble {
         if let Some(path) = &self.masks_out {
             save_masks(&own.masks, &component.class_names(), path)?;
         }
-        self.answer(&model, component, plan.added.clone(), None)
+        self.answer(
+            &model,
+            component,
+            plan.added.clone(),
+            images.map(|images| images.account),
+            None,
+        )
     }
 
     fn images(
@@ -104,12 +110,15 @@ impl Disassemble {
         if self.data.is_empty() {
             return Ok(None);
         }
-        let sources = self.data.sources(model, Split::Train, context)?;
+        let asked = Some(&self.classes[..]);
+        let Labelled { sources, account, .. } =
+            self.data.labelled(model, asked, Split::Train, context)?;
         let preprocess = match profile {
             Some(profile) => profile.header.preprocess.clone(),
             None => self.data.pixels.preprocess(model)?,
         };
-        Ok(Some(Images { sources, preprocess, seed: context.seed }))
+        self.data.pixels.question(&sources, &preprocess, context)?;
+        Ok(Some(Images { sources, preprocess, account, seed: context.seed }))
     }
 
     fn control(&self, seed: u64) -> Option<Control> {
@@ -128,7 +137,7 @@ impl Disassemble {
         options: &RefitOptions,
         context: &Context<'_>,
     ) -> Result<Classifier, Error> {
-        let Images { sources, preprocess, seed } = images;
+        let Images { sources, preprocess, seed, .. } = images;
         let classes = bare.card().origin.as_ref().map(|origin| &origin.classes[..]);
         let wanted = self.refit_images(model, classes.unwrap_or_default(), sources, context);
         let images = random_images(sources, &wanted, *seed, preprocess)?;

@@ -6,7 +6,6 @@ use super::{Choose, Disassemble, DisassembleAnswer, Images, WalkAnswer, frontier
 use crate::images::source::random_images;
 use crate::measure::held_out::HeldOut;
 use crate::model::card::Criterion;
-use crate::model::classes;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
 use crate::model::layers::layers;
@@ -15,7 +14,8 @@ use crate::show::frontier::{Frontier, FrontierForm};
 use crate::shrink::ranking::CompressOptions;
 use crate::shrink::step::{Shrink, ShrinkOptions};
 use crate::shrink::walk::{Goal, Walk};
-use crate::verbs::{Context, HoldOut, inputs};
+use crate::verbs::inputs::{self, Labelled};
+use crate::verbs::{Context, HoldOut};
 
 impl Disassemble {
     /// What keeps it from being cut to a size.
@@ -77,12 +77,15 @@ impl Disassemble {
 
     pub(super) fn to_size(&self, context: &Context<'_>) -> Result<DisassembleAnswer, Error> {
         let mut model = self.model.load(&self.data.pixels)?;
-        let sources = self.data.sources(&mut model, Split::Train, context)?;
+        let asked = Some(&self.classes[..]);
+        let Labelled { sources, classes, account, .. } =
+            self.data.labelled(&mut model, asked, Split::Train, context)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
+        self.data.pixels.question(&sources, &preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
-        let classes = classes::parse(&self.classes, &model.class_names())?;
         let trunk = self.trunk.as_ref().map_or(Ok(0), |name| trunk(&model, name))?;
         let amount = self.hold_out.amount();
+        inputs::note_small(&sources, amount, context);
         let (rest, held) = HeldOut::split(sources, amount, &preprocess, context.seed)?;
         let held = held.map(|held| held.of(&classes)).transpose()?;
         let wanted = self.refit_images(&model, &classes, &rest, context);
@@ -93,7 +96,7 @@ impl Disassemble {
         let mut walk = Walk::new(shrink, held.as_ref(), goal, context.progress);
         walk.down()?;
         let chosen = walk.finish(self.keep_all.is_some() || self.frontier.is_some())?;
-        let images = Images { sources: rest, preprocess, seed: context.seed };
+        let images = Images { sources: rest, preprocess, account, seed: context.seed };
         self.write_steps(&walk, &images)?;
         let frontier = Frontier { source: &model.name, points: &walk.points, chosen };
         if let Some((path, form)) = self.frontier.as_ref().zip(self.frontier_form()) {
@@ -106,7 +109,7 @@ impl Disassemble {
             frontier: walk.points,
             chosen,
         };
-        self.answer(&model, component, Default::default(), Some(walk))
+        self.answer(&model, component, Default::default(), Some(images.account), Some(walk))
     }
 
     fn goal(&self, shrink: &Shrink<'_>) -> Result<Goal, Error> {

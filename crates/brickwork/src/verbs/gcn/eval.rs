@@ -10,7 +10,7 @@ use super::NodesInput;
 use crate::gcn::{Gcn, eval_gcn};
 use crate::measure::eval::{Accuracy, Leakage};
 use crate::model::error::{Error, Problem};
-use crate::verbs::inputs::classes;
+use crate::verbs::inputs::chosen;
 use crate::verbs::{Context, Verb};
 
 /// Measure accuracy and leakage
@@ -81,10 +81,10 @@ impl Verb for GcnEval {
         self.nodes.problem().into_iter().collect()
     }
 
-    fn work(&self, _: &Context<'_>) -> Result<GcnEvalAnswer, Error> {
+    fn work(&self, context: &Context<'_>) -> Result<GcnEvalAnswer, Error> {
         let (model, nodes) = (Gcn::load(&self.model)?, self.nodes.open()?);
         let source = self.source.as_deref().map(Gcn::load).transpose()?;
-        let classes = classes(self.classes.as_deref(), &model.class_names())?;
+        let classes = chosen(self.classes.as_deref(), &model.class_names(), context)?;
         let at = match self.split {
             NodeSplit::Val => &nodes.held,
             NodeSplit::Test => &nodes.test,

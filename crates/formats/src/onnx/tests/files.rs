@@ -2,7 +2,7 @@
 
 use super::*;
 
-const PLAIN: &[u8] = include_bytes!("../../../fuzz/seeds/onnx/plain.onnx");
+const PLAIN: &[u8] = include_bytes!("../../../../../fuzz/seeds/onnx/plain.onnx");
 
 fn said(bytes: &[u8]) -> String {
     match decode(bytes, None, &ReadOptions::default()) {
@@ -103,7 +103,7 @@ fn a_file_beyond_two_gibibytes_is_not_even_read() {
 
 #[test]
 fn the_seeds_of_the_fuzz_target_survive() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/onnx");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/onnx");
     let seeds: Vec<_> = std::fs::read_dir(folder).expect("the folder exists").flatten().collect();
     assert!(seeds.len() >= 9);
     for seed in seeds {

@@ -149,12 +149,60 @@ fn inputs_of_other_shapes() {
 #[test]
 fn an_open_height_can_be_stated_but_not_absurdly() {
     let bytes = fed(value("x", &[3, 0, 0])).encode_to_vec();
-    let sized = |size| decode(&bytes, None, &ReadOptions { size: Some(size) });
+    let sized =
+        |size| decode(&bytes, None, &ReadOptions { size: Some(size), ..ReadOptions::default() });
     assert!(sized([8, 9]).expect("it loads").to_string().contains("input x [n, 3, 8, 9]"));
     let said = sized([0, 9]).expect_err("no height").to_string();
     assert!(said.contains("`x`: shape [n, 3, 0, 9] holds no elements"), "{said}");
     let said = sized([usize::MAX, 9]).expect_err("too high").to_string();
     assert!(said.contains("axis 2 is 18446744073709551615, at most 1048576"), "{said}");
+}
+
+#[test]
+fn open_channels_are_those_that_the_nodes_take() {
+    let open = |nodes: Vec<Node>| {
+        let mut model = changed(model(nodes, vec![halves("w", &[2, 3, 3, 3])]), |graph| {
+            graph.input = vec![value("x", &[0, 0, 0])];
+        });
+        model.graph.as_mut().expect("a graph").output = vec![value("y", &[])];
+        model.encode_to_vec()
+    };
+    let sized = |bytes: &[u8], channels_last| {
+        let read = decode(bytes, None, &ReadOptions { size: Some([8, 9]), channels_last });
+        read.map_err(|error| error.to_string())
+    };
+    let conv = |input: &str| node("Conv", &format!("{input} w"), "y", &[]);
+    let first = open(vec![conv("x")]);
+    let said = |bytes: &[u8]| sized(bytes, None).expect("it loads").to_string();
+    assert!(said(&first).contains("input x [n, 3, 8, 9]"));
+    let turn = node("Transpose", "x", "t", &[("perm", ints(&[0, 3, 1, 2]))]);
+    assert!(said(&open(vec![turn, conv("t")])).contains("input x [n, 8, 9, 3]"));
+    let neither = decode(&first, None, &ReadOptions::default()).expect_err("no size").to_string();
+    assert!(neither.contains("axis 2 is open; state height and width (`size=`)"), "{neither}");
+    let any = open(vec![node("Relu", "x", "y", &[])]);
+    let unclear = sized(&any, None).expect_err("any shape");
+    assert!(unclear.contains("each of [n, 3, 8, 9], [n, 1, 8, 9], [n, 8, 9, 3]"), "{unclear}");
+    assert!(unclear.contains("`layout=nchw` or `layout=nhwc`"), "{unclear}");
+    let still = sized(&any, Some(true)).expect_err("any channels");
+    assert!(still.contains("fixed number of channels") && !still.contains("[n, 3"), "{still}");
+    let wrong = open(vec![node("Conv", "x v", "y", &[])]);
+    let wrong = sized(&wrong, None).expect_err("no weights");
+    assert!(wrong.contains("`v` is made by no earlier node"), "{wrong}");
+}
+
+#[test]
+fn three_channels_tell_where_they_are() {
+    let read = |extents: &[i64]| {
+        let bytes = fed(value("x", extents)).encode_to_vec();
+        let options = ReadOptions { size: Some([8, 9]), ..ReadOptions::default() };
+        decode(&bytes, None, &options)
+    };
+    let sized = |extents: &[i64]| read(extents).expect("it loads").to_string();
+    assert!(sized(&[0, 0, 3]).contains("input x [n, 8, 9, 3]"));
+    assert!(sized(&[3, 0, 0]).contains("input x [n, 3, 8, 9]"));
+    assert!(sized(&[3, 0, 3]).contains("input x [n, 3, 8, 3]"), "the first counts");
+    let open = read(&[0, 9, 7]).expect_err("one or three").to_string();
+    assert!(open.contains("each of [n, 3, 9, 7], [n, 1, 9, 7]"), "{open}");
 }
 
 /// A sparse constant `w` of halves.

@@ -1,0 +1,122 @@
+//! What data holds of a model's classes, so that no figure is of less than it seems.
+
+use brickwork_data::Dataset;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::images::matching::{MatchedBy, Matching, Respelt};
+use crate::images::source::Source;
+use crate::model::names::first_few;
+
+/// Images of one class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ClassImages {
+    /// Its name in the data.
+    pub class: String,
+    /// How many.
+    pub images: usize,
+}
+
+/// What one data set holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SetAccount {
+    /// The data set.
+    pub name: String,
+    /// Images in it.
+    pub images: usize,
+    /// Those of the model's classes.
+    pub matched: usize,
+    /// By what its classes were told to be the model's.
+    pub by: MatchedBy,
+    /// Classes that it spells otherwise than the model.
+    pub respelt: Vec<Respelt>,
+    /// Its classes that are none of the model's, where they have images.
+    pub foreign: Vec<ClassImages>,
+    /// Files that were left out, with the reason.
+    pub left_out: Vec<String>,
+}
+
+impl SetAccount {
+    /// What `dataset` holds of the classes `model`.
+    pub(crate) fn new(
+        name: String,
+        dataset: &Dataset,
+        matching: &Matching,
+        model: &[String],
+        left_out: Vec<String>,
+    ) -> Self {
+        let mut counts = vec![0; dataset.classes().len()];
+        dataset.labels().iter().for_each(|&label| counts[label] += 1);
+        let classes = dataset.classes().iter().zip(&counts).zip(&matching.class_of);
+        let foreign = classes
+            .filter(|((_, count), class)| class.is_none() && **count > 0)
+            .map(|((name, &images), _)| ClassImages { class: name.clone(), images })
+            .collect::<Vec<_>>();
+        let images = dataset.len();
+        Self {
+            name,
+            images,
+            matched: images - foreign.iter().map(|class| class.images).sum::<usize>(),
+            by: matching.by,
+            respelt: matching.respelt(dataset.classes(), model),
+            foreign,
+            left_out,
+        }
+    }
+
+    /// What a user should know of it, in sentences.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let Self { name, images, matched, respelt, foreign, left_out, .. } = self;
+        let mut remarks = Vec::new();
+        if !respelt.is_empty() {
+            let pairs: Vec<String> =
+                respelt.iter().map(|pair| format!("{} is {}", pair.data, pair.model)).collect();
+            remarks.push(format!("{name}: classes spelt otherwise: {}", first_few(&pairs)));
+        }
+        if !foreign.is_empty() {
+            let classes: Vec<String> =
+                foreign.iter().map(|one| format!("{} ({})", one.class, one.images)).collect();
+            remarks.push(format!(
+                "{name}: {matched} of {images} images are of the model's classes; none of them are {}",
+                first_few(&classes)
+            ));
+        }
+        if !left_out.is_empty() {
+            remarks.push(format!(
+                "{name}: {} files left out: {}",
+                left_out.len(),
+                first_few(left_out)
+            ));
+        }
+        remarks
+    }
+}
+
+/// What all data sets hold together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DataAccount {
+    /// Every data set.
+    pub sets: Vec<SetAccount>,
+    /// Classes that were asked for and of which there is no image.
+    pub without_images: Vec<String>,
+}
+
+impl DataAccount {
+    /// Of the classes asked for, those with images in `sources`; the others are noted.
+    pub(crate) fn present(
+        &mut self,
+        sources: &[Source],
+        classes: &[usize],
+        names: &[String],
+    ) -> Vec<usize> {
+        let mut has = vec![false; names.len()];
+        for source in sources {
+            let labels = (0..source.dataset.len()).filter_map(|index| source.class(index));
+            labels.for_each(|class| has[class] = true);
+        }
+        let (present, missing): (Vec<usize>, Vec<usize>) =
+            classes.iter().partition(|&&class| has[class]);
+        self.without_images = missing.into_iter().map(|class| names[class].clone()).collect();
+        present
+    }
+}

@@ -1,0 +1,77 @@
+//! What shares of images are worth.
+
+/// The two-sided 95 % quantile of the normal distribution.
+const QUANTILE: f64 = 1.959_963_984_540_054;
+
+/// Bins that confidences are sorted into.
+const BINS: usize = 15;
+
+/// The 95 % interval of a share of which `part` of `whole` trials are (Wilson 1927): where the share of
+/// all such images lies. From 0 to 1 if there were no trials.
+pub(crate) fn wilson(part: usize, whole: usize) -> [f64; 2] {
+    if whole == 0 {
+        return [0.0, 1.0];
+    }
+    let (n, p) = (whole as f64, part as f64 / whole as f64);
+    let z = QUANTILE * QUANTILE / n;
+    let centre = p + z / 2.0;
+    let spread = (z * p * (1.0 - p) + z * z / 4.0).sqrt();
+    [centre - spread, centre + spread].map(|bound| (bound / (1.0 + z)).clamp(0.0, 1.0))
+}
+
+/// Expected calibration error: how far confidences are from the shares of right answers, over 15 bins
+/// (Guo et al. 2017, equation 3). `answers` are confidences from 0 to 1, and whether each was right.
+pub(crate) fn calibration_error(answers: &[(f64, bool)]) -> f64 {
+    let mut bins = [(0.0, 0_usize); BINS];
+    for &(confidence, right) in answers {
+        let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
+        bin.0 += confidence - f64::from(u8::from(right));
+        bin.1 += 1;
+    }
+    let apart: f64 = bins.iter().map(|(difference, _)| difference.abs()).sum();
+    apart / answers.len().max(1) as f64
+}
+
+/// Softmax of one of the logits, without overflow.
+pub(crate) fn probability(logits: &[f32], class: usize) -> f64 {
+    let sum: f64 = logits.iter().map(|&z| (f64::from(z) - f64::from(logits[class])).exp()).sum();
+    1.0 / sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_those_of_wilson() {
+        // Newcombe 1998, table I, method 3: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
+        for (part, whole, bounds) in [
+            (81, 263, [0.2553, 0.3662]),
+            (15, 148, [0.0624, 0.1605]),
+            (0, 20, [0.0, 0.1611]),
+            (1, 29, [0.0061, 0.1718]),
+        ] {
+            for (found, expected) in wilson(part, whole).iter().zip(bounds) {
+                assert!((found - expected).abs() < 1e-4, "{part} of {whole}: {found}");
+            }
+        }
+        assert_eq!(wilson(20, 20)[1], 1.0);
+        assert_eq!(wilson(0, 0), [0.0, 1.0]);
+    }
+
+    #[test]
+    fn confidence_that_is_kept_costs_nothing() {
+        let kept = [(0.5, true), (0.5, false), (1.0, true), (0.0, false)];
+        assert_eq!(calibration_error(&kept), 0.0);
+        assert_eq!(calibration_error(&[(0.9, false), (0.9, false)]), 0.9);
+        assert_eq!(calibration_error(&[]), 0.0);
+    }
+
+    #[test]
+    fn probabilities_sum_to_one() {
+        let logits = [800.0, 801.0, -900.0];
+        let sum: f64 = (0..3).map(|class| probability(&logits, class)).sum();
+        assert!((sum - 1.0).abs() < 1e-12);
+        assert_eq!(probability(&[-900.0, 800.0], 0), 0.0);
+    }
+}

@@ -1,0 +1,257 @@
+//! Data as people keep it: however folders, samples and classes are called, listed and stored, figures are
+//! of what they seem to be of, or are refused.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use brickwork_data::{Dataset, Pixels, Split};
+use serde_json::{Value, json};
+
+use crate::common::{Own, number, prepared, shared};
+
+/// The garments in the order of the model's scores.
+const GARMENTS: [&str; 10] = [
+    "t-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle-boot",
+];
+
+/// Writes the first `count` test images of every garment as files: of class `k` into the folder
+/// `OUT/name/folder(k)`, or nowhere.
+fn tree(own: &Own, name: &str, count: usize, folder: impl Fn(usize) -> Option<String>) {
+    let data = Dataset::open(shared().join("data/garments"), Some(Split::Test)).unwrap();
+    let mut written = [0; 10];
+    for index in 0..data.len() {
+        let class = data.label(index);
+        let Some(folder) = folder(class).filter(|_| written[class] < count) else { continue };
+        let Pixels::U8(pixels) = data.image(index).unwrap().pixels().clone() else {
+            panic!("bytes")
+        };
+        let image = image::GrayImage::from_raw(28, 28, pixels).unwrap();
+        let path = own.path(&format!("{name}/{folder}/{}.png", written[class]));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image.save(path).unwrap();
+        written[class] += 1;
+    }
+}
+
+fn eval(own: &Own, line: &str) -> Value {
+    own.json(&format!("eval garments.onnx --no-latency {line}"))
+}
+
+/// Accuracy by class, by the model's names.
+fn by_class(found: &Value) -> BTreeMap<String, f64> {
+    let classes = found["accuracy_per_class"].as_object().unwrap();
+    classes.iter().map(|(name, share)| (name.clone(), number(share))).collect()
+}
+
+#[test]
+fn names_are_matched_up_to_their_spelling() {
+    let own = Own::new();
+    tree(&own, "plain", 5, |class| Some(GARMENTS[class].to_owned()));
+    tree(&own, "odd", 5, |class| Some(GARMENTS[class].to_uppercase().replace('-', "_")));
+    let (plain, odd) = (eval(&own, "--data OUT/plain"), eval(&own, "--data OUT/odd"));
+    assert_eq!(by_class(&plain), by_class(&odd));
+    assert_eq!(plain["data"]["sets"][0]["respelt"], json!([]));
+    let respelt = odd["data"]["sets"][0]["respelt"].as_array().unwrap();
+    assert!(respelt.contains(&json!({"data": "ANKLE_BOOT", "model": "ankle-boot"})), "{respelt:?}");
+    let said = own.run("eval garments.onnx --no-latency --data OUT/odd").err;
+    assert!(said.contains("classes spelt otherwise: ANKLE_BOOT is ankle-boot"), "{said}");
+}
+
+#[test]
+fn numbers_are_indices_whichever_folders_there_are() {
+    let own = Own::new();
+    tree(&own, "named", 5, |class| Some(GARMENTS[class].to_owned()));
+    tree(&own, "numbered", 5, |class| Some(class.to_string()));
+    tree(&own, "some", 5, |class| (class != 4).then(|| format!("{class:02}")));
+    tree(&own, "from-one", 5, |class| Some((class + 1).to_string()));
+    let named = by_class(&eval(&own, "--data OUT/named"));
+    assert_eq!(by_class(&eval(&own, "--data OUT/numbered")), named);
+    let some = by_class(&eval(&own, "--data OUT/some --allow-missing"));
+    assert_eq!(some.len(), 9);
+    assert!(some.iter().all(|(name, share)| named[name] == *share), "{some:?}");
+    own.refused(
+        "eval garments.onnx --data OUT/from-one",
+        &["the numbers 1, 2, 3", "no indices of its classes", "--labels FILE"],
+    );
+    let lines: String = (0..10).map(|k| format!("{},{}\n", k + 1, GARMENTS[k])).collect();
+    own.write("labels.csv", format!("folder,name\n{lines}"));
+    let labelled = eval(&own, "--data OUT/from-one --labels OUT/labels.csv");
+    assert_eq!(by_class(&labelled), named);
+    assert_eq!(labelled["data"]["sets"][0]["by"], "label");
+}
+
+#[test]
+fn a_figure_is_never_of_fewer_classes_without_a_word() {
+    let own = Own::new();
+    prepared();
+    tree(&own, "typo", 4, |class| {
+        Some(if class == 1 { "trouzers".to_owned() } else { GARMENTS[class].to_owned() })
+    });
+    let says = ["no image of 1 of the 10 classes: trouser", "--allow-missing"];
+    for line in [
+        "eval garments.onnx",
+        "profile garments.onnx -o OUT/x",
+        "compress garments.onnx --macs 60% -o OUT/x.onnx",
+        "disassemble garments.onnx --classes bag,coat,trouser --macs 60% -o OUT/x.onnx",
+        "finetune garments.onnx --epochs 1 -o OUT/x.onnx",
+        "reject garments.onnx --recall 95% -o OUT/x.onnx",
+    ] {
+        let says = if line.contains("--classes") {
+            ["no image of 1 of the 3 classes: trouser", "--allow-missing"]
+        } else {
+            says
+        };
+        own.refused(&format!("{line} --data OUT/typo"), &says);
+    }
+    let found = eval(&own, "--data OUT/typo --allow-missing");
+    assert_eq!(found["data"]["without_images"], json!(["trouser"]));
+    assert_eq!(found["data"]["sets"][0]["foreign"], json!([{"class": "trouzers", "images": 4}]));
+    assert_eq!(found["data"]["sets"][0]["matched"], 36);
+    let text = own.succeeds("eval garments.onnx --no-latency --data OUT/typo --allow-missing");
+    assert!(text.contains("These figures are of 9 of 10 classes"), "{text}");
+    // The classes that are asked for are all there.
+    let chosen = eval(&own, "--data OUT/typo --classes bag,coat");
+    assert_eq!(chosen["data"]["without_images"], json!([]));
+    let compressed = own.json(
+        "compress garments.onnx --data OUT/typo --allow-missing --macs 60% --hold-out none -o OUT/c.onnx",
+    );
+    assert_eq!(compressed["data"]["without_images"], json!(["trouser"]));
+    tree(&own, "strange", 2, |class| {
+        Some(if class < 7 { format!("thing{class}") } else { GARMENTS[class].to_owned() })
+    });
+    own.refused(
+        "eval garments.onnx --data OUT/strange --classes sneaker,bag",
+        &["only 6 of the 20 images", "--labels"],
+    );
+}
+
+#[test]
+fn classes_and_folders_in_any_order_give_the_same() {
+    let own = Own::new();
+    tree(&own, "plain", 6, |class| Some(GARMENTS[class].to_owned()));
+    tree(&own, "wrapped", 6, |class| Some(format!("inner/Testing/{}", GARMENTS[class])));
+    tree(&own, "deep", 6, |class| Some(format!("{}/more", GARMENTS[class])));
+    tree(&own, "flat", 6, |class| Some(format!("images/{class}")));
+    let mut lines: Vec<String> = (0..10)
+        .flat_map(|class| (0..6).map(move |k| format!("{class}/{k}.png,{}", GARMENTS[class])))
+        .collect();
+    lines.reverse();
+    own.write("flat/labels.csv", format!("path,label\n{}\n", lines.join("\n")));
+    let expected = by_class(&eval(&own, "--data OUT/plain"));
+    for name in ["wrapped", "deep", "flat", "flat/labels.csv"] {
+        assert_eq!(by_class(&eval(&own, &format!("--data OUT/{name}"))), expected, "{name}");
+    }
+    let chosen = ["bag,coat,dress", "dress,bag,coat", "8,3,4", "3-4,8"];
+    let found = chosen.map(|classes| {
+        let mut found = eval(&own, &format!("--data OUT/plain --classes {classes}"));
+        found["data"] = Value::Null;
+        found
+    });
+    assert!(found.iter().all(|one| *one == found[0]));
+    own.refused(
+        "eval garments.onnx --data OUT/plain --classes bag,3",
+        &["is a name and `3` an index"],
+    );
+    own.refused("eval garments.onnx --data OUT/plain --classes bag,bag", &["selected twice"]);
+}
+
+#[test]
+fn files_that_cannot_be_read_are_left_out_on_request() {
+    let own = Own::new();
+    tree(&own, "some", 3, |class| Some(GARMENTS[class].to_owned()));
+    own.write("some/bag/7.png", "no image");
+    own.write("some/coat/8.heic", "no image");
+    own.refused("eval garments.onnx --data OUT/some", &["8.heic", "--skip-bad"]);
+    std::fs::remove_file(own.path("some/coat/8.heic")).unwrap();
+    own.refused("eval garments.onnx --data OUT/some", &["7.png"]);
+    let found = eval(&own, "--data OUT/some --skip-bad");
+    assert_eq!(found["images"], 30);
+    let left = found["data"]["sets"][0]["left_out"].as_array().unwrap();
+    assert!(left.len() == 1 && left[0].as_str().unwrap().contains("7.png"), "{left:?}");
+}
+
+#[test]
+fn every_image_is_answered_as_eval_counts_it() {
+    let own = Own::new();
+    tree(&own, "some", 4, |class| Some(GARMENTS[class].to_owned()));
+    let found = eval(&own, "--data OUT/some --confusion OUT/c.csv --per-image OUT/i.csv");
+    let ran = own.run("predict garments.onnx OUT/some --top 2 --csv OUT/p.csv --json");
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let answers: Vec<Value> = ran.out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(answers.len(), 40);
+    let is_right = |answer: &&Value| {
+        let folder = Path::new(answer["image"].as_str().unwrap()).parent().unwrap();
+        folder.ends_with(answer["classes"][0]["class"].as_str().unwrap())
+    };
+    let right = answers.iter().filter(is_right).count();
+    assert_eq!(right as f64 / 40.0, number(&found["accuracy_per_image"]));
+    let [low, high] = [0, 1].map(|k| number(&found["accuracy_interval"][k]));
+    assert!(low < right as f64 / 40.0 && right as f64 / 40.0 < high);
+    // Both tables say the same.
+    let text = |name: &str| String::from_utf8(own.read(name)).unwrap();
+    let rows = |name: &str| text(name).lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(rows("p.csv").len(), 80);
+    let images = rows("i.csv");
+    let cell = |row: &str, k: usize| row.split(',').nth(k).unwrap().to_owned();
+    assert_eq!(images.iter().filter(|row| cell(row, 2) == cell(row, 4)).count(), right);
+    let matrix: Vec<Vec<usize>> = rows("c.csv")
+        .iter()
+        .map(|row| row.split(',').skip(1).map(|count| count.parse().unwrap()).collect())
+        .collect();
+    assert_eq!((0..10).map(|k| matrix[k][k]).sum::<usize>(), right);
+    assert_eq!(matrix.iter().flatten().sum::<usize>(), 40);
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_listed_at_the_end() {
+    let own = Own::new();
+    tree(&own, "some", 1, |class| (class < 3).then(|| GARMENTS[class].to_owned()));
+    own.write("some/bag/7.png", "no image");
+    let ran = own.run("predict garments.onnx OUT/some OUT/nowhere.png");
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    assert!(ran.out.contains("2 images could not be read"), "{}", ran.out);
+    assert!(ran.out.contains("7.png") && ran.out.contains("nowhere.png"), "{}", ran.out);
+    assert_eq!(ran.out.lines().filter(|line| line.contains('%')).count(), 3, "{}", ran.out);
+}
+
+#[test]
+fn the_doctor_finds_what_is_wrong() {
+    let own = Own::new();
+    tree(&own, "right", 12, |class| Some(GARMENTS[class].to_owned()));
+    let found = own.json("doctor garments.onnx --data OUT/right");
+    assert_eq!(found["findings"], json!([]), "{found:#}");
+    assert!(number(&found["agreement"]["share"]) > 0.7);
+    tree(&own, "turned", 12, |class| Some(GARMENTS[(class + 1) % 10].to_owned()));
+    let wrong = |line: &str, words: &str| {
+        let ran = own.run(&format!("doctor garments.onnx {line}"));
+        assert_eq!(ran.code, Some(1), "{line}: {}{}", ran.out, ran.err);
+        assert!(ran.out.contains("WRONG") && ran.out.contains(words), "{line}: {}", ran.out);
+    };
+    wrong("--data OUT/turned", "another order than the scores");
+    wrong("--data OUT/right --mean 70 --std 90", "the mean is 70");
+    wrong("--data OUT/right --mean 0.9 --std 3", "with --mean");
+    tree(&own, "typo", 3, |class| Some(format!("{}s", GARMENTS[class])));
+    wrong("--data OUT/typo", "none of the model's classes");
+}
+
+#[test]
+fn one_field_can_be_annotated_alone() {
+    let own = Own::new();
+    own.succeeds("init --arch lenet5 --classes 3 -o OUT/net.onnx");
+    let found = own.json("annotate OUT/net.onnx --class-names a,b,c -o OUT/named.onnx");
+    assert_eq!((&found["classes"], &found["preprocess"]), (&json!(["a", "b", "c"]), &Value::Null));
+    own.refused("annotate OUT/net.onnx --mean 0.5 -o OUT/x.onnx", &["--std"]);
+    let found = own.json("annotate OUT/named.onnx --mean 0.5 --std 0.25 -o OUT/both.onnx");
+    assert_eq!((&found["classes"][2], &found["preprocess"]["mean"]), (&json!("c"), &json!([0.5])));
+    let found = own.json("annotate OUT/both.onnx --fit cover -o OUT/both.onnx");
+    assert_eq!((&found["classes"][2], &found["preprocess"]["fit"]), (&json!("c"), &json!("cover")));
+}

@@ -1,0 +1,106 @@
+//! `disassemble` to a size: budgets, frontiers and what is refused.
+
+use serde_json::{Value, json};
+
+use crate::common::{Own, has_keys, number, shared};
+
+const CUT: &str = "disassemble garments.onnx --classes sandal,bag,coat --data data/garments \
+                   --refit-samples 30 --hold-out 20";
+
+fn ready() -> Own {
+    shared();
+    Own::new()
+}
+
+#[test]
+fn a_share_of_the_multiply_accumulates() {
+    let own = ready();
+    let line = format!("{CUT} --macs 30% --frontier OUT/all.json -o OUT/x.onnx");
+    let found = own.json(&line);
+    has_keys(&found, &["output", "classes", "criterion", "kept", "macs", "params", "frontier"]);
+    assert_eq!((&found["criterion"], &found["held_out"]), (&json!("taylor"), &json!(60)));
+    let points = found["frontier"].as_array().unwrap();
+    let macs: Vec<f64> = points.iter().map(|point| number(&point["macs"])).collect();
+    assert!(macs.windows(2).all(|pair| pair[1] < pair[0]), "{macs:?}");
+    assert!(*macs.last().unwrap() <= 0.3 * macs[0] && macs[macs.len() - 2] > 0.3 * macs[0]);
+    assert_eq!(number(&found["chosen"]), (points.len() - 1) as f64);
+    assert_eq!(number(&own.json("inspect OUT/x.onnx")["macs"]), *macs.last().unwrap());
+    own.succeeds("verify garments.onnx OUT/x.onnx");
+    let written: Value = serde_json::from_slice(&own.read("all.json")).unwrap();
+    assert_eq!(written, found["frontier"]);
+    let eval = own.json("eval OUT/x.onnx --data data/garments --no-latency");
+    assert!(number(&eval["accuracy_per_image"]) > 0.9, "{eval}");
+    // The same again, to the bit.
+    own.succeeds(&line.replace("OUT/x.onnx", "OUT/y.onnx"));
+    assert!(own.read("x.onnx") == own.read("y.onnx"));
+}
+
+#[test]
+fn what_may_be_lost_and_what_is_picked() {
+    let own = ready();
+    let found = own.json(&format!("{CUT} --max-drop 2 --step 60% -o OUT/x.onnx"));
+    let points = found["frontier"].as_array().unwrap();
+    let accuracy: Vec<f64> = points.iter().map(|point| number(&point["accuracy"])).collect();
+    let chosen = number(&found["chosen"]) as usize;
+    assert!(chosen > 0 && accuracy[0] - accuracy[chosen] <= 0.02 + 1e-9, "{accuracy:?}");
+    assert!(accuracy[chosen + 1..].iter().all(|a| accuracy[0] - a > 0.02));
+    let picked = own.json(&format!(
+        "{CUT} --step 60% --frontier OUT/f.html --pick 0.5 --keep-all OUT/all -o OUT/y.onnx"
+    ));
+    let points = picked["frontier"].as_array().unwrap();
+    let shares: Vec<f64> =
+        points.iter().map(|point| number(&point["macs"]) / number(&points[0]["macs"])).collect();
+    let chosen = number(&picked["chosen"]) as usize;
+    assert!(shares[chosen] <= 0.5 && shares[chosen - 1] > 0.5 && *shares.last().unwrap() < 0.08);
+    assert!(own.read("y.onnx") == own.read(&format!("all/step-{chosen}.onnx")));
+    let page = String::from_utf8(own.read("f.html")).unwrap();
+    assert!(page.contains("<svg") && page.contains("kept"));
+}
+
+#[test]
+fn components_with_one_trunk_share_it_once_assembled() {
+    let own = ready();
+    let layers = own.json("inspect digits.onnx")["layers"].as_array().unwrap().clone();
+    let macs =
+        |name: &str| number(&layers.iter().find(|layer| layer["name"] == name).unwrap()["macs"]);
+    let base = "disassemble digits.onnx --data data/digits --refit-samples 20 --hold-out none \
+                --macs 90%";
+    own.succeeds(&format!("{base} --trunk conv2 --classes 0-4 -o OUT/some.onnx"));
+    own.succeeds(&format!("{base} --trunk conv2 --classes 5-9 -o OUT/others.onnx"));
+    let whole = own.json("assemble OUT/some.onnx OUT/others.onnx -o OUT/whole.onnx");
+    let shared = whole["shared_layers"].as_array().unwrap();
+    assert_eq!((shared.len(), &shared[1]), (2, &json!("shared/conv2")));
+    let parts = whole["parts"].as_array().unwrap();
+    let apart: f64 = parts.iter().map(|part| number(&part["macs"])).sum();
+    assert_eq!(apart - number(&whole["macs"]), macs("conv1") + macs("conv2"));
+    own.succeeds("verify OUT/some.onnx OUT/others.onnx OUT/whole.onnx");
+    let eval = own.json("eval OUT/whole.onnx --data data/digits --no-latency");
+    assert!(number(&eval["accuracy_per_image"]) > 0.8, "{eval}");
+    let data = "--data data/digits";
+    own.succeeds(&format!("calibrate OUT/whole.onnx {data} --method linear -o OUT/linear.onnx"));
+    let short = "--samples 40 --epochs 1";
+    own.succeeds(&format!("finetune OUT/linear.onnx {data} {short} -o OUT/tuned.onnx"));
+    let text = own.succeeds("assemble OUT/some.onnx OUT/others.onnx -o OUT/again.onnx");
+    assert!(text.contains("2 layers are the same in several parts"), "{text}");
+    own.refused(
+        &format!("{base} --classes 0,1 --trunk layer2 -o OUT/x.onnx"),
+        &["no weighted layer `layer2`", "it has conv1, conv2, fc1"],
+    );
+}
+
+#[test]
+fn refusals_come_before_any_work() {
+    let own = ready();
+    let base = "disassemble digits.onnx --classes 0,1 -o OUT/x.onnx";
+    own.refused(&format!("{base} --macs 30%"), &["pass --data"]);
+    own.refused(
+        &format!("{base} --data data/digits --max-drop 1 --hold-out none --frontier OUT/a.png"),
+        &["--hold-out none", "OUT/a.png", ".html, .svg, .csv or .json"],
+    );
+    own.refused(&format!("{base} --data data/digits --macs 99999999"), &["99999999", "MACs"]);
+    let small = format!("{base} --data data/digits --refit-samples 5 --macs 10");
+    own.refused(&small, &["cannot be reached", "the smallest cut has"]);
+    let quick = format!("{base} --data data/digits --refit-samples 5 --latency 0.001us");
+    own.refused(&quick, &["no step fits", "ms: ask for more"]);
+    assert!(own.files().is_empty());
+}
