@@ -1,4 +1,4 @@
-//! Take trained image classifiers apart and build new ones from the components, without training.
+//! Take trained image classifiers apart and build new ones from their components, without training.
 //!
 //! Whatever a user can ask for is a [verb](verbs): a request, which is plain data, and its answer. The
 //! main job, with two models and their images in files:

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-/// Take trained image classifiers apart and build new ones from the components, without training.
+/// Take trained image classifiers apart and build new ones from their components, without training.
 #[derive(Parser)]
 #[command(name = "brickwork", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(disable_help_flag = true, disable_version_flag = true)]

@@ -177,9 +177,9 @@ fn page_of(folder: &Path, steps: &[Value]) -> anyhow::Result<String> {
     let mut page = Page::new("Brickwork: a classifier made of three components");
     page.text(
         "Two trained classifiers, one of handwritten digits and one of garments, were taken apart; three \
-         components were joined into one new classifier. Nothing was trained: channels were chosen by what each \
-         contributes to each class, refitted in closed form, and the scores made comparable on training images. \
-         All figures are from test images that none of this has seen.",
+         components were joined into one new classifier. Nothing was trained: a component's channels \
+         were chosen by what each contributes to each class, its weights refitted in closed form, and all scores made \
+         comparable on training images. All figures are from test images that none of this has seen.",
     );
     page.heading("The components");
     page.table(&component_rows(steps));
@@ -210,7 +210,7 @@ fn component_rows(steps: &[Value]) -> Vec<Vec<String>> {
         "MACs",
         "source, same classes, %",
         "before refit, %",
-        "component, %",
+        "after refit, %",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for (name, _, _) in COMPONENTS {

@@ -13,7 +13,7 @@ pub(crate) fn group() -> clap::Command {
         .after_help(
             "Example:
   brickwork gcn train --data cora.npz -o gcn.onnx
-  brickwork gcn disassemble gcn.onnx --data cora.npz --classes 1-2 -o part.onnx
-  brickwork gcn eval part.onnx --data cora.npz --source gcn.onnx",
+  brickwork gcn disassemble gcn.onnx --data cora.npz --classes 1-2 -o component.onnx
+  brickwork gcn eval component.onnx --data cora.npz --source gcn.onnx",
         )
 }

@@ -11,7 +11,7 @@ impl Shown for GcnDisassemble {
     const PLACES: &'static [&'static str] = &["model"];
     const REQUIRED: &'static [&'static str] = &["model", "data", "classes", "output"];
     const EXAMPLES: &'static str = "Example:
-  brickwork gcn disassemble gcn.onnx --data cora.npz --classes 1-2 -o part.onnx
+  brickwork gcn disassemble gcn.onnx --data cora.npz --classes 1-2 -o component.onnx
 
 The component takes the same features as the model and reads those it keeps.";
 

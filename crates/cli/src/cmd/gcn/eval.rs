@@ -13,7 +13,7 @@ impl Shown for GcnEval {
     const REQUIRED: &'static [&'static str] = &["model", "data"];
     const EXAMPLES: &'static str = "Examples:
   brickwork gcn eval gcn.onnx --data cora.npz --classes 1-2
-  brickwork gcn eval part.onnx --data cora.npz --source gcn.onnx --json";
+  brickwork gcn eval component.onnx --data cora.npz --source gcn.onnx --json";
 
     fn text(&self, answer: &GcnEvalAnswer) -> String {
         let whose = if self.source.is_some() { "source" } else { "this model" };
