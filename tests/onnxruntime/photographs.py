@@ -9,13 +9,11 @@ any of them differs.
 Photographs of several sizes and proportions are made here, in every format, kind of pixels and EXIF
 orientation. They are read, turned, resized, cropped and scored twice: by Brickwork, and as a script of
 torchvision would (Pillow's `exif_transpose`, `convert("RGB")`, `resize` and `crop`, then onnxruntime).
-The largest difference of a score is told, after a softmax as that of a probability.
 
 Without a model those of fixtures/zoo named below are taken, with random weights. Models that are named are
 taken as they are, for example EfficientNet-Lite0 with its own resizing: 256 of which 224 are kept, bicubic.
 
-PNG, WebP, BMP, TIFF and GIF are decoded to the bytes that Pillow has. JPEG decoders may round differently:
-what is told of a JPEG file is what is left of that in the scores.
+The largest difference of a score is told, as a share of the largest score, and of a probability.
 """
 import argparse
 import json
@@ -64,7 +62,8 @@ def cmyk(image):
     """Inks of which black is one, so that all four count."""
     inks = 255 - np.asarray(image)
     black = inks.min(axis=2, keepdims=True) // 2
-    return Image.fromarray(np.concatenate([inks - black, black], axis=2), "CMYK")
+    planes = np.concatenate([inks - black, black], axis=2)
+    return Image.merge("CMYK", [Image.fromarray(plane) for plane in planes.transpose(2, 0, 1).copy()])
 
 
 def kinds(image):
@@ -95,7 +94,6 @@ def kinds(image):
 
 def ways():
     """Name, preprocessing beyond size and normalisation: crops, then filters, then proportions."""
-    yield "bilinear, 0.875", {"fit": "cover", "filter": "bilinear", "crop": 0.875}
     for name in FILTERS:
         yield f"{name}, 0.875", {"fit": "cover", "filter": name, "crop": 0.875}
     for crop in (1.0, 0.95, 0.5):

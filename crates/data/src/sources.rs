@@ -9,6 +9,7 @@ mod files;
 pub(crate) mod fixtures;
 mod idx;
 mod idx_folder;
+mod jpeg;
 mod listed;
 mod npy;
 mod npz;

@@ -288,7 +288,7 @@ mod tests {
         assert!(pixels.iter().all(|x| (x - 9.0).abs() < 1e-4));
     }
 
-    /// What `fixtures/make_resized.py` had Pillow make.
+    /// What `fixtures/make_pillow.py` had Pillow make.
     #[derive(Deserialize)]
     struct Golden {
         images: Vec<GoldenImage>,

@@ -10,11 +10,12 @@ use std::io::Cursor;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
+use super::jpeg;
 use crate::error::{DataError, IMAGE_FORMATS};
 use crate::image::{Image, Pixels};
 use crate::samples::ImageFile;
 
-/// No image may take more memory than this, whatever its header says.
+/// The pixels of an image may take no more memory than this, whatever its header says.
 const LARGEST_IMAGE: u64 = 1 << 28;
 
 /// A decoded file.
@@ -32,25 +33,37 @@ pub(crate) fn read(file: &ImageFile) -> Result<Decoded, DataError> {
 }
 
 fn decode(bytes: &[u8]) -> Result<Decoded, String> {
-    let mut reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|error| error.to_string())?;
+    let reader = ImageReader::new(Cursor::new(bytes));
+    let reader = reader.with_guessed_format().map_err(|error| error.to_string())?;
     let format = recognised(reader.format(), bytes)?;
-    let failed = |error| told(format, &error);
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(LARGEST_IMAGE);
-    reader.limits(limits.clone());
-    let mut decoder = reader.into_decoder().map_err(failed)?;
-    limits.reserve(decoder.total_bytes()).map_err(failed)?;
-    decoder.set_limits(limits).map_err(failed)?;
-    let orientation = decoder.orientation().map_err(failed)?;
-    let mut decoded = DynamicImage::from_decoder(decoder).map_err(failed)?;
+    let jpeg = match format {
+        ImageFormat::Jpeg => jpeg::decode(bytes, LARGEST_IMAGE)?,
+        _ => None,
+    };
+    let (mut decoded, orientation) = match jpeg {
+        Some(found) => found,
+        None => as_stored(reader).map_err(|error| told(format, &error))?,
+    };
     decoded.apply_orientation(orientation);
     let (height, width) = (decoded.height() as usize, decoded.width() as usize);
     let (channels, pixels) = unpack(decoded)?;
     let image = Image::new(height, width, channels, Pixels::U8(pixels));
     let image = image.map_err(|error| error.to_string())?;
     Ok(Decoded { image, turned: orientation != Orientation::NoTransforms })
+}
+
+/// The pixels as they lie in the file, and how they are to be turned.
+fn as_stored(
+    mut reader: ImageReader<Cursor<&[u8]>>,
+) -> Result<(DynamicImage, Orientation), ImageError> {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(LARGEST_IMAGE);
+    reader.limits(limits.clone());
+    let mut decoder = reader.into_decoder()?;
+    limits.reserve(decoder.total_bytes())?;
+    decoder.set_limits(limits)?;
+    let orientation = decoder.orientation()?;
+    Ok((DynamicImage::from_decoder(decoder)?, orientation))
 }
 
 /// The format, if it can be read and is all there.
@@ -137,6 +150,7 @@ mod tests {
     use super::*;
     use crate::sources::fixtures;
     use proptest::prelude::*;
+    use serde::Deserialize;
 
     const FORMATS: [ImageFormat; 6] = [
         ImageFormat::Png,
@@ -340,7 +354,65 @@ mod tests {
         assert!(decode(&gif).is_err());
     }
 
+    /// What `fixtures/make_pillow.py` had Pillow write and read.
+    #[derive(Deserialize)]
+    struct Golden {
+        name: String,
+        height: usize,
+        width: usize,
+        file: String,
+        pixels: String,
+    }
+
+    fn hex(text: &str) -> Vec<u8> {
+        let digits = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("digits");
+        (0..text.len()).step_by(2).map(digits).collect()
+    }
+
+    #[test]
+    fn pixels_are_those_of_pillow() {
+        let text = include_str!("../../../../fixtures/decoded.json");
+        let golden: Vec<Golden> = serde_json::from_str(text).expect("reads");
+        assert!(golden.len() >= 20);
+        for Golden { name, height, width, file, pixels } in golden {
+            let found = decode(&hex(&file)).unwrap_or_else(|why| panic!("{name}: {why}")).image;
+            assert_eq!([found.height(), found.width()], [height, width], "{name}");
+            let Pixels::U8(found_pixels) = found.pixels() else { panic!("bytes") };
+            let rgb = found_pixels.chunks(found.channels()).flat_map(|pixel| match *pixel {
+                [grey] => [grey; 3],
+                [red, green, blue, ..] => [red, green, blue],
+                _ => panic!("grey, RGB or RGBA"),
+            });
+            let wanted = hex(&pixels);
+            assert_eq!(wanted.len(), 3 * height * width);
+            // Inks of a TIFF file are mixed in floating point.
+            let most = u8::from(name == "tif-cmyk");
+            let far = rgb.zip(&wanted).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(far <= Some(most), "{name}: up to {far:?} apart");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn damaged_files_never_panic(
+            spots in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+            early: bool,
+        ) {
+            let grey = DynamicImage::ImageLuma8(image::GrayImage::new(9, 9));
+            for (image, format) in
+                FORMATS.map(|format| (colourful(17, 9), format)).into_iter().chain([(grey, ImageFormat::Jpeg)])
+            {
+                let mut bytes = encoded(&image, format);
+                for (spot, byte) in &spots {
+                    let reach = if early { bytes.len().min(200) } else { bytes.len() };
+                    let at = spot.index(reach);
+                    bytes[at] = *byte;
+                }
+                // An error is as good an answer as an image.
+                let _ = decode(&bytes);
+            }
+        }
+
         #[test]
         fn truncated_files_are_refused(cut in 0.0_f64..1.0) {
             let image = colourful(40, 40);
