@@ -87,7 +87,7 @@ pub use join::assemble::{AssembleOptions, Layout, assemble, shared_layers};
 pub use join::calibrate::{Method, calibrate, calibrate_from_moments};
 pub use join::replacing::{Substitute, replaced};
 pub use measure::agreement::{Agreement, Alternative, ScoreFacts};
-pub use measure::answers::{ConfusionRow, ImageRecord};
+pub use measure::answers::{Confusion, ImageRecord};
 pub use measure::diff::{Difference, LayerDifference, diff};
 pub use measure::eval::{
     Accuracy, EvalOptions, EvalParts, EvalSource, Leakage, PartConfusion, Report, eval,

@@ -41,6 +41,14 @@ pub(crate) enum ImageFile {
         /// Bytes it has.
         length: u64,
     },
+    /// Bytes of a file, in memory.
+    #[cfg(feature = "parquet")]
+    Held {
+        /// What errors call it.
+        name: PathBuf,
+        /// All of them.
+        bytes: Arc<[u8]>,
+    },
 }
 
 impl ImageFile {
@@ -49,6 +57,8 @@ impl ImageFile {
         match self {
             Self::Own(path) => path.clone(),
             Self::Entry { archive, name, .. } => archive.join(name),
+            #[cfg(feature = "parquet")]
+            Self::Held { name, .. } => name.clone(),
         }
     }
 
@@ -64,6 +74,8 @@ impl ImageFile {
                 file.take(*length).read_to_end(&mut bytes).map_err(failed)?;
                 Ok(bytes)
             }
+            #[cfg(feature = "parquet")]
+            Self::Held { bytes, .. } => Ok(bytes.to_vec()),
         }
     }
 }

@@ -10,9 +10,12 @@ pub(crate) mod fixtures;
 mod idx;
 mod idx_folder;
 mod jpeg;
+mod labelled;
 mod listed;
 mod npy;
 mod npz;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod parts;
 mod shards;
 mod stream;
@@ -48,6 +51,10 @@ fn open_folder(path: &Path, split: Option<Split>) -> Result<Found, DataError> {
     if !shards.is_empty() {
         return shards::open(path, shards.into_iter().map(|entry| entry.path.clone()), split);
     }
+    let tables: Vec<&Entry> = entries.iter().filter(|entry| is_parquet(&entry.name)).collect();
+    if !tables.is_empty() {
+        return open_parquet(path, tables.into_iter().map(|entry| entry.path.clone()), split);
+    }
     let mut inner = Vec::new();
     for entry in entries.iter().filter(|entry| entry.is_folder) {
         let listed = files::list(&entry.path)?;
@@ -65,6 +72,24 @@ fn open_folder(path: &Path, split: Option<Split>) -> Result<Found, DataError> {
             sets: several.iter().map(|(entry, _)| entry.name.clone()).collect(),
         }),
     }
+}
+
+fn is_parquet(name: &str) -> bool {
+    files::has_ending(name, &["parquet"])
+}
+
+#[cfg(feature = "parquet")]
+use parquet::open as open_parquet;
+
+#[cfg(not(feature = "parquet"))]
+fn open_parquet(
+    path: &Path,
+    _: impl IntoIterator<Item = PathBuf>,
+    _: Option<Split>,
+) -> Result<Found, DataError> {
+    let problem = "holds Parquet files, which are read by a build with them: cargo install with \
+                   --features parquet";
+    Err(DataError::malformed(path.display().to_string(), problem))
 }
 
 /// Image files in folders of classes, or else by a table that lists them: folders of one class alone may
@@ -115,6 +140,7 @@ fn open_prefix(path: &Path, missing: Error, split: Option<Split>) -> Result<Foun
 fn open_file(path: &Path, length: u64, split: Option<Split>) -> Result<Found, DataError> {
     let start = files::start(path)?;
     match start.as_slice() {
+        [b'P', b'A', b'R', b'1', ..] => open_parquet(path, [path.to_owned()], split),
         [b'P', b'K', 3 | 5, 4 | 6, ..] => arrays::open(path, &mut npz::Npz::open(path)?, split),
         [size @ .., b'{'] if size.len() == 8 => {
             arrays::open(path, &mut tensors::Tensors::open(path)?, split)
@@ -127,16 +153,19 @@ fn open_file(path: &Path, length: u64, split: Option<Split>) -> Result<Found, Da
         _ if path.file_name().is_some_and(|name| shards::is_name(&name.to_string_lossy())) => {
             shards::open(path, [path.to_owned()], split)
         }
-        _ if path.file_name().is_some_and(|name| listed::is_name(&name.to_string_lossy())) => {
-            listed::open_file(path, split)
+        start => {
+            let named = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+            let table =
+                if listed::is_name(&named) { listed::open_file(path, split)? } else { None };
+            match (table, cifar::Flavour::of_file(path, length)?) {
+                (Some(found), _) => Ok(found),
+                (None, Some(flavour)) => cifar::open_file(path, flavour, split),
+                (None, None) => Err(DataError::Unrecognised {
+                    path: path.into(),
+                    found: format!("a file of {length} bytes beginning with {start:02x?}"),
+                }),
+            }
         }
-        start => match cifar::Flavour::of_file(path, length)? {
-            Some(flavour) => cifar::open_file(path, flavour, split),
-            None => Err(DataError::Unrecognised {
-                path: path.into(),
-                found: format!("a file of {length} bytes beginning with {start:02x?}"),
-            }),
-        },
     }
 }
 

@@ -3,40 +3,29 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use brickwork_formats::write_atomically;
-use schemars::JsonSchema;
-use serde::Serialize;
-
 use crate::images::select::{margin, top_class};
 use crate::images::source::Source;
 use crate::measure::scored::Scored;
 use crate::measure::statistics::probability;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use brickwork_formats::write_atomically;
 
-/// How images of one class were answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct ConfusionRow {
-    /// The class.
-    pub class: String,
-    /// Images by the class that was answered, where there are any.
-    pub answers: BTreeMap<String, usize>,
-}
+/// Images of every class, by the class that was answered: those that there are.
+pub type Confusion = BTreeMap<String, BTreeMap<String, usize>>;
 
-/// How images of every class of `classes` were answered.
+/// How images of `classes` were answered.
 pub(super) fn confusion(
     own: &[(usize, Vec<f32>)],
     classes: &[usize],
     names: &[String],
-) -> Vec<ConfusionRow> {
-    let row = |&class: &usize| {
-        let mut answers = BTreeMap::new();
-        for (_, logits) in own.iter().filter(|(label, _)| *label == class) {
-            *answers.entry(names[top_class(logits)].clone()).or_insert(0) += 1;
-        }
-        ConfusionRow { class: names[class].clone(), answers }
-    };
-    classes.iter().map(row).filter(|row| !row.answers.is_empty()).collect()
+) -> Confusion {
+    let mut found = Confusion::new();
+    for (class, logits) in own.iter().filter(|(class, _)| classes.contains(class)) {
+        let answers = found.entry(names[*class].clone()).or_default();
+        *answers.entry(names[top_class(logits)].clone()).or_insert(0) += 1;
+    }
+    found
 }
 
 /// Writes a confusion matrix as CSV: a row for every class, a column for every answer.
@@ -45,13 +34,14 @@ pub(super) fn confusion(
 /// If the file cannot be written; it is then as it was.
 pub(crate) fn write_confusion(
     path: &Path,
-    rows: &[ConfusionRow],
+    confusion: &Confusion,
     names: &[String],
 ) -> Result<(), Error> {
     let mut table = Table::new(std::iter::once("class").chain(names.iter().map(String::as_str)));
-    for row in rows {
-        let count = |name: &String| row.answers.get(name).copied().unwrap_or(0).to_string();
-        table.row(std::iter::once(row.class.clone()).chain(names.iter().map(count)));
+    let rows = names.iter().filter_map(|name| Some((name, confusion.get(name)?)));
+    for (class, answers) in rows {
+        let count = |name: &String| answers.get(name).copied().unwrap_or(0).to_string();
+        table.row(std::iter::once(class.clone()).chain(names.iter().map(count)));
     }
     table.write(path)
 }

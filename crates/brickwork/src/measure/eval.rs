@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::images::select::top_class;
 use crate::images::source::Source;
-use crate::measure::answers::{self, ConfusionRow, ImageRecord};
+use crate::measure::answers::{self, Confusion, ImageRecord};
 use crate::measure::reject::Rejection;
 use crate::measure::scored::{Scored, foreign_of, share, share_from, sorted};
 use crate::measure::statistics::{calibration_error, probability, wilson};
@@ -120,7 +120,7 @@ pub struct Report {
     /// et al. 2017, 15 bins), from 0 to 1.
     pub calibration_error: f64,
     /// Images of every class by the class that was answered.
-    pub confusion: Vec<ConfusionRow>,
+    pub confusion: Confusion,
     /// What was answered for every image, if asked for.
     #[serde(skip)]
     pub records: Vec<ImageRecord>,

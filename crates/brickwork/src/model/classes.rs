@@ -16,6 +16,8 @@ pub(crate) fn items(text: &str) -> Result<Vec<String>, Error> {
         let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
         return Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect());
     }
+    // A quote counts where an item begins.
+    let text = text.split(',').map(str::trim).collect::<Vec<_>>().join(",");
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .trim(csv::Trim::All)

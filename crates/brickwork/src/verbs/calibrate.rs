@@ -76,7 +76,8 @@ impl Verb for Calibrate {
             calibrate_from_moments(&model, seed, context.progress)?
         } else {
             let preprocess = self.data.pixels.preprocess(&model)?;
-            let mut sources = match self.data.is_empty() {
+            // Undoing needs no images.
+            let mut sources = match self.data.is_empty() || method == Method::None {
                 true => Vec::new(),
                 false => {
                     let data = self.data.labelled(&mut model, None, Split::Train, context)?;

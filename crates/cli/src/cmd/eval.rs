@@ -1,10 +1,11 @@
 //! `brickwork eval`
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use brickwork::verbs::{Eval, EvalAnswer};
-use brickwork::{Accuracy, ConfusionRow, Leakage, PartConfusion, Report};
+use brickwork::{Accuracy, Confusion, Leakage, PartConfusion, Report};
 
 use crate::command::Shown;
 use crate::print::{percent, row, table, thousands};
@@ -100,42 +101,37 @@ const MATRIX: usize = 12;
 const MISTAKES: usize = 10;
 
 /// Which classes images were taken for: as a matrix, or the most frequent mistakes among many classes.
-fn confusion_words(rows: &[ConfusionRow]) -> String {
-    let wrong = |row: &ConfusionRow| {
-        let own = row.class.clone();
-        let others = row.answers.iter().filter(move |(answer, _)| **answer != own);
-        others.map(|(answer, &count)| (count, answer.clone())).collect::<Vec<_>>()
-    };
-    if rows.iter().all(|row| wrong(row).is_empty()) {
+fn confusion_words(confusion: &Confusion) -> String {
+    let counts = confusion.iter().flat_map(|(class, answers)| {
+        answers.iter().map(move |(answer, &count)| (count, class, answer))
+    });
+    let mut mistakes: Vec<(usize, &String, &String)> =
+        counts.filter(|(_, class, answer)| class != answer).collect();
+    if mistakes.is_empty() {
         return String::new();
     }
-    let mut answers: Vec<&String> = rows.iter().map(|row| &row.class).collect();
-    let more = rows.iter().flat_map(|row| row.answers.keys());
-    more.for_each(|answer| {
-        if !answers.contains(&answer) {
-            answers.push(answer)
-        }
-    });
+    let answers: BTreeSet<&String> =
+        confusion.iter().flat_map(|(class, answers)| answers.keys().chain([class])).collect();
     if answers.len() <= MATRIX {
-        let head = std::iter::once("taken for").chain(answers.iter().map(|name| &name[..]));
-        let mut cells = vec![head.map(str::to_owned).collect::<Vec<_>>()];
-        for row in rows {
-            let count = |answer: &&String| row.answers.get(*answer).copied().unwrap_or(0);
-            let counts = answers.iter().map(|answer| count(answer).to_string());
-            cells.push(std::iter::once(row.class.clone()).chain(counts).collect());
-        }
-        return format!("\n{}", table(&cells));
+        return format!("\n{}", table(&matrix(confusion, &answers)));
     }
-    let mut mistakes: Vec<(usize, &String, String)> = Vec::new();
-    for row in rows {
-        mistakes.extend(wrong(row).into_iter().map(|(count, answer)| (count, &row.class, answer)));
-    }
-    mistakes.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)).then(a.2.cmp(&b.2)));
+    mistakes.sort_by_key(|(count, ..)| Reverse(*count));
     let mut cells = vec![row(["images", "of", "taken for"])];
     for (count, class, answer) in mistakes.into_iter().take(MISTAKES) {
-        cells.push(vec![count.to_string(), class.clone(), answer]);
+        cells.push(vec![count.to_string(), class.clone(), answer.clone()]);
     }
     format!("\nmost frequent mistakes:\n{}", table(&cells))
+}
+
+/// A row for every class, a column for every answer.
+fn matrix(confusion: &Confusion, answers: &BTreeSet<&String>) -> Vec<Vec<String>> {
+    let head = std::iter::once("taken for").chain(answers.iter().map(|name| &name[..]));
+    let mut cells = vec![head.map(str::to_owned).collect::<Vec<_>>()];
+    for (class, found) in confusion {
+        let count = |answer: &&String| found.get(*answer).copied().unwrap_or(0).to_string();
+        cells.push(std::iter::once(class.clone()).chain(answers.iter().map(count)).collect());
+    }
+    cells
 }
 
 /// Accuracy class by class; `what` is classified.

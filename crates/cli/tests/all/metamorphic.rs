@@ -144,7 +144,7 @@ fn pixels(data: &Dataset, index: usize) -> Vec<u8> {
 const BASE: &str = "base/set.safetensors";
 
 /// `named.onnx` and its profile; `turned.onnx`, the same with its classes from last to first; the
-/// components `low.onnx` and `high.onnx`, both in `both.onnx`; images in [`BASE`].
+/// components `below.onnx` and `above.onnx`, both in `both.onnx`; images in [`BASE`].
 fn ready() -> Own {
     static DONE: OnceLock<()> = OnceLock::new();
     DONE.get_or_init(|| {
@@ -155,9 +155,9 @@ fn ready() -> Own {
         turned(&load(&shared().join("named.onnx"))).save(&shared().join("turned.onnx")).unwrap();
         own.succeeds(&format!("profile named.onnx --data {BASE} --samples 3 -o named.profile"));
         let cut = "disassemble named.onnx --profile named.profile --refit none";
-        own.succeeds(&format!("{cut} --classes 0-4 -o low.onnx"));
-        own.succeeds(&format!("{cut} --classes 5-9 -o high.onnx"));
-        own.succeeds("assemble low.onnx high.onnx -o both.onnx");
+        own.succeeds(&format!("{cut} --classes 0-4 -o below.onnx"));
+        own.succeeds(&format!("{cut} --classes 5-9 -o above.onnx"));
+        own.succeeds("assemble below.onnx above.onnx -o both.onnx");
     });
     Own::new()
 }
@@ -181,6 +181,13 @@ fn turned(model: &Classifier) -> Classifier {
     Classifier::described("named", patch.apply(graph).unwrap(), card).unwrap()
 }
 
+/// What a command said, but for what the data holds, which it tells as the data calls it.
+fn result(own: &Own, line: &str) -> Value {
+    let mut found = own.json(line);
+    found.as_object_mut().unwrap().remove("data");
+    found
+}
+
 /// What commands said, but for where they wrote it, and the files they wrote.
 type Outcome = (Vec<Value>, BTreeMap<String, Vec<u8>>);
 
@@ -188,7 +195,7 @@ type Outcome = (Vec<Value>, BTreeMap<String, Vec<u8>>);
 fn outcome(own: &Own, name: &str, lines: &[String]) -> Outcome {
     fs::create_dir_all(own.path(name)).unwrap();
     let said = lines.iter().map(|line| {
-        let mut found = own.json(&line.replace("TO/", &format!("OUT/{name}/")));
+        let mut found = result(own, &line.replace("TO/", &format!("OUT/{name}/")));
         found.as_object_mut().unwrap().remove("output");
         found
     });
@@ -238,8 +245,8 @@ fn on_all(data: &str) -> Vec<String> {
         ),
         format!("calibrate both.onnx {data} --method affine --samples 6 -o TO/affine.onnx"),
         format!("calibrate both.onnx {data} --method paper -o TO/paper.onnx"),
-        format!("eval low.onnx {data} --source named.onnx --no-latency"),
-        format!("reject low.onnx {data} --rate 20% -o TO/safe.onnx"),
+        format!("eval below.onnx {data} --source named.onnx --no-latency"),
+        format!("reject below.onnx {data} --rate 20% -o TO/safe.onnx"),
     ]
 }
 
@@ -249,14 +256,16 @@ fn a_list_of_classes_is_a_set() {
     let lines = |classes: &str| {
         let mut lines = on_classes(BASE, classes);
         lines.extend([
-            format!("probe low.onnx named.onnx --data {BASE} --classes {classes}"),
+            format!("probe below.onnx named.onnx --data {BASE} --classes {classes}"),
             format!("route named.profile --model named.onnx --classes {classes} -o TO/route.json"),
         ]);
         lines
     };
     let expected = outcome(&own, "range", &lines("1-3"));
     assert!(number(&expected.0[3]["frontier"][0]["accuracy"]) > 0.8, "{}", expected.0[3]);
-    for (name, classes) in [("names", "three,one,two"), ("mixed", "3,one-two,2")] {
+    for (name, classes) in
+        [("names", "three,one,two"), ("ranges", "one-two,three"), ("indices", "3,1-2")]
+    {
         let found = outcome(&own, name, &lines(classes));
         same(name, &lines(classes), &found, &expected);
     }
@@ -268,14 +277,17 @@ fn classes_of_the_data_may_be_stored_and_named_otherwise() {
     let lines = |data: &str| [on_classes(data, "0-4"), on_all(data)].concat();
     // What is asked for are classes of the data.
     let probe = |data: &str| {
-        let found = own.json(&format!("probe low.onnx named.onnx --data {data} --samples 8"));
+        let found = own.json(&format!("probe below.onnx named.onnx --data {data} --samples 8"));
         assert_eq!(found["classes"].as_array().unwrap().len(), 5, "{found}");
         found["models"].clone()
     };
     let expected = (outcome(&own, "base", &lines(BASE)), probe(BASE));
     let loosely = DIGITS.map(|name| format!("{}!", name.to_uppercase()));
+    let wide = |c: char| char::from_u32(c as u32 + 0xfee0).unwrap();
+    let in_another_form = DIGITS.map(|name| name.chars().map(wide).collect::<String>());
     for (name, images) in [
         ("turned", Images::digits().renumbered()),
+        ("unicode", Images::digits().named(&in_another_form)),
         ("doubled", Images::digits().doubled(1)),
         ("loosely", Images::digits().named(&loosely)),
         ("numbered", Images::digits().named(&(0..10).collect::<Vec<_>>())),
@@ -323,7 +335,7 @@ fn samples_may_stand_in_any_order() {
             format!("compress named.onnx {cut} taylor -o TO/taylor.onnx"),
             format!("compress named.onnx {cut} contribution -o TO/contribution.onnx"),
             format!("eval named.onnx --data {data} --classes 0-4 --no-latency"),
-            format!("probe low.onnx named.onnx --data {data}"),
+            format!("probe below.onnx named.onnx --data {data}"),
         ];
         lines.extend(on_all(data).into_iter().filter(|line| !line.contains("samples")));
         lines
@@ -418,7 +430,7 @@ fn classes_that_the_model_does_not_have_change_nothing() {
         // Profiles hold places; leakage and thresholds are about images of other classes too.
         let verbs = ["disassemble", "compress", "calibrate"];
         lines.retain(|line| verbs.iter().any(|verb| line.starts_with(verb)));
-        lines.push(format!("probe low.onnx named.onnx --data {data} --classes five,six,nine"));
+        lines.push(format!("probe below.onnx named.onnx --data {data} --classes five,six,nine"));
         lines
     };
     let expected = outcome(&own, "base", &lines(BASE));
@@ -426,16 +438,16 @@ fn classes_that_the_model_does_not_have_change_nothing() {
     // Among the images or beside them, foreign is foreign.
     let beside = format!("{BASE} --foreign OUT/data/foreign/set.safetensors");
     for line in [
-        "eval low.onnx --source named.onnx --no-latency --data",
+        "eval below.onnx --source named.onnx --no-latency --data",
         "eval named.onnx --no-latency --data",
-        "reject low.onnx -o OUT/x.onnx --rate 20% --data",
-        "reject low.onnx -o OUT/x.onnx --recall 90% --data",
+        "reject below.onnx -o OUT/x.onnx --rate 20% --data",
+        "reject below.onnx -o OUT/x.onnx --recall 90% --data",
     ] {
-        let [among, beside] = [more, &beside].map(|data| own.json(&format!("{line} {data}")));
+        let [among, beside] = [more, &beside].map(|data| result(&own, &format!("{line} {data}")));
         assert_eq!(among, beside, "{line}");
     }
     let [among, without] = [more, BASE].map(|data| {
-        let found = own.json(&format!("eval low.onnx --data {data} --no-latency"));
+        let found = own.json(&format!("eval below.onnx --data {data} --no-latency"));
         ["images", "accuracy_per_class", "mean_class_accuracy"].map(|key| found[key].clone())
     });
     assert_eq!(among, without);
@@ -449,7 +461,7 @@ fn classes_that_the_data_does_not_have_change_nothing() {
     assert!(profiled(&own, "named", fewer, "0-2") == profiled(&own, "named", BASE, "0-2"));
     // Moments of other classes are measured where there are any; the network is the same.
     let [found, expected] = [fewer, BASE].map(|data| {
-        let said = own.json(&format!(
+        let said = result(&own, &format!(
             "disassemble named.onnx --data {data} --classes 0-2 --hold-out 2 --macs 50% --step 30% \
              --refit layers --refit-samples 6 -o OUT/cut.onnx"
         ));
@@ -457,7 +469,7 @@ fn classes_that_the_data_does_not_have_change_nothing() {
     });
     assert_eq!(found, expected);
     let [found, expected] = [fewer, BASE].map(|data| {
-        let found = own.json(&format!("eval low.onnx --data {data} --classes 0-2 --no-latency"));
+        let found = own.json(&format!("eval below.onnx --data {data} --classes 0-2 --no-latency"));
         ["images", "accuracy_per_class", "mean_class_accuracy"].map(|key| found[key].clone())
     });
     assert_eq!(found, expected);
@@ -484,7 +496,7 @@ fn batches_may_begin_and_end_anywhere() {
                  --criterion contribution -o TO/contribution.onnx"
             ),
             format!("calibrate both.onnx --data {data} --method affine -o TO/affine.onnx"),
-            format!("probe low.onnx named.onnx --data {data}"),
+            format!("probe below.onnx named.onnx --data {data}"),
         ]);
         lines
     };
@@ -503,8 +515,8 @@ fn batches_may_begin_and_end_anywhere() {
 #[test]
 fn components_may_be_joined_in_any_order() {
     let own = ready();
-    own.succeeds("assemble low.onnx high.onnx -o OUT/both.onnx");
-    own.succeeds("assemble high.onnx low.onnx -o OUT/turned.onnx");
+    own.succeeds("assemble below.onnx above.onnx -o OUT/both.onnx");
+    own.succeeds("assemble above.onnx below.onnx -o OUT/turned.onnx");
     let both = |line: &str| ["both", "turned"].map(|name| own.json(&line.replace("MODEL", name)));
     assert_eq!(scores(&own.path("both.onnx")), scores(&own.path("turned.onnx")));
     let [eval, turned] = both(&format!("eval OUT/MODEL.onnx --data {BASE} --no-latency"));

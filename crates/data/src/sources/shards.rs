@@ -1,6 +1,6 @@
 //! WebDataset: tar archives of images, each beside a file of the same name with its label.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -10,10 +10,9 @@ use serde_json::Value;
 use tar::Archive;
 
 use super::files;
-use super::parts::choose;
-use super::tree::in_order;
+use super::labelled::Labelled;
 use crate::error::DataError;
-use crate::samples::{Found, ImageFile, Samples};
+use crate::samples::{Found, ImageFile};
 use crate::split::Split;
 
 /// No label is longer than this, in bytes.
@@ -33,26 +32,15 @@ pub(super) fn open(
     shards: impl IntoIterator<Item = PathBuf>,
     split: Option<Split>,
 ) -> Result<Found, DataError> {
-    let mut parts: BTreeMap<Option<Split>, Vec<(ImageFile, String)>> = BTreeMap::new();
+    let mut found = Labelled::default();
     for shard in shards {
         let name = shard.file_name().map(|name| name.to_string_lossy().into_owned());
         let part = Split::of_name(&name.unwrap_or_default());
-        parts.entry(part).or_default().extend(index(&shard)?);
+        for (image, label) in index(&shard)? {
+            found.add(part, image, label);
+        }
     }
-    let names: BTreeSet<String> =
-        parts.values().flatten().map(|(_, label)| label.clone()).collect();
-    let classes = in_order(names);
-    let places: BTreeMap<&str, usize> =
-        classes.iter().enumerate().map(|(place, name)| (&name[..], place)).collect();
-    let (mut images, mut labels) = (Vec::new(), Vec::new());
-    for (image, label) in choose(path, parts.into_iter().collect(), split)?.concat() {
-        images.push(image);
-        labels.push(places[&label[..]]);
-    }
-    if images.is_empty() {
-        return Err(DataError::Empty { place: path.display().to_string() });
-    }
-    Ok(Found { kind: "WebDataset shards", classes, samples: Samples::Files(images), labels })
+    found.choose("WebDataset shards", path, split)
 }
 
 /// The images of a shard with their labels, in its order. Images themselves are passed over.
@@ -161,8 +149,8 @@ mod tests {
             (data.classes(), data.labels()),
             (&["cat".into(), "owl".into()][..], &[0, 1][..])
         );
-        let red = |data: &Dataset, index| data.image(index).expect("decodes").pixels().clone();
-        assert_eq!(red(&data, 1), crate::Pixels::U8([2, 0, 0].repeat(16)));
+        let pixels = data.image(1).expect("decodes").pixels().clone();
+        assert_eq!(pixels, crate::Pixels::U8([2, 1, 0].repeat(16)));
         assert!(data.place(1).ends_with("train-000.tar/a/1.png"));
         assert_eq!(Dataset::open(&path, Some(Split::Test)).expect("opens").labels(), [0]);
         assert_eq!(Dataset::open(path.join("test-000.tar"), None).expect("opens").len(), 1);

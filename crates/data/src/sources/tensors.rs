@@ -42,8 +42,10 @@ impl ArrayFile for Tensors {
         let view = file.tensor(name).map_err(|error| failed(&error.to_string()))?;
         let place = format!("{}, {name}", self.path.display());
         let Some(element) = element(view.dtype()) else {
-            let problem =
-                format!("holds {:?} elements; expected u8, f32 or integers", view.dtype());
+            let problem = format!(
+                "holds {:?} elements; expected floats of 16, 32 or 64 bits, or integers",
+                view.dtype()
+            );
             return Err(DataError::malformed(place, problem));
         };
         let mut bytes = DataError::room(&place, view.data().len())?;
@@ -72,6 +74,7 @@ fn element(dtype: Dtype) -> Option<Element> {
         Dtype::I16 => Element::Signed(2),
         Dtype::I32 => Element::Signed(4),
         Dtype::I64 => Element::Signed(8),
+        Dtype::F16 => Element::Float(2),
         Dtype::F32 => Element::Float(4),
         Dtype::F64 => Element::Float(8),
         _ => return None,
