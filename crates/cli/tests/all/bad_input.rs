@@ -159,8 +159,13 @@ fn classes_without_images() {
         "disassemble digits.onnx --profile digits.profile --classes 1,9 --data OUT/tree -o OUT/x.onnx",
         &["no image of 1 of the 2 classes: 9"],
     );
-    // By default the classes that the data has are profiled.
-    let found = own.json("profile digits.onnx --data OUT/tree --samples 1 -o OUT/x");
+    // The classes that the data has are profiled, where that is allowed.
+    let line = "profile digits.onnx --data OUT/tree --samples 1";
+    own.refused(
+        &format!("{line} -o OUT/x"),
+        &["no image of 2 of the 10 classes", "--allow-missing"],
+    );
+    let found = own.json(&format!("{line} --allow-missing -o OUT/x"));
     assert_eq!(found["classes"].as_array().unwrap().len(), 8);
 }
 
