@@ -10,7 +10,7 @@ Photographs of several sizes and proportions are made here, in every format, kin
 orientation. They are read, turned, resized, cropped and scored twice: by Brickwork, and as a script of
 torchvision would (Pillow's `exif_transpose`, `convert("RGB")`, `resize` and `crop`, then onnxruntime).
 
-Without a model those of fixtures/zoo named below are taken, with random weights. Models that are named are
+Without a model MobileNet-v2 of fixtures/zoo is taken, with random weights. Models that are named are
 taken as they are, for example EfficientNet-Lite0 with its own resizing: 256 of which 224 are kept, bicubic.
 
 The largest difference of a score is told, as a share of the largest score, and of a probability.
@@ -27,7 +27,7 @@ import onnxruntime
 from PIL import Image, ImageOps
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ZOO = ["mobilenet_v2", "resnet18"]
+ZOO = ["mobilenet_v2"]
 TOLERANCE = 1e-3
 SEED = 7
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -80,7 +80,7 @@ def kinds(image):
         ("bmp-bits", image.convert("1"), {}),
         ("tif", image, {}), ("tif-lzw", image, {"compression": "tiff_lzw"}),
         ("tif-deflate", image, {"compression": "tiff_adobe_deflate"}), ("tif-grey", image.convert("L"), {}),
-        ("tif-bits", image.convert("1"), {}), ("tif-alpha", alpha, {}), ("tif-cmyk", cmyk(image), {}),
+        ("tif-bits", image.convert("1"), {}), ("tif-alpha", alpha, {}),
         ("gif", palette, {}), ("gif-grey", image.convert("L"), {}),
         ("jpg", image, {"quality": 92}), ("jpg-444", image, {"quality": 95, "subsampling": 0}),
         ("jpg-422", image, {"quality": 85, "subsampling": 1}), ("jpg-progressive", image, {"progressive": True}),

@@ -21,6 +21,7 @@ const VALUES: &[(&str, &str)] = &[
     ("checkpoint", "FILE"),
     ("class_names", "NAMES"),
     ("clip", "NORM"),
+    ("crop", "RATIO"),
     ("curve", "CURVE.svg"),
     ("data", "[NAME=]DATA"),
     ("feature", "VALUE=VALUE"),
@@ -61,7 +62,19 @@ const VALUES: &[(&str, &str)] = &[
 const HEADINGS: &[(&str, &[&str])] = &[
     (
         "Input (where the model does not say)",
-        &["size", "scale", "mean", "std", "channel_order", "fit", "class_names"],
+        &[
+            "size",
+            "scale",
+            "mean",
+            "std",
+            "channel_order",
+            "fit",
+            "crop",
+            "filter",
+            "layout",
+            "odd_pixels",
+            "class_names",
+        ],
     ),
     (
         "Size (instead of --profile or --keep: channels are given up step by step)",

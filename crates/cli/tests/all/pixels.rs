@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::common::{Own, number, prepared, shared};
-use brickwork::{Card, Classifier, InputLayout, uniform};
+use brickwork::{Card, Classifier, InputLayout, png, uniform};
+use brickwork_data::{Dataset, Split};
 use brickwork_exec::Session;
 use brickwork_formats::onnx::{self, ReadOptions};
 use brickwork_tensor::Tensor;
@@ -100,6 +100,32 @@ fn numbers_that_cannot_be_meant() {
     // On their own scale they are the model's own.
     let accuracy = |line: &str| accuracy(&own, line);
     assert_eq!(accuracy("--mean 33.318 --std 78.565 --scale 1"), accuracy(""));
+}
+
+/// A PNG file whose EXIF data says that it lies on its side.
+fn on_its_side(png: &[u8]) -> Vec<u8> {
+    let entry = [0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0];
+    let body = [&b"eXIfII*\0\x08\0\0\0\x01\0"[..], &entry, &[0; 4]].concat();
+    let bit = |crc: u32, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
+    let crc = !body.iter().fold(!0, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), bit));
+    let size = (body.len() as u32 - 4).to_be_bytes();
+    // Behind the header.
+    [&png[..33], &size, &body, &crc.to_be_bytes(), &png[33..]].concat()
+}
+
+#[test]
+fn images_that_are_turned_are_noted() {
+    let own = with_channels_last();
+    let data = Dataset::open(shared().join("data/digits"), Some(Split::Test)).unwrap();
+    for index in 0..12 {
+        let file = png(&data.image(index).unwrap());
+        let file = if index % 3 == 0 { on_its_side(&file) } else { file };
+        own.write(&format!("tree/{}/{index}.png", data.label(index)), file);
+    }
+    let found = own.run("eval digits.onnx --data OUT/tree --no-latency");
+    assert_eq!(found.code, Some(0), "{}", found.err);
+    let note = "images of `tree` are turned as their EXIF data says, 4 of the first looked at";
+    assert!(found.err.contains(note), "{}", found.err);
 }
 
 #[test]
