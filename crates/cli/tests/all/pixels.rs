@@ -10,6 +10,8 @@ use brickwork_formats::onnx::{self, ReadOptions};
 use brickwork_tensor::Tensor;
 use serde_json::{Value, json};
 
+use crate::common::{Own, number, prepared, shared};
+
 fn load(own: &Own, name: &str) -> Classifier {
     Classifier::load(&own.path(name), &ReadOptions::default(), None).unwrap()
 }
