@@ -317,29 +317,29 @@ fn full() -> Card {
 fn cards_with_numbers_that_no_file_can_hold_are_not_written() {
     let graph = graph();
     full().on(&graph).unwrap();
-    let places: [fn(&mut Card, f32) -> Option<()>; 17] = [
-        |card, x| Some(card.preprocess.as_mut()?.scale = Some(x)),
-        |card, x| Some(card.preprocess.as_mut()?.mean[0] = x),
-        |card, x| Some(card.preprocess.as_mut()?.std[0] = x),
-        |card, x| Some(card.origin.as_mut()?.checked = x),
-        |card, x| Some(card.origin.as_mut()?.thresholds.as_mut()?.alpha_conv = x),
-        |card, x| Some(card.origin.as_mut()?.thresholds.as_mut()?.beta_linear = x),
-        |card, x| Some(card.origin.as_mut()?.refit.as_mut()?.lambda = x.into()),
-        |card, x| Some(card.moments.as_mut()?.means[0][0] = x),
-        |card, x| Some(card.moments.as_mut()?.covariances[0][0] = x),
-        |card, x| Some(card.moments.as_mut()?.foreign_mean[0] = x),
-        |card, x| Some(card.moments.as_mut()?.foreign_covariance[0] = x),
-        |card, x| Some(card.calibration.as_mut()?.scale[0] = x),
-        |card, x| Some(card.calibration.as_mut()?.shift[0] = x),
-        |card, x| Some(card.reject.as_mut()?.threshold = x),
-        |card, x| Some(card.reject.as_mut()?.recall = x.into()),
-        |card, x| Some(card.reject.as_mut()?.false_accepts = Some(x.into())),
-        |card, x| Some(card.origin.as_mut()?.samples[0].margins[0] = x),
+    let places: [fn(&mut Card, f32); 17] = [
+        |card, x| card.preprocess.as_mut().unwrap().scale = Some(x),
+        |card, x| card.preprocess.as_mut().unwrap().mean[0] = x,
+        |card, x| card.preprocess.as_mut().unwrap().std[0] = x,
+        |card, x| card.origin.as_mut().unwrap().checked = x,
+        |card, x| card.origin.as_mut().unwrap().thresholds.as_mut().unwrap().alpha_conv = x,
+        |card, x| card.origin.as_mut().unwrap().thresholds.as_mut().unwrap().beta_linear = x,
+        |card, x| card.origin.as_mut().unwrap().refit.as_mut().unwrap().lambda = x.into(),
+        |card, x| card.moments.as_mut().unwrap().means[0][0] = x,
+        |card, x| card.moments.as_mut().unwrap().covariances[0][0] = x,
+        |card, x| card.moments.as_mut().unwrap().foreign_mean[0] = x,
+        |card, x| card.moments.as_mut().unwrap().foreign_covariance[0] = x,
+        |card, x| card.calibration.as_mut().unwrap().scale[0] = x,
+        |card, x| card.calibration.as_mut().unwrap().shift[0] = x,
+        |card, x| card.reject.as_mut().unwrap().threshold = x,
+        |card, x| card.reject.as_mut().unwrap().recall = x.into(),
+        |card, x| card.reject.as_mut().unwrap().false_accepts = Some(x.into()),
+        |card, x| card.origin.as_mut().unwrap().samples[0].margins[0] = x,
     ];
     for (k, place) in places.iter().enumerate() {
         for number in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut card = full();
-            place(&mut card, number).unwrap();
+            place(&mut card, number);
             let written = card.on(&graph);
             // A margin is infinite where there is a single class.
             if k == 16 && number.is_infinite() {

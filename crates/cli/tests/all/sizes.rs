@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::common::{Own, has_keys, number, shared};
 
 const CUT: &str = "disassemble garments.onnx --classes sandal,bag,coat --data data/garments \
-                   --refit-samples 30 --hold-out 20";
+                   --refit-samples 20 --hold-out 20";
 
 fn ready() -> Own {
     shared();
@@ -15,7 +15,7 @@ fn ready() -> Own {
 #[test]
 fn a_share_of_the_multiply_accumulates() {
     let own = ready();
-    let line = format!("{CUT} --macs 30% --frontier OUT/all.json -o OUT/x.onnx");
+    let line = format!("{CUT} --macs 30% --step 30% --frontier OUT/all.json -o OUT/x.onnx");
     let found = own.json(&line);
     has_keys(&found, &["output", "classes", "criterion", "kept", "macs", "params", "frontier"]);
     assert_eq!((&found["criterion"], &found["held_out"]), (&json!("taylor"), &json!(60)));
