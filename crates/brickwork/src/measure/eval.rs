@@ -9,11 +9,13 @@ use serde::Serialize;
 
 use crate::images::select::top_class;
 use crate::images::source::Source;
+use crate::measure::multilabel::{Decided, Retrieval};
 use crate::measure::reject::Rejection;
 use crate::measure::scored::{Scored, foreign_of, share, share_from, sorted};
 use crate::model::card::Card;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::head::HeadKind;
 use crate::model::progress::Progress;
 
 /// What to measure.
@@ -26,6 +28,9 @@ pub struct EvalOptions<'a> {
     pub before_refit: Option<&'a Classifier>,
     /// For an assembled model, its parts.
     pub parts: Option<EvalParts>,
+    /// Where an image may be of several classes, the probability above which it is of one: 0.5, if none is
+    /// given.
+    pub threshold: Option<f64>,
 }
 
 /// The model that a component is compared with.
@@ -44,6 +49,15 @@ pub struct EvalParts {
     pub names: Vec<String>,
     /// The part that every class of the model belongs to.
     pub of_class: Vec<usize>,
+}
+
+impl Retrieval {
+    /// Images of which all classes are decided rightly, and the mean recall of the classes.
+    fn accuracy(&self) -> Accuracy {
+        let seen = || self.classes.values().filter(|class| class.images > 0);
+        let recall = seen().map(|class| class.recall).sum::<f64>() / seen().count().max(1) as f64;
+        Accuracy { per_image: self.all_right, per_class: recall }
+    }
 }
 
 /// Accuracy over images and over classes.
@@ -86,9 +100,10 @@ pub struct PartConfusion {
 pub struct Report {
     /// Own images looked at.
     pub images: usize,
-    /// Share of images classified correctly. For a single class it says nothing: see `leakage`.
+    /// Share of images classified correctly. For a single class it says nothing: see `leakage`. Where an
+    /// image may be of several classes, the share of those for which all are decided rightly.
     pub accuracy_per_image: f64,
-    /// Share of images classified correctly, by class.
+    /// Share of images classified correctly, by class. Where an image may be of several, its recall.
     pub accuracy_per_class: BTreeMap<String, f64>,
     /// Mean of the classes' shares.
     pub mean_class_accuracy: f64,
@@ -106,6 +121,8 @@ pub struct Report {
     pub parts: Option<PartConfusion>,
     /// What the model's threshold does, if it has one.
     pub reject: Option<Rejection>,
+    /// Where an image may be of several classes: average precision and F1.
+    pub multilabel: Option<Retrieval>,
 }
 
 /// Measures `model` on labelled data.
@@ -119,6 +136,9 @@ pub fn eval(
     options: &EvalOptions<'_>,
     progress: &dyn Progress,
 ) -> Result<Report, Error> {
+    if model.head() == HeadKind::Multilabel {
+        return eval_several(model, preprocess, sources, options, progress);
+    }
     let own: Vec<Vec<usize>> = sources.iter().map(|s| s.samples_of(&options.classes)).collect();
     let foreign: Vec<Vec<usize>> =
         sources.iter().map(|s| foreign_of(s, &options.classes)).collect();
@@ -149,7 +169,57 @@ pub fn eval(
     Ok(report)
 }
 
+/// Measures a model of which an image may be of several classes.
+fn eval_several(
+    model: &Classifier,
+    preprocess: &Preprocess,
+    sources: &[Source],
+    options: &EvalOptions<'_>,
+    progress: &dyn Progress,
+) -> Result<Report, Error> {
+    let count: usize = sources.iter().map(|source| source.dataset.len()).sum();
+    let others = [options.before_refit.is_some(), options.source.is_some()];
+    let runs = 1 + others.iter().filter(|other| **other).count();
+    progress.begin("evaluating", (runs * count) as u64);
+    let (classes, names) = (&options.classes, model.class_names());
+    let threshold = options.threshold.unwrap_or(0.5);
+    let decided = Decided::of(model, preprocess, sources, progress)?;
+    let mut report =
+        Report::of_several(decided.len(), decided.retrieval(classes, &names, threshold, |k| k));
+    if let Some(bare) = options.before_refit {
+        let decided = Decided::of(bare, preprocess, sources, progress)?;
+        let found = decided.retrieval(classes, &names, threshold, |k| k);
+        report.before_refit = Some(found.accuracy());
+    }
+    if let Some(EvalSource { model: source, preprocess, classes: indices }) = &options.source {
+        let decided = Decided::of(source, preprocess, sources, progress)?;
+        let found = decided.retrieval(classes, &names, threshold, |k| indices[k]).accuracy();
+        (report.base, report.base_restricted) = (Some(found.clone()), Some(found));
+    }
+    Ok(report)
+}
+
 impl Report {
+    /// What decisions about every class of so many images come to.
+    fn of_several(images: usize, found: Retrieval) -> Self {
+        let Accuracy { per_image, per_class } = found.accuracy();
+        let seen = found.classes.iter().filter(|(_, class)| class.images > 0);
+        Self {
+            images,
+            accuracy_per_image: per_image,
+            accuracy_per_class: seen.map(|(name, class)| (name.clone(), class.recall)).collect(),
+            mean_class_accuracy: per_class,
+            base: None,
+            base_restricted: None,
+            before_refit: None,
+            leakage: None,
+            base_leakage: None,
+            parts: None,
+            reject: None,
+            multilabel: Some(found),
+        }
+    }
+
     /// What a model's scores come to on the task `classes`, a list of its own.
     pub(crate) fn of(scored: &Scored, classes: &[usize], names: &[String], card: &Card) -> Self {
         let everything: Vec<usize> = (0..names.len()).collect();
@@ -169,6 +239,7 @@ impl Report {
             base_leakage: None,
             parts: None,
             reject: card.reject.map(|reject| Rejection::of(scored, reject.threshold)),
+            multilabel: None,
         }
     }
 

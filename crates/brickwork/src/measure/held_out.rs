@@ -59,7 +59,8 @@ impl HeldOut {
     /// If an image cannot be read, or the model cannot run.
     pub fn accuracy(&self, model: &Classifier, progress: &dyn Progress) -> Result<f64, Error> {
         let classes = (0..model.class_count()).collect();
-        let options = EvalOptions { classes, source: None, before_refit: None, parts: None };
+        let options =
+            EvalOptions { classes, source: None, before_refit: None, parts: None, threshold: None };
         let report = eval(model, &self.preprocess, &self.sources, &options, progress)?;
         Ok(report.accuracy_per_image)
     }

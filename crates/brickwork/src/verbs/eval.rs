@@ -14,6 +14,7 @@ use crate::measure::latency::latency_ms;
 use crate::measure::verify::recut;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::head::HeadKind;
 
 /// Measure accuracy, leakage, size and speed
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +35,8 @@ pub struct Eval {
     pub foreign: Vec<PathBuf>,
     /// Do not measure latency
     pub no_latency: bool,
+    /// Where an image may be of several classes: the probability above which it is of one [default: 0.5]
+    pub threshold: Option<f64>,
 }
 
 /// What was measured.
@@ -60,7 +63,12 @@ impl Verb for Eval {
     const NAME: &'static str = "eval";
 
     fn problems(&self) -> Vec<Problem> {
-        self.data.needed("accuracy is measured on images").into_iter().collect()
+        let wrong = self.threshold.filter(|threshold| !(*threshold > 0.0 && *threshold < 1.0));
+        let wrong = wrong.map(|threshold| {
+            let why = format!("`threshold={threshold}` is no probability above 0 and below 1");
+            Problem::new("threshold", why)
+        });
+        self.data.needed("accuracy is measured on images").into_iter().chain(wrong).collect()
     }
 
     fn work(&self, context: &Context<'_>) -> Result<EvalAnswer, Error> {
@@ -68,7 +76,14 @@ impl Verb for Eval {
         let preprocess = self.data.pixels.preprocess(&model)?;
         let source = self.source.as_deref().map(inputs::load).transpose()?;
         let classes = self.classes.as_deref();
-        let mut data = self.data.labelled(&mut model, classes, Split::Test, context)?;
+        let mut data = self.data.labelled_whole(&mut model, classes, Split::Test, context)?;
+        if self.threshold.is_some() && model.head() != HeadKind::Multilabel {
+            return Err(Error::options(format!(
+                "`threshold=` is for models of which an image may be of several classes \
+                 (`head=multilabel`); `{}` is none",
+                model.name
+            )));
+        }
         data.sources.extend(self.data.foreign(&self.foreign, Split::Test, context)?);
         self.data.pixels.question(&data.sources, &preprocess, context)?;
         let indices = source.as_ref().map(|source| source_indices(&model, source)).transpose()?;
@@ -86,6 +101,7 @@ impl Verb for Eval {
             }),
             before_refit: bare.as_ref(),
             parts: parts_of(&model),
+            threshold: self.threshold,
         };
         let report = eval(&model, &preprocess, &data.sources, &options, context.progress)?;
         Ok(EvalAnswer {

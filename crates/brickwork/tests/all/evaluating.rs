@@ -50,7 +50,13 @@ fn report(model: &Classifier, data: &[(usize, [f32; 4])], options: &EvalOptions<
 }
 
 fn options<'a>(classes: &[usize]) -> EvalOptions<'a> {
-    EvalOptions { classes: classes.to_vec(), source: None, before_refit: None, parts: None }
+    EvalOptions {
+        classes: classes.to_vec(),
+        source: None,
+        before_refit: None,
+        parts: None,
+        threshold: None,
+    }
 }
 
 fn accuracy(per_image: f64, per_class: f64) -> Accuracy {

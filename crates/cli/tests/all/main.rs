@@ -12,6 +12,7 @@ mod compressing;
 mod demo;
 mod determinism;
 mod gcn;
+mod heads;
 mod interrupt;
 mod metamorphic;
 mod pixels;
