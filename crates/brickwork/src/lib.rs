@@ -96,6 +96,7 @@ pub use measure::held_out::HeldOut;
 pub use measure::inspect::{GroupRow, Inspection, LayerRow, MemberRow, explain, inspect};
 pub use measure::latency::latency_ms;
 pub use measure::moments::with_moments;
+pub use measure::multilabel::{ClassRetrieval, Retrieval};
 pub use measure::probe::{Probe, ProbeImages, probe};
 pub use measure::reject::{RejectAt, Rejection, fit_reject};
 pub use measure::timing::NodeTime;
@@ -107,6 +108,7 @@ pub use model::card::{
 pub use model::classes::parse as parse_classes;
 pub use model::classifier::{Classifier, Scorer};
 pub use model::error::{Error, Problem, Refusal};
+pub use model::head::{Activation, Head, HeadKind, HeadOptions};
 pub use model::layers::{LayerInfo, layers};
 pub use model::progress::{Progress, Silent};
 pub use model::random::{random_weights, uniform};

@@ -8,6 +8,7 @@ pub(crate) mod held_out;
 pub(crate) mod inspect;
 pub(crate) mod latency;
 pub(crate) mod moments;
+pub(crate) mod multilabel;
 pub(crate) mod probe;
 pub(crate) mod reject;
 pub(crate) mod scored;

@@ -14,7 +14,6 @@ mod fixture;
 mod layer_by_layer;
 mod options;
 mod readout;
-pub(crate) mod rebuild;
 pub(crate) mod regression;
 mod ridge;
 mod ridge_choice;

@@ -115,7 +115,7 @@ fn of_read(error: &ReadError) -> Option<&'static str> {
         ReadError::Io { path, .. } if path.is_dir() => {
             Some("this is a folder; name the file in it")
         }
-        ReadError::Io { .. } => None,
+        ReadError::Io { .. } | ReadError::Unsuited { .. } => None,
         ReadError::Malformed { .. } => {
             Some("the file is cut short, damaged or of another kind; download or export it again")
         }

@@ -49,6 +49,7 @@ const VALUES: &[(&str, &str)] = &[
     ("remove", "NAMES"),
     ("replace", "CLASS=COMPONENT.onnx"),
     ("schedule", "NAME"),
+    ("scores", "NAME"),
     ("source", "SOURCE.onnx"),
     ("student", "ARCH | MODEL.onnx"),
     ("teacher", "MODEL.onnx"),

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::error::DataError;
 use crate::image::Image;
-use crate::samples::{Found, ImageFile, Samples};
+use crate::samples::{Found, ImageFile, Labels, Samples};
 use crate::sources;
 use crate::sources::decode::{self, Decoded};
 use crate::split::Split;
@@ -20,6 +20,8 @@ pub struct Dataset {
     content: Arc<Content>,
     origins: Arc<[usize]>,
     labels: Arc<[usize]>,
+    /// Where samples may be of several classes: all of each, rising.
+    sets: Option<Arc<[Vec<usize>]>>,
 }
 
 struct Content {
@@ -51,7 +53,8 @@ impl Dataset {
     /// - a `.tar` file of images with their labels as WebDataset has them (`1.jpg` beside `1.cls` or
     ///   `1.json`), or a folder of such files, of which only what is needed is read;
     /// - an `.npz` or `.safetensors` file with `images` (`[n, c, h, w]`, `[n, h, w, c]` or
-    ///   `[n, h, w]`; u8 or f32) and `labels` (`[n]`, any integers), or with both under
+    ///   `[n, h, w]`; u8 or f32) and `labels` (`[n]`, any integers, or `[n, k]` of zeros and ones, of which
+    ///   a row may hold several), or with both under
     ///   `train_` and `test_`. Safetensors metadata may name the classes: `class_names`, a JSON list.
     ///
     /// A folder with one folder of the first two kinds stands for that one. `None` joins all
@@ -67,7 +70,7 @@ impl Dataset {
 
     /// Image files without labels, as one class without a name.
     pub fn of_files(name: impl Into<String>, files: Vec<PathBuf>) -> Self {
-        let labels = vec![0; files.len()];
+        let labels = Labels::One(vec![0; files.len()]);
         let files = files.into_iter().map(ImageFile::Own).collect();
         let (classes, samples) = (vec![String::new()], Samples::Files(files));
         Self::of(name.into(), None, Found { kind: "image files", classes, samples, labels })
@@ -88,12 +91,20 @@ impl Dataset {
 
     fn of(name: String, split: Option<Split>, found: Found) -> Self {
         let Found { kind, classes, samples, labels } = found;
-        let origins = (0..labels.len()).collect();
+        let mut first = labels.first();
+        let sets = match labels {
+            Labels::One(_) => None,
+            Labels::Several(sets) => Some(sets),
+        };
+        let none = |index: usize| sets.as_ref().is_some_and(|sets| sets[index].is_empty());
+        (0..first.len()).filter(|&k| none(k)).for_each(|k| first[k] = classes.len());
+        let origins = (0..first.len()).collect();
         let files = if let Samples::Files(paths) = &samples { paths.len() } else { 0 };
         let turned = (0..files).map(|_| AtomicBool::new(false)).collect();
         let storage = Storage::Own(samples);
         let content = Content { name, kind, split, classes, storage, turned };
-        Self { content: Arc::new(content), origins, labels: labels.into() }
+        let (labels, sets) = (first.into(), sets.map(Arc::from));
+        Self { content: Arc::new(content), origins, labels, sets }
     }
 
     /// The number of samples.
@@ -116,12 +127,53 @@ impl Dataset {
         &self.content.classes
     }
 
-    /// The class of sample `index`: a position in [`Self::classes`].
+    /// The class of sample `index`: a position in [`Self::classes`]. Where samples may be of
+    /// [several](Self::has_several), the first of them, or the number of classes if it is of none.
     ///
     /// # Panics
     /// If `index` is not below [`Self::len`].
     pub fn label(&self, index: usize) -> usize {
         self.labels[index]
+    }
+
+    /// Whether samples may be of several classes at once, or of none.
+    pub fn has_several(&self) -> bool {
+        self.sets.is_some()
+    }
+
+    /// All classes of sample `index`, rising.
+    ///
+    /// # Panics
+    /// If `index` is not below [`Self::len`].
+    pub fn labels_of(&self, index: usize) -> &[usize] {
+        match &self.sets {
+            Some(sets) => &sets[index],
+            None => std::slice::from_ref(&self.labels[index]),
+        }
+    }
+
+    /// The set in which a sample stands once for each of its classes, and is of that class alone; samples
+    /// of none are left out. Places are counted anew.
+    ///
+    /// # Errors
+    /// If no sample is of any class.
+    pub fn by_label(self) -> Result<Self, DataError> {
+        let Some(sets) = self.sets.clone() else { return Ok(self) };
+        let pairs =
+            || sets.iter().enumerate().flat_map(|(k, set)| set.iter().map(move |&c| (k, c)));
+        let indices: Vec<usize> = pairs().map(|(index, _)| index).collect();
+        if indices.is_empty() {
+            return Err(DataError::Empty { place: self.name().to_owned() });
+        }
+        let labels: Vec<usize> = pairs().map(|(_, class)| class).collect();
+        let (name, split) = (self.name().to_owned(), self.content.split);
+        let mut single = self.subset(&indices)?;
+        (single.labels, single.sets) = (labels.into(), None);
+        let mut whole = Self::join(vec![single]);
+        if let Some(content) = Arc::get_mut(&mut whole.content) {
+            (content.name, content.split) = (name, split);
+        }
+        Ok(whole)
     }
 
     /// The class of every sample.
@@ -173,7 +225,7 @@ impl Dataset {
     }
 
     /// Several data sets as one: their samples one after the other, their classes too, even where
-    /// two are called the same.
+    /// two are called the same. Samples that are of several classes count as of the first.
     pub fn join(parts: Vec<Self>) -> Self {
         let mut labels = Vec::new();
         let mut classes = Vec::new();
@@ -191,7 +243,7 @@ impl Dataset {
             turned: Vec::new(),
         };
         let origins = (0..labels.len()).collect();
-        Self { content: Arc::new(content), origins, labels: labels.into() }
+        Self { content: Arc::new(content), origins, labels: labels.into(), sets: None }
     }
 
     /// Decodes every sample, in parallel, and lists all that fail. Arrays were checked when opened.
@@ -247,6 +299,10 @@ impl Dataset {
             content: Arc::clone(&self.content),
             origins: indices.iter().map(|&index| self.origins[index]).collect(),
             labels: indices.iter().map(|&index| self.labels[index]).collect(),
+            sets: self
+                .sets
+                .as_ref()
+                .map(|sets| indices.iter().map(|&index| sets[index].clone()).collect()),
         })
     }
 

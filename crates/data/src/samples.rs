@@ -107,7 +107,48 @@ pub(crate) struct Found {
     pub(crate) kind: &'static str,
     pub(crate) classes: Vec<String>,
     pub(crate) samples: Samples,
-    pub(crate) labels: Vec<usize>,
+    pub(crate) labels: Labels,
+}
+
+/// Of which classes images are.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Labels {
+    /// Each of one.
+    One(Vec<usize>),
+    /// Each of any number of them, rising.
+    Several(Vec<Vec<usize>>),
+}
+
+impl Labels {
+    /// Those of several parts, one after the other: one each, if all parts have one each.
+    pub(crate) fn concat(parts: Vec<Self>) -> Self {
+        let several = parts.iter().any(|part| matches!(part, Self::Several(_)));
+        if several {
+            return Self::Several(parts.into_iter().flat_map(Self::sets).collect());
+        }
+        let one = |part| match part {
+            Self::One(labels) => labels,
+            Self::Several(_) => Vec::new(),
+        };
+        Self::One(parts.into_iter().flat_map(one).collect())
+    }
+
+    fn sets(self) -> Vec<Vec<usize>> {
+        match self {
+            Self::One(labels) => labels.into_iter().map(|label| vec![label]).collect(),
+            Self::Several(sets) => sets,
+        }
+    }
+
+    /// One number for each image: its class, or the first of several, or 0 of none.
+    pub(crate) fn first(&self) -> Vec<usize> {
+        match self {
+            Self::One(labels) => labels.clone(),
+            Self::Several(sets) => {
+                sets.iter().map(|set| set.first().copied().unwrap_or(0)).collect()
+            }
+        }
+    }
 }
 
 /// Images of one array with their labels.

@@ -24,6 +24,14 @@ pub enum ReadError {
         /// What is wrong.
         problem: String,
     },
+    /// The model is of another kind than the one that is wanted.
+    #[error("{}: {problem}", place(path))]
+    Unsuited {
+        /// The file, if there is one.
+        path: Option<PathBuf>,
+        /// What it is, and what was expected.
+        problem: String,
+    },
     /// The model holds things that are wrong or not supported; all of them are listed.
     #[error("{}: {} problem{} in the model\n{problems}", place(path), problems.0.len(), plural(problems))]
     Model {
@@ -52,6 +60,7 @@ impl ReadError {
         match self {
             Self::Io { .. } => self,
             Self::Malformed { problem, .. } => Self::Malformed { path: Some(file.into()), problem },
+            Self::Unsuited { problem, .. } => Self::Unsuited { path: Some(file.into()), problem },
             Self::Model { problems, .. } => Self::Model { path: Some(file.into()), problems },
         }
     }

@@ -3,6 +3,7 @@
 mod external;
 mod input;
 mod literal;
+mod outline;
 mod parts;
 mod proto;
 mod read;
@@ -12,5 +13,6 @@ mod tests;
 mod write;
 
 pub use input::ReadOptions;
-pub use read::{decode, load};
+pub use outline::{Outline, Port};
+pub use read::{decode, load, load_checked};
 pub use write::{encode, save};

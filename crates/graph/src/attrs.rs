@@ -25,6 +25,22 @@ pub enum Attr {
     Other(String),
 }
 
+impl Attr {
+    /// What it is, in words.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Int(x) => x.to_string(),
+            Self::Float(x) => x.to_string(),
+            Self::Text(text) => format!("\"{text}\""),
+            Self::Ints(_) => "a list of whole numbers".to_owned(),
+            Self::Floats(_) => "a list of real numbers".to_owned(),
+            Self::Texts(_) => "a list of words".to_owned(),
+            Self::Literal(_) => "an array".to_owned(),
+            Self::Other(what) => what.clone(),
+        }
+    }
+}
+
 /// An array found in a file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Literal {

@@ -387,7 +387,7 @@ pub(crate) fn within(steps: u64, room: u64) -> Result<(), OpError> {
 }
 
 fn wrong(name: &str, expected: &str, found: &Attr) -> OpError {
-    OpError::new(format!("attribute `{name}` is {found:?}, expected {expected}"))
+    OpError::new(format!("attribute `{name}` is {}, expected {expected}", found.words()))
 }
 
 /// `axis` counted from the front, for a value of `rank` axes.

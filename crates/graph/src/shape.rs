@@ -275,6 +275,22 @@ fn divided(a: i64, b: i64) -> Option<i64> {
     (a.checked_rem(b)? == 0).then(|| a / b)
 }
 
+impl fmt::Display for Int {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(x) => write!(f, "{x}"),
+            Self::Batch(1) => write!(f, "n"),
+            Self::Batch(each) => write!(f, "{each}n"),
+        }
+    }
+}
+
+/// A list of such numbers in words: `[n, 3, -1]`.
+pub(crate) fn listed(ints: &[Int]) -> String {
+    let words: Vec<String> = ints.iter().map(ToString::to_string).collect();
+    format!("[{}]", words.join(", "))
+}
+
 impl From<Dim> for Int {
     fn from(dim: Dim) -> Self {
         match dim {

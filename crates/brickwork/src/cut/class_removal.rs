@@ -38,6 +38,7 @@ pub fn without(model: &Classifier, lost: &[String]) -> Result<Option<Classifier>
     };
     let card = Card {
         classes: fresh.classes,
+        head: fresh.head,
         origin,
         moments: None,
         reject: None,

@@ -205,6 +205,11 @@ impl Plan {
             classes: self.classes.iter().map(|&class| names[class].clone()).collect(),
             preprocess,
             layout: classifier.card().layout,
+            head: classifier
+                .card()
+                .head
+                .as_ref()
+                .and_then(|head| head.of_classes(self.classes.len())),
             origin: Some(Origin {
                 source: classifier.name.clone(),
                 fingerprint: classifier.fingerprint(),

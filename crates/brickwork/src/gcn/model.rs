@@ -12,7 +12,7 @@ use super::Nodes;
 use crate::model::card::Card;
 use crate::model::error::{Error, Problem};
 use crate::model::random::uniform;
-use crate::refit::rebuild::operation;
+use crate::model::rebuild::operation;
 
 /// A graph that classifies nodes, with what is known about it: from features `[n, nodes, features]`
 /// to scores `[n, nodes, classes]`. Which nodes are neighbours is a constant of it.

@@ -46,17 +46,27 @@ impl SetAccount {
         left_out: Vec<String>,
     ) -> Self {
         let mut counts = vec![0; dataset.classes().len()];
-        dataset.labels().iter().for_each(|&label| counts[label] += 1);
+        let labels = (0..dataset.len()).flat_map(|index| dataset.labels_of(index));
+        labels.for_each(|&label| {
+            if let Some(count) = counts.get_mut(label) {
+                *count += 1;
+            }
+        });
         let classes = dataset.classes().iter().zip(&counts).zip(&matching.class_of);
         let foreign = classes
             .filter(|((_, count), class)| class.is_none() && **count > 0)
             .map(|((name, &images), _)| ClassImages { class: name.clone(), images })
             .collect::<Vec<_>>();
         let images = dataset.len();
+        let known = |index: &usize| {
+            let mut labels = dataset.labels_of(*index).iter();
+            labels.any(|&label| matching.class_of.get(label).is_some_and(Option::is_some))
+        };
+        let matched = (0..images).filter(known).count();
         Self {
             name,
             images,
-            matched: images - foreign.iter().map(|class| class.images).sum::<usize>(),
+            matched,
             by: matching.by,
             respelt: matching.respelt(dataset.classes(), model),
             foreign,
@@ -111,7 +121,7 @@ impl DataAccount {
     ) -> Vec<usize> {
         let mut has = vec![false; names.len()];
         for source in sources {
-            let labels = (0..source.dataset.len()).filter_map(|index| source.class(index));
+            let labels = (0..source.dataset.len()).flat_map(|index| source.classes_of(index));
             labels.for_each(|class| has[class] = true);
         }
         let (present, missing): (Vec<usize>, Vec<usize>) =

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::images::source::Source;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::head::HeadKind;
 use crate::model::progress::Progress;
 
 /// How many samples of a class are taken.
@@ -50,7 +51,7 @@ pub struct Sample {
     /// Its place there, in the data set as it was opened.
     pub index: usize,
     /// `z_y - log sum exp(z_other)`, which unlike a softmax never saturates; infinite where the model has a
-    /// single class.
+    /// single class, and `z_y` where classes do not exclude each other.
     #[serde(with = "crate::model::text::number")]
     pub margin: f32,
 }
@@ -80,6 +81,15 @@ pub fn margin(logits: &[f32], y: usize) -> f32 {
     }
     let sum: f64 = others().map(|z| (z - top).exp()).sum();
     (f64::from(logits[y]) - top - sum.ln()) as f32
+}
+
+/// Whether logits say that an image is of `class`: it is the highest, or, where classes do not exclude each
+/// other, above 0.
+fn is_right(head: HeadKind, logits: &[f32], class: usize) -> bool {
+    match head {
+        HeadKind::Multilabel => logits[class] > 0.0,
+        HeadKind::Single | HeadKind::Binary => top_class(logits) == class,
+    }
 }
 
 /// The class with the highest score; the first of equals.
@@ -127,9 +137,13 @@ pub fn select(
                     continue;
                 };
                 entry.seen += 1;
-                if top_class(row) == class {
+                if is_right(classifier.head(), row, class) {
                     entry.correct += 1;
-                    let (data, margin) = (source.name.clone(), margin(row, class));
+                    let margin = match classifier.head() {
+                        HeadKind::Multilabel => row[class],
+                        HeadKind::Single | HeadKind::Binary => margin(row, class),
+                    };
+                    let data = source.name.clone();
                     let index = source.dataset.origin(index);
                     entry.taken.push(Sample { data, index, margin });
                 }

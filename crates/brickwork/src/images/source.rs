@@ -1,6 +1,8 @@
 //! Labelled images as a model sees them: every data class mapped to one of the model's classes, or
 //! to none (foreign).
 
+use std::collections::BTreeSet;
+
 use brickwork_data::{DataError, Dataset, Preprocess};
 use brickwork_tensor::Tensor;
 use rand::{RngExt, SeedableRng};
@@ -158,7 +160,14 @@ impl Source {
 
     /// The model's class of sample `index`, if it has one.
     pub fn class(&self, index: usize) -> Option<usize> {
-        self.class_of[self.dataset.label(index)]
+        self.class_of.get(self.dataset.label(index)).copied().flatten()
+    }
+
+    /// All of the model's classes that sample `index` is of, rising.
+    pub fn classes_of(&self, index: usize) -> Vec<usize> {
+        let labels = self.dataset.labels_of(index).iter();
+        let classes = labels.filter_map(|&label| self.class_of.get(label).copied().flatten());
+        classes.collect::<BTreeSet<usize>>().into_iter().collect()
     }
 
     /// The sample that stands at `place` in the data set as it was opened.

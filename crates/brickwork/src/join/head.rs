@@ -6,7 +6,7 @@ use brickwork_tensor::Nd;
 
 use super::assembly::Assembly;
 use crate::model::card::OnDuplicate;
-use crate::refit::rebuild::operation;
+use crate::model::rebuild::operation;
 
 /// Names of the constants that calibration sets: `[1, logits]` each.
 pub(crate) const SCALE: &str = "calibration.scale";

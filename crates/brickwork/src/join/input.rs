@@ -4,7 +4,7 @@ use brickwork_data::Preprocess;
 use brickwork_graph::{Attr, Builder, Literal};
 use brickwork_tensor::Nd;
 
-use crate::refit::rebuild::operation;
+use crate::model::rebuild::operation;
 
 /// The value that holds the input as a part wants it, where nodes were added for that.
 pub(crate) fn adapted_name(part: &str) -> String {

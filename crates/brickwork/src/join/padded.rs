@@ -14,7 +14,7 @@ use super::assembly::{Assembly, Placed};
 use super::head::flat;
 use crate::model::error::Error;
 use crate::model::layers::{LayerInfo, layers};
-use crate::refit::rebuild::{operation, place_node};
+use crate::model::rebuild::{operation, place_node};
 
 /// Adds the joint network; returns the names of the parts' logits: one value, in part order.
 pub(super) fn build(builder: &mut Builder, assembly: &Assembly<'_>) -> Result<Vec<String>, Error> {

@@ -9,7 +9,7 @@ use brickwork_graph::{Builder, Graph, Literal, Node, ValueId};
 use brickwork_tensor::Tensor;
 
 use crate::model::layers::layers;
-use crate::refit::rebuild::place_node;
+use crate::model::rebuild::place_node;
 
 /// What the names of shared layers begin with, as those of others do with their part's.
 pub(super) const SHARED: &str = "shared";

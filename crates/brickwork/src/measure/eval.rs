@@ -10,12 +10,14 @@ use serde::Serialize;
 use crate::images::select::top_class;
 use crate::images::source::Source;
 use crate::measure::answers::{self, Confusion, ImageRecord};
+use crate::measure::multilabel::{ClassRetrieval, Decided, Retrieval};
 use crate::measure::reject::Rejection;
 use crate::measure::scored::{Scored, foreign_of, share, share_from, sorted};
 use crate::measure::statistics::{calibration_error, probability, wilson};
 use crate::model::card::Card;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::head::HeadKind;
 use crate::model::progress::Progress;
 
 /// What to measure.
@@ -30,6 +32,9 @@ pub struct EvalOptions<'a> {
     pub parts: Option<EvalParts>,
     /// Whether to say what was answered for every image.
     pub per_image: bool,
+    /// Where an image may be of several classes, the probability above which it is of one: 0.5, if none is
+    /// given.
+    pub threshold: Option<f64>,
 }
 
 /// The model that a component is compared with.
@@ -48,6 +53,16 @@ pub struct EvalParts {
     pub names: Vec<String>,
     /// The part that every class of the model belongs to.
     pub of_class: Vec<usize>,
+}
+
+impl Retrieval {
+    /// Of so many images those of which all classes are decided rightly, and the mean recall of the classes.
+    fn accuracy(&self, images: usize) -> Accuracy {
+        let seen = || self.classes.values().filter(|class| class.images > 0);
+        let recall = seen().map(|class| class.recall).sum::<f64>() / seen().count().max(1) as f64;
+        let right = (self.all_right * images as f64).round() as usize;
+        Accuracy { per_image: self.all_right, interval: wilson(right, images), per_class: recall }
+    }
 }
 
 /// Accuracy over images and over classes.
@@ -92,11 +107,12 @@ pub struct PartConfusion {
 pub struct Report {
     /// Own images looked at.
     pub images: usize,
-    /// Share of images classified correctly. For a single class it says nothing: see `leakage`.
+    /// Share of images classified correctly. For a single class it says nothing: see `leakage`. Where an
+    /// image may be of several classes, the share of those for which all are decided rightly.
     pub accuracy_per_image: f64,
     /// Its 95 % interval (Wilson 1927).
     pub accuracy_interval: [f64; 2],
-    /// Share of images classified correctly, by class.
+    /// Share of images classified correctly, by class. Where an image may be of several, its recall.
     pub accuracy_per_class: BTreeMap<String, f64>,
     /// Their 95 % intervals.
     pub interval_per_class: BTreeMap<String, [f64; 2]>,
@@ -117,13 +133,15 @@ pub struct Report {
     /// What the model's threshold does, if it has one.
     pub reject: Option<Rejection>,
     /// How far the softmax of the answers is from the share of right ones (expected calibration error, Guo
-    /// et al. 2017, 15 bins), from 0 to 1.
-    pub calibration_error: f64,
+    /// et al. 2017, 15 bins), from 0 to 1; none where an image may be of several classes.
+    pub calibration_error: Option<f64>,
     /// Images of every class by the class that was answered.
     pub confusion: Confusion,
     /// What was answered for every image, if asked for.
     #[serde(skip)]
     pub records: Vec<ImageRecord>,
+    /// Where an image may be of several classes: average precision and F1.
+    pub multilabel: Option<Retrieval>,
 }
 
 /// Measures `model` on labelled data.
@@ -137,6 +155,9 @@ pub fn eval(
     options: &EvalOptions<'_>,
     progress: &dyn Progress,
 ) -> Result<Report, Error> {
+    if model.head() == HeadKind::Multilabel {
+        return eval_several(model, preprocess, sources, options, progress);
+    }
     let own: Vec<Vec<usize>> = sources.iter().map(|s| s.samples_of(&options.classes)).collect();
     let foreign: Vec<Vec<usize>> =
         sources.iter().map(|s| foreign_of(s, &options.classes)).collect();
@@ -170,7 +191,65 @@ pub fn eval(
     Ok(report)
 }
 
+/// Measures a model of which an image may be of several classes.
+fn eval_several(
+    model: &Classifier,
+    preprocess: &Preprocess,
+    sources: &[Source],
+    options: &EvalOptions<'_>,
+    progress: &dyn Progress,
+) -> Result<Report, Error> {
+    let count: usize = sources.iter().map(|source| source.dataset.len()).sum();
+    let others = [options.before_refit.is_some(), options.source.is_some()];
+    let runs = 1 + others.iter().filter(|other| **other).count();
+    progress.begin("evaluating", (runs * count) as u64);
+    let (classes, names) = (&options.classes, model.class_names());
+    let threshold = options.threshold.unwrap_or(0.5);
+    let decided = Decided::of(model, preprocess, sources, progress)?;
+    let mut report =
+        Report::of_several(decided.len(), decided.retrieval(classes, &names, threshold, |k| k));
+    if let Some(bare) = options.before_refit {
+        let decided = Decided::of(bare, preprocess, sources, progress)?;
+        let found = decided.retrieval(classes, &names, threshold, |k| k);
+        report.before_refit = Some(found.accuracy(count));
+    }
+    if let Some(EvalSource { model: source, preprocess, classes: indices }) = &options.source {
+        let decided = Decided::of(source, preprocess, sources, progress)?;
+        let found = decided.retrieval(classes, &names, threshold, |k| indices[k]).accuracy(count);
+        (report.base, report.base_restricted) = (Some(found.clone()), Some(found));
+    }
+    Ok(report)
+}
+
 impl Report {
+    /// What decisions about every class of so many images come to.
+    fn of_several(images: usize, found: Retrieval) -> Self {
+        let Accuracy { per_image, interval, per_class } = found.accuracy(images);
+        let seen = || found.classes.iter().filter(|(_, class)| class.images > 0);
+        let interval_of = |class: &ClassRetrieval| {
+            wilson((class.recall * class.images as f64).round() as usize, class.images)
+        };
+        Self {
+            images,
+            accuracy_per_image: per_image,
+            accuracy_interval: interval,
+            accuracy_per_class: seen().map(|(name, class)| (name.clone(), class.recall)).collect(),
+            interval_per_class: seen().map(|(name, c)| (name.clone(), interval_of(c))).collect(),
+            mean_class_accuracy: per_class,
+            base: None,
+            base_restricted: None,
+            before_refit: None,
+            leakage: None,
+            base_leakage: None,
+            parts: None,
+            reject: None,
+            calibration_error: None,
+            confusion: Confusion::new(),
+            records: Vec::new(),
+            multilabel: Some(found),
+        }
+    }
+
     /// What a model's scores come to on the task `classes`, a list of its own.
     pub(crate) fn of(scored: &Scored, classes: &[usize], names: &[String], card: &Card) -> Self {
         let everything: Vec<usize> = (0..names.len()).collect();
@@ -192,9 +271,10 @@ impl Report {
             base_leakage: None,
             parts: None,
             reject: card.reject.map(|reject| Rejection::of(scored, reject.threshold)),
-            calibration_error: calibration_error(&confidences(&scored.own)),
+            calibration_error: Some(calibration_error(&confidences(&scored.own))),
             confusion: answers::confusion(&scored.own, classes, names),
             records: Vec::new(),
+            multilabel: None,
         }
     }
 

@@ -65,6 +65,7 @@ impl HeldOut {
             before_refit: None,
             parts: None,
             per_image: false,
+            threshold: None,
         };
         let report = eval(model, &self.preprocess, &self.sources, &options, progress)?;
         Ok(report.accuracy_per_image)

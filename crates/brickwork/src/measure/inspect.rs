@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::model::card::InputLayout;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::head::HeadKind;
 
 /// A model at a glance.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -17,6 +18,8 @@ pub struct Inspection {
     pub input: String,
     /// The order of its axes. Everything else here has `[n, c, h, w]`.
     pub layout: InputLayout,
+    /// What its scores mean.
+    pub head: HeadKind,
     /// Class names.
     pub classes: Vec<String>,
     /// Learned parameters.
@@ -103,6 +106,7 @@ pub fn inspect(model: &Classifier) -> Inspection {
         name: model.name.clone(),
         input: input.to_string(),
         layout,
+        head: model.head(),
         classes: model.class_names(),
         params: graph.parameters(),
         macs: graph.macs(),

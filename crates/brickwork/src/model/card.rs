@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::error::Error;
+use crate::model::head::Head;
 use crate::model::text::stored;
 
 /// The metadata key.
@@ -54,6 +55,10 @@ pub struct Card {
     /// How the axes of the input lie in the file, if other than `[n, c, h, w]`. In memory they never do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<InputLayout>,
+    /// How its scores stand in the file, if it does not give one for each of several classes that exclude
+    /// each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
     /// Where a component comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
@@ -112,8 +117,8 @@ impl Card {
         }
     }
 
-    /// The graph with this card in its metadata, as it is stored: its input in the order of axes that the
-    /// card names.
+    /// The graph with this card in its metadata, as it is stored: its input in the order of axes and its
+    /// scores in the form that the card names.
     ///
     /// # Errors
     /// If the card cannot be written as JSON: a number in it is not finite.
@@ -129,7 +134,10 @@ impl Card {
             .map_err(|why| Error::model(format!("the model's card cannot be written: {why}")))?;
         let mut patch = Patch::new("describing the model");
         patch.metadata(KEY, text);
-        let stored = patch.apply(graph)?;
+        let mut stored = patch.apply(graph)?;
+        if let Some(head) = &self.head {
+            stored = head.stored(&stored)?;
+        }
         match self.layout {
             Some(layout) => layout.stored(&stored),
             None => Ok(stored),

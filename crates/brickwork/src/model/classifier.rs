@@ -4,18 +4,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use brickwork_exec::Session;
-use brickwork_formats::onnx::{self, ReadOptions};
+use brickwork_formats::onnx::{self, Outline, ReadOptions};
 use brickwork_formats::{fingerprint, is_fingerprint_of, weights};
 use brickwork_graph::{Graph, ValueId};
 use brickwork_tensor::Tensor;
 
 use crate::model::card::{Card, InputLayout};
 use crate::model::error::Error;
+use crate::model::head::{self, HeadFacts, HeadKind, HeadOptions, ReadHead};
+use crate::model::looks;
 
 /// Elements of the largest value of a batch.
 const BATCH_ELEMENTS: usize = 1 << 22;
 
-/// A graph with one image input `[n, c, h, w]` and one output of scores `[n, k]` (or `[n, k, 1, 1]`).
+/// A graph with one image input `[n, c, h, w]` and one output of scores `[n, k]` (or `[n, k, 1, 1]`), with a
+/// score for every class.
 #[derive(Clone, Debug)]
 pub struct Classifier {
     /// What it is called: its file name without the extension.
@@ -23,6 +26,8 @@ pub struct Classifier {
     /// The network, without its card: that is written into the metadata when the model is saved.
     graph: Arc<Graph>,
     card: Card,
+    /// What was taken for granted when its file was read, in words.
+    notes: Vec<String>,
 }
 
 impl Classifier {
@@ -31,37 +36,67 @@ impl Classifier {
     /// # Errors
     /// If a file cannot be read or the model is no image classifier.
     pub fn load(path: &Path, options: &ReadOptions, swap: Option<&Path>) -> Result<Self, Error> {
-        let mut graph = onnx::load(path, options)?;
+        Self::load_as(path, options, swap, &HeadOptions::default())
+    }
+
+    /// [`load`](Self::load) of a model of which more is said than stands in its file.
+    ///
+    /// # Errors
+    /// If a file cannot be read, the model is no image classifier, or contradicts what is said of it.
+    pub fn load_as(
+        path: &Path,
+        options: &ReadOptions,
+        swap: Option<&Path>,
+        head: &HeadOptions,
+    ) -> Result<Self, Error> {
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let named = options.output.is_some() || head.class_axis.is_some();
+        let check =
+            |outline: &Outline| looks::problem(name.as_deref().unwrap_or_default(), outline, named);
+        let mut graph = onnx::load_checked(path, options, &check)?;
         if let Some(file) = swap {
             graph = weights::swap(&graph, file)?.apply(&graph)?;
         }
-        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let layout = options.channels_last.map(|last| match last {
             true => InputLayout::Nhwc,
             false => InputLayout::Nchw,
         });
-        Self::stored(name.unwrap_or_default(), graph, layout)
+        Self::stored(name.unwrap_or_default(), graph, layout, head)
     }
 
     /// Takes a graph for a classifier, with the card that its metadata holds. Its input may be
-    /// `[n, h, w, c]`, and is then turned.
+    /// `[n, h, w, c]`, and is then turned; its scores may be of any [kind](HeadKind).
     ///
     /// # Errors
     /// If it has another form, or its card contradicts it.
     pub fn new(name: impl Into<String>, graph: Graph) -> Result<Self, Error> {
-        Self::stored(name.into(), graph, None)
+        Self::stored(name.into(), graph, None, &HeadOptions::default())
     }
 
     /// Takes a graph as it is in a file, its input in `layout` or, if that is not said, as it looks.
-    fn stored(name: String, graph: Graph, layout: Option<InputLayout>) -> Result<Self, Error> {
+    fn stored(
+        name: String,
+        graph: Graph,
+        layout: Option<InputLayout>,
+        options: &HeadOptions,
+    ) -> Result<Self, Error> {
         let mut card = Card::of(&graph)?;
-        let is_image = |id: &ValueId| graph.value(*id).shape.rank() == 4;
-        if graph.inputs().len() != 1 || !graph.inputs().iter().all(is_image) {
-            return Self::described(name, graph, card);
+        // What a file leaves open is known now.
+        let outline = looks::outline(&graph);
+        if let Some(problem) = looks::problem(&name, &outline, options.class_axis.is_some()) {
+            return Err(Error::model(problem));
         }
         let layout = layout.unwrap_or_else(|| InputLayout::of(&graph));
         card.layout = (layout == InputLayout::Nhwc).then_some(layout);
-        Self::described(name, layout.read(graph)?, card)
+        let graph = layout.read(graph)?;
+        let facts = HeadFacts {
+            head: card.head.as_ref(),
+            made: card.origin.is_some() || !card.parts.is_empty(),
+            names: card.classes.len(),
+        };
+        let ReadHead { graph, head, notes } = head::read(&name, graph, &facts, options)?;
+        card.head = head;
+        Ok(Self { notes, ..Self::described(name, graph, card)? })
     }
 
     /// Takes a graph for a classifier of which `card` tells, whatever its metadata holds.
@@ -73,7 +108,8 @@ impl Classifier {
         graph: impl Into<Arc<Graph>>,
         card: Card,
     ) -> Result<Self, Error> {
-        let classifier = Self { name: name.into(), graph: graph.into(), card };
+        let (name, graph) = (name.into(), graph.into());
+        let classifier = Self { name, graph, card, notes: Vec::new() };
         classifier.check()?;
         Ok(classifier)
     }
@@ -86,6 +122,16 @@ impl Classifier {
     /// What is known about it.
     pub fn card(&self) -> &Card {
         &self.card
+    }
+
+    /// What was taken for granted when its file was read, in words.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// What its scores mean.
+    pub fn head(&self) -> HeadKind {
+        self.card.head.as_ref().map_or(HeadKind::Single, |head| head.kind)
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -178,7 +224,8 @@ impl Classifier {
     /// # Errors
     /// If the card does not fit.
     pub fn with_card(&self, card: Card) -> Result<Self, Error> {
-        Self::described(self.name.clone(), self.graph.clone(), card)
+        let notes = self.notes.clone();
+        Ok(Self { notes, ..Self::described(self.name.clone(), self.graph.clone(), card)? })
     }
 
     /// The same network with other names for its classes.

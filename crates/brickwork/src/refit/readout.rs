@@ -19,7 +19,7 @@ use super::spread::some_of;
 use crate::model::error::Error;
 use crate::model::layers::layers;
 use crate::model::progress::Progress;
-use crate::refit::rebuild::{averaged, begun, copy_node, linear_of_zero, operation, with_linear};
+use crate::model::rebuild::{averaged, begun, copy_node, linear_of_zero, operation, with_linear};
 use crate::refit::regression::{Fits, Problem, Regression, softmax};
 
 /// What the names of all nodes and constants of a readout begin with.

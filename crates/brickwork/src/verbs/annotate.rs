@@ -49,6 +49,7 @@ impl Verb for Annotate {
 
     fn work(&self, context: &Context<'_>) -> Result<AnnotateAnswer, Error> {
         let mut model = self.model.load(&self.pixels)?;
+        model.notes().iter().for_each(|note| context.progress.note(note));
         if model.card().preprocess.is_some() || self.pixels.prepares() {
             let preprocess = self.pixels.preprocess(&model)?;
             self.pixels.question_bytes(&preprocess, context)?;

@@ -70,6 +70,7 @@ impl Verb for Calibrate {
 
     fn work(&self, context: &Context<'_>) -> Result<CalibrateAnswer, Error> {
         let mut model = ModelInput::file(&self.model).load(&self.data.pixels)?;
+        inputs::exclusive(&model, "calibrate")?;
         let (method, seed) = (self.method(), context.seed);
         let mut account = None;
         let ready = if self.data.is_empty() && method == Method::Affine {

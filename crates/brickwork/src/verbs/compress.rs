@@ -311,6 +311,7 @@ impl<'a> Job<'a> {
             profile.check_model(&model)?;
             model = model.with_classes(profile.header.classes.clone())?;
         }
+        inputs::exclusive(&model, "compress")?;
         let mut job =
             Self { request, context, model, held: None, profile, images: None, account: None };
         if let Some(reason) = job.unable(request.criterion)? {

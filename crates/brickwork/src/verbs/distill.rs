@@ -95,6 +95,10 @@ impl Verb for Distill {
         let models = models.collect::<Result<Vec<_>, _>>()?;
         let first = models.first().ok_or_else(|| Error::options("no teacher is given"))?;
         let (mut student, preprocess) = self.begin(&models, first, context.seed)?;
+        models
+            .iter()
+            .chain([&student])
+            .try_for_each(|model| inputs::exclusive(model, "distill"))?;
         let data = self.data.labelled(&mut student, None, Split::Train, context)?;
         self.data.pixels.question(&data.sources, &preprocess, context)?;
         let images = self.run.images(data, context)?;

@@ -11,6 +11,7 @@ use crate::images::source::Source;
 use crate::measure::agreement::{Agreement, Alternative, Looked, ScoreFacts, alternatives};
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::head::HeadKind;
 use crate::model::names::first_few;
 use crate::model::progress::Silent;
 
@@ -51,7 +52,7 @@ pub struct DoctorAnswer {
     pub pixels: Vec<PixelFacts>,
     /// The model's scores.
     pub scores: Option<ScoreFacts>,
-    /// Its answers against the labels.
+    /// Its answers against the labels; none where an image may be of several classes.
     pub agreement: Option<Agreement>,
     /// Other preprocessings that do clearly better on the same images, the best first.
     pub alternatives: Vec<Alternative>,
@@ -252,6 +253,9 @@ impl Visit<'_> {
         let scores = looked.scores(&names);
         self.scores(&scores);
         answer.scores = Some(scores);
+        if model.head() == HeadKind::Multilabel {
+            return Ok(());
+        }
         answer.agreement = looked.agreement();
         let Some(agreement) = &answer.agreement else { return Ok(()) };
         if let Some(pairs) = looked.reordering() {

@@ -15,6 +15,7 @@ use crate::measure::latency::latency_ms;
 use crate::measure::verify::recut;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::head::HeadKind;
 
 /// Measure accuracy, leakage, size and speed
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +40,8 @@ pub struct Eval {
     pub per_image: Option<PathBuf>,
     /// Do not measure latency
     pub no_latency: bool,
+    /// Where an image may be of several classes: the probability above which it is of one [default: 0.5]
+    pub threshold: Option<f64>,
 }
 
 /// What was measured.
@@ -67,18 +70,37 @@ impl Verb for Eval {
     const NAME: &'static str = "eval";
 
     fn problems(&self) -> Vec<Problem> {
+        let wrong = self.threshold.filter(|threshold| !(*threshold > 0.0 && *threshold < 1.0));
+        let wrong = wrong.map(|threshold| {
+            let why = format!("`threshold={threshold}` is no probability above 0 and below 1");
+            Problem::new("threshold", why)
+        });
         let files = [("confusion", &self.confusion), ("per_image", &self.per_image)];
         let files = files.into_iter().filter_map(|(field, path)| Some((field, path.as_ref()?)));
         let data = self.data.needed("accuracy is measured on images");
-        inputs::unwritable(files).chain(data).collect()
+        inputs::unwritable(files).chain(data).chain(wrong).collect()
     }
 
     fn work(&self, context: &Context<'_>) -> Result<EvalAnswer, Error> {
         let mut model = self.model.load(&self.data.pixels)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
+        let tables = self.confusion.is_some() || self.per_image.is_some();
+        if tables && model.head() == HeadKind::Multilabel {
+            return Err(Error::options(
+                "`confusion=` and `per_image=` are of models whose classes exclude each other; an image \
+                 may be of several here: leave them out",
+            ));
+        }
         let source = self.source.as_deref().map(inputs::load).transpose()?;
         let classes = self.classes.as_deref();
-        let mut data = self.data.labelled(&mut model, classes, Split::Test, context)?;
+        let mut data = self.data.labelled_whole(&mut model, classes, Split::Test, context)?;
+        if self.threshold.is_some() && model.head() != HeadKind::Multilabel {
+            return Err(Error::options(format!(
+                "`threshold=` is for models of which an image may be of several classes \
+                 (`head=multilabel`); `{}` is none",
+                model.name
+            )));
+        }
         data.sources.extend(self.data.foreign(&self.foreign, Split::Test, context)?);
         self.data.pixels.question(&data.sources, &preprocess, context)?;
         let indices = source.as_ref().map(|source| source_indices(&model, source)).transpose()?;
@@ -97,6 +119,7 @@ impl Verb for Eval {
             before_refit: bare.as_ref(),
             parts: parts_of(&model),
             per_image: self.per_image.is_some(),
+            threshold: self.threshold,
         };
         let report = eval(&model, &preprocess, &data.sources, &options, context.progress)?;
         if let Some(path) = &self.confusion {

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::training::FURTHER;
-use super::{Context, DataInput, ModelInput, RunInput, TrainAnswer, Verb};
+use super::{Context, DataInput, ModelInput, RunInput, TrainAnswer, Verb, inputs};
 use crate::model::card::Card;
 use crate::model::error::{Error, Problem};
 use crate::train::{Labels, Score, TrainOptions, score};
@@ -52,6 +52,7 @@ impl Verb for Finetune {
 
     fn work(&self, context: &Context<'_>) -> Result<FinetuneAnswer, Error> {
         let mut model = self.model.load(&self.data.pixels)?;
+        inputs::exclusive(&model, "finetune")?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let data = self.data.labelled(&mut model, None, Split::Train, context)?;
         self.data.pixels.question(&data.sources, &preprocess, context)?;

@@ -18,6 +18,7 @@ use crate::model::card::{Card, InputLayout, Part, Rule, Thresholds};
 use crate::model::classes;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::head::{HeadKind, HeadOptions};
 use crate::model::names::{first_few, number, numbers};
 use crate::refit::image_limit;
 
@@ -29,12 +30,22 @@ pub struct ModelInput {
     pub model: PathBuf,
     /// Take weights of matching names from this safetensors file
     pub weights: Option<PathBuf>,
+    /// What its scores mean, where the model does not tell: single is a score for each class, of which an
+    /// image has one; binary is one score that tells two classes apart; multilabel is a score for each
+    /// class, of which an image may have several
+    pub head: Option<HeadKind>,
+    /// The output that has the class scores, by name, or any value to take for it [default: the only one
+    /// that can be scores]
+    pub scores: Option<String>,
+    /// The axis of the output that holds the classes, counted from 0; scores are averaged over all others but
+    /// the batch [default: the only one on which there are several]
+    pub class_axis: Option<usize>,
 }
 
 impl ModelInput {
     /// The model in this file, as it is.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self { model: path.into(), weights: None }
+        Self { model: path.into(), ..Self::default() }
     }
 
     /// Loads it, with the class names that `pixels` gives.
@@ -43,8 +54,16 @@ impl ModelInput {
     /// If a file cannot be read, the model is no image classifier, or the names are not as many as its
     /// classes.
     pub fn load(&self, pixels: &PixelInput) -> Result<Classifier, Error> {
-        let model = Classifier::load(&self.model, &pixels.reading(), self.weights.as_deref())?;
-        let Some(names) = pixels.class_names()? else { return Ok(model) };
+        let names = pixels.class_names()?;
+        let head = HeadOptions {
+            kind: self.head,
+            class_axis: self.class_axis,
+            names: names.as_ref().map_or(0, Vec::len),
+        };
+        let reading = ReadOptions { output: self.scores.clone(), ..pixels.reading() };
+        let weights = self.weights.as_deref();
+        let model = Classifier::load_as(&self.model, &reading, weights, &head)?;
+        let Some(names) = names else { return Ok(model) };
         if names.len() != model.class_count() {
             return Err(Error::options(format!(
                 "`class_names=` gives {} names, the model has {} classes",
@@ -103,7 +122,7 @@ impl PixelInput {
     /// What to know of a model that leaves something open.
     fn reading(&self) -> ReadOptions {
         let channels_last = self.layout.map(|layout| layout == InputLayout::Nhwc);
-        ReadOptions { size: self.size.map(|size| size.0), channels_last }
+        ReadOptions { size: self.size.map(|size| size.0), channels_last, ..ReadOptions::default() }
     }
 
     /// Whether anything is given of how pixels become the model's input.
@@ -309,7 +328,20 @@ impl DataInput {
     }
 
     /// Opens all data sets, in the split `usual` unless another one is asked for.
+    ///
+    /// # Errors
+    /// If one cannot be read, or its images are of several classes at once.
     pub(super) fn open(&self, usual: Split, context: &Context<'_>) -> Result<Vec<Opened>, Error> {
+        let opened = self.open_any(usual, context)?;
+        opened.iter().try_for_each(|one| {
+            let several = one.dataset.has_several();
+            if several { Err(several_classes(&one.label)) } else { Ok(()) }
+        })?;
+        Ok(opened)
+    }
+
+    /// [`open`](Self::open) of data whose images may be of several classes at once.
+    fn open_any(&self, usual: Split, context: &Context<'_>) -> Result<Vec<Opened>, Error> {
         if self.data.is_empty() {
             return Err(Error::options("no images are given; pass `data=`"));
         }
@@ -362,7 +394,8 @@ impl DataInput {
     }
 
     /// The data sets as the model sees them, with the `classes` that are asked for, or all. Gives the
-    /// model class names from a table of labels or from the data, where it has none.
+    /// model class names from a table of labels or from the data, where it has none. An image of several
+    /// classes stands there once for each.
     ///
     /// # Errors
     /// If data cannot be opened, its classes cannot be told, or some are missing and that is not allowed.
@@ -373,7 +406,46 @@ impl DataInput {
         usual: Split,
         context: &Context<'_>,
     ) -> Result<Labelled, Error> {
-        let opened = self.open(usual, context)?;
+        let mut opened = self.opened_for(model, usual, context)?;
+        for one in &mut opened {
+            one.dataset = one.dataset.clone().by_label()?;
+        }
+        self.matched(opened, model, classes, context)
+    }
+
+    /// [`labelled`](Self::labelled) with every image once.
+    pub(super) fn labelled_whole(
+        &self,
+        model: &mut Classifier,
+        classes: Option<&str>,
+        usual: Split,
+        context: &Context<'_>,
+    ) -> Result<Labelled, Error> {
+        let opened = self.opened_for(model, usual, context)?;
+        self.matched(opened, model, classes, context)
+    }
+
+    /// Opens all data sets for a model, and says what was taken for granted of it.
+    fn opened_for(
+        &self,
+        model: &Classifier,
+        usual: Split,
+        context: &Context<'_>,
+    ) -> Result<Vec<Opened>, Error> {
+        model.notes().iter().for_each(|note| context.progress.note(note));
+        match model.head() {
+            HeadKind::Multilabel => self.open_any(usual, context),
+            HeadKind::Single | HeadKind::Binary => self.open(usual, context),
+        }
+    }
+
+    fn matched(
+        &self,
+        opened: Vec<Opened>,
+        model: &mut Classifier,
+        classes: Option<&str>,
+        context: &Context<'_>,
+    ) -> Result<Labelled, Error> {
         let labels = self.label_table(model, context)?;
         let apart = |one: &&Opened| one.part.is_none() || model.card().parts.is_empty();
         note_merged(opened.iter().filter(apart), context);
@@ -419,6 +491,30 @@ impl DataInput {
         };
         paths.iter().map(open).collect()
     }
+}
+
+/// The error that images of the data `called` so are of several classes at once.
+fn several_classes(called: &str) -> Error {
+    Error::classes(format!(
+        "images of {called} are of several classes at once, or of none, but only one class of each is \
+         expected; if the model has a score for each of several classes that an image may have, say \
+         `head=multilabel`"
+    ))
+}
+
+/// That the classes of a model exclude each other, which `what` is for.
+///
+/// # Errors
+/// If they do not.
+pub(super) fn exclusive(model: &Classifier, what: &str) -> Result<(), Error> {
+    if model.head() != HeadKind::Multilabel {
+        return Ok(());
+    }
+    Err(Error::model(format!(
+        "an image may be of several classes of `{}` at once, and {what} is for classes that exclude each \
+         other; if these do, write it into the model (annotate, `head=single`)",
+        model.name
+    )))
 }
 
 /// NAME=PATH, or PATH.

@@ -50,8 +50,9 @@ impl Verb for Inspect {
         Vec::new()
     }
 
-    fn work(&self, _: &Context<'_>) -> Result<InspectAnswer, Error> {
+    fn work(&self, context: &Context<'_>) -> Result<InspectAnswer, Error> {
         let model = self.model.load(&PixelInput::of_input(self.size, self.layout))?;
+        model.notes().iter().for_each(|note| context.progress.note(note));
         Ok(match &self.why {
             None => InspectAnswer::Model(inspect(&model)),
             Some(name) => {

@@ -16,6 +16,7 @@ use crate::measure::answers::{Table, accepted, part_of, shown};
 use crate::measure::statistics::probability;
 use crate::model::classifier::{Classifier, Scorer};
 use crate::model::error::{Error, Problem};
+use crate::model::head::HeadKind;
 
 /// Say which class every image is of
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -74,7 +75,7 @@ pub struct Guess {
     pub class: String,
     /// Its index.
     pub index: usize,
-    /// The softmax of its logit, from 0 to 1.
+    /// The softmax of its logit, from 0 to 1; its sigmoid where an image may be of several classes.
     pub score: f64,
     /// Its logit.
     pub logit: f32,
@@ -211,7 +212,10 @@ impl Run<'_> {
         let guess = |&index: &usize| Guess {
             class: names[index].clone(),
             index,
-            score: probability(logits, index),
+            score: match self.model.head() {
+                HeadKind::Multilabel => 1.0 / (1.0 + f64::from(-logits[index]).exp()),
+                _ => probability(logits, index),
+            },
             logit: logits[index],
         };
         Prediction {

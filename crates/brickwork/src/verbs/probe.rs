@@ -77,6 +77,7 @@ impl Verb for Probe {
     fn work(&self, context: &Context<'_>) -> Result<ProbeAnswer, Error> {
         let models = self.models.iter().map(|path| inputs::load(path));
         let models = models.collect::<Result<Vec<_>, _>>()?;
+        models.iter().try_for_each(|model| inputs::exclusive(model, "probe"))?;
         let preprocess = self.preprocess(&models)?;
         let train = self.data.open(Split::Train, context)?;
         note_merged(train.iter(), context);

@@ -110,6 +110,7 @@ impl Verb for Refit {
 
     fn work(&self, context: &Context<'_>) -> Result<RefitAnswer, Error> {
         let mut model = self.model.load(&self.data.pixels)?;
+        inputs::exclusive(&model, "refit")?;
         let source = inputs::load(&self.source)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let Labelled { sources, present, account, .. } =

@@ -69,6 +69,7 @@ impl Verb for Reject {
 
     fn work(&self, context: &Context<'_>) -> Result<RejectAnswer, Error> {
         let mut model = self.model.load(&self.data.pixels)?;
+        inputs::exclusive(&model, "reject")?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let Labelled { mut sources, account, .. } =
             self.data.labelled(&mut model, None, Split::Train, context)?;

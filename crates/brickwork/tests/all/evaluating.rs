@@ -56,6 +56,7 @@ fn options<'a>(classes: &[usize]) -> EvalOptions<'a> {
         before_refit: None,
         parts: None,
         per_image: false,
+        threshold: None,
     }
 }
 

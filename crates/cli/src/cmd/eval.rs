@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use brickwork::verbs::{Eval, EvalAnswer};
-use brickwork::{Accuracy, Confusion, Leakage, PartConfusion, Report};
+use brickwork::{Accuracy, Confusion, Leakage, PartConfusion, Report, Retrieval};
 
 use crate::command::Shown;
 use crate::print::{percent, row, table, thousands};
@@ -20,14 +20,19 @@ impl Shown for Eval {
 
     fn text(&self, answer: &EvalAnswer) -> String {
         let report = &answer.report;
-        let mut text = accuracy_words(self, report);
+        let mut text = match &report.multilabel {
+            Some(found) => retrieval_words(found),
+            None => accuracy_words(self, report),
+        };
         text.push_str(&leakage_words(report.leakage.as_ref(), report.base_leakage.as_ref()));
         text.push_str(&confusion_words(&report.confusion));
-        let error = percent(report.calibration_error);
-        let _ = writeln!(
-            text,
-            "\nconfidence is {error} % off the share of right answers (expected calibration error)"
-        );
+        if let Some(error) = report.calibration_error {
+            let _ = writeln!(
+                text,
+                "\nconfidence is {} % off the share of right answers (expected calibration error)",
+                percent(error)
+            );
+        }
         reject_words(report, &mut text);
         if let Some(parts) = &report.parts {
             parts_words(parts, &mut text);
@@ -57,6 +62,34 @@ impl Shown for Eval {
         }
         text
     }
+}
+
+/// How every class is told from all other images.
+fn retrieval_words(found: &Retrieval) -> String {
+    let mut rows = vec![row([
+        "class",
+        "images",
+        "average precision, %",
+        "precision, %",
+        "recall, %",
+        "F1, %",
+    ])];
+    rows.extend(found.classes.iter().map(|(name, class)| {
+        let shares = [class.precision, class.recall, class.f1].map(percent);
+        let precision = class.average_precision.map_or_else(|| "-".to_owned(), percent);
+        [vec![name.clone(), class.images.to_string(), precision], shares.to_vec()].concat()
+    }));
+    format!(
+        "{}\nAn image is of the classes with a probability above {}: mean average precision {} %, F1 {} % \
+         (mean of the classes) and {} % (all decisions together); {} % of the images have every class \
+         right.\n",
+        table(&rows),
+        found.threshold,
+        percent(found.mean_average_precision),
+        percent(found.macro_f1),
+        percent(found.micro_f1),
+        percent(found.all_right)
+    )
 }
 
 fn accuracy_words(request: &Eval, report: &Report) -> String {

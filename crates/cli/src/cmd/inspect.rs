@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use brickwork::verbs::{Inspect, InspectAnswer};
-use brickwork::{GroupRow, InputLayout, Inspection};
+use brickwork::{GroupRow, HeadKind, InputLayout, Inspection};
 
 use crate::command::Shown;
 use crate::print::{row, table, thousands};
@@ -39,10 +39,11 @@ fn model_words(found: &Inspection, all: bool) -> String {
     let mut text = table(&rows);
     let _ = writeln!(
         text,
-        "\n{}: input {}, {} classes, {} parameters, {} MACs",
+        "\n{}: input {}, {} classes{}, {} parameters, {} MACs",
         found.name,
         input_words(found),
         found.classes.len(),
+        head_words(found.head),
         thousands(found.params as u64),
         thousands(found.macs)
     );
@@ -50,6 +51,15 @@ fn model_words(found: &Inspection, all: bool) -> String {
     let _ = writeln!(text, "\n{free} channels can be cut one by one, in these groups:");
     found.groups.iter().for_each(|group| text.push_str(&group_words(group)));
     text
+}
+
+/// What is odd about the scores.
+fn head_words(head: HeadKind) -> &'static str {
+    match head {
+        HeadKind::Single => "",
+        HeadKind::Binary => " (told apart by one score)",
+        HeadKind::Multilabel => " (an image may be of several)",
+    }
 }
 
 /// The shape of the input, and what is odd about it.

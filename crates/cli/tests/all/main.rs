@@ -13,6 +13,7 @@ mod data;
 mod demo;
 mod determinism;
 mod gcn;
+mod heads;
 mod interrupt;
 mod metamorphic;
 mod pixels;

@@ -9,7 +9,7 @@ use half::f16;
 use super::parts::choose;
 use crate::error::DataError;
 use crate::image::Pixels;
-use crate::samples::{Block, Found, Shape, interleave, join};
+use crate::samples::{Block, Found, Labels, Shape, interleave, join};
 use crate::split::Split;
 
 /// Labels above this are a mistake when nothing names the classes.
@@ -160,14 +160,28 @@ pub(super) fn open(
     for (images, name, part) in pairs {
         parts.push((part.split(has_test), (images, labels(&file.array(name)?)?)));
     }
-    let classes = classes(&place, file, parts.iter().flat_map(|(_, (_, labels))| labels))?;
-    let blocks = choose(path, parts, split)?.into_iter().map(|(name, labels)| {
+    let most = parts.iter().map(|(_, (_, labels))| labels.classes).max().unwrap_or(0);
+    let classes = classes(&place, file, most)?;
+    let mut labels = Vec::new();
+    let blocks = choose(path, parts, split)?.into_iter().map(|(name, found)| {
         let array = file.array(name)?;
         let place = array.place.clone();
         let (shape, pixels) = images(array)?;
-        Block::new(place, shape, pixels, labels)?.within(classes.len())
+        let first = found.labels.first();
+        labels.push(found.labels);
+        Block::new(place, shape, pixels, first)?.within(classes.len())
     });
-    let (samples, labels) = join(place, blocks)?;
+    let (samples, _) = join(place.clone(), blocks)?;
+    let labels = Labels::concat(labels);
+    if let Labels::Several(sets) = &labels
+        && sets.iter().flatten().any(|class| *class >= classes.len())
+    {
+        let problem = format!(
+            "has labels for {most} classes, but names {}; name as many as the labels have columns",
+            classes.len()
+        );
+        return Err(DataError::malformed(place, problem));
+    }
     Ok(Found { kind: file.kind(), classes, samples, labels })
 }
 
@@ -194,15 +208,11 @@ fn lonely(place: &str, there: &str, missing: &str) -> DataError {
     DataError::malformed(place, format!("has the array {there} but not {missing}; add it"))
 }
 
-fn classes<'a>(
-    place: &str,
-    file: &dyn ArrayFile,
-    labels: impl Iterator<Item = &'a usize>,
-) -> Result<Vec<String>, DataError> {
+/// The names of the classes, of which there are `count` where they have none.
+fn classes(place: &str, file: &dyn ArrayFile, count: usize) -> Result<Vec<String>, DataError> {
     if let Some(names) = file.class_names()? {
         return Ok(names);
     }
-    let count = labels.max().map_or(0, |max| max.saturating_add(1));
     if count > MOST_CLASSES {
         let problem = format!(
             "holds the label {}, expected class numbers from 0 to {}",
@@ -214,8 +224,14 @@ fn classes<'a>(
     Ok((0..count).map(|class| class.to_string()).collect())
 }
 
-/// Labels `[n]` or `[n, 1]`, or the places of the ones in `[n, k]`.
-fn labels(array: &Array) -> Result<Vec<usize>, DataError> {
+/// Labels of an array, and how many classes they speak of.
+struct Labelling {
+    labels: Labels,
+    classes: usize,
+}
+
+/// Labels `[n]` or `[n, 1]`, or the places of the ones in `[n, k]`, of which a row may hold several.
+fn labels(array: &Array) -> Result<Labelling, DataError> {
     let Array { place, shape, element, .. } = array;
     let problem = |why: &str| {
         let problem = format!("{element} of shape {shape:?}{why}, expected integers of shape [n]");
@@ -232,14 +248,24 @@ fn labels(array: &Array) -> Result<Vec<usize>, DataError> {
         usize::try_from(label).map_err(|_| DataError::malformed(place.clone(), wrong()))
     });
     match *shape.as_slice() {
-        [_] | [_, 1] => numbers,
+        [_] | [_, 1] => {
+            let labels = numbers?;
+            let classes = labels.iter().max().map_or(0, |most| most.saturating_add(1));
+            Ok(Labelling { labels: Labels::One(labels), classes })
+        }
         [_, classes] if classes > 1 => {
-            let one = |row: &[usize]| {
-                let place = row.iter().position(|&number| number == 1);
-                place.filter(|_| row.iter().sum::<usize>() == 1)
-            };
-            let places: Option<Vec<usize>> = numbers?.chunks(classes).map(one).collect();
-            places.ok_or_else(|| problem(" with rows that do not hold a single 1"))
+            let numbers = numbers?;
+            if numbers.iter().any(|number| *number > 1) {
+                return Err(problem(" with numbers other than 0 and 1"));
+            }
+            let ones = |row: &[usize]| (0..row.len()).filter(|&k| row[k] == 1).collect();
+            let sets: Vec<Vec<usize>> = numbers.chunks(classes).map(ones).collect();
+            if sets.iter().any(|set| set.len() != 1) {
+                return Ok(Labelling { labels: Labels::Several(sets), classes });
+            }
+            let labels: Vec<usize> = sets.concat();
+            let classes = labels.iter().max().map_or(0, |most| most + 1);
+            Ok(Labelling { labels: Labels::One(labels), classes })
         }
         _ => Err(problem("")),
     }
@@ -475,8 +501,8 @@ mod tests {
         );
         let halves = [0.0_f32, 0.5].map(f32::to_le_bytes).concat();
         assert!(with_labels(Dtype::F32, &[2], &halves).contains("not all of them whole"));
-        let twice = with_labels(Dtype::U8, &[2, 2], &[0, 1, 1, 1]);
-        assert!(twice.contains("do not hold a single 1"), "{twice}");
+        let counts = with_labels(Dtype::U8, &[2, 2], &[0, 1, 1, 2]);
+        assert!(counts.contains("with numbers other than 0 and 1"), "{counts}");
         assert!(with_labels(Dtype::U8, &[1, 2, 1], &[0; 2]).contains("of shape [n]"));
     }
 
@@ -504,6 +530,27 @@ mod tests {
         let double = [0.0_f64, 0.25].map(f64::to_le_bytes).concat();
         assert_eq!(pixels(Dtype::F64, &double), Pixels::F32(vec![0.25]));
         assert_eq!(pixels(Dtype::F16, &[0, 0, 0, 0x3c]), Pixels::F32(vec![1.0]));
+    }
+
+    #[test]
+    fn rows_of_several_ones_are_of_several_classes() {
+        let images = ("images", Dtype::U8, &[3_usize, 2, 2][..], &[0; 12][..]);
+        let rows = [0, 1, 1, 0, 0, 0, 1, 0, 0];
+        let labels = ("labels", Dtype::U8, &[3_usize, 3][..], &rows[..]);
+        let data = open(&tensors(&[images, labels], None)).expect("opens");
+        assert!(data.has_several());
+        assert_eq!(data.classes().len(), 3);
+        let sets: Vec<&[usize]> = (0..3).map(|index| data.labels_of(index)).collect();
+        assert_eq!(sets, [&[1, 2][..], &[], &[0]]);
+        assert_eq!(data.labels(), [1, 3, 0], "the first of each, or none");
+        let some = data.subset(&[2, 0]).expect("subset");
+        assert_eq!(some.labels_of(1), [1, 2]);
+        let each = data.by_label().expect("some labels");
+        assert_eq!((each.labels(), each.has_several()), (&[1, 2, 0][..], false));
+        assert_eq!((each.origin(1), each.name()), (1, "set"));
+        let named = open(&tensors(&[images, labels], Some(r#"["cat","dog"]"#)));
+        let named = named.expect_err("refused").to_string();
+        assert!(named.contains("for 3 classes, but names 2"), "{named}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::files::{self, Entry};
 use super::parts::choose;
 use crate::error::DataError;
 use crate::image::Pixels;
-use crate::samples::{Block, Found, Shape, interleave, join};
+use crate::samples::{Block, Found, Labels, Shape, interleave, join};
 use crate::split::Split;
 
 const SHAPE: Shape = Shape { height: 32, width: 32, channels: 3 };
@@ -127,7 +127,7 @@ fn open(
     let files = choose(path, parts, split)?;
     let blocks = files.iter().map(|file| read(file, flavour)?.within(classes.len()));
     let (samples, labels) = join(path.display().to_string(), blocks)?;
-    Ok(Found { kind: flavour.kind(), classes, samples, labels })
+    Ok(Found { kind: flavour.kind(), classes, samples, labels: Labels::One(labels) })
 }
 
 fn read(path: &Path, flavour: Flavour) -> Result<Block, DataError> {

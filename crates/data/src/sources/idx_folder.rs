@@ -9,7 +9,7 @@ use super::parts::choose;
 use super::stream::Stream;
 use crate::error::DataError;
 use crate::image::Pixels;
-use crate::samples::{Block, Found, join};
+use crate::samples::{Block, Found, Labels, join};
 use crate::split::Split;
 
 /// Words that end the part of a name that a whole data set shares.
@@ -93,7 +93,7 @@ pub(super) fn open(
     let classes = names(folder, &set, count)?;
     let blocks = choose(folder, parts, split)?.into_iter().map(read);
     let (samples, labels) = join(folder.display().to_string(), blocks)?;
-    Ok(Found { kind: "IDX files", classes, samples, labels })
+    Ok(Found { kind: "IDX files", classes, samples, labels: Labels::One(labels) })
 }
 
 /// The names in `classes.txt` beside the files, or numbers.

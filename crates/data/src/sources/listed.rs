@@ -1,5 +1,6 @@
 //! Image files that a table lists with their labels: CSV, or the like with tabs, semicolons or spaces.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
@@ -15,7 +16,8 @@ use crate::split::Split;
 const TABLES: [&str; 3] = ["csv", "tsv", "txt"];
 
 /// What columns of labels are called.
-const LABELS: [&str; 11] = [
+const LABELS: [&str; 12] = [
+    "tags",
     "label",
     "labels",
     "class",
@@ -28,6 +30,9 @@ const LABELS: [&str; 11] = [
     "breed",
     "y",
 ];
+
+/// What columns are called that may hold several labels.
+const SEVERAL: [&str; 3] = ["labels", "classes", "tags"];
 
 /// What columns of parts are called.
 const SPLITS: [&str; 5] = ["split", "subset", "set", "part", "partition"];
@@ -80,8 +85,10 @@ pub(super) fn open_file(path: &Path, split: Option<Split>) -> Result<Option<Foun
 
 /// The rows of a table.
 struct Table {
-    /// Empty where the first line is a row.
+    /// In small letters; empty where the first line is a row.
     headings: Vec<String>,
+    /// As they are written.
+    names: Vec<String>,
     rows: Vec<StringRecord>,
 }
 
@@ -116,9 +123,10 @@ impl Table {
             let word = word.to_lowercase();
             LABELS.contains(&&word[..]) || SPLITS.contains(&&word[..])
         };
-        let headed = rows.first().is_some_and(|row| row.iter().any(known));
+        let headed = rows.first().is_some_and(|row| row.iter().any(known)) || heads_marks(&rows);
         let headings = if headed { rows.remove(0) } else { StringRecord::new() };
-        Ok(Self { headings: headings.iter().map(str::to_lowercase).collect(), rows })
+        let names: Vec<String> = headings.iter().map(str::to_owned).collect();
+        Ok(Self { headings: names.iter().map(|name| name.to_lowercase()).collect(), names, rows })
     }
 
     /// Where the paths are: the column of which the first row is an image beside the table or in a folder
@@ -154,23 +162,85 @@ impl Table {
                            should hold the path of one and its label";
             DataError::malformed(place.clone(), problem)
         })?;
-        let label = self.label_column(&place, &paths)?;
+        let label = self.label_columns(&place, &paths)?;
         let splits = self.headings.iter().position(|heading| SPLITS.contains(&&heading[..]));
         let mut found = Labelled::default();
         for (line, row) in self.rows.iter().enumerate() {
             let cell = |column: usize| row.get(column).filter(|text| !text.is_empty());
             let image = cell(paths.column)
                 .and_then(|text| joined(&paths.base, text, paths.ending))
-                .zip(cell(label));
-            let Some((image, label)) = image else {
+                .zip(self.labels_in(&label, row));
+            let Some((image, labels)) = image else {
                 let line = line + 1 + usize::from(!self.headings.is_empty());
                 let problem = format!("row {line} lacks a path or a label; complete or remove it");
                 return Err(DataError::malformed(place, problem));
             };
             let part = self.split(splits.and_then(cell));
-            found.add(part, ImageFile::Own(image), label.to_owned());
+            let labels = labels.into_iter().map(str::to_owned).collect();
+            found.add(part, ImageFile::Own(image), labels);
         }
+        if let Columns::Marks(columns) = &label {
+            found.classes = columns.iter().map(|&column| self.names[column].clone()).collect();
+        }
+        found.several = !matches!(label, Columns::One(_));
         found.choose("listed image files", path, split)
+    }
+
+    /// The labels in a row; `None` where one should be and is not.
+    fn labels_in<'a>(&'a self, columns: &Columns, row: &'a StringRecord) -> Option<Vec<&'a str>> {
+        let cell = |column: usize| row.get(column).unwrap_or_default();
+        match columns {
+            Columns::One(column) => {
+                Some(cell(*column)).filter(|text| !text.is_empty()).map(|text| vec![text])
+            }
+            Columns::Joined(column, sign) => {
+                let words = cell(*column).split(*sign).map(str::trim);
+                Some(words.filter(|word| !word.is_empty()).collect())
+            }
+            Columns::Marks(columns) => {
+                let marked = columns.iter().filter(|&&column| cell(column) == "1");
+                Some(marked.map(|&column| &self.names[column][..]).collect())
+            }
+        }
+    }
+
+    /// Where labels are: in a column that is called so or is the only one besides that of the paths, of
+    /// which cells may hold several; or in columns of 0 and 1, one for each class.
+    fn label_columns(&self, place: &str, paths: &Paths) -> Result<Columns, DataError> {
+        let is_label = |heading: &String| LABELS.contains(&&heading[..]);
+        let marks: Vec<usize> = (0..self.headings.len())
+            .filter(|&column| column != paths.column && is_marks(&self.rows, column))
+            .filter(|&column| !SPLITS.contains(&&self.headings[column][..]))
+            .collect();
+        if marks.len() > 1 && !self.headings.iter().any(is_label) {
+            return Ok(Columns::Marks(marks));
+        }
+        let column = self.label_column(place, paths)?;
+        Ok(match self.sign(column) {
+            Some(sign) => Columns::Joined(column, sign),
+            None => Columns::One(column),
+        })
+    }
+
+    /// What stands between the labels of a cell, in a column in which some hold several.
+    fn sign(&self, column: usize) -> Option<char> {
+        let cells = || self.rows.iter().filter_map(|row| row.get(column));
+        if cells().any(|cell| cell.contains('|')) {
+            return Some('|');
+        }
+        if !self.headings.get(column).is_some_and(|name| SEVERAL.contains(&&name[..])) {
+            return None;
+        }
+        if let Some(sign) =
+            [';', ','].into_iter().find(|sign| cells().any(|cell| cell.contains(*sign)))
+        {
+            return Some(sign);
+        }
+        // Names may hold spaces; lists of labels repeat words in other company.
+        let whole: BTreeSet<&str> = cells().collect();
+        let words: BTreeSet<&str> = cells().flat_map(str::split_whitespace).collect();
+        let spaced = whole.iter().any(|cell| cell.contains(' '));
+        (spaced && words.len() < whole.len()).then_some(' ')
     }
 
     /// The column of labels: the one that is called so, or the only one besides that of the paths.
@@ -202,6 +272,29 @@ impl Table {
             }
         }
     }
+}
+
+/// Where a table has its labels.
+enum Columns {
+    /// One in each cell of a column.
+    One(usize),
+    /// Any number in each cell of a column, with this sign between them.
+    Joined(usize, char),
+    /// A 1 in the column of each class that an image is of, a 0 in the others.
+    Marks(Vec<usize>),
+}
+
+/// Whether a column holds nothing but 0 and 1.
+fn is_marks(rows: &[StringRecord], column: usize) -> bool {
+    let mut cells = rows.iter().map(|row| row.get(column));
+    !rows.is_empty() && cells.all(|cell| matches!(cell, Some("0" | "1")))
+}
+
+/// Whether the first of some rows has headings of columns of which two or more hold 0 and 1 alone.
+fn heads_marks(rows: &[StringRecord]) -> bool {
+    let Some((first, rest)) = rows.split_first() else { return false };
+    let named = |column: &usize| !matches!(first.get(*column), Some("0" | "1"));
+    (0..first.len()).filter(named).filter(|&column| is_marks(rest, column)).count() > 1
 }
 
 /// Whether a path ends as those of images do.
@@ -263,6 +356,27 @@ mod tests {
         assert_eq!((test.classes(), test.labels()), (&["9".into(), "10".into()][..], &[0][..]));
         assert_eq!(opened(table, Some(Split::Train)).expect("train").labels(), [1]);
         assert_eq!(opened(table, None).expect("all").len(), 3);
+    }
+
+    #[test]
+    fn images_may_be_of_several_classes() {
+        for table in [
+            "path,labels\n1.png,dog|cat\n2.png,\n10.png,dog\n",
+            "path,labels\n1.png,\"dog, cat\"\n2.png,\n10.png,dog\n",
+            "path,tags\n1.png,dog cat\n2.png,\n10.png,dog\n",
+            "path,cat,dog\n1.png,1,1\n2.png,0,0\n10.png,0,1\n",
+            "image_id,split,cat,dog\n1,train,1,1\n2,train,0,0\n10,train,0,1\n",
+        ] {
+            let data = opened(table, None).expect(table);
+            assert!(data.has_several(), "{table}");
+            assert_eq!(data.classes(), ["cat", "dog"], "{table}");
+            let sets: Vec<&[usize]> = (0..3).map(|index| data.labels_of(index)).collect();
+            assert_eq!(sets, [&[0, 1][..], &[], &[1]], "{table}");
+        }
+        let spaced = "path,labels\n1.png,golden retriever\n2.png,red fox\n10.png,cat\n";
+        let spaced = opened(spaced, None).expect("names with spaces");
+        assert!(!spaced.has_several());
+        assert_eq!(spaced.classes(), ["cat", "golden retriever", "red fox"]);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) fn open(
                 DataError::malformed(file.display().to_string(), problem)
             })?;
             let name = file.join(index.to_string());
-            found.add(part, ImageFile::Held { name, bytes: image.into() }, label);
+            found.add(part, ImageFile::Held { name, bytes: image.into() }, vec![label]);
         }
     }
     found.choose("Parquet files", path, split)

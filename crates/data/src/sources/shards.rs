@@ -37,7 +37,7 @@ pub(super) fn open(
         let name = shard.file_name().map(|name| name.to_string_lossy().into_owned());
         let part = Split::of_name(&name.unwrap_or_default());
         for (image, label) in index(&shard)? {
-            found.add(part, image, label);
+            found.add(part, image, vec![label]);
         }
     }
     found.choose("WebDataset shards", path, split)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::files::{self, Entry};
 use super::parts::choose;
 use crate::error::{DataError, IMAGE_FORMATS};
-use crate::samples::{Found, ImageFile, Samples};
+use crate::samples::{Found, ImageFile, Labels, Samples};
 use crate::split::Split;
 
 /// A folder of images of one class.
@@ -74,7 +74,8 @@ pub(super) fn open(
             images.extend(class.images.into_iter().map(ImageFile::Own));
         }
     }
-    Ok(Some(Found { kind: "image files", classes: names, samples: Samples::Files(images), labels }))
+    let (samples, labels) = (Samples::Files(images), Labels::One(labels));
+    Ok(Some(Found { kind: "image files", classes: names, samples, labels }))
 }
 
 /// Whether a folder that stands alone in another holds a data set: parts, or several classes.

@@ -2,6 +2,7 @@
 
 use brickwork_graph::{Dim, Graph, Shape};
 
+use super::literal::element_type;
 use super::proto::{self, Extent};
 use crate::error::ReadError;
 
@@ -18,6 +19,9 @@ pub struct ReadOptions {
     pub size: Option<[usize; 2]>,
     /// Whether the channels of the input are its last axis, where that matters to what is open.
     pub channels_last: Option<bool>,
+    /// The value to take for the model's only output, by name: one of its outputs, or a value inside. What
+    /// it does not need is not read.
+    pub output: Option<String>,
 }
 
 /// Extents of an input as the file states them, the first axis among them.
@@ -35,7 +39,10 @@ pub(super) fn possible(
     let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
     let elements = tensor.map_or(0, |tensor| tensor.elem_type);
     if elements != 1 {
-        return Err(format!("the input has data type {elements}, expected 1 (float32)"));
+        return Err(format!(
+            "the input is of {}, expected float32; export the model with an input of 32-bit floats",
+            element_type(elements)
+        ));
     }
     let dims = stated(input).ok_or("the input has no shape")?;
     if dims.is_empty() {

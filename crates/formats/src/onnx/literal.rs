@@ -43,9 +43,40 @@ pub(super) fn literal(
         2 | 9 => found.ints(1, |b| i64::from(b[0]), from_int32),
         12 => found.ints(4, |b| i64::from(u32::from_le_bytes(array(b))), from_uint64),
         13 => found.ints(8, |b| u64::from_le_bytes(array(b)) as i64, from_uint64),
-        other => return Err(format!("data type {other} is not supported")),
+        other => return Err(format!("data type {} is not supported", element_type(other))),
     }
     .map(|data| data.shaped(shape))
+}
+
+/// What a data type of ONNX is called.
+pub(super) fn element_type(number: i32) -> &'static str {
+    const NAMES: [&str; 24] = [
+        "none",
+        "float32",
+        "uint8",
+        "int8",
+        "uint16",
+        "int16",
+        "int32",
+        "int64",
+        "string",
+        "bool",
+        "float16",
+        "float64",
+        "uint32",
+        "uint64",
+        "complex64",
+        "complex128",
+        "bfloat16",
+        "float8e4m3fn",
+        "float8e4m3fnuz",
+        "float8e5m2",
+        "float8e5m2fnuz",
+        "uint4",
+        "int4",
+        "float4e2m1",
+    ];
+    usize::try_from(number).ok().and_then(|place| NAMES.get(place)).unwrap_or(&"unknown")
 }
 
 /// Extents, and the number of elements.

@@ -9,6 +9,7 @@ use prost::Message;
 use super::external::External;
 use super::input::{ReadOptions, possible, stated, unclear};
 use super::literal::literal;
+use super::outline::{Outline, keep_output};
 use super::parts::count_parts;
 use super::proto::{self, Attribute, Extent};
 use super::sparse;
@@ -34,6 +35,21 @@ const MOST_PARTS: usize = 1 << 20;
 /// If the file cannot be read, is no ONNX file, or holds anything that is not supported; all such
 /// things are listed.
 pub fn load(path: &Path, options: &ReadOptions) -> Result<Graph, ReadError> {
+    load_checked(path, options, &|_| None)
+}
+
+/// Looks at what the file says of itself before its nodes are read, and gives what speaks against it.
+type Check<'a> = &'a dyn Fn(&Outline) -> Option<String>;
+
+/// [`load`], unless `check` finds from the file's outline that it is not what is wanted, and says why.
+///
+/// # Errors
+/// As [`load`]; [`ReadError::Unsuited`] if `check` speaks against it.
+pub fn load_checked(
+    path: &Path,
+    options: &ReadOptions,
+    check: Check<'_>,
+) -> Result<Graph, ReadError> {
     let failed = |source| ReadError::Io { path: path.into(), source };
     let size = std::fs::metadata(path).map_err(failed)?.len();
     if size > LIMIT as u64 {
@@ -41,7 +57,8 @@ pub fn load(path: &Path, options: &ReadOptions) -> Result<Graph, ReadError> {
         return Err(ReadError::malformed(problem).of_file(path));
     }
     let bytes = read_whole(path).map_err(failed)?;
-    decode(&bytes, Some(folder_of(path)), options).map_err(|error| error.of_file(path))
+    let folder = Some(folder_of(path));
+    decode_checked(&bytes, folder, options, check).map_err(|error| error.of_file(path))
 }
 
 /// Reads an ONNX model from `bytes`; external data is looked for in `folder`.
@@ -52,6 +69,15 @@ pub fn decode(
     bytes: &[u8],
     folder: Option<&Path>,
     options: &ReadOptions,
+) -> Result<Graph, ReadError> {
+    decode_checked(bytes, folder, options, &|_| None)
+}
+
+fn decode_checked(
+    bytes: &[u8],
+    folder: Option<&Path>,
+    options: &ReadOptions,
+    check: Check<'_>,
 ) -> Result<Graph, ReadError> {
     let parts = count_parts(bytes);
     if parts > MOST_PARTS {
@@ -64,9 +90,16 @@ pub fn decode(
     room::<u8>(bytes.len()).map_err(no_room)?;
     let model =
         proto::Model::decode(bytes).map_err(|error| ReadError::malformed(error.to_string()))?;
-    let Some(graph) = model.graph else {
+    let Some(mut graph) = model.graph else {
         return Err(ReadError::malformed("it holds no graph".to_owned()));
     };
+    let unsuited = |problem| ReadError::Unsuited { path: None, problem };
+    if let Some(output) = &options.output {
+        keep_output(&mut graph, output).map_err(unsuited)?;
+    }
+    if let Some(problem) = check(&Outline::of(&graph)) {
+        return Err(unsuited(problem));
+    }
     let opset = model
         .opset_import
         .iter()
@@ -122,7 +155,7 @@ struct Possible<'a> {
 }
 
 /// The inputs that are no constants.
-fn own_inputs(graph: &proto::Graph) -> impl Iterator<Item = &proto::ValueInfo> {
+pub(super) fn own_inputs(graph: &proto::Graph) -> impl Iterator<Item = &proto::ValueInfo> {
     let sparse = graph.sparse_initializer.iter().map(sparse::name);
     let dense = graph.initializer.iter().map(|tensor| tensor.name.as_str());
     let constants: HashSet<&str> = dense.chain(sparse).collect();

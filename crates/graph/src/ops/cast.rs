@@ -13,8 +13,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let real = match reading.int("to")? {
         Some(1 | 10 | 11 | 16) => true,
         Some(2..=7 | 9 | 12 | 13) => false,
-        other => {
-            return Err(OpError::new(format!("a cast to data type {other:?} is not supported")));
+        None => return Err(OpError::new("a cast needs the data type to cast to")),
+        Some(other) => {
+            return Err(OpError::new(format!("a cast to data type {other} is not supported")));
         }
     };
     match (reading.operand(0), real) {

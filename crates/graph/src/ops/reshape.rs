@@ -13,7 +13,7 @@ use crate::joint_node::JointNode;
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading};
-use crate::shape::{Dim, Int, Operands, Shape};
+use crate::shape::{Dim, Int, Operands, Shape, listed};
 
 /// Operand: any value. The target shape holds no -1 and no 0.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ fn resolve(
     keep_zero: bool,
     fixed_batch: Option<usize>,
 ) -> Result<Shape, OpError> {
-    let show = || OpError::new(format!("{input} cannot be reshaped to {target:?}"));
+    let show = || OpError::new(format!("{input} cannot be reshaped to {}", listed(target)));
     let mut dims = Vec::new();
     let mut open = None;
     for (k, &int) in target.iter().enumerate() {

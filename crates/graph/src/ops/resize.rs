@@ -16,7 +16,7 @@ use crate::joint_node::JointNode;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Operand, Read, Reading};
-use crate::shape::{Dim, Operands, Shape};
+use crate::shape::{Dim, Operands, Shape, listed};
 use crate::training::{Reads, Trained};
 
 /// Operand: image `[n, c, h, w]`.
@@ -100,7 +100,8 @@ fn target(reading: &Reading<'_>, image: &[usize]) -> Result<([usize; 2], [f32; 2
         return Err(OpError::new("sizes must give a fixed height and width"));
     };
     if channels != Some(image[0]) {
-        return Err(OpError::new(format!("sizes {sizes:?}: only height and width can be resized")));
+        let sizes = listed(&sizes);
+        return Err(OpError::new(format!("sizes {sizes}: only height and width can be resized")));
     }
     Ok(([height, width], [scale_to(image[1], height)?, scale_to(image[2], width)?]))
 }

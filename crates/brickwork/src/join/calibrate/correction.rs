@@ -11,7 +11,7 @@ use crate::model::card::Part;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::layers::{LayerInfo, layers};
-use crate::refit::rebuild::{averaged, begun, copy_node, linear_of_zero, operation, with_linear};
+use crate::model::rebuild::{averaged, begun, copy_node, linear_of_zero, operation, with_linear};
 
 /// What the names of all nodes of a correction begin with.
 const PREFIX: &str = "correction.";

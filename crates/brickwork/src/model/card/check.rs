@@ -11,6 +11,7 @@ impl Card {
     pub(crate) fn problems(&self, graph: &Graph, scores: usize, input: [usize; 3]) -> Vec<String> {
         let mut found = self.class_problems(scores);
         found.extend(self.preprocess_problem(input));
+        found.extend(self.head.as_ref().and_then(|head| head.problem(scores)));
         if let Some(origin) = &self.origin {
             found.extend(origin.problems(scores, "it"));
             found.extend(origin.kept_problems(graph));

@@ -14,6 +14,7 @@ use crate::images::source::random_images;
 use crate::model::card::Card;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::head::HeadKind;
 use crate::refit::{RefitOptions, refitted};
 use crate::relevance::profile::Profile;
 use crate::relevance::profile_file::load_profile;
@@ -69,6 +70,10 @@ impl Disassemble {
             profile.check_model(&model)?;
             model = model.with_classes(profile.header.classes.clone())?;
         }
+        let several = model.head() == HeadKind::Multilabel;
+        if several && self.readout {
+            inputs::exclusive(&model, "a readout (`readout=`)")?;
+        }
         let images = self.images(&mut model, profile.as_ref(), context)?;
         let classes = inputs::chosen(Some(&self.classes), &model.class_names(), context)?;
         let choice = match (&profile, &self.keep) {
@@ -85,9 +90,13 @@ impl Disassemble {
         let mut component = plan.component(&model, &choice, context.seed)?;
         if let Some(images) = images.as_ref().filter(|_| !self.dry_run) {
             if let Some(options) = self.refit_options(context.seed) {
+                // Passes over all layers take scores for those of classes that exclude each other.
+                let options = if several { options.layers() } else { options };
                 component = self.refitted(&model, &component, images, &options, context)?;
             }
-            component = images.noted(&component)?;
+            if !several {
+                component = images.noted(&component)?;
+            }
         }
         if let Some(path) = &self.masks_out {
             save_masks(&own.masks, &component.class_names(), path)?;

@@ -77,6 +77,7 @@ impl Disassemble {
 
     pub(super) fn to_size(&self, context: &Context<'_>) -> Result<DisassembleAnswer, Error> {
         let mut model = self.model.load(&self.data.pixels)?;
+        inputs::exclusive(&model, "a cut to a size (without `profile=` or `keep=`)")?;
         let asked = Some(&self.classes[..]);
         let Labelled { sources, classes, account, .. } =
             self.data.labelled(&mut model, asked, Split::Train, context)?;

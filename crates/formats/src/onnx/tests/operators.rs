@@ -169,7 +169,7 @@ fn reshapes_that_cannot_be() {
     let to = |target: &[i64], says: &str| {
         refused_node("Reshape", "x t", &[], &[list("t", target)], &[says]);
     };
-    to(&[0, 31], "[n, 2, 4, 4] cannot be reshaped to [Fixed(0), Fixed(31)]");
+    to(&[0, 31], "[n, 2, 4, 4] cannot be reshaped to [0, 31]");
     to(&[-1, -1], "cannot be reshaped");
     to(&[0, -2], "cannot be reshaped");
     to(&[0, 0, 0, 0, 0], "cannot be reshaped");
@@ -463,8 +463,8 @@ fn bounds_may_be_infinite_but_not_several() {
 
 #[test]
 fn casts_without_sense() {
-    refused_node("Cast", "x", &[], &[], &["a cast to data type None is not supported"]);
-    refused_node("Cast", "x", &[("to", int(8))], &[], &["a cast to data type Some(8) is not"]);
+    refused_node("Cast", "x", &[], &[], &["a cast needs the data type to cast to"]);
+    refused_node("Cast", "x", &[("to", int(8))], &[], &["a cast to data type 8 is not"]);
     refused_node(
         "Cast",
         "x",

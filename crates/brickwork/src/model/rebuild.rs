@@ -37,6 +37,24 @@ pub(crate) fn copy_node<'a>(
     place_node(builder, &node.name, node.op.as_ref(), &inputs, &outputs);
 }
 
+/// `graph` with nodes behind the value `last`: `add` places them and gives the name of the output.
+///
+/// # Errors
+/// If the graph would not be sound.
+pub(crate) fn ending(
+    graph: &Graph,
+    last: &str,
+    add: impl FnOnce(&mut Builder, String) -> String,
+) -> Result<Graph, Error> {
+    let mut builder = begun(graph, |_| true);
+    for node in graph.nodes() {
+        copy_node(&mut builder, graph, node, |name| name, |name| name);
+    }
+    let output = add(&mut builder, last.to_owned());
+    builder.output(&output);
+    Ok(builder.finish()?)
+}
+
 /// Adds the node `output = kind(inputs)`, which is called as its result is.
 pub(crate) fn operation(
     builder: &mut Builder,
