@@ -145,39 +145,46 @@ impl Looked {
     }
 }
 
-/// Other ways to prepare images that people use, with their names as options: channels in another order,
-/// pixels scaled or not, the usual means and standard deviations, fits.
-pub(crate) fn alternatives(own: &Preprocess) -> Vec<(String, Preprocess)> {
+/// A preprocessing, and its difference from another as options.
+pub(crate) struct Prepared {
+    pub(crate) change: String,
+    pub(crate) preprocess: Preprocess,
+}
+
+/// Other ways to prepare images that people use: channels in another order, pixels scaled or not, the usual
+/// means and standard deviations, fits.
+pub(crate) fn alternatives(own: &Preprocess) -> Vec<Prepared> {
     let mut found = Vec::new();
-    if own.channels == 3 {
-        let (order, word) = match own.order {
-            ChannelOrder::Rgb => (ChannelOrder::Bgr, "bgr"),
-            ChannelOrder::Bgr => (ChannelOrder::Rgb, "rgb"),
-        };
-        found.push((format!("`channel_order={word}`"), Preprocess { order, ..own.clone() }));
-    }
-    let mut numbers: Vec<(&str, Option<f32>, Vec<f32>, Vec<f32>)> = vec![
-        ("`mean=0` `std=1`", None, vec![0.0], vec![1.0]),
-        ("`mean=0.5` `std=0.5`", None, vec![0.5], vec![0.5]),
-        ("`mean=0` `std=1` `scale=1`", Some(1.0), vec![0.0], vec![1.0]),
-    ];
-    if own.channels == 3 {
-        numbers.push((
-            "`mean=0.485,0.456,0.406` `std=0.229,0.224,0.225`",
-            None,
-            vec![0.485, 0.456, 0.406],
-            vec![0.229, 0.224, 0.225],
-        ));
-    }
-    for (words, scale, mean, std) in numbers {
-        found.push((words.to_owned(), Preprocess { scale, mean, std, ..own.clone() }));
-    }
-    for (word, fit) in [("cover", Fit::Cover), ("stretch", Fit::Stretch)] {
-        if own.fit != Fit::Exact && own.fit != fit {
-            found.push((format!("`fit={word}`"), Preprocess { fit, ..own.clone() }));
+    let mut add = |change: &str, preprocess: Preprocess| {
+        if preprocess != *own {
+            found.push(Prepared { change: change.to_owned(), preprocess });
         }
+    };
+    let normalised = |mean: &[f32], std: &[f32]| Preprocess {
+        scale: None,
+        mean: mean.to_vec(),
+        std: std.to_vec(),
+        ..own.clone()
+    };
+    if own.channels == 3 {
+        let (order, change) = match own.order {
+            ChannelOrder::Rgb => (ChannelOrder::Bgr, "`channel_order=bgr`"),
+            ChannelOrder::Bgr => (ChannelOrder::Rgb, "`channel_order=rgb`"),
+        };
+        add(change, Preprocess { order, ..own.clone() });
+        add(
+            "`mean=0.485,0.456,0.406` `std=0.229,0.224,0.225`",
+            normalised(&[0.485, 0.456, 0.406], &[0.229, 0.224, 0.225]),
+        );
     }
-    found.retain(|(_, other)| other != own);
+    let plain = normalised(&[0.0], &[1.0]);
+    add("`mean=0` `std=1` `scale=1`", Preprocess { scale: Some(1.0), ..plain.clone() });
+    add("`mean=0` `std=1`", plain);
+    add("`mean=0.5` `std=0.5`", normalised(&[0.5], &[0.5]));
+    if own.fit != Fit::Exact {
+        add("`fit=cover`", Preprocess { fit: Fit::Cover, ..own.clone() });
+        add("`fit=stretch`", Preprocess { fit: Fit::Stretch, ..own.clone() });
+    }
     found
 }
 
@@ -211,8 +218,9 @@ mod tests {
     fn alternatives_differ_from_what_is_there() {
         let own = Preprocess::plain([4, 4], 3);
         let found = alternatives(&own);
-        assert!(found.iter().all(|(_, other)| *other != own && other.validate().is_ok()));
-        assert!(found.iter().any(|(words, _)| words == "`channel_order=bgr`"));
+        assert!(found.iter().all(|other| other.preprocess != own));
+        assert!(found.iter().all(|other| other.preprocess.validate().is_ok()));
+        assert!(found.iter().any(|other| other.change == "`channel_order=bgr`"));
         assert!(alternatives(&Preprocess::plain([4, 4], 1)).len() < found.len());
     }
 }

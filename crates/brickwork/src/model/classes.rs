@@ -28,9 +28,9 @@ pub(crate) fn items(text: &str) -> Result<Vec<String>, Error> {
     Ok(record.iter().flatten().map(str::to_owned).collect())
 }
 
-/// The indices that `text` selects among `names`, rising: one name, or a list ([`items`]) of names, or one
-/// of indices, or of ranges such as `5-7` (inclusive) between two names or two indices. Names and indices
-/// do not mix: where a class is called by a number, numbers are names.
+/// The indices that `text` selects among `names`, rising: one name, or a list (`a,b,"c, d"`, or `@FILE` with
+/// one a line) of names, or one of indices, or of ranges such as `5-7` (inclusive) between two names or two
+/// indices. Names and indices do not mix: where a class is called by a number, numbers are names.
 ///
 /// # Errors
 /// Every item that selects nothing, with the closest names; names and indices in one list; a class that

@@ -325,10 +325,10 @@ impl Visit<'_> {
         };
         let Some(present) = measured(own)? else { return Ok(Vec::new()) };
         let mut better = Vec::new();
-        for (change, other) in others {
-            let Some(found) = measured(&other)? else { continue };
+        for other in others {
+            let Some(found) = measured(&other.preprocess)? else { continue };
             if found.interval[0] > present.interval[1] {
-                better.push(Alternative { change, share: found.share });
+                better.push(Alternative { change: other.change, share: found.share });
             }
         }
         better.sort_by(|a, b| b.share.total_cmp(&a.share));
