@@ -38,12 +38,12 @@ fn without_sizes(text: &str) -> String {
 #[test]
 fn comparison_of_all_criteria_at_equal_cost() {
     let own = ready();
-    let line = "compress garments.onnx --data data/garments --macs 50% --compare --refit-samples 30 \
-                --step 50% --hold-out 50 --keep-all OUT/all -o OUT/half.onnx";
+    let line = "compress garments.onnx --data data/garments --macs 50% --compare --refit-samples 10 \
+                --step 50% --hold-out 20 --keep-all OUT/all -o OUT/half.onnx";
     let found = own.json(line);
     has_keys(&found, &["output", "kept_all", "criterion", "budget", "source", "models"]);
     assert_eq!(found["budget"], json!({ "unit": "MACs", "limit": 3_891_936 }));
-    assert_eq!((&found["held_out"], &found["refit_images"]), (&json!(500), &json!(300)));
+    assert_eq!((&found["held_out"], &found["refit_images"]), (&json!(200), &json!(100)));
     let models = found["models"].as_array().unwrap();
     assert_eq!(models.iter().map(|model| &model["criterion"]).collect::<Vec<_>>(), CRITERIA);
     for model in models {
@@ -141,7 +141,7 @@ fn threads_change_nothing() {
     let own = ready();
     for threads in [1, 3] {
         own.succeeds(&format!(
-            "compress garments.onnx --data data/garments --macs 30% --compare --refit-samples 10 \
+            "compress garments.onnx --data data/garments --macs 30% --compare --refit-samples 5 \
              --step 50% --threads {threads} --seed 4 --keep-all OUT/{threads}"
         ));
     }
