@@ -60,7 +60,7 @@ pub(crate) fn are_scores(shape: &Shape) -> bool {
 /// What speaks of whole numbers in place of floats.
 fn quantised(outline: &Outline) -> Option<String> {
     let tells = |kind: &str| {
-        kind.contains("QuantizeLinear")
+        kind.ends_with("uantizeLinear")
             || kind.starts_with("QLinear")
             || kind.ends_with("Integer")
             || kind.starts_with("QGemm")

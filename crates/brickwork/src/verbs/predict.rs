@@ -97,6 +97,7 @@ impl Verb for Predict {
 
     fn work(&self, context: &Context<'_>) -> Result<PredictAnswer, Error> {
         let model = self.model.load(&self.pixels)?;
+        model.notes().iter().for_each(|note| context.progress.note(note));
         let preprocess = self.pixels.preprocess(&model)?;
         // What standard input holds is kept as a file as long as it is looked at.
         let piped = tempfile::Builder::new().prefix("standard-input-").tempfile();

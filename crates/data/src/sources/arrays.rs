@@ -281,9 +281,7 @@ fn float(bytes: &[u8], element: Element) -> f64 {
     match (element, bytes) {
         (Element::Float(2), &[a, b]) => f16::from_le_bytes([a, b]).to_f64(),
         (Element::Float(4), &[a, b, c, d]) => f64::from(f32::from_le_bytes([a, b, c, d])),
-        (Element::Float(8), bytes) => {
-            bytes.try_into().map_or(f64::NAN, |bytes| f64::from_le_bytes(bytes))
-        }
+        (Element::Float(8), bytes) => bytes.try_into().map_or(f64::NAN, f64::from_le_bytes),
         _ => f64::NAN,
     }
 }

@@ -1,9 +1,12 @@
 //! The shape of an input, where the file leaves some of it open.
 
+use std::collections::HashSet;
+
 use brickwork_graph::{Dim, Graph, Shape};
 
 use super::literal::element_type;
 use super::proto::{self, Extent};
+use super::sparse;
 use crate::error::ReadError;
 
 /// Pixels along one axis of the input.
@@ -22,6 +25,14 @@ pub struct ReadOptions {
     /// The value to take for the model's only output, by name: one of its outputs, or a value inside. What
     /// it does not need is not read.
     pub output: Option<String>,
+}
+
+/// The inputs that are no constants.
+pub(super) fn own_inputs(graph: &proto::Graph) -> impl Iterator<Item = &proto::ValueInfo> {
+    let sparse = graph.sparse_initializer.iter().map(sparse::name);
+    let dense = graph.initializer.iter().map(|tensor| tensor.name.as_str());
+    let constants: HashSet<&str> = dense.chain(sparse).collect();
+    graph.input.iter().filter(move |input| !constants.contains(input.name.as_str()))
 }
 
 /// Extents of an input as the file states them, the first axis among them.

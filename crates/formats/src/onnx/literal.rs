@@ -48,8 +48,8 @@ pub(super) fn literal(
     .map(|data| data.shaped(shape))
 }
 
-/// What a data type of ONNX is called.
-pub(super) fn element_type(number: i32) -> &'static str {
+/// What a data type of ONNX is called; its number, if that is not known.
+pub(super) fn element_type(number: i32) -> String {
     const NAMES: [&str; 24] = [
         "none",
         "float32",
@@ -76,7 +76,8 @@ pub(super) fn element_type(number: i32) -> &'static str {
         "int4",
         "float4e2m1",
     ];
-    usize::try_from(number).ok().and_then(|place| NAMES.get(place)).unwrap_or(&"unknown")
+    let known = usize::try_from(number).ok().and_then(|place| NAMES.get(place));
+    known.map_or_else(|| number.to_string(), |name| (*name).to_owned())
 }
 
 /// Extents, and the number of elements.

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use super::input::stated;
+use super::input::{own_inputs, stated};
 use super::literal::element_type;
 use super::proto::{self, Extent};
-use super::read::own_inputs;
 
 /// Inputs, outputs and operators of a model, as its file states them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -69,7 +68,7 @@ fn port(value: &proto::ValueInfo) -> Port {
     };
     Port {
         name: value.name.clone(),
-        elements: element_type(tensor.map_or(0, |tensor| tensor.elem_type)).to_owned(),
+        elements: element_type(tensor.map_or(0, |tensor| tensor.elem_type)),
         extents: stated(value).map(|dims| dims.iter().map(extent).collect()),
     }
 }

@@ -1,13 +1,13 @@
 //! Bytes to a graph.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use brickwork_graph::{Attr, Attrs, Builder, Form, Graph, Shape};
 use prost::Message;
 
 use super::external::External;
-use super::input::{ReadOptions, possible, stated, unclear};
+use super::input::{ReadOptions, own_inputs, possible, stated, unclear};
 use super::literal::literal;
 use super::outline::{Outline, keep_output};
 use super::parts::count_parts;
@@ -152,14 +152,6 @@ struct File<'a> {
 struct Possible<'a> {
     input: &'a proto::ValueInfo,
     shapes: Result<Vec<Shape>, String>,
-}
-
-/// The inputs that are no constants.
-pub(super) fn own_inputs(graph: &proto::Graph) -> impl Iterator<Item = &proto::ValueInfo> {
-    let sparse = graph.sparse_initializer.iter().map(sparse::name);
-    let dense = graph.initializer.iter().map(|tensor| tensor.name.as_str());
-    let constants: HashSet<&str> = dense.chain(sparse).collect();
-    graph.input.iter().filter(move |input| !constants.contains(input.name.as_str()))
 }
 
 /// The graph, its first input taken for shape `choice` of those it may have.

@@ -184,9 +184,9 @@ pub(crate) fn stored(model: &Classifier) -> Classifier {
     Classifier::new(model.name.clone(), model.to_graph().unwrap()).unwrap()
 }
 
-/// A classifier that knows its class names and takes pixels as they are.
+/// A classifier that knows its class names and takes pixels as they are; `graph` has a score for each.
 pub(crate) fn classifier(name: &str, graph: Graph, classes: &[&str]) -> Classifier {
-    let bare = Classifier::new(name, graph).unwrap();
+    let bare = Classifier::described(name, graph, Card::default()).unwrap();
     let [channels, height, width] = bare.input();
     let card = Card {
         classes: owned(classes),
