@@ -264,7 +264,7 @@ impl Dataset {
             Storage::Own(Samples::Memory { .. }) => Vec::new(),
             Storage::Own(Samples::Files(paths)) => {
                 let paths = self.origins.par_iter().map(|&origin| &paths[origin]);
-                paths.filter_map(|path| sources::unread(path)).collect()
+                paths.filter_map(sources::unread).collect()
             }
             Storage::Joined(parts) => parts.iter().flat_map(Self::unread).collect(),
         }

@@ -139,7 +139,7 @@ fn unlike_scores(outline: &Outline) -> Option<String> {
         return Some(format!("{found}, which looks like a detector's boxes"));
     }
     let suits =
-        |port: &&Port| port.elements == "float32" && port.extents.as_ref().is_none_or(suits);
+        |port: &&Port| port.elements == "float32" && port.extents.as_deref().is_none_or(suits);
     if outputs.iter().any(|port| suits(&port)) {
         let named = outputs.iter().filter(suits).all(|port| names_embedding(&port.name));
         return named.then(|| format!("{found}, which looks like an embedding, not like scores"));
@@ -149,7 +149,7 @@ fn unlike_scores(outline: &Outline) -> Option<String> {
 }
 
 /// Whether extents are those of scores, as far as they are stated.
-fn suits(extents: &Vec<Option<usize>>) -> bool {
+fn suits(extents: &[Option<usize>]) -> bool {
     let large = extents.iter().skip(1).filter(|extent| extent.is_some_and(|extent| extent > 1));
     let open = extents.iter().skip(1).filter(|extent| extent.is_none()).count();
     match extents.len() {

@@ -322,10 +322,10 @@ fn classes_may_lie_along_any_axis() {
             });
             let own = labelled(&graph, &plain);
             assert_eq!(accuracy(&own, ""), 1.0, "{shape:?}, softmax {softmax}");
-            own.succeeds(&format!(
+            own.succeeds(
                 "profile OUT/net.onnx --data OUT/d.safetensors --mean 0 --std 1 --samples all \
-                 --allow-missing -o OUT/p"
-            ));
+                 --allow-missing -o OUT/p",
+            );
             own.succeeds(
                 "disassemble OUT/net.onnx --profile OUT/p --classes 1,2 --refit none -o OUT/cut.onnx",
             );
