@@ -138,9 +138,8 @@ fn unlike_scores(outline: &Outline) -> Option<String> {
     if outline.operators.keys().any(|kind| tells_of_boxes(kind)) || has_boxes(outputs) {
         return Some(format!("{found}, which looks like a detector's boxes"));
     }
-    let suits = |port: &&Port| {
-        port.elements == "float32" && port.extents.as_ref().is_none_or(|extents| suits(extents))
-    };
+    let suits =
+        |port: &&Port| port.elements == "float32" && port.extents.as_deref().is_none_or(suits);
     if outputs.iter().any(|port| suits(&port)) {
         let named = outputs.iter().filter(suits).all(|port| names_embedding(&port.name));
         return named.then(|| format!("{found}, which looks like an embedding, not like scores"));
