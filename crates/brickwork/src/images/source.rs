@@ -151,7 +151,7 @@ impl Source {
     }
 
     /// The model's classes that the data has, rising.
-    fn own_classes(&self) -> Vec<usize> {
+    pub(crate) fn own_classes(&self) -> Vec<usize> {
         let mut classes: Vec<usize> = self.class_of.iter().flatten().copied().collect();
         classes.sort_unstable();
         classes.dedup();

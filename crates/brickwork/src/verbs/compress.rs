@@ -335,7 +335,7 @@ impl<'a> Job<'a> {
         request.data.pixels.question(&sources, &preprocess, context)?;
         self.model = inputs::described(&self.model, &preprocess)?;
         let amount = request.hold_out.amount();
-        inputs::note_small(&sources, amount, context);
+        inputs::note_small(&sources, amount, context)?;
         let (rest, held) = HeldOut::split(sources, amount, &preprocess, context.seed)?;
         self.held = held;
         if request.profiles() && self.profile.is_none() {

@@ -707,16 +707,31 @@ pub(super) fn within_memory(
     asked
 }
 
-/// Says of which classes fewer images are held out than asked for.
-pub(super) fn note_small(sources: &[Source], held: Option<Held>, context: &Context<'_>) {
-    let Some(held) = held else { return };
+/// Says of which classes other numbers of images are held out than asked for.
+///
+/// # Errors
+/// If more are asked for than any class has.
+pub(super) fn note_small(
+    sources: &[Source],
+    held: Option<Held>,
+    context: &Context<'_>,
+) -> Result<(), Error> {
+    let Some(held) = held else { return Ok(()) };
     let small: Vec<String> = sources.iter().flat_map(|source| source.too_small(held)).collect();
-    if !small.is_empty() {
-        context.progress.note(&format!(
+    let classes: usize = sources.iter().map(|source| source.own_classes().len()).sum();
+    match held {
+        _ if small.is_empty() => {}
+        Held::PerClass(count) if small.len() == classes => {
+            return Err(Error::options(format!(
+                "no class has more than {count} images; hold fewer out (`hold_out=`), a share, or none"
+            )));
+        }
+        _ => context.progress.note(&format!(
             "of small classes other numbers of images are held out than asked for (`hold_out=`): {}",
             first_few(&small)
-        ));
+        )),
     }
+    Ok(())
 }
 
 /// The problem of a number that is not in `range`.

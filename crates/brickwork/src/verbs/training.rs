@@ -288,7 +288,7 @@ impl RunInput {
         let Some(amount) = self.hold_out.amount() else {
             return Ok(RunImages { train: all, held: None, account });
         };
-        note_small(std::slice::from_ref(&all), Some(amount), context);
+        note_small(std::slice::from_ref(&all), Some(amount), context)?;
         let (train, held) = all.split_off(amount, context.seed)?;
         Ok(RunImages { train, held: Some(held), account })
     }

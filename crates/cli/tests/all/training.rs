@@ -158,7 +158,10 @@ fn what_cannot_work_is_refused_at_once() {
     own.refused(&format!("{train} --log OUT/log.txt -o OUT/net.onnx"), &[".csv or .json"]);
     own.refused(&format!("{train} --schedule step -o OUT/net.onnx"), &["--milestones"]);
     own.refused(&format!("{train} --resume -o OUT/net.onnx"), &["no checkpoint"]);
-    own.refused(&format!("{train} --hold-out 1000 -o OUT/net.onnx"), &["hold out another share"]);
+    own.refused(
+        &format!("{train} --hold-out 1000 -o OUT/net.onnx"),
+        &["no class has more than 1000 images", "--hold-out"],
+    );
     own.refused(
         &format!("{train} --lr -1 -o OUT/net.onnx").replace("--lr -1", "--lr=-1"),
         &["rate"],

@@ -86,7 +86,7 @@ impl Disassemble {
         let model = inputs::described(&model, &preprocess)?;
         let trunk = self.trunk.as_ref().map_or(Ok(0), |name| trunk(&model, name))?;
         let amount = self.hold_out.amount();
-        inputs::note_small(&sources, amount, context);
+        inputs::note_small(&sources, amount, context)?;
         let (rest, held) = HeldOut::split(sources, amount, &preprocess, context.seed)?;
         let held = held.map(|held| held.of(&classes)).transpose()?;
         let wanted = self.refit_images(&model, &classes, &rest, context);
