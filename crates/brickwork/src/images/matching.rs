@@ -150,8 +150,9 @@ fn by_number(data: &[String], found: &[usize], model: &Numbered) -> Result<Match
     if by_name.iter().all(Option::is_some) {
         return Ok(Matching { class_of: by_name, by: MatchedBy::Name });
     }
+    // Beside words, numbers are names; where all names are other numbers, they may be either.
     if named.iter().any(Option::is_some) {
-        return match fit {
+        return match fit && named.iter().all(Option::is_some) {
             true => Err(unclear("the numbers may be names or indices")),
             false => Ok(Matching { class_of: by_name, by: MatchedBy::Name }),
         };
@@ -201,6 +202,8 @@ mod tests {
         let data = ["0", "1", "10", "11", "2", "07"];
         let expected = [0, 1, 10, 11, 2, 7].map(Some).to_vec();
         assert_eq!(matched(&data, &Numbered::new(unnamed, None)), Ok(expected));
+        let mixed = whole(&["1", "cat", "2"]);
+        assert_eq!(matched(&["0", "1", "2"], &mixed), Ok(vec![None, Some(0), Some(2)]));
         // A component for digits 1 and 2.
         let digits = Numbered { names: names(&["1", "2"]), numbers: vec![1, 2], of: 3 };
         assert_eq!(matched(&["0", "1", "2"], &digits), Ok(vec![None, Some(0), Some(1)]));
