@@ -179,7 +179,7 @@ pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
 /// Whether a path ends as those of image files do, of formats that are read or not.
 pub(crate) fn is_image_name(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    files::is_image_name(&name) || files::is_other_image_name(&name)
+    files::is_any_image_name(&name)
 }
 
 /// Why an image file cannot be read, if it is not there or its name tells of a format that is not read.

@@ -112,6 +112,13 @@ pub struct DataAccount {
 }
 
 impl DataAccount {
+    /// Which of `asked` classes have no image, in a sentence, if there are any.
+    pub(crate) fn missing(&self, asked: usize) -> Option<String> {
+        let missing = &self.without_images;
+        let (count, names) = (missing.len(), first_few(missing));
+        (count > 0).then(|| format!("there is no image of {count} of the {asked} classes: {names}"))
+    }
+
     /// Of the classes asked for, those with images in `sources`; the others are noted.
     pub(crate) fn present(
         &mut self,

@@ -36,7 +36,12 @@ pub(crate) fn items(text: &str) -> Result<Vec<String>, Error> {
 /// Every item that selects nothing, with the closest names; names and indices in one list; a class that
 /// is selected twice.
 pub fn parse(text: &str, names: &[String]) -> Result<Vec<usize>, Error> {
-    if let Some(index) = named(text.trim(), names) {
+    let known = Names::new(names.iter().map(String::as_str).zip(0..));
+    let named = |item: &str| {
+        let exact = names.iter().position(|name| name == item);
+        exact.or_else(|| known.find(item))
+    };
+    if let Some(index) = named(text.trim()) {
         return Ok(vec![index]);
     }
     let items: Vec<String> = items(text)?.into_iter().filter(|item| !item.is_empty()).collect();
@@ -45,7 +50,7 @@ pub fn parse(text: &str, names: &[String]) -> Result<Vec<usize>, Error> {
             "no classes are selected; name at least one, as in cat,dog or 0-4".to_owned(),
         ));
     }
-    let by_name: Vec<_> = items.iter().map(|item| range(item, |end| named(end, names))).collect();
+    let by_name: Vec<_> = items.iter().map(|item| range(item, named)).collect();
     let index = |end: &str| number(end).filter(|&index| index < names.len());
     let by_index: Vec<_> = items.iter().map(|item| range(item, index)).collect();
     let chosen = match called_by_numbers(names) || by_index.iter().all(Option::is_none) {
@@ -86,13 +91,6 @@ pub fn parse(text: &str, names: &[String]) -> Result<Vec<usize>, Error> {
 /// Whether a class is called by a number, so that numbers are names.
 pub(crate) fn called_by_numbers(names: &[String]) -> bool {
     names.iter().any(|name| number(name).is_some())
-}
-
-/// The class of this name: exact, or alone in differing by no more than case, Unicode form, spaces and
-/// punctuation.
-fn named(item: &str, names: &[String]) -> Option<usize> {
-    let exact = names.iter().position(|name| name == item);
-    exact.or_else(|| Names::new(names.iter().map(String::as_str).zip(0..)).find(item))
 }
 
 /// What an item selects, if `find` knows it or both its ends.

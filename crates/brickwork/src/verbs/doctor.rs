@@ -136,7 +136,7 @@ impl Verb for Doctor {
             findings: Vec::new(),
         };
         if let Some(preprocess) = preprocess {
-            visit.doubts(&preprocess, &sources);
+            visit.doubts(&preprocess, &answer.pixels);
             visit.look(self, &model, &preprocess, &sources, &mut answer)?;
         }
         visit.findings.sort_by_key(|finding| finding.severity);
@@ -207,14 +207,8 @@ impl Visit<'_> {
     }
 
     fn account(&mut self, data: &Labelled) {
-        let missing = &data.account.without_images;
-        if !missing.is_empty() {
-            let (count, all) = (missing.len(), data.classes.len());
-            let message = format!(
-                "there is no image of {count} of the {all} classes: {}",
-                first_few(missing)
-            );
-            self.note(Severity::Wrong, message);
+        if let Some(missing) = data.account.missing(data.classes.len()) {
+            self.note(Severity::Wrong, missing);
         }
         for set in &data.account.sets {
             let remarks = set.remarks();
@@ -222,10 +216,9 @@ impl Visit<'_> {
         }
     }
 
-    fn doubts(&mut self, preprocess: &Preprocess, sources: &[Source]) {
-        for Source { name, dataset, .. } in sources {
-            let doubts = PixelRange::of(dataset).map(|range| preprocess.doubts(range));
-            for doubt in doubts.unwrap_or_default() {
+    fn doubts(&mut self, preprocess: &Preprocess, pixels: &[PixelFacts]) {
+        for &PixelFacts { ref name, least, largest, bytes } in pixels {
+            for doubt in preprocess.doubts(PixelRange { least, largest, bytes }) {
                 self.note(Severity::Wrong, format!("`{name}`: {doubt}"));
             }
         }

@@ -639,11 +639,7 @@ impl Labelled {
             let SetAccount { name, images, matched, .. } = set;
             format!("only {matched} of the {images} images of {name} are of the model's classes")
         });
-        let missing = &self.account.without_images;
-        let missing = (!missing.is_empty()).then(|| {
-            let (count, all) = (missing.len(), self.classes.len());
-            format!("there is no image of {count} of the {all} classes: {}", first_few(missing))
-        });
+        let missing = self.account.missing(self.classes.len());
         let problems: Vec<String> = missing.into_iter().chain(odd).collect();
         if problems.is_empty() {
             return Ok(());

@@ -99,18 +99,21 @@ impl Verb for Predict {
         let model = self.model.load(&self.pixels)?;
         model.notes().iter().for_each(|note| context.progress.note(note));
         let preprocess = self.pixels.preprocess(&model)?;
-        // What standard input holds is kept as a file as long as it is looked at.
-        let piped = tempfile::Builder::new().prefix("standard-input-").tempfile();
-        let mut piped =
-            piped.map_err(|error| Error::file(format!("no temporary file: {error}")))?;
+        // An image from standard input is kept as a file as long as it is looked at.
+        let mut piped = None;
         let sets = self.sets(&mut piped)?;
         let sources: Vec<Source> =
             sets.iter().map(|set| Source::all_foreign(set.name(), set.clone())).collect();
         self.pixels.question(&sources, &preprocess, context)?;
         let all: usize = sets.iter().map(Dataset::len).sum();
         context.progress.begin("looking at images", all as u64);
-        let mut run =
-            Run { model: &model, preprocess: &preprocess, top: self.top, scorer: model.scorer() };
+        let mut run = Run {
+            model: &model,
+            names: model.class_names(),
+            preprocess: &preprocess,
+            top: self.top,
+            scorer: model.scorer(),
+        };
         let mut images = Vec::with_capacity(all);
         for set in &sets {
             let indices: Vec<usize> = (0..set.len()).collect();
@@ -119,8 +122,10 @@ impl Verb for Predict {
                 context.progress.advance(batch.len() as u64)?;
             }
         }
-        let is_piped = |image: &&mut Prediction| Path::new(&image.image) == piped.path();
-        images.iter_mut().filter(is_piped).for_each(|image| "-".clone_into(&mut image.image));
+        if let Some(piped) = &piped {
+            let is_piped = |image: &&mut Prediction| Path::new(&image.image) == piped.path();
+            images.iter_mut().filter(is_piped).for_each(|image| "-".clone_into(&mut image.image));
+        }
         if let Some(path) = &self.csv {
             write_csv(path, &images)?;
         }
@@ -130,8 +135,9 @@ impl Verb for Predict {
 }
 
 impl Predict {
-    /// The images by data set, those that are files of their own together.
-    fn sets(&self, piped: &mut NamedTempFile) -> Result<Vec<Dataset>, Error> {
+    /// The images by data set, those that are files of their own together. An image from standard input
+    /// is put into `piped`.
+    fn sets(&self, piped: &mut Option<NamedTempFile>) -> Result<Vec<Dataset>, Error> {
         let (mut sets, mut files) = (Vec::new(), Vec::new());
         for path in &self.images {
             if path.as_os_str() == "-" {
@@ -153,7 +159,7 @@ impl Predict {
 }
 
 /// The paths that standard input lists, or the file that its bytes were written to if they are an image.
-fn from_standard_input(file: &mut NamedTempFile) -> Result<Vec<PathBuf>, Error> {
+fn from_standard_input(piped: &mut Option<NamedTempFile>) -> Result<Vec<PathBuf>, Error> {
     let wrong = |error| Error::file(format!("cannot read standard input: {error}"));
     let mut bytes = Vec::new();
     std::io::stdin().read_to_end(&mut bytes).map_err(wrong)?;
@@ -163,8 +169,12 @@ fn from_standard_input(file: &mut NamedTempFile) -> Result<Vec<PathBuf>, Error> 
             Ok(lines.map(PathBuf::from).collect())
         }
         Err(image) => {
+            let file = tempfile::Builder::new().prefix("standard-input-").tempfile();
+            let mut file = file.map_err(wrong)?;
             file.write_all(image.as_bytes()).map_err(wrong)?;
-            Ok(vec![file.path().to_owned()])
+            let path = file.path().to_owned();
+            *piped = Some(file);
+            Ok(vec![path])
         }
     }
 }
@@ -172,6 +182,7 @@ fn from_standard_input(file: &mut NamedTempFile) -> Result<Vec<PathBuf>, Error> 
 /// What looks at images.
 struct Run<'a> {
     model: &'a Classifier,
+    names: Vec<String>,
     preprocess: &'a Preprocess,
     top: usize,
     scorer: Scorer,
@@ -207,11 +218,10 @@ impl Run<'_> {
     }
 
     fn prediction(&self, image: String, logits: &[f32]) -> Prediction {
-        let names = self.model.class_names();
         let mut order: Vec<usize> = (0..logits.len()).collect();
         order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
         let guess = |&index: &usize| Guess {
-            class: names[index].clone(),
+            class: self.names[index].clone(),
             index,
             score: match self.model.head() {
                 HeadKind::Multilabel => 1.0 / (1.0 + f64::from(-logits[index]).exp()),

@@ -1,16 +1,15 @@
 //! Components on their way down: sizes, what they keep, and that they can be proved.
 
 use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::Relaxed;
 
 use brickwork::{
-    Classifier, CompressOptions, Criterion, Error, Goal, Progress, RefitOptions, Shrink,
-    ShrinkOptions, Silent, Unit, Walk, Weights, recut, verify,
+    Classifier, CompressOptions, Criterion, Error, Goal, RefitOptions, Shrink, ShrinkOptions,
+    Silent, Unit, Walk, Weights, recut, verify,
 };
 use brickwork_tensor::Tensor;
 
 use crate::common::grown::grow;
-use crate::common::{classifier, random_images, run, stored, varied_images};
+use crate::common::{StopAfter, classifier, random_images, run, stored, varied_images};
 
 const CLASSES: [&str; 4] = ["a", "b", "c", "d"];
 const GENES: [(u8, u8); 4] = [(4, 1), (7, 2), (10, 0), (5, 3)];
@@ -133,18 +132,6 @@ fn without_a_refit_a_cut_is_what_the_source_computes() {
     let proof = verify(&model, &shrink.component().unwrap(), &images).unwrap();
     assert!(proof.holds && proof.weights == Weights::Compared, "{proof:?}");
     assert!(shrink.finished(&shrink.component().unwrap(), &Silent).unwrap().is_none());
-}
-
-/// Stops the work after so many questions whether to go on.
-struct StopAfter(AtomicUsize);
-
-impl Progress for StopAfter {
-    fn begin(&self, _: &str, _: u64) {}
-    fn step(&self, _: u64) {}
-    fn note(&self, _: &str) {}
-    fn stopped(&self) -> bool {
-        self.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err()
-    }
 }
 
 #[test]

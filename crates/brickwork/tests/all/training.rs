@@ -1,17 +1,17 @@
 //! Training on small data: it learns, repeats itself to the bit, and refuses what makes no sense.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use brickwork::verbs::{Context, Course, DataInput, RunInput, Train, Verb};
 use brickwork::{
     Checkpoint, Classifier, DistillOptions, Distillation, Error, Held, Labels, Material, Outcome,
-    Progress, Source, Teacher, TrainOptions, Trainer, initialise, score,
+    Source, Teacher, TrainOptions, Trainer, initialise, score,
 };
 use brickwork_data::{Augment, Preprocess};
 use brickwork_exec::{Curve, OptimiserKind, Schedule};
 use brickwork_tensor::Tensor;
 
-use crate::common::{Net, classifier, dataset, noise, source};
+use crate::common::{Net, StopAfter, classifier, dataset, noise, source};
 
 const CLASSES: [&str; 3] = ["left", "right", "even"];
 
@@ -63,20 +63,6 @@ fn options(epochs: usize) -> TrainOptions {
 
 fn preprocess() -> Preprocess {
     Preprocess::plain([6, 6], 1)
-}
-
-/// Stops after so many steps.
-struct StopAfter(AtomicUsize);
-
-impl Progress for StopAfter {
-    fn begin(&self, _: &str, _: u64) {}
-    fn step(&self, _: u64) {}
-    fn note(&self, _: &str) {}
-    fn stopped(&self) -> bool {
-        let left = self.0.load(Ordering::Relaxed);
-        self.0.store(left.saturating_sub(1), Ordering::Relaxed);
-        left == 0
-    }
 }
 
 fn never() -> StopAfter {

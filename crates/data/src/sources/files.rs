@@ -67,6 +67,11 @@ pub(super) fn is_other_image_name(name: &str) -> bool {
     has_ending(name, &OTHER_IMAGES)
 }
 
+/// Whether a name ends as those of image files do, of formats that are read or not.
+pub(super) fn is_any_image_name(name: &str) -> bool {
+    is_image_name(name) || is_other_image_name(name)
+}
+
 /// Whether a name has one of the endings, whatever its case.
 pub(super) fn has_ending(name: &str, endings: &[&str]) -> bool {
     name.rsplit_once('.')

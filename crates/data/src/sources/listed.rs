@@ -57,16 +57,16 @@ pub(super) fn open_folder(
     let mut tables = Vec::new();
     for entry in entries.iter().filter(|entry| !entry.is_folder && is_name(&entry.name)) {
         let table = Table::read(&entry.path)?;
-        if table.paths(path, entries).is_some() {
-            tables.push((entry, table));
+        if let Some(paths) = table.paths(path, entries) {
+            tables.push((entry, table, paths));
         }
     }
     match &tables[..] {
         [] => Ok(None),
-        [(entry, table)] => table.found(&entry.path, path, entries, split).map(Some),
+        [(entry, table, paths)] => table.found(&entry.path, paths, split).map(Some),
         several => Err(DataError::Several {
             path: path.into(),
-            sets: several.iter().map(|(entry, _)| entry.name.clone()).collect(),
+            sets: several.iter().map(|(entry, ..)| entry.name.clone()).collect(),
         }),
     }
 }
@@ -76,11 +76,15 @@ pub(super) fn open_file(path: &Path, split: Option<Split>) -> Result<Option<Foun
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let (table, entries) = (Table::read(path)?, files::list(folder)?);
-    let is_text = files::has_ending(&path.to_string_lossy(), &["txt"]);
-    if is_text && table.paths(folder, &entries).is_none() {
-        return Ok(None);
+    match table.paths(folder, &entries) {
+        Some(paths) => table.found(path, &paths, split).map(Some),
+        None if files::has_ending(&path.to_string_lossy(), &["txt"]) => Ok(None),
+        None => Err(DataError::malformed(
+            path.display().to_string(),
+            "lists no images that are beside it or in a folder beside it; its first row should hold the path \
+             of one and its label",
+        )),
     }
-    table.found(path, folder, &entries, split).map(Some)
 }
 
 /// The rows of a table.
@@ -149,20 +153,9 @@ impl Table {
         })
     }
 
-    fn found(
-        &self,
-        path: &Path,
-        folder: &Path,
-        entries: &[Entry],
-        split: Option<Split>,
-    ) -> Result<Found, DataError> {
+    fn found(&self, path: &Path, paths: &Paths, split: Option<Split>) -> Result<Found, DataError> {
         let place = path.display().to_string();
-        let paths = self.paths(folder, entries).ok_or_else(|| {
-            let problem = "lists no images that are beside it or in a folder beside it; its first row \
-                           should hold the path of one and its label";
-            DataError::malformed(place.clone(), problem)
-        })?;
-        let label = self.label_columns(&place, &paths)?;
+        let label = self.label_columns(&place, paths)?;
         let splits = self.headings.iter().position(|heading| SPLITS.contains(&&heading[..]));
         let mut found = Labelled::default();
         for (line, row) in self.rows.iter().enumerate() {

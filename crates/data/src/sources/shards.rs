@@ -59,7 +59,7 @@ fn index(shard: &Path) -> Result<Vec<(ImageFile, String)>, DataError> {
         let Some((key, ending)) = split_key(&name) else { continue };
         let (key, ending) = (key.to_owned(), ending.to_lowercase());
         let named = format!("image.{ending}");
-        if files::is_image_name(&named) || files::is_other_image_name(&named) {
+        if files::is_any_image_name(&named) {
             let (offset, length) = (entry.raw_file_position(), entry.size());
             let image = ImageFile::Entry { archive: archive.clone(), name, offset, length };
             images.push((key, image));

@@ -198,8 +198,7 @@ pub(super) fn in_order(names: BTreeSet<String>) -> Vec<String> {
 
 /// Files that are images or say that they are.
 fn is_image(entry: &Entry) -> bool {
-    let says = files::is_image_name(&entry.name) || files::is_other_image_name(&entry.name);
-    !entry.is_folder && says
+    !entry.is_folder && files::is_any_image_name(&entry.name)
 }
 
 /// What the name of a part says that it is for.

@@ -5,8 +5,10 @@ pub(crate) mod grown;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
-use brickwork::{Card, Classifier, Numbered, Source, random_weights, uniform};
+use brickwork::{Card, Classifier, Numbered, Progress, Source, random_weights, uniform};
 use brickwork_data::{Dataset, Preprocess};
 use brickwork_exec::Session;
 use brickwork_graph::{Attr, Builder, Form, Graph, Literal, Patch, Shape};
@@ -277,4 +279,16 @@ pub(crate) fn varied_images(count: usize, input: [usize; 3], seed: u64) -> Tenso
         channel.iter_mut().for_each(|pixel| *pixel += 3.0 * level);
     }
     images
+}
+
+/// Stops the work after so many questions whether to go on.
+pub(crate) struct StopAfter(pub(crate) AtomicUsize);
+
+impl Progress for StopAfter {
+    fn begin(&self, _: &str, _: u64) {}
+    fn step(&self, _: u64) {}
+    fn note(&self, _: &str) {}
+    fn stopped(&self) -> bool {
+        self.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err()
+    }
 }
