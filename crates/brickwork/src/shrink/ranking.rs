@@ -4,10 +4,10 @@
 use std::cmp::Ordering;
 
 use brickwork_graph::{Keep, Label, families};
-use brickwork_tensor::Tensor;
 
 use crate::cut::kept_channels::{KeptMap, kept_map};
 use crate::cut::plan::{Choice, Plan};
+use crate::images::image_set::ImageSet;
 use crate::model::card::Criterion;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -245,7 +245,7 @@ impl Variant {
 pub fn variant(
     classifier: &Classifier,
     kept: KeptMap,
-    images: Option<&Tensor>,
+    images: Option<&ImageSet>,
     options: &RefitOptions,
     progress: &dyn Progress,
 ) -> Result<Variant, Error> {

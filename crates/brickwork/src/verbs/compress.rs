@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use brickwork_data::{Preprocess, Split};
-use brickwork_tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +10,9 @@ use super::inputs::{self, Labelled};
 use super::{Budget, Context, DataInput, HoldOut, ModelInput, Share, Verb};
 use crate::cut::kept_channels::KeptMap;
 use crate::images::account::DataAccount;
+use crate::images::image_set::ImageSet;
 use crate::images::select::Sampling;
-use crate::images::source::{Source, random_images};
+use crate::images::source::Source;
 use crate::measure::held_out::HeldOut;
 use crate::model::card::Criterion;
 use crate::model::classifier::Classifier;
@@ -288,7 +288,7 @@ struct Job<'a> {
     model: Classifier,
     held: Option<HeldOut>,
     profile: Option<Profile>,
-    images: Option<Tensor>,
+    images: Option<ImageSet>,
     account: Option<DataAccount>,
 }
 
@@ -343,8 +343,8 @@ impl<'a> Job<'a> {
         }
         if !request.no_refit || request.compare || request.criterion.needs_images() {
             let asked = present.iter().map(|&class| (class, request.refit_samples as usize));
-            let wanted = inputs::within_memory(&self.model, asked.collect(), context);
-            self.images = Some(random_images(&rest, &wanted, context.seed, &preprocess)?);
+            let wanted: Vec<(usize, usize)> = asked.collect();
+            self.images = Some(ImageSet::random(&rest, &wanted, context.seed, &preprocess)?);
         }
         Ok(())
     }
@@ -442,8 +442,7 @@ impl<'a> Job<'a> {
     }
 
     fn ground(&self) -> Result<Ground<'_>, Error> {
-        let (profile, images) = (self.profile.as_ref(), self.images.as_ref());
-        Ground::new(&self.model, profile, images, self.context.seed)
+        Ground::new(&self.model, self.profile.as_ref(), None, self.context.seed)
     }
 
     /// A cut by contributions, which are those of the whole model.
@@ -483,7 +482,7 @@ impl<'a> Job<'a> {
         Ok(Variant { refitted: self.refit_images().map(|_| model), ..bare })
     }
 
-    fn refit_images(&self) -> Option<&Tensor> {
+    fn refit_images(&self) -> Option<&ImageSet> {
         self.images.as_ref().filter(|_| !self.request.no_refit)
     }
 
@@ -508,7 +507,7 @@ impl<'a> Job<'a> {
             criterion: request.criterion,
             budget: Reached { unit: request.unit(), limit },
             held_out: self.held.as_ref().map(HeldOut::count),
-            refit_images: self.refit_images().map(|images| images.shape()[0]),
+            refit_images: self.refit_images().map(ImageSet::len),
             data: self.account.clone(),
             source: SourceSize {
                 name: self.model.name.clone(),

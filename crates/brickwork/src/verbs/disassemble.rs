@@ -270,7 +270,6 @@ impl Disassemble {
         model: &Classifier,
         classes: &[usize],
         sources: &[Source],
-        context: &Context<'_>,
     ) -> Vec<(usize, usize)> {
         let seen = |class: &usize| sources.iter().any(|s| !s.samples_of(&[*class]).is_empty());
         let others =
@@ -278,8 +277,7 @@ impl Disassemble {
         let own = classes.iter().filter(|class| seen(class));
         let own = own.map(|&class| (class, self.refit_samples as usize));
         let foreign = others.map(|class| (class, self.refit_foreign as usize));
-        let asked = own.chain(foreign).filter(|(_, count)| *count > 0).collect();
-        inputs::within_memory(model, asked, context)
+        own.chain(foreign).filter(|(_, count)| *count > 0).collect()
     }
 
     /// Writes the component, unless nothing is to be written.

@@ -278,8 +278,14 @@ fn made(
         (ranking.size(Unit::Parameters, &ranking.keep(0)), model.graph().parameters());
     let budget = least + ((whole as u64 - least) as f64 * share) as u64;
     let keep = ranking.keep(ranking.within(Unit::Parameters, budget).unwrap());
-    let made =
-        variant(model, ranking.kept(&keep), images, &RefitOptions::default(), &Silent).unwrap();
+    let made = variant(
+        model,
+        ranking.kept(&keep),
+        images.map(|images| images.clone().into()).as_ref(),
+        &RefitOptions::default(),
+        &Silent,
+    )
+    .unwrap();
     let announced = (ranking.size(Unit::Macs, &keep), ranking.size(Unit::Parameters, &keep));
     let found = &made.best().graph();
     assert_eq!(announced, (found.macs(), found.parameters() as u64));

@@ -3,7 +3,7 @@
 use brickwork_data::Split;
 
 use super::{Choose, Disassemble, DisassembleAnswer, Images, WalkAnswer, frontier_problem};
-use crate::images::source::random_images;
+use crate::images::image_set::ImageSet;
 use crate::measure::held_out::HeldOut;
 use crate::model::card::Criterion;
 use crate::model::classifier::Classifier;
@@ -89,8 +89,8 @@ impl Disassemble {
         inputs::note_small(&sources, amount, context)?;
         let (rest, held) = HeldOut::split(sources, amount, &preprocess, context.seed)?;
         let held = held.map(|held| held.of(&classes)).transpose()?;
-        let wanted = self.refit_images(&model, &classes, &rest, context);
-        let images = random_images(&rest, &wanted, context.seed, &preprocess)?;
+        let wanted = self.refit_images(&model, &classes, &rest);
+        let images = ImageSet::random(&rest, &wanted, context.seed, &preprocess)?;
         let options = self.shrink_options(trunk, context.seed);
         let shrink = Shrink::new(&model, &classes, Some(&images), options)?;
         let goal = self.goal(&shrink)?;
