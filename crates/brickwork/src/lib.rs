@@ -128,7 +128,7 @@ pub use show::route::{
     RouteRow, route,
 };
 pub use shrink::criterion::Ground;
-pub use shrink::ranking::{CompressOptions, Ranking, Variant, smallest_share, variant};
+pub use shrink::ranking::{CompressOptions, Ranking, Variant, Widths, smallest_share, variant};
 pub use shrink::step::{Shrink, ShrinkOptions};
 pub use shrink::walk::{Goal, Point, Walk};
 pub use train::initialise::initialise;

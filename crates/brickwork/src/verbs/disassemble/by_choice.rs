@@ -81,7 +81,7 @@ impl Disassemble {
             (None, Some(path)) => Choice::Given(read_keep(path)?),
             (None, None) => Choice::Everything,
         };
-        let own = Plan::new(&model, &classes, &choice, usize::from(self.round_to))?;
+        let own = Plan::new(&model, &classes, &choice, usize::from(self.round_to.unwrap_or(1)))?;
         let other = self
             .control(context.seed)
             .map(|control| Plan::new(&model, &classes, &Choice::Control(&own, control), 1));

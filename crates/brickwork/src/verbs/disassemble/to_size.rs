@@ -11,7 +11,7 @@ use crate::model::error::{Error, Problem};
 use crate::model::layers::layers;
 use crate::model::sizes::Unit;
 use crate::show::frontier::{Frontier, FrontierForm};
-use crate::shrink::ranking::CompressOptions;
+use crate::shrink::ranking::{CompressOptions, Widths};
 use crate::shrink::step::{Shrink, ShrinkOptions};
 use crate::shrink::walk::{Goal, Walk};
 use crate::verbs::inputs::{self, Labelled};
@@ -138,7 +138,7 @@ impl Disassemble {
             criterion: self.criterion,
             rules: CompressOptions {
                 unit: self.unit(),
-                round_to: usize::from(self.round_to),
+                widths: Widths::of(self.round_to),
                 refits: refit.is_some(),
                 trunk,
                 ..usual.rules
