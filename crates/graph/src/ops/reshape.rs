@@ -34,8 +34,8 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     Ok(reading.node(Reshape { target }, 1))
 }
 
-/// The target shape with -1 and 0 worked out. A first extent that repeats the batch size the file
-/// fixes is taken for the batch.
+/// The target shape with -1 and 0 worked out. Where the file fixes the batch size, extents that have it
+/// built in are told by their place.
 fn resolve(
     input: &Shape,
     target: &[Int],
@@ -46,19 +46,19 @@ fn resolve(
     let mut dims = Vec::new();
     let mut open = None;
     for (k, &int) in target.iter().enumerate() {
-        let batch = fixed_batch.map(|batch| Int::Fixed(batch as i64));
         let dim = match int {
             Int::Fixed(-1) if open.is_none() => {
                 open = Some(k);
                 Dim::Fixed(1)
             }
             Int::Fixed(0) if !keep_zero => *input.0.get(k).ok_or_else(show)?,
-            int if k == 0 && Some(int) == batch && input.0.first() == Some(&Dim::Batch(1)) => {
-                Dim::Batch(1)
-            }
             int => int.dim().ok_or_else(show)?,
         };
         dims.push(dim);
+    }
+    let says_batch = dims.iter().any(|dim| dim.fixed().is_none());
+    if let (Some(batch), Some(_), false) = (fixed_batch, input.batch_axis(), says_batch) {
+        return opened(input, &dims, open, batch).ok_or_else(show);
     }
     let (elements, per_batch) = product(&input.0)?;
     let (given, given_batch) = product(&dims)?;
@@ -78,6 +78,32 @@ fn resolve(
         None => {}
     }
     Ok(Shape(dims))
+}
+
+/// The target `dims` of a file with batches of `batch` samples, with the batch opened: it lies on the
+/// first axis with as many elements before it as before the batch in `input`, at best on the same axis.
+fn opened(input: &Shape, dims: &[Dim], open: Option<usize>, batch: usize) -> Option<Shape> {
+    let mut extents: Vec<usize> = dims.iter().filter_map(|dim| dim.fixed()).collect();
+    let total: usize = input.at(batch).iter().product();
+    if let Some(k) = open {
+        let given: usize = extents.iter().try_fold(1usize, |a, &b| a.checked_mul(b))?;
+        extents[k] = total.checked_div(given).filter(|rest| rest * given == total)?;
+    }
+    if extents.iter().try_fold(1usize, |a, &b| a.checked_mul(b)) != Some(total) {
+        return None;
+    }
+    let before = before_batch(input);
+    let fits = |axis: &usize| {
+        let outer: usize = extents[..*axis].iter().product();
+        outer == before && extents[*axis] % batch == 0
+    };
+    let same = input.batch_axis().filter(|&axis| {
+        axis < extents.len() && input.at(batch)[..=axis] == extents[..=axis] && fits(&axis)
+    });
+    let axis = same.or_else(|| (0..extents.len()).find(fits))?;
+    let mut shape = Shape::fixed(&extents);
+    shape.0[axis] = Dim::Batch(extents[axis] / batch);
+    Some(shape)
 }
 
 /// The product of extents as (factor, power of the batch size).
@@ -186,7 +212,14 @@ mod tests {
         assert_eq!(reshape(&ints(&[1, 32])).unwrap(), "[n, 32]");
         assert_eq!(reshape(&[Int::Batch(1), Int::Fixed(2), Int::Fixed(-1)]).unwrap(), "[n, 2, 16]");
         assert_eq!(reshape(&ints(&[-1, 8])).unwrap(), "[4n, 8]");
+        assert_eq!(reshape(&ints(&[4, 8])).unwrap(), "[4n, 8]");
+        let turned = Shape(vec![Dim::Fixed(5), Dim::Batch(1), Dim::Fixed(8)]);
+        let heads = resolve(&turned, &ints(&[5, 2, 4]), false, Some(1));
+        assert_eq!(heads.unwrap().to_string(), "[5, 2n, 4]");
+        let eight = resolve(&image, &ints(&[8, 32]), false, Some(8));
+        assert_eq!(eight.unwrap().to_string(), "[n, 32]");
+        assert!(resolve(&image, &ints(&[1, 32]), false, None).is_err());
         assert!(reshape(&ints(&[0, 31])).is_err());
-        assert!(reshape(&ints(&[2, 16])).is_err());
+        assert_eq!(reshape(&ints(&[2, 16])).unwrap(), "[2n, 16]");
     }
 }

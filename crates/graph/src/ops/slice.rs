@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use brickwork_tensor::Nd;
 
+use super::formula::Formula;
+use super::gather::Gather;
 use super::moving::{CopyOut, sources};
 use crate::attrs::Literal;
 use crate::channels::{Flow, Kept};
@@ -13,7 +15,7 @@ use crate::joint_node::JointNode;
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Operand, Read, Reading, axis_of};
-use crate::shape::{Dim, Operands, Shape};
+use crate::shape::{Dim, Int, Operands, Shape, listed};
 use crate::training::Trained;
 
 /// Along each axis in `cuts`, every `step`-th index from `start`, `count` of them.
@@ -39,7 +41,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let ends = match (reading.ints("ends")?, reading.operand(2)) {
         (Some(list), _) => list,
         (None, Operand::Absent) => return Err(missing("ends")),
-        (None, _) => reading.fixed_ints_at(2, "ends")?.unwrap_or_default(),
+        (None, _) => ends_of(&reading.ints_at(2, "ends")?.unwrap_or_default())?,
     };
     let axes = reading.list("axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
     let steps = reading.fixed_ints_at(4, "steps")?.unwrap_or_else(|| vec![1; starts.len()]);
@@ -54,14 +56,41 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         }
         let Some(extent) = shape.0[axis].fixed() else {
             // A slice of the whole batch axis changes nothing.
-            if starts[k] == 0 && ends[k] >= i64::from(i32::MAX) && steps[k] == 1 {
+            let end = usize::try_from(ends[k]).is_ok_and(|end| reading.is_batch(end));
+            if starts[k] == 0 && (end || ends[k] >= i64::from(i32::MAX)) && steps[k] == 1 {
                 continue;
             }
             return Err(OpError::new("a part of the batch is taken"));
         };
         cuts.push(cut(axis, extent, starts[k], ends[k], steps[k])?);
     }
+    if cuts.len() > 1 && cuts.iter().any(|cut| cut.step.abs() > 1) {
+        return one_by_one(reading, &cuts);
+    }
     Ok(reading.node(Slice { cuts }, 1))
+}
+
+/// Ends as numbers. The whole batch ends at the largest number.
+fn ends_of(ends: &[Int]) -> Result<Vec<i64>, OpError> {
+    let end = |end: &Int| match end {
+        Int::Fixed(x) => Ok(*x),
+        Int::Batch(1) => Ok(i64::MAX),
+        _ => Err(OpError::new(format!("ends {} depend on the batch size", listed(ends)))),
+    };
+    ends.iter().map(end).collect()
+}
+
+/// A slice for each axis: what remains of a step after channels are cut is then a node's own matter.
+fn one_by_one(reading: &Reading<'_>, cuts: &[Cut]) -> Result<Read, OpError> {
+    let mut formula = Formula::of(reading)?;
+    let mut last = reading.form.inputs[0].clone();
+    for cut in cuts {
+        let lists = [cut.start as i64, cut.end(), cut.axis as i64, cut.step as i64]
+            .map(|number| formula.whole(vec![number]));
+        let [starts, ends, axes, steps] = &lists;
+        last = formula.step("Slice", &[&last, starts, ends, axes, steps]);
+    }
+    Ok(formula.done())
 }
 
 fn cut(axis: usize, extent: usize, start: i64, end: i64, step: i64) -> Result<Cut, OpError> {
@@ -151,7 +180,10 @@ impl Op for Slice {
                 _ => 1,
             };
             if places.windows(2).any(|pair| pair[1] as isize - pair[0] as isize != step) {
-                return Err(OpError::new("what remains of the slice is no longer regular"));
+                return match self.cuts.len() {
+                    1 => Ok(Some(Arc::new(Gather { axis: cut.axis, indices: places }))),
+                    _ => Err(OpError::new("what remains of the slice is no longer regular")),
+                };
             }
             let Some(&start) = places.first() else {
                 return Err(OpError::new("nothing of the slice remains"));
