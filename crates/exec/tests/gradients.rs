@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use brickwork_graph::SUPPORTED;
+use brickwork_graph::{Channels, SUPPORTED};
 
 use common::check;
 
@@ -13,6 +13,7 @@ const WITHOUT_GRADIENTS: &[&str] = &[
     "And",
     "Constant",
     "ConstantOfShape",
+    "CumSum",
     "Equal",
     "Greater",
     "GreaterOrEqual",
@@ -53,6 +54,39 @@ fn every_operator_is_checked() {
     for kind in SUPPORTED {
         assert_ne!(checked.contains(*kind), WITHOUT_GRADIENTS.contains(kind), "{kind}");
     }
+}
+
+/// What the nets of one operator show: whether the channels that reach it can be cut one by one.
+fn cutting(kind: &str) -> &'static str {
+    let mut free = Vec::new();
+    for net in all_nets().into_iter().filter(|net| net.kinds.iter().any(|own| own == kind)) {
+        let graph = net.graph();
+        let (channels, value) = (Channels::of(&graph), common::value(&graph, "v"));
+        let frozen = channels.frozen();
+        free.push(channels.labels(value).iter().any(|&label| !frozen[label as usize]));
+    }
+    match (free.iter().any(|&free| free), free.iter().all(|&free| free)) {
+        _ if free.is_empty() => "",
+        (_, true) => "cut",
+        (true, false) => "cut, or kept whole where it mixes them",
+        (false, _) => "kept whole",
+    }
+}
+
+#[test]
+fn the_table_of_operators_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operators.md");
+    let mut text = include_str!("operators.md").to_owned();
+    for kind in SUPPORTED {
+        let runs = !WITHOUT_GRADIENTS.contains(kind);
+        let (run, train) = if runs { ("any value", "yes") } else { ("while reading", "") };
+        text += &format!("| {kind} | {run} | {train} | {} |\n", cutting(kind));
+    }
+    if std::env::var_os("BRICKWORK_UPDATE").is_some() {
+        std::fs::write(path, &text).expect("it can be written");
+    }
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(found, text, "run this test with BRICKWORK_UPDATE=1");
 }
 
 /// The networks under test, family by family.

@@ -15,7 +15,7 @@ use crate::names::Names;
 use crate::op::Op;
 use crate::ops;
 use crate::read::{Form, Known, Operand, OperandSource, Read, Reading, few_ints, within};
-use crate::shape::{Int, Operands, Shape};
+use crate::shape::{Dim, Int, Operands, Shape};
 use crate::simplify;
 
 /// Makes a [`Graph`] out of inputs, constants and nodes in running order.
@@ -26,6 +26,10 @@ pub struct Builder {
     known: HashMap<String, Operand>,
     lost: HashSet<String>,
     constants: HashMap<String, ValueId>,
+    /// Values whose rows the file has in another order: so many for each sample, samples innermost.
+    turned: HashMap<ValueId, usize>,
+    /// Whether rows of operands count as they lie.
+    as_they_lie: bool,
     node_names: Names,
     value_names: Names,
     problems: Vec<Problem>,
@@ -59,6 +63,8 @@ impl Builder {
             known: HashMap::new(),
             lost: HashSet::new(),
             constants: HashMap::new(),
+            turned: HashMap::new(),
+            as_they_lie: false,
             node_names: Names::default(),
             value_names: Names::default(),
             problems: Vec::new(),
@@ -236,7 +242,9 @@ impl Builder {
                 self.make_room(literal);
             }
         }
+        let turned = operands.first().and_then(|operand| self.turned_rows(operand));
         let reading = Reading::new(self.opset, self.fixed_batch, form, operands, self.room);
+        let reading = reading.turned(turned);
         let result = read(&reading)?;
         let unseen = reading.unseen();
         if !unseen.is_empty() {
@@ -258,8 +266,64 @@ impl Builder {
                 forms.iter().for_each(|form| self.node(form));
                 Ok(())
             }
+            Read::Turning { forms, rows } => {
+                let before = std::mem::replace(&mut self.as_they_lie, true);
+                forms.iter().for_each(|form| self.node(form));
+                self.as_they_lie = before;
+                if let (Some(rows), Some(Operand::Value(id, _))) =
+                    (rows, self.known.get(&form.outputs[0]))
+                {
+                    self.turned.insert(*id, rows);
+                }
+                Ok(())
+            }
             Read::Node(op, sources) => self.place(form, operands, op, &sources),
         }
+    }
+
+    /// The rows of each sample that an operand has turned.
+    fn turned_rows(&self, operand: &Operand) -> Option<usize> {
+        match operand {
+            Operand::Value(id, _) if !self.as_they_lie => self.turned.get(id).copied(),
+            _ => None,
+        }
+    }
+
+    /// The rows that the results of a node have turned, as its operands have. It must treat every row alike,
+    /// as it would a sample: then their order does not matter.
+    fn pass_turned(
+        &self,
+        found: &[Operand],
+        op: &dyn Op,
+        sources: &[OperandSource],
+        facts: &Operands<'_>,
+    ) -> Result<Option<usize>, OpError> {
+        let slots = sources.iter().map(|source| match source {
+            OperandSource::Operand(slot) => self.turned_rows(&found[*slot]),
+            _ => None,
+        });
+        let slots: Vec<Option<usize>> = slots.collect();
+        let Some(rows) = slots.iter().flatten().next().copied() else { return Ok(None) };
+        let mixed = || OpError::new("it mixes rows of several samples of the batch");
+        let single = |shape: &Shape| {
+            let mut shape = shape.clone();
+            let first = shape.0.first_mut().filter(|dim| **dim == Dim::Batch(rows));
+            *first.ok_or_else(mixed)? = Dim::Batch(1);
+            Ok(shape)
+        };
+        let mut shapes = Vec::new();
+        for ((shape, constant), turned) in facts.shapes.iter().zip(&facts.constants).zip(&slots) {
+            shapes.push(match (shape, constant, turned) {
+                (Some(shape), None, turned) if *turned == Some(rows) => Some(single(shape)?),
+                (Some(_), None, _) => return Err(mixed()),
+                (shape, ..) => shape.cloned(),
+            });
+        }
+        let seen = shapes.iter().zip(&facts.constants);
+        let seen = seen.map(|(shape, data)| shape.as_ref().map(|shape| (shape, *data)));
+        let alike = op.shapes(&Operands::of(seen)).map_err(|_| mixed())?;
+        let all = op.shapes(facts)?.iter().map(single).collect::<Result<Vec<Shape>, OpError>>()?;
+        if alike == all { Ok(Some(rows)) } else { Err(mixed()) }
     }
 
     /// Puts a read node into the graph, or folds it if all it needs is known.
@@ -304,7 +368,15 @@ impl Builder {
             return Err(OpError::new("a constant that repeats over the batch does not broadcast"));
         }
         results.iter().try_for_each(Shape::follows_batch)?;
-        self.put(form, found, op, sources, results)
+        let rows = self.pass_turned(found, op.as_ref(), sources, &facts)?;
+        self.put(form, found, op, sources, results)?;
+        let made = form.outputs.iter().filter_map(|name| self.known.get(name));
+        let made = made.filter_map(|operand| match operand {
+            Operand::Value(id, _) => Some(*id),
+            _ => None,
+        });
+        self.turned.extend(made.zip(std::iter::repeat(rows)).filter_map(|(id, r)| Some((id, r?))));
+        Ok(())
     }
 
     /// Works out a node whose operands are all known. `results` are the shapes that its results stand
@@ -435,6 +507,9 @@ impl Builder {
             return self.problem(name, format!("a graph has at most {MOST_SLOTS} outputs"));
         }
         match self.known.get(name) {
+            Some(Operand::Value(id, _)) if self.turned.contains_key(id) => {
+                self.problem(name, "samples of the output do not lie along its first axis");
+            }
             Some(Operand::Value(id, _)) => self.graph.outputs.push(*id),
             Some(_) => self.problem(name, "the output does not depend on the input"),
             None if self.lost.contains(name) => {}

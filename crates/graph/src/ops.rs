@@ -22,6 +22,7 @@ mod constant_of_shape;
 mod conv;
 mod conv_transpose;
 mod cos;
+mod cum_sum;
 mod depth_to_space;
 mod div;
 mod dropout;
@@ -155,6 +156,7 @@ operators! {
     "Conv" => conv,
     "ConvTranspose" => conv_transpose,
     "Cos" => cos,
+    "CumSum" => cum_sum,
     "DepthToSpace" => depth_to_space,
     "Div" => div,
     "Dropout" => dropout,

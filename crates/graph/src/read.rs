@@ -151,6 +151,13 @@ pub(crate) enum Read {
     Known(Vec<Known>),
     /// Simpler nodes with the same meaning, in order.
     Expand(Vec<Form>),
+    /// The same around a value whose rows are turned (see [`Reading::turned`]).
+    Turning {
+        /// The nodes; rows of their operands count as they lie.
+        forms: Vec<Form>,
+        /// Rows of each sample that the result has turned, if it has.
+        rows: Option<usize>,
+    },
 }
 
 /// Where an operand of a node comes from.
@@ -194,6 +201,9 @@ pub(crate) struct Reading<'a> {
     pub operands: &'a [Operand],
     /// What results known while reading may still take.
     pub room: u64,
+    /// Rows of each sample of operand 0, if they are turned: the file has them row by row, samples innermost,
+    /// and they are computed sample by sample.
+    pub turned: Option<usize>,
     seen: RefCell<BTreeSet<&'static str>>,
 }
 
@@ -206,7 +216,12 @@ impl<'a> Reading<'a> {
         operands: &'a [Operand],
         room: u64,
     ) -> Self {
-        Self { opset, fixed_batch, form, operands, room, seen: RefCell::default() }
+        Self { opset, fixed_batch, form, operands, room, turned: None, seen: RefCell::default() }
+    }
+
+    /// Says how many rows of each sample of operand 0 are turned.
+    pub(crate) fn turned(self, turned: Option<usize>) -> Self {
+        Self { turned, ..self }
     }
 
     /// Makes sure that a result of `extents`, known while reading, is worth its memory.

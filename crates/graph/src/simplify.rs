@@ -44,8 +44,8 @@ fn unshared(mut graph: Graph) -> Graph {
     graph
 }
 
-/// The constants that tell which layer a node is part of: its own, and of a node with a single one, such
-/// as a bias, also those of the node before.
+/// The constants that tell which layer a node is part of: its own, and of a node with a single one that
+/// is no layer, such as a bias, also those of the nearest node before that has some.
 fn layer_constants(graph: &Graph, producers: &[Option<NodeId>], id: NodeId) -> Vec<ValueId> {
     let constants = |id: NodeId| -> Vec<ValueId> {
         let inputs = graph.node(id).inputs.iter().flatten().copied();
@@ -54,16 +54,22 @@ fn layer_constants(graph: &Graph, producers: &[Option<NodeId>], id: NodeId) -> V
         };
         inputs.filter(large).collect()
     };
-    let mut found = constants(id);
+    let own = constants(id);
+    let node = graph.node(id);
+    if own.len() != 1 || node.op.weighted(&graph.operands(node)).is_some() {
+        return own;
+    }
     let mut at = id;
-    while found.len() == 1 {
+    loop {
         let computed = |value: &&ValueId| graph.value(**value).constant.is_none();
         let before = graph.node(at).inputs.iter().flatten().find(computed);
-        let Some(before) = before.and_then(|value| producers[value.index()]) else { break };
-        found.extend(constants(before));
+        let Some(before) = before.and_then(|value| producers[value.index()]) else { return own };
+        let found = constants(before);
+        if !found.is_empty() {
+            return [own, found].concat();
+        }
         at = before;
     }
-    found
 }
 
 /// Drops nodes and values that no output depends on. Inputs stay.

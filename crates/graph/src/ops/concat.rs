@@ -64,9 +64,13 @@ fn beside_constants(reading: &Reading<'_>, axis: usize) -> Result<Read, OpError>
     let mut gap = 0;
     for slot in 0..count {
         let part = reading.shape(slot)?;
-        let extent = (part.rank() == shape.rank()).then(|| part.0[axis].fixed()).flatten();
-        let extent = extent.ok_or_else(|| {
-            OpError::new(format!("operands of shape {shape} and {part} cannot be joined"))
+        if part.rank() != shape.rank() {
+            let rank = shape.rank();
+            let said = format!("operand {slot} has shape {part}, expected {rank} axes");
+            return Err(OpError::new(said));
+        }
+        let extent = part.0[axis].fixed().ok_or_else(|| {
+            OpError::new(format!("{part} and {shape} cannot be joined along the batch"))
         })?;
         match reading.operand(slot).real() {
             Some(real) => {

@@ -95,9 +95,11 @@ impl Walk {
             let same = mode.starts_with("SAME").then(|| image[1 + axis] * stride[axis]);
             if let Some(size) = wanted.map(|sizes| sizes[axis]).or(same) {
                 let total = whole + more[axis] as i64 - size as i64;
-                let less = total.max(0) / 2;
+                // What is missing is added behind.
+                let padded = total.max(0);
+                let less = padded / 2;
                 let upper = mode == "SAME_UPPER";
-                walk.before[axis] = if upper { less } else { total - less };
+                walk.before[axis] = if upper { less } else { padded - less };
                 walk.after[axis] = total - walk.before[axis];
             }
             walk.before[axis] = reach - walk.before[axis];

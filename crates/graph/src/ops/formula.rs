@@ -23,9 +23,17 @@ impl<'a> Formula<'a> {
     /// # Errors
     /// If it has no operand.
     pub(crate) fn of(reading: &Reading<'a>) -> Result<Self, OpError> {
+        Self::making(reading, &reading.form.outputs[0])
+    }
+
+    /// Starts the nodes that make one of the results of the node being read.
+    ///
+    /// # Errors
+    /// If it has no operand.
+    pub(crate) fn making(reading: &Reading<'a>, output: &'a str) -> Result<Self, OpError> {
         reading.shape(0)?;
         Ok(Self {
-            output: &reading.form.outputs[0],
+            output,
             word: reading.form.kind.to_lowercase(),
             constants: Vec::new(),
             steps: Vec::new(),
@@ -96,11 +104,16 @@ impl<'a> Formula<'a> {
     }
 
     /// The nodes; the result of the last is that of the node being read.
-    pub(crate) fn done(mut self) -> Read {
+    pub(crate) fn done(self) -> Read {
+        Read::Expand(self.forms())
+    }
+
+    /// The nodes; the result of the last is the one that they make.
+    pub(crate) fn forms(mut self) -> Vec<Form> {
         if let Some(last) = self.steps.last_mut() {
             last.outputs = vec![self.output.to_owned()];
         }
-        Read::Expand([self.constants, self.steps].concat())
+        [self.constants, self.steps].concat()
     }
 
     fn next(&self) -> String {
