@@ -44,7 +44,7 @@ impl Running {
         let extent = data.shape()[self.axis];
         let inner = volume(&data.shape()[self.axis + 1..]);
         let mut sums = data.clone();
-        for start in (0..data.data().len()).filter(|at| at / inner % extent == 0) {
+        for start in (0..data.data().len()).filter(|at| (at / inner).is_multiple_of(extent)) {
             let mut sum = zero;
             for k in 0..extent {
                 let place = if self.reverse { extent - 1 - k } else { k };

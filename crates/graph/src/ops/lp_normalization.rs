@@ -14,6 +14,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let mut formula = Formula::of(reading)?;
     let input = &reading.form.inputs[0];
     let size = formula.reduce(norm, input, &[axis]);
+    // Zeros stay zeros.
+    let least = formula.number(f64::from(f32::MIN_POSITIVE));
+    let size = formula.step("Max", &[&size, &least]);
     formula.step("Div", &[input, &size]);
     Ok(formula.done())
 }

@@ -10,7 +10,9 @@ use brickwork_tensor::kernels::sparse::Sparse;
 use brickwork_tensor::{Buffer, Level, Order, Tensor, broadcast_strides, for_each_offset, volume};
 
 use super::arithmetic::broadcast;
+use super::formula::Formula;
 use super::gemm::{linear_channels, lower_linear, train_linear, weighted_linear};
+use crate::attrs::Attr;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::{Absorbs, Execute};
@@ -28,7 +30,26 @@ use crate::weighted::Weighted;
 struct MatMul;
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
-    Ok(reading.node(MatMul, 2))
+    let ranks = [reading.shape(0)?.rank(), reading.shape(1)?.rank()];
+    match ranks.contains(&1) && !ranks.contains(&0) {
+        true => of_vectors(reading, ranks),
+        false => Ok(reading.node(MatMul, 2)),
+    }
+}
+
+/// A vector counts as a row on the left, as a column on the right.
+fn of_vectors(reading: &Reading<'_>, ranks: [usize; 2]) -> Result<Read, OpError> {
+    let mut formula = Formula::of(reading)?;
+    let mut names = reading.form.inputs.clone();
+    for (slot, axis) in [(0, 0), (1, 1)].into_iter().filter(|&(slot, _)| ranks[slot] == 1) {
+        let axes = [("axes", Attr::Ints(vec![axis]))];
+        names[slot] = formula.step_with("Unsqueeze", &[&names[slot]], &axes);
+    }
+    let product = formula.step("MatMul", &[&names[0], &names[1]]);
+    let dropped = [(0, -2), (1, -1)].into_iter().filter(|&(slot, _)| ranks[slot] == 1);
+    let axes = Attr::Ints(dropped.map(|(_, axis)| axis).collect());
+    formula.step_with("Squeeze", &[&product], &[("axes", axes)]);
+    Ok(formula.done())
 }
 
 impl Op for MatMul {

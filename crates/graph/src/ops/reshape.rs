@@ -146,7 +146,7 @@ fn opened(input: &Shape, dims: &[Dim], open: Option<usize>, batch: usize) -> Opt
     let before = before_batch(input);
     let fits = |axis: &usize| {
         let outer: usize = extents[..*axis].iter().product();
-        outer == before && extents[*axis] % batch == 0
+        outer == before && extents[*axis].is_multiple_of(batch)
     };
     let same = input.batch_axis().filter(|&axis| {
         axis < extents.len() && input.at(batch)[..=axis] == extents[..=axis] && fits(&axis)

@@ -21,7 +21,11 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let mut formula = Formula::of(reading)?;
     let parts = batched(&[channels, rows, side, columns, side]);
     let apart = formula.reshape(&reading.form.inputs[0], &parts);
-    let perm = Attr::Ints(vec![0, 3, 5, 1, 2, 4]);
+    let perm = match reading.text_or("mode", "DCR")?.as_str() {
+        "DCR" => Attr::Ints(vec![0, 3, 5, 1, 2, 4]),
+        "CRD" => Attr::Ints(vec![0, 1, 3, 5, 2, 4]),
+        other => return Err(OpError::new(format!("mode `{other}` is not supported"))),
+    };
     let moved = formula.step_with("Transpose", &[&apart], &[("perm", perm)]);
     formula.reshape(&moved, &batched(&[channels * side * side, rows, columns]));
     Ok(formula.done())
