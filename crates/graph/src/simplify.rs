@@ -2,7 +2,9 @@
 //! moves that amount to a permutation of one axis (channel shuffle) become a single node, whose
 //! channels can be cut one by one. And one before training: constants that statistics share are parted.
 
-use crate::graph::{Graph, Node, Value, ValueId};
+use std::collections::{HashMap, HashSet};
+
+use crate::graph::{Graph, Node, NodeId, Value, ValueId};
 use crate::names::Names;
 use crate::ops;
 use crate::shape::Operands;
@@ -11,7 +13,63 @@ use crate::shape::Operands;
 const ROOM: usize = 1 << 26;
 
 pub(crate) fn simplify(graph: Graph) -> Graph {
-    drop_unused(merge_moves(drop_unused(graph)))
+    unshared(drop_unused(merge_moves(drop_unused(graph))))
+}
+
+/// Gives layers that share some of their constants, but not all, their own: those are only stored
+/// together. A layer that is used twice reads all of its constants twice.
+fn unshared(mut graph: Graph) -> Graph {
+    let producers = graph.producers();
+    let layer = |id| layer_constants(&graph, &producers, id);
+    let layers: Vec<Vec<ValueId>> = graph.node_ids().map(layer).collect();
+    let mut names: Names = graph.values.iter().map(|value| value.name.clone()).collect();
+    let mut own: HashMap<(ValueId, &[ValueId]), ValueId> = HashMap::new();
+    let mut taken = HashSet::new();
+    let Graph { nodes, values, .. } = &mut graph;
+    for (node, layer) in nodes.iter_mut().zip(&layers) {
+        for input in node.inputs.iter_mut().flatten() {
+            let value = values[input.index()].clone();
+            if value.constant.as_ref().is_none_or(|data| data.data().len() == 1) {
+                continue;
+            }
+            *input = *own.entry((*input, layer)).or_insert_with(|| {
+                if taken.insert(*input) {
+                    return *input;
+                }
+                values.push(Value { name: names.unique(&value.name), ..value });
+                ValueId((values.len() - 1) as u32)
+            });
+        }
+    }
+    graph
+}
+
+/// The constants that tell which layer a node is part of: its own, and of a node with a single one that
+/// is no layer, such as a bias, also those of the nearest node before that has some.
+fn layer_constants(graph: &Graph, producers: &[Option<NodeId>], id: NodeId) -> Vec<ValueId> {
+    let constants = |id: NodeId| -> Vec<ValueId> {
+        let inputs = graph.node(id).inputs.iter().flatten().copied();
+        let large = |value: &ValueId| {
+            graph.value(*value).constant.as_ref().is_some_and(|data| data.data().len() > 1)
+        };
+        inputs.filter(large).collect()
+    };
+    let own = constants(id);
+    let node = graph.node(id);
+    if own.len() != 1 || node.op.weighted(&graph.operands(node)).is_some() {
+        return own;
+    }
+    let mut at = id;
+    loop {
+        let computed = |value: &&ValueId| graph.value(**value).constant.is_none();
+        let before = graph.node(at).inputs.iter().flatten().find(computed);
+        let Some(before) = before.and_then(|value| producers[value.index()]) else { return own };
+        let found = constants(before);
+        if !found.is_empty() {
+            return [own, found].concat();
+        }
+        at = before;
+    }
 }
 
 /// Drops nodes and values that no output depends on. Inputs stay.
