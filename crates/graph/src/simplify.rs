@@ -1,8 +1,10 @@
-//! Two clean-ups after reading: nodes that no output needs are dropped, and chains of element
+//! Three clean-ups after reading: nodes that no output needs are dropped, chains of element
 //! moves that amount to a permutation of one axis (channel shuffle) become a single node, whose
-//! channels can be cut one by one. And one before training: constants that statistics share are parted.
+//! channels can be cut one by one, and vectors that are only stored together are parted. And one before training: constants that statistics share are parted.
 
 use std::collections::{HashMap, HashSet};
+
+use brickwork_tensor::Tensor;
 
 use crate::graph::{Graph, Node, NodeId, Value, ValueId};
 use crate::names::Names;
@@ -16,8 +18,8 @@ pub(crate) fn simplify(graph: Graph) -> Graph {
     unshared(drop_unused(merge_moves(drop_unused(graph))))
 }
 
-/// Gives layers that share some of their constants, but not all, their own: those are only stored
-/// together. A layer that is used twice reads all of its constants twice.
+/// Gives layers that share a vector, such as a bias, but not their weights, vectors of their own: those are
+/// only stored together. Weights that are read twice are tied.
 fn unshared(mut graph: Graph) -> Graph {
     let producers = graph.producers();
     let layer = |id| layer_constants(&graph, &producers, id);
@@ -29,7 +31,8 @@ fn unshared(mut graph: Graph) -> Graph {
     for (node, layer) in nodes.iter_mut().zip(&layers) {
         for input in node.inputs.iter_mut().flatten() {
             let value = values[input.index()].clone();
-            if value.constant.as_ref().is_none_or(|data| data.data().len() == 1) {
+            if value.constant.as_ref().is_none_or(|data| data.data().len() == 1 || is_matrix(data))
+            {
                 continue;
             }
             *input = *own.entry((*input, layer)).or_insert_with(|| {
@@ -44,7 +47,12 @@ fn unshared(mut graph: Graph) -> Graph {
     graph
 }
 
-/// The constants that tell which layer a node is part of: its own, and of a node with a single one that
+/// Whether a constant has more than one axis along which it is longer than 1.
+fn is_matrix(data: &Tensor) -> bool {
+    data.shape().iter().filter(|&&extent| extent > 1).count() > 1
+}
+
+/// The constants that tell which layer a node is part of: its weights, or its own, and of a node with a single one that
 /// is no layer, such as a bias, also those of the nearest node before that has some.
 fn layer_constants(graph: &Graph, producers: &[Option<NodeId>], id: NodeId) -> Vec<ValueId> {
     let constants = |id: NodeId| -> Vec<ValueId> {
@@ -55,6 +63,12 @@ fn layer_constants(graph: &Graph, producers: &[Option<NodeId>], id: NodeId) -> V
         inputs.filter(large).collect()
     };
     let own = constants(id);
+    let weights =
+        |value: &&ValueId| graph.value(**value).constant.as_ref().is_some_and(|d| is_matrix(d));
+    let matrices: Vec<ValueId> = own.iter().filter(weights).copied().collect();
+    if !matrices.is_empty() {
+        return matrices;
+    }
     let node = graph.node(id);
     if own.len() != 1 || node.op.weighted(&graph.operands(node)).is_some() {
         return own;
