@@ -151,7 +151,9 @@ def check(ours, path, side, scratch):
 
 def table(results):
     """One line a network."""
-    lines = ["| network | " + " | ".join(FORMS) + " |", "|---|" + "---|" * len(FORMS)]
+    head = ["# Networks of torchvision and timm", "", "Random weights, exported by `tests/zoo/zoo.py`; *right* is read, "
+            "scored as onnxruntime does, and cut as masked.", ""]
+    lines = head + ["| network | " + " | ".join(FORMS) + " |", "|---|" + "---|" * len(FORMS)]
     for name, forms in results.items():
         cells = []
         for form in FORMS:
@@ -217,8 +219,8 @@ def main():
                 if not arguments.keep:
                     path.unlink()
                     side_note.unlink()
-    if arguments.table:
-        arguments.table.write_text(table(results))
+            if arguments.table:
+                arguments.table.write_text(table(results))
     print(table(results).splitlines()[-1])
     wrong = any(found["step"] not in (None, "export") for forms in results.values() for found in forms.values())
     return int(wrong)
