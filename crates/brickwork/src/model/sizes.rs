@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use brickwork_graph::{Binding, Channels, Graph, Keep, Label, Layer, ValueId};
+use brickwork_graph::{Binding, Channels, Graph, Keep, Label, Layer, Product, ValueId};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -42,6 +42,7 @@ impl Unit {
 pub struct Sizes<'a> {
     channels: &'a Channels,
     layers: Vec<Cost<'a>>,
+    products: Vec<Shared<'a>>,
     constants: Vec<CutConstant<'a>>,
     /// What no cut changes.
     other_macs: u64,
@@ -56,6 +57,13 @@ struct Cost<'a> {
     each: u64,
     /// Whether a refit gives it a bias that it does not have.
     gains_bias: bool,
+}
+
+/// A product of two computed values.
+struct Shared<'a> {
+    product: &'a Product,
+    /// Multiply-accumulates for each label of its work.
+    each: u64,
 }
 
 /// A constant that is cut along some axes.
@@ -78,6 +86,10 @@ impl<'a> Sizes<'a> {
             let gains_bias = slot.is_some_and(|slot| graph.node(layer.node).input(slot).is_none());
             costs.push(Cost { ends, each, gains_bias });
         }
+        let shared = |product: &'a Product| {
+            let shares = product.work.len().max(1) as u64;
+            Shared { product, each: graph.node_macs(product.node) / shares }
+        };
         let (cut, whole) = parameters(graph).partition::<Vec<_>, _>(|value| {
             channels.bindings().iter().any(|binding| binding.constant == *value)
         });
@@ -87,6 +99,7 @@ impl<'a> Sizes<'a> {
         let mut sizes = Self {
             channels,
             layers: costs,
+            products: channels.products().iter().map(shared).collect(),
             constants: cut.iter().map(|&value| CutConstant::new(graph, channels, value)).collect(),
             other_macs: 0,
             other_params: whole.iter().map(volume).sum(),
@@ -105,7 +118,9 @@ impl<'a> Sizes<'a> {
             let groups = ends.inputs.chunks(inputs).zip(ends.outputs.chunks(outputs));
             layer.each * groups.map(|(i, o)| self.kept(keep, i) * self.kept(keep, o)).sum::<u64>()
         });
-        self.other_macs + layers.sum::<u64>()
+        let products = self.products.iter();
+        let products = products.map(|shared| shared.each * self.kept(keep, &shared.product.work));
+        self.other_macs + layers.sum::<u64>() + products.sum::<u64>()
     }
 
     /// Learned parameters.
@@ -126,14 +141,18 @@ impl<'a> Sizes<'a> {
     pub fn savings(&self, unit: Unit) -> Vec<u64> {
         let mut saved = vec![0; self.channels.len()];
         match unit {
-            Unit::Macs => self.layers.iter().for_each(|layer| {
-                let ends = layer.ends;
-                let (inputs, outputs) =
-                    (ends.inputs.len() / ends.groups, ends.outputs.len() / ends.groups);
-                for (i, o) in ends.inputs.chunks(inputs).zip(ends.outputs.chunks(outputs)) {
-                    self.without(layer.each, &[i, o], &mut saved);
+            Unit::Macs => {
+                for Cost { ends, each, .. } in &self.layers {
+                    let (inputs, outputs) =
+                        (ends.inputs.len() / ends.groups, ends.outputs.len() / ends.groups);
+                    for (i, o) in ends.inputs.chunks(inputs).zip(ends.outputs.chunks(outputs)) {
+                        self.without(*each, &[i, o], &mut saved);
+                    }
                 }
-            }),
+                for Shared { product, each } in &self.products {
+                    self.without(*each, &[&product.work], &mut saved);
+                }
+            }
             Unit::Parameters => self.constants.iter().for_each(|held| {
                 for block in 0..held.blocks {
                     let axes: Vec<_> =
