@@ -58,9 +58,14 @@ impl Judge {
         Ok(Self { images, batch: goal.batch, soft: Soft::of(&given), given })
     }
 
+    /// Divergence of every image, in nats.
+    pub(super) fn losses(&self, graph: &Arc<Graph>) -> Result<Vec<f64>, Error> {
+        Ok(self.soft.losses(&scores(graph, &self.images, self.batch)?, &self.given))
+    }
+
     /// Mean divergence, in nats.
     pub(super) fn loss(&self, graph: &Arc<Graph>) -> Result<f64, Error> {
-        Ok(self.soft.loss(&scores(graph, &self.images, self.batch)?, &self.given))
+        Ok(mean(&self.losses(graph)?))
     }
 
     /// How many images it judges by.
@@ -104,6 +109,15 @@ pub(super) fn fetched<const N: usize>(
     }
     let count = images.len();
     Ok(all.map(|all| Tensor::new([count, all.len() / count], all)))
+}
+
+/// Whether some images' losses are less than their losses `before` by more than chance: by two standard errors of the mean
+/// of their differences.
+pub(super) fn surely_less(losses: &[f64], before: &[f64]) -> bool {
+    let gains: Vec<f64> = before.iter().zip(losses).map(|(before, loss)| before - loss).collect();
+    let (gain, count) = (mean(&gains), gains.len() as f64);
+    let variance = gains.iter().map(|g| (g - gain).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
+    gain > 2.0 * (variance / count).sqrt()
 }
 
 pub(super) fn mean(numbers: &[f64]) -> f64 {
@@ -161,11 +175,6 @@ impl Soft {
         gradient.iter_mut().zip(slopes).for_each(|(gradient, slope)| *gradient = slope);
     }
 
-    /// Their mean.
-    fn loss(&self, found: &Tensor, wanted: &Tensor) -> f64 {
-        mean(&self.losses(found, wanted))
-    }
-
     /// Writes the direction `v` of an image with the scores `z` where it should have `s`, by these
     /// signs.
     pub(super) fn direction(&self, s: &[f32], z: &[f32], signs: &[bool], v: &mut [f32]) {
@@ -213,12 +222,19 @@ mod tests {
     }
 
     #[test]
+    fn chance_is_not_less() {
+        assert!(surely_less(&[0.1, 0.2, 0.1, 0.3], &[0.6, 0.8, 0.5, 0.7]));
+        assert!(!surely_less(&[0.1, 0.9, 0.1, 0.7], &[0.6, 0.3, 0.5, 0.8]));
+        assert!(!surely_less(&[0.1, 0.2], &[0.1, 0.2]));
+    }
+
+    #[test]
     fn a_single_score_is_held_against_none() {
         let soft = Soft { temperature: 2.0 };
         let alone = soft.logs(&[3.0]);
         let pair = soft.logs(&[3.0, 0.0]);
         assert_eq!(alone, pair);
         let (a, b) = (Tensor::new([1, 1], vec![3.0]), Tensor::new([1, 1], vec![1.0]));
-        assert!(soft.loss(&a, &b) > 0.01 && soft.loss(&a, &a).abs() < 1e-12);
+        assert!(soft.losses(&a, &b)[0] > 0.01 && soft.losses(&a, &a)[0].abs() < 1e-12);
     }
 }
