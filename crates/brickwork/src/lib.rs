@@ -100,6 +100,7 @@ pub use measure::moments::with_moments;
 pub use measure::multilabel::{ClassRetrieval, Retrieval};
 pub use measure::probe::{Probe, ProbeImages, probe};
 pub use measure::reject::{RejectAt, Rejection, fit_reject};
+pub use measure::speed::Speed;
 pub use measure::timing::NodeTime;
 pub use measure::verify::{Verification, Weights, part_images, recut, verify, verify_assembled};
 pub use model::card::{
@@ -110,6 +111,7 @@ pub use model::classes::parse as parse_classes;
 pub use model::classifier::{Classifier, Scorer};
 pub use model::error::{Error, Problem, Refusal};
 pub use model::head::{Activation, Head, HeadKind, HeadOptions};
+pub use model::latency_table::{LatencyTable, WidthTime};
 pub use model::layers::{LayerInfo, layers};
 pub use model::progress::{Progress, Silent};
 pub use model::random::{random_weights, uniform};

@@ -5,6 +5,7 @@ pub(crate) mod classes;
 pub(crate) mod classifier;
 pub(crate) mod error;
 pub(crate) mod head;
+pub(crate) mod latency_table;
 pub(crate) mod layers;
 pub(crate) mod looks;
 pub(crate) mod names;

@@ -48,7 +48,7 @@ pub use eval::{Eval, EvalAnswer};
 pub use finetune::{Finetune, FinetuneAnswer};
 pub use forms::{
     Augmentation, Budget, Feature, HoldOut, Milliseconds, Portion, Replacement, Samples, Share,
-    Size,
+    Size, Times,
 };
 pub use gcn::{
     GcnDisassemble, GcnDisassembleAnswer, GcnEval, GcnEvalAnswer, GcnTrain, GcnTrainAnswer,

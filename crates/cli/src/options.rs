@@ -84,6 +84,8 @@ const HEADINGS: &[(&str, &[&str])] = &[
             "params",
             "max_drop",
             "latency",
+            "speed",
+            "latency_table",
             "frontier",
             "keep_all",
             "pick",

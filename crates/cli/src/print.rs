@@ -170,6 +170,11 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
+/// "1 image", "8 images".
+pub(crate) fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// 0.12345 as 12.35.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.2}", share * 100.0)

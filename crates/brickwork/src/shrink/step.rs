@@ -25,7 +25,7 @@ const SCORED_BY: usize = 1024;
 const IMAGE_NUMBERS: usize = 1 << 26;
 
 /// How to shrink.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ShrinkOptions {
     /// What makes a channel worth keeping; not contributions, which are of a network that was
     /// profiled.
@@ -102,9 +102,11 @@ impl<'a> Shrink<'a> {
             return 0;
         }
         let [macs, parameters] = readout_size(&self.current);
-        match self.options.rules.unit {
+        match &self.options.rules.unit {
             Unit::Macs => macs,
             Unit::Parameters => parameters,
+            // Next to none, and no table tells of it.
+            Unit::Time(_) => 0,
         }
     }
 
@@ -125,7 +127,18 @@ impl<'a> Shrink<'a> {
     pub fn check(&self, budget: u64) -> Result<(), Error> {
         let ground = Ground::new(&self.whole, None, None, self.options.seed)?;
         let rules = &self.options.rules;
-        Ranking::new(&ground, Criterion::Random, rules)?.within(rules.unit, budget).map(|_| ())
+        Ranking::new(&ground, Criterion::Random, rules)?.within(&rules.unit, budget).map(|_| ())
+    }
+
+    /// The size of the smallest cut.
+    ///
+    /// # Errors
+    /// If the model's scores do not lie along an axis.
+    pub fn least(&self) -> Result<u64, Error> {
+        let ground = Ground::new(&self.whole, None, None, self.options.seed)?;
+        let rules = &self.options.rules;
+        let ranking = Ranking::new(&ground, Criterion::Random, rules)?;
+        Ok(ranking.size(&rules.unit, &ranking.keep(0)))
     }
 
     /// Gives up channels until the size is at most `limit`, and refits.
@@ -147,7 +160,7 @@ impl<'a> Shrink<'a> {
         let ground = Ground::new(&now, None, some.as_ref(), self.options.seed)?.watched(progress);
         let rules = &self.options.rules;
         let ranking = Ranking::new(&ground, self.options.criterion, rules)?;
-        let choice = Choice::Given(ranking.kept(&ranking.fitting(rules.unit, limit)?));
+        let choice = Choice::Given(ranking.kept(&ranking.fitting(&rules.unit, limit)?));
         let classes: Vec<usize> = (0..now.class_count()).collect();
         let plan = Plan::new(&now, &classes, &choice, 1)?;
         let (graph, checked) = plan.cut(&now, self.options.seed)?;

@@ -14,6 +14,9 @@ use crate::shrink::step::Shrink;
 /// Where a walk without a size to reach ends: at this share.
 const END: f64 = 0.05;
 
+/// What a step towards a time leaves, at most.
+const LESS: f64 = 0.98;
+
 /// After so many steps in a row that lost too much, a walk ends.
 const PATIENCE: usize = 2;
 
@@ -77,7 +80,11 @@ impl<'a> Walk<'a> {
         self.measure()?;
         let left = |shrink: &Shrink<'_>| limit.saturating_sub(shrink.reserve());
         while self.shrink.size() > left(&self.shrink) && !self.has_enough() {
-            let next = self.shrink.next_limit(left(&self.shrink));
+            let next = match self.aim()? {
+                Some(aim) if aim >= self.shrink.size() => break,
+                Some(aim) => self.shrink.next_limit(aim),
+                None => self.shrink.next_limit(left(&self.shrink)),
+            };
             match self.shrink.step(next, self.progress) {
                 // There is nothing left to give up.
                 Err(Error::TooSmall(_)) if end.is_none() && self.points.len() > 1 => break,
@@ -86,6 +93,15 @@ impl<'a> Walk<'a> {
             self.measure()?;
         }
         Ok(())
+    }
+
+    /// The size at which a time that is measured will be what is asked for, if time follows size as it does now, but no less
+    /// than what can be reached.
+    fn aim(&self) -> Result<Option<u64>, Error> {
+        let now = self.points.last().and_then(|point| point.latency_ms);
+        let Some((asked, now)) = self.goal.latency_ms.zip(now) else { return Ok(None) };
+        let size = (self.shrink.size() as f64 * (asked / now).min(LESS)) as u64;
+        Ok(Some(size.max(self.shrink.least()?)))
     }
 
     /// Refits to the end all components, or the one that is asked for alone; gives its place.

@@ -70,8 +70,7 @@ pub struct Compress {
     pub uniform: bool,
     /// Share of its channels that every layer keeps at least
     pub floor: Share,
-    /// Keep a multiple of this many channels in every group [default: 8 in groups of 64 or more, which runtimes are
-    /// fast with]
+    /// Keep a multiple of this many channels in every group [default: 8 where so many are kept, which runtimes are fast with]
     pub round_to: Option<u16>,
 }
 
@@ -131,7 +130,7 @@ pub struct CompressAnswer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reached {
     /// What is counted.
-    pub unit: Unit,
+    pub unit: &'static str,
     /// How many of them.
     pub limit: u64,
 }
@@ -305,7 +304,7 @@ impl<'a> Job<'a> {
     fn prepare(request: &'a Compress, context: &'a Context<'a>) -> Result<Self, Error> {
         let mut model = request.model.load(&request.data.pixels)?;
         for (budget, unit) in [(request.macs, Unit::Macs), (request.params, Unit::Parameters)] {
-            budget.map(|budget| budget.of(unit.of(model.graph()), unit)).transpose()?;
+            budget.map(|budget| budget.of(unit.of(model.graph()), &unit)).transpose()?;
         }
         let profile = request.profile.as_deref().map(load_profile).transpose()?;
         if let Some(profile) = &profile {
@@ -386,7 +385,7 @@ impl<'a> Job<'a> {
         let unit = self.request.unit();
         let whole = unit.of(self.model.graph());
         let budget = self.request.macs.or(self.request.params);
-        budget.map_or(Ok(whole), |budget| budget.of(whole, unit))
+        budget.map_or(Ok(whole), |budget| budget.of(whole, &unit))
     }
 
     /// The model by the criterion that is asked for.
@@ -431,7 +430,7 @@ impl<'a> Job<'a> {
         let part = |percent: u64| (u128::from(macs) * u128::from(percent) / 100) as u64;
         let ground = self.ground()?;
         let ranking = Ranking::new(&ground, Criterion::Contribution, &self.request.rules())?;
-        let least = ranking.size(Unit::Macs, &ranking.keep(0));
+        let least = ranking.size(&Unit::Macs, &ranking.keep(0));
         let least = (1..100).find(|&percent| part(percent) >= least).unwrap_or(100);
         let share = smallest_share(least, |share| {
             let cut = self.at_once(part(share))?;
@@ -450,7 +449,7 @@ impl<'a> Job<'a> {
     fn at_once(&self, limit: u64) -> Result<Variant, Error> {
         let ground = self.ground()?;
         let ranking = Ranking::new(&ground, Criterion::Contribution, &self.request.rules())?;
-        let kept = ranking.kept(&ranking.fitting(self.request.unit(), limit)?);
+        let kept = ranking.kept(&ranking.fitting(&self.request.unit(), limit)?);
         let options = RefitOptions { seed: self.context.seed, ..RefitOptions::default() };
         variant(&self.model, kept, self.refit_images(), &options, self.context.progress)
     }
@@ -506,7 +505,7 @@ impl<'a> Job<'a> {
             output: request.output.clone(),
             kept_all: request.keep_all.clone(),
             criterion: request.criterion,
-            budget: Reached { unit: request.unit(), limit },
+            budget: Reached { unit: request.unit().name(), limit },
             held_out: self.held.as_ref().map(HeldOut::count),
             refit_images: self.refit_images().map(ImageSet::len),
             data: self.account.clone(),

@@ -266,7 +266,7 @@ fn centred(scores: &Tensor) -> Tensor {
 fn batches_and_threads_do_not_matter() {
     let model = model();
     let (plan, small) = half(&model, 3);
-    let images = varied_images(90, [3, 8, 8], 1);
+    let images = varied_images(300, [3, 8, 8], 1);
     let options = RefitOptions { rows: 500, ..RefitOptions::default() };
     let (expected, note) = refitted(&model, &small, &plan.kept, &images, 30, &options);
     let expected = constants(&expected);

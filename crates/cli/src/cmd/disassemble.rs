@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use brickwork::Point;
 use brickwork::verbs::{Disassemble, DisassembleAnswer, WalkAnswer};
+use brickwork::{Point, Speed};
 
 use crate::command::Shown;
-use crate::print::{percent, row, shrunk, table, thousands};
+use crate::print::{counted, percent, row, shrunk, table, thousands};
 
 impl Shown for Disassemble {
     const PLACES: &'static [&'static str] = &["model"];
@@ -27,6 +27,7 @@ impl Shown for Disassemble {
         for (name, size) in [("parameters", answer.params), ("MACs", answer.macs)] {
             let _ = writeln!(text, "{name:<11} {}", shrunk(size.before, size.after));
         }
+        answer.speed.iter().for_each(|speed| text.push_str(&time(speed)));
         if answer.walk.is_none() {
             text.push_str(&how(answer));
         }
@@ -36,6 +37,14 @@ impl Shown for Disassemble {
         }
         text
     }
+}
+
+/// How much faster it is.
+fn time(speed: &Speed) -> String {
+    let Speed { batch, threads, before_ms, after_ms } = speed;
+    let share = 100.0 * after_ms / before_ms;
+    let (images, on) = (counted(*batch, "image"), counted(*threads, "thread"));
+    format!("time        {before_ms:.2} -> {after_ms:.2} ms ({share:.1} %) for {images} on {on}\n")
 }
 
 /// How far a refit can be trusted.
@@ -84,6 +93,14 @@ fn way(walk: &WalkAnswer) -> String {
         ]);
     }
     let mut text = table(&rows);
+    if let Some(time) = &walk.by_table {
+        let (images, on) = (counted(time.batch, "image"), counted(time.threads, "thread"));
+        let _ = writeln!(
+            text,
+            "\nestimated   {:.2} -> {:.2} ms for {images} on {on} in {}",
+            time.before_ms, time.after_ms, time.runtime
+        );
+    }
     if let Some(held) = walk.held_out {
         let _ = writeln!(text, "\naccuracy on {held} training images that were held out");
     }

@@ -178,8 +178,8 @@ impl Own {
     }
 }
 
-/// A text without what may differ between machines: numbers with decimals become `#`, and columns,
-/// which depend on them, are not aligned.
+/// A text without what may differ between machines: numbers with decimals become `#`, columns, which depend on them,
+/// are not aligned, and lines of times, one for every number of threads, are left out.
 pub(crate) fn steady(text: &str) -> String {
     let steady_word = |word: &str| {
         let number = word.trim_matches(['(', ')', ';', ',']);
@@ -189,7 +189,8 @@ pub(crate) fn steady(text: &str) -> String {
         }
     };
     let line = |line: &str| line.split_whitespace().map(steady_word).collect::<Vec<_>>().join(" ");
-    text.lines().map(line).collect::<Vec<_>>().join("\n")
+    let timed = |line: &&str| line.starts_with("time  ");
+    text.lines().filter(|line| !timed(line)).map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Asserts that a JSON object has these keys, and no null among them.

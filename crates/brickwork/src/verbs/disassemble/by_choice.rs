@@ -33,7 +33,8 @@ impl Disassemble {
         });
         let sizes = [
             self.macs.is_some() || self.params.is_some(),
-            self.max_drop.is_some() || self.latency.is_some() || self.pick.is_some(),
+            self.max_drop.is_some() || self.pick.is_some(),
+            self.latency.is_some() || self.speed.is_some() || self.latency_table.is_some(),
             self.frontier.is_some() || self.keep_all.is_some() || self.trunk.is_some(),
         ];
         let found = [
@@ -107,6 +108,7 @@ impl Disassemble {
             plan.added.clone(),
             images.map(|images| images.account),
             None,
+            context,
         )
     }
 
