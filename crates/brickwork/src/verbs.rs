@@ -62,7 +62,7 @@ pub use predict::{Guess, Predict, PredictAnswer, Prediction};
 pub use probe::{Probe, ProbeAnswer, ProbedModel};
 pub use profile::{Profile, ProfileAnswer, ProfiledClass};
 pub use refit::{Divergence, Refit, RefitAnswer};
-pub use reject::{Reject, RejectAnswer};
+pub use reject::{FittedThreshold, Reject, RejectAnswer};
 pub use route::{Route, RouteAnswer};
 pub use train::Train;
 pub use training::{Course, OptimiserName, RunInput, TrainAnswer};

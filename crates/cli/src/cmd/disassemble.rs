@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use brickwork::Point;
 use brickwork::verbs::{Disassemble, DisassembleAnswer, WalkAnswer};
+use brickwork::{Percent, Point};
 
 use crate::command::Shown;
-use crate::print::{percent, row, shrunk, table, thousands};
+use crate::print::{row, shrunk, table, thousands};
 
 impl Shown for Disassemble {
     const PLACES: &'static [&'static str] = &["model"];
@@ -59,14 +59,14 @@ fn how(answer: &DisassembleAnswer) -> String {
 /// The steps of the way down.
 fn way(walk: &WalkAnswer) -> String {
     let mut rows = vec![row(["", "MACs", "%", "params", "accuracy, %"])];
-    let whole = walk.frontier.first().map_or(1, |point| point.macs.max(1));
+    let whole = walk.frontier.first().map_or(1, |point| point.macs);
     for (k, Point { macs, params, accuracy, .. }) in walk.frontier.iter().enumerate() {
         rows.push(vec![
             if k == walk.chosen { "kept".to_owned() } else { String::new() },
             thousands(*macs),
-            format!("{:.1}", 100.0 * *macs as f64 / whole as f64),
+            format!("{:.1}", Percent::ratio(*macs, whole).number()),
             thousands(*params),
-            accuracy.map_or("-".to_owned(), percent),
+            accuracy.map_or("-".to_owned(), Percent::cell),
         ]);
     }
     let mut text = table(&rows);

@@ -262,7 +262,7 @@ fn a_list_of_classes_is_a_set() {
         lines
     };
     let expected = outcome(&own, "range", &lines("1-3"));
-    assert!(number(&expected.0[3]["frontier"][0]["accuracy"]) > 0.8, "{}", expected.0[3]);
+    assert!(number(&expected.0[3]["frontier"][0]["accuracy"]) > 80.0, "{}", expected.0[3]);
     for (name, classes) in
         [("names", "three,one,two"), ("ranges", "one-two,three"), ("indices", "3,1-2")]
     {
