@@ -80,9 +80,10 @@ pub use gcn::{
     eval_gcn, train_gcn,
 };
 pub use images::account::{ClassImages, DataAccount, SetAccount};
+pub use images::image_set::ImageSet;
 pub use images::matching::{MatchedBy, Numbered, Respelt};
 pub use images::select::{ClassSamples, Sample, Sampling, margin, select, top_class};
-pub use images::source::{Held, Source, random_images};
+pub use images::source::{Held, Source};
 pub use join::assemble::{AssembleOptions, Layout, assemble, shared_layers};
 pub use join::calibrate::{Method, calibrate, calibrate_from_moments};
 pub use join::replacing::{Substitute, replaced};
@@ -103,7 +104,7 @@ pub use measure::timing::NodeTime;
 pub use measure::verify::{Verification, Weights, part_images, recut, verify, verify_assembled};
 pub use model::card::{
     CalibrationNote, Card, Criterion, InputLayout, KEY, KeptLayer, Moments, OnDuplicate, Origin,
-    Part, RefitNote, Reject, Rule, SampleNote, Thresholds,
+    Part, RefitNote, Reject, Rule, SampleNote, SourceAgreement, Thresholds,
 };
 pub use model::classes::parse as parse_classes;
 pub use model::classifier::{Classifier, Scorer};
@@ -115,7 +116,7 @@ pub use model::progress::{Progress, Silent};
 pub use model::random::{random_weights, uniform};
 pub use model::sizes::{Sizes, Unit};
 pub use refit::{
-    Alignment, Cut, Nearer, Readout, RefitOptions, Towards, align, image_limit, refit, refitted,
+    Alignment, Cut, Nearer, Readout, RefitImages, RefitOptions, Towards, align, refit, refitted,
 };
 pub use relevance::link::{Relevance, link, reference_masks};
 pub use relevance::profile::{
@@ -128,7 +129,7 @@ pub use show::route::{
     RouteRow, route,
 };
 pub use shrink::criterion::Ground;
-pub use shrink::ranking::{CompressOptions, Ranking, Variant, smallest_share, variant};
+pub use shrink::ranking::{CompressOptions, Ranking, Variant, Widths, smallest_share, variant};
 pub use shrink::step::{Shrink, ShrinkOptions};
 pub use shrink::walk::{Goal, Point, Walk};
 pub use train::initialise::initialise;

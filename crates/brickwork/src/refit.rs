@@ -9,6 +9,7 @@
 
 mod aim;
 mod cut;
+mod descent;
 #[cfg(test)]
 mod fixture;
 mod layer_by_layer;
@@ -19,23 +20,23 @@ mod ridge;
 mod ridge_choice;
 mod rows;
 mod scores;
-mod spread;
+mod split;
 pub(crate) mod staged_run;
 mod whole_model;
 
 use std::sync::Arc;
 
 use brickwork_graph::Graph;
-use brickwork_tensor::Tensor;
 
-use crate::model::card::{Origin, RefitNote};
+use crate::images::image_set::ImageSet;
+use crate::model::card::{Origin, RefitNote, SourceAgreement};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::progress::Progress;
 pub use cut::Cut;
 use cut::changed;
-use layer_by_layer::layer_by_layer;
-pub(crate) use layer_by_layer::problem;
+use layer_by_layer::{How, layer_by_layer};
+pub(crate) use layer_by_layer::{Room, problem};
 pub use options::RefitOptions;
 pub use readout::Readout;
 use readout::with_readout;
@@ -43,46 +44,136 @@ pub(crate) use readout::{readout_size, without_readout};
 pub(crate) use ridge::Ridge;
 pub(crate) use rows::Rows;
 pub use scores::Alignment;
-use scores::{Goal, constants};
-pub(crate) use spread::{evenly, some_of};
-use staged_run::largest_stage;
+use scores::{Goal, Judge, constants};
+pub use split::RefitImages;
 pub use whole_model::{Nearer, Towards};
 
-/// Bytes of activations a refit may hold, and of images.
-const MEMORY: usize = 4 << 30;
+/// Images on which means and deviations are measured again, at most.
+const MEASURED_AGAIN: usize = 256;
 
-/// How many images of `source` a refit can take.
-pub fn image_limit(source: &Graph) -> usize {
-    let image = source.value(source.inputs()[0]).shape.sample_volume();
-    (MEMORY / (size_of::<f32>() * image.max(1))).max(1)
-}
-
-/// How many images of `source` can be on their way through it and a cut of it at once.
-pub(crate) fn stage_limit(source: &Graph) -> usize {
-    (MEMORY / (2 * size_of::<f32>() * largest_stage(source).max(1))).max(1)
-}
+/// So much more agreement on fitted images than on others tells of a refit that cannot be trusted.
+const PART: f64 = 0.05;
 
 /// Refits every layer of `cut` from the first that lost anything, on calibration images
 /// `[n, c, h, w]` that are already preprocessed.
 ///
 /// # Errors
-/// If a network cannot run.
+/// If a network cannot run, or an image cannot be read.
 pub fn refit(
     cut: &Cut<'_>,
-    images: &Tensor,
+    images: &ImageSet,
     batch: usize,
     options: &RefitOptions,
     progress: &dyn Progress,
 ) -> Result<(Graph, RefitNote), Error> {
-    let most = options.images.min(stage_limit(cut.source));
-    let some = some_of(images, most);
-    let lambda = ridge_choice::lambda(cut, &some, batch, options, progress)?;
-    let options = &RefitOptions { lambda, ..*options };
-    let graph = layer_by_layer(cut, &some, batch, options, "refitting layers", progress)?;
-    let (graph, nearer) = align(&Cut { graph: &graph, ..*cut }, images, batch, options, progress)?;
-    let mut note = options.note(images.shape()[0]);
+    let images = &RefitImages::new(images, options.seed);
+    let layers = layer_by_layer(cut, &images.fitted, batch, options, How::Fit, progress)?;
+    let mut note = options.note(images.len());
+    let graph = finish(cut, layers, images, batch, options, &mut note, progress)?;
+    Ok((graph, note))
+}
+
+/// Refits single layers, and once all of them if the network is small: as much as there is time for while there is
+/// more to cut.
+pub(crate) fn refit_on_the_way(
+    cut: &Cut<'_>,
+    images: &RefitImages,
+    batch: usize,
+    options: &RefitOptions,
+    progress: &dyn Progress,
+) -> Result<(Arc<Graph>, RefitNote), Error> {
+    let graph = layer_by_layer(cut, &images.fitted, batch, options, How::Fit, progress)?;
+    let mut note = options.note(images.len());
+    let passes = if graph.parameters() > scores::LARGEST { 0 } else { options.passes.min(1) };
+    let options = RefitOptions { passes, readout: false, ..*options };
+    let (graph, nearer) = align(&Cut { graph: &graph, ..*cut }, images, batch, &options, progress)?;
     nearer.add_to(&mut note);
     Ok((graph, note))
+}
+
+/// The rest of a refit of `cut`, the bare cut, whose layers are `refitted`: takes what does best on images that took no
+/// part, [aligns](align) it, and notes how far it can be trusted.
+pub(crate) fn finish(
+    cut: &Cut<'_>,
+    refitted: Arc<Graph>,
+    images: &RefitImages,
+    batch: usize,
+    options: &RefitOptions,
+    note: &mut RefitNote,
+    progress: &dyn Progress,
+) -> Result<Graph, Error> {
+    let best = nearest(cut, refitted, images, batch, options, progress)?;
+    let (graph, nearer) = align(&Cut { graph: &best, ..*cut }, images, batch, options, progress)?;
+    nearer.add_to(note);
+    let goal = Goal { source: cut.source, classes: cut.classes, batch };
+    note.agreement = agreement(&graph, &goal, images, progress)?;
+    Ok(Arc::unwrap_or_clone(graph))
+}
+
+/// What is nearest to the source's scores on images that took no part: `cut` as it is, with its layers `refitted`, or
+/// with their results brought to the means and deviations that they have in the source.
+fn nearest(
+    cut: &Cut<'_>,
+    refitted: Arc<Graph>,
+    images: &RefitImages,
+    batch: usize,
+    options: &RefitOptions,
+    progress: &dyn Progress,
+) -> Result<Arc<Graph>, Error> {
+    if images.judging.is_empty() {
+        return Ok(refitted);
+    }
+    let goal = Goal { source: cut.source, classes: cut.classes, batch };
+    let judge = Judge::new(&goal, images.judging.clone())?;
+    let few = RefitOptions { images: options.images.min(MEASURED_AGAIN), ..*options };
+    let rescaled = layer_by_layer(cut, &images.fitted, batch, &few, How::Rescale, progress)?;
+    let mut best = (judge.loss(&refitted)?, refitted);
+    for (name, other) in
+        [("measured again", rescaled), ("as they were", Arc::new(cut.graph.clone()))]
+    {
+        let loss = judge.loss(&other)?;
+        if loss < best.0 {
+            progress.note(&format!(
+                "layers {name} are nearer to the source's scores on images that took no part than refitted ones ({loss:.3} \
+                 against {:.3} nats): they are taken instead; more images (`refit_samples=`) would help",
+                best.0
+            ));
+            best = (loss, other);
+        }
+    }
+    Ok(best.1)
+}
+
+/// How often a refitted network agrees with its source, on images that were fitted and on others. Says so where they
+/// part.
+fn agreement(
+    graph: &Arc<Graph>,
+    goal: &Goal<'_>,
+    images: &RefitImages,
+    progress: &dyn Progress,
+) -> Result<Option<SourceAgreement>, Error> {
+    if images.judging.is_empty() || goal.classes.len() < 2 {
+        return Ok(None);
+    }
+    let of = |images: ImageSet| Judge::new(goal, images)?.agrees(graph);
+    let (fitted, held) = (of(images.fitted.evenly(MEASURED_AGAIN))?, of(images.judging.clone())?);
+    let found = SourceAgreement {
+        fitted: fitted.share(),
+        fitted_images: fitted.all,
+        held_out: held.share(),
+        held_out_images: held.all,
+    };
+    let doubt = (found.held_out * (1.0 - found.held_out) / held.all as f64).sqrt();
+    if found.fitted - found.held_out > PART + 2.0 * doubt {
+        progress.note(&format!(
+            "warning: it agrees with its source on {:.1} % of the images that it was refitted on, but on {:.1} % of {} \
+             others; give it more images (`refit_samples=`), or keep more (`macs=`)",
+            100.0 * found.fitted,
+            100.0 * found.held_out,
+            held.all
+        ));
+    }
+    Ok(Some(found))
 }
 
 /// `component` refitted towards `source`, which it was cut from, on preprocessed images `[n, c, h, w]`. Its
@@ -93,7 +184,7 @@ pub fn refit(
 pub fn refitted(
     source: &Classifier,
     component: &Classifier,
-    images: &Tensor,
+    images: &ImageSet,
     options: &RefitOptions,
     progress: &dyn Progress,
 ) -> Result<Classifier, Error> {
@@ -118,11 +209,11 @@ pub fn refitted(
 /// If a network cannot run.
 pub fn align(
     cut: &Cut<'_>,
-    images: &Tensor,
+    images: &RefitImages,
     batch: usize,
     options: &RefitOptions,
     progress: &dyn Progress,
-) -> Result<(Graph, Nearer), Error> {
+) -> Result<(Arc<Graph>, Nearer), Error> {
     let mut graph = Arc::new(cut.graph.clone());
     let goal = Goal { source: cut.source, classes: cut.classes, batch };
     let mut nearer = Nearer::default();
@@ -134,9 +225,9 @@ pub fn align(
         }
     }
     if options.readout
-        && let Some((better, found)) = with_readout(&graph, &goal, images, progress)?
+        && let Some((better, found)) = with_readout(&graph, &goal, &images.all, progress)?
     {
         (graph, nearer.readout) = (better, Some(found));
     }
-    Ok((Arc::unwrap_or_clone(graph), nearer))
+    Ok((graph, nearer))
 }

@@ -120,8 +120,8 @@ fn of_read(error: &ReadError) -> Option<&'static str> {
             Some("the file is cut short, damaged or of another kind; download or export it again")
         }
         ReadError::Model { .. } => Some(
-            "what brickwork does not understand it refuses; correct the model where it was made and \
-             export it again",
+            "what brickwork does not understand it refuses; docs/operators.md lists the operators \
+             that it reads",
         ),
     }
 }

@@ -4,12 +4,31 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use brickwork_graph::SUPPORTED;
+use brickwork_graph::{Channels, SUPPORTED};
 
 use common::check;
 
 /// Operators whose results are never computed from a value that is learned.
-const WITHOUT_GRADIENTS: &[&str] = &["Constant", "ConstantOfShape", "Shape"];
+const WITHOUT_GRADIENTS: &[&str] = &[
+    "And",
+    "Constant",
+    "ConstantOfShape",
+    "CumSum",
+    "Equal",
+    "Greater",
+    "GreaterOrEqual",
+    "Less",
+    "LessOrEqual",
+    "Mod",
+    "Not",
+    "Or",
+    "Range",
+    "ReduceProd",
+    "ScatterND",
+    "Shape",
+    "Size",
+    "Xor",
+];
 
 macro_rules! families {
     ($($family:ident)*) => {
@@ -35,6 +54,43 @@ fn every_operator_is_checked() {
     for kind in SUPPORTED {
         assert_ne!(checked.contains(*kind), WITHOUT_GRADIENTS.contains(kind), "{kind}");
     }
+}
+
+/// What the nets of one operator show: whether the channels that reach it can be cut one by one.
+fn cutting(kind: &str) -> &'static str {
+    // Of its own nets; others that hold it show what is behind it.
+    let is_own = |net: &common::Net| net.kinds.last().is_some_and(|last| last == kind);
+    let any = all_nets().iter().any(is_own);
+    let holds = |net: &common::Net| net.kinds.iter().any(|own| own == kind);
+    let mut free = Vec::new();
+    for net in all_nets().into_iter().filter(|net| if any { is_own(net) } else { holds(net) }) {
+        let graph = net.graph();
+        let (channels, value) = (Channels::of(&graph), common::value(&graph, "v"));
+        let frozen = channels.frozen();
+        free.push(channels.labels(value).iter().any(|&label| !frozen[label as usize]));
+    }
+    match (free.iter().any(|&free| free), free.iter().all(|&free| free)) {
+        _ if free.is_empty() => "",
+        (_, true) => "cut",
+        (true, false) => "cut, or kept whole where it mixes them",
+        (false, _) => "kept whole",
+    }
+}
+
+#[test]
+fn the_table_of_operators_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operators.md");
+    let mut text = include_str!("operators.md").to_owned();
+    for kind in SUPPORTED {
+        let runs = !WITHOUT_GRADIENTS.contains(kind);
+        let (run, train) = if runs { ("any value", "yes") } else { ("while reading", "") };
+        text += &format!("| {kind} | {run} | {train} | {} |\n", cutting(kind));
+    }
+    if std::env::var_os("BRICKWORK_UPDATE").is_some() {
+        std::fs::write(path, &text).expect("it can be written");
+    }
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(found, text, "run this test with BRICKWORK_UPDATE=1");
 }
 
 /// The networks under test, family by family.
@@ -75,7 +131,20 @@ mod nets {
         });
         let pads = [("pads", ints(&[1, 1, 1, 1]))];
         let wide = Net::new(16, 12, 12).with("w", &[32, 16, 3, 3]);
-        plain.into_iter().chain([wide.node("Conv", &["v", "w"], &["y"], &pads)]).collect()
+        let line = Net::new(4, 6, 5)
+            .node("ReduceMean", &["v"], &["l"], &[("axes", ints(&[3])), ("keepdims", Attr::Int(0))])
+            .with("w", &[2, 4, 3])
+            .node("Conv", &["l", "w"], &["y"], &[("pads", ints(&[1, 0]))]);
+        // Weights that are turned while reading stay as they are; what is before them learns.
+        let turned = Net::new(4, 3, 2).floats("w", &[4, 3, 3, 2], vec![0.25; 72]).with("b", &[6]);
+        let turned = turned.node(
+            "ConvTranspose",
+            &["v", "w", "b"],
+            &["y"],
+            &[("group", Attr::Int(2)), ("strides", ints(&[2, 1])), ("pads", ints(&[1, 0, 0, 1]))],
+        );
+        let more = [wide.node("Conv", &["v", "w"], &["y"], &pads), line, turned];
+        plain.into_iter().chain(more).collect()
     }
 
     pub(crate) fn linear_layers() -> Vec<Net> {
@@ -104,7 +173,26 @@ mod nets {
             .then("Tanh", &["t"], "s")
             .then("MatMul", &["v", "s"], "y");
         let layer = layer.then("MatMul", &["t", "w"], "y");
-        vec![layer, gram, images, mixed(neighbours), mixed(vec![0.3; 12])]
+        let stacked =
+            |shape: &[usize]| Net::new(2, 3, 4).with("w", shape).then("MatMul", &["v", "w"], "y");
+        let before = Net::new(2, 3, 4).with("w", &[2, 5, 3]).then("MatMul", &["w", "v"], "y");
+        let pooled = Net::new(2, 3, 4)
+            .node("ReduceMean", &["v"], &["m"], &[("axes", ints(&[1]))])
+            .node("Transpose", &["m"], &["t"], &[("perm", ints(&[0, 1, 3, 2]))])
+            .then("MatMul", &["v", "t"], "y");
+        let equation = |equation: &str, operands: &[&str]| {
+            let net = turned(rows(Net::new(4, 2, 3))).with("w", &[4, 5]);
+            net.node("Einsum", operands, &["y"], &[("equation", text(equation))])
+        };
+        let sums = [
+            equation("nij,njk->nik", &["r", "t"]),
+            equation("nij,ncd->nidj", &["r", "r"]),
+            equation("nik,kc->nci", &["t", "w"]),
+            equation("nij->nj", &["r"]),
+        ];
+        let mut nets = vec![layer, gram, images, mixed(neighbours), mixed(vec![0.3; 12])];
+        nets.extend([stacked(&[2, 4, 5]), stacked(&[1, 4, 2]), before, pooled]);
+        nets.into_iter().chain(sums).collect()
     }
 
     pub(crate) fn normalisations() -> Vec<Net> {
@@ -125,7 +213,21 @@ mod nets {
         let softmax = |kind: &str, axis: i64| {
             small().node(kind, &["v"], &["y"], &[("axis", Attr::Int(axis))])
         };
+        let scaled = |kind: &str, count: usize, attrs: &[(&str, Attr)]| {
+            let net = Net::new(4, 4, 5).with("scale", &[count]).with("bias", &[count]);
+            net.node(kind, &["v", "scale", "bias"], &["y"], attrs)
+        };
+        let by_norm = |p: i64| {
+            let attrs = [("p", Attr::Int(p)), ("axis", Attr::Int(1))];
+            small().node("LpNormalization", &["v"], &["y"], &attrs)
+        };
         vec![
+            scaled("InstanceNormalization", 4, &[]),
+            scaled("GroupNormalization", 4, &[("num_groups", Attr::Int(2))]),
+            scaled("GroupNormalization", 2, &[("num_groups", Attr::Int(2))]),
+            small().with("scale", &[5]).then("RMSNormalization", &["v", "scale"], "y"),
+            by_norm(1),
+            by_norm(2),
             small().norm("v", "y", 3),
             layer(-1, &[5], true),
             layer(-1, &[5], false),
@@ -142,6 +244,10 @@ mod nets {
         let plain = ["Relu", "LeakyRelu", "Elu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh"];
         let tanh = [("approximate", text("tanh"))];
         let mut nets: Vec<Net> = plain.map(|kind| small().then(kind, &["v"], "y")).into();
+        let smooth = ["Mish", "Softplus", "Softsign", "Selu", "Celu", "Swish"];
+        nets.extend(smooth.map(|kind| small().then(kind, &["v"], "y")));
+        nets.push(small().node("Celu", &["v"], &["y"], &[("alpha", Attr::Float(0.6))]));
+        nets.push(small().node("ThresholdedRelu", &["v"], &["y"], &[("alpha", Attr::Float(0.01))]));
         nets.extend([
             small().then("Gelu", &["v"], "y"),
             small().node("Gelu", &["v"], &["y"], &tanh),
@@ -158,11 +264,19 @@ mod nets {
     }
 
     pub(crate) fn functions_of_one_element() -> Vec<Net> {
-        let anywhere = ["Exp", "Erf", "Neg", "Abs", "Identity"];
+        let anywhere = ["Exp", "Erf", "Neg", "Abs", "Identity", "Sin", "Cos"];
         let mut nets: Vec<Net> = anywhere.map(|kind| small().then(kind, &["v"], "y")).into();
         // The others want positive numbers.
         let positive = || small().then("Exp", &["v"], "e");
         nets.extend(["Log", "Sqrt", "Reciprocal"].map(|kind| positive().then(kind, &["e"], "y")));
+        let steps = ["Ceil", "Floor", "Round", "Sign"];
+        // Away from where they jump.
+        let level = |kind: &str| {
+            let net = small().floats("small", &[], vec![1e-3]).floats("inside", &[], vec![0.3]);
+            let net = net.then("Mul", &["v", "small"], "m").then("Add", &["m", "inside"], "a");
+            net.then(kind, &["a"], "s").then("Add", &["s", "v"], "y")
+        };
+        nets.extend(steps.map(level));
         nets.push(small().node("Cast", &["v"], &["y"], &[("to", Attr::Int(1))]));
         nets.push(positive().with("p", &[1, 3, 1, 1]).then("Pow", &["e", "p"], "y"));
         nets.extend(
@@ -185,6 +299,10 @@ mod nets {
         let padded = [&window[..], &[("count_include_pad", Attr::Int(1))]].concat();
         let hanging = [&window[..], &[("ceil_mode", Attr::Int(1))]].concat();
         let large = || Net::new(3, 7, 6);
+        let reduced = |kind: &str, input: &str| {
+            let attrs = [("axes", ints(&[1, 3])), ("keepdims", Attr::Int(0))];
+            small().then("Exp", &["v"], "e").node(kind, &[input], &["y"], &attrs)
+        };
         let flat = [("axes", ints(&[2, 3])), ("keepdims", Attr::Int(0))];
         vec![
             large().node("MaxPool", &["v"], &["y"], &window),
@@ -197,6 +315,14 @@ mod nets {
             small().node("ReduceMean", &["v"], &["y"], &flat),
             small().node("ReduceMean", &["v"], &["y"], &[("axes", ints(&[1]))]),
             small().node("ReduceMean", &["v"], &["y"], &[("axes", ints(&[1, 3]))]),
+            reduced("ReduceSum", "v"),
+            reduced("ReduceMax", "v"),
+            reduced("ReduceMin", "v"),
+            reduced("ReduceL1", "v"),
+            reduced("ReduceL2", "v"),
+            reduced("ReduceSumSquare", "v"),
+            reduced("ReduceLogSum", "e"),
+            reduced("ReduceLogSumExp", "v"),
         ]
     }
 
@@ -209,6 +335,13 @@ mod nets {
         }
         nets.push(small().then("Exp", &["v"], "e").then("Div", &["v", "e"], "y"));
         nets.push(small().then("Sigmoid", &["v"], "s").then("Sum", &["v", "s", "v"], "y"));
+        for kind in ["Max", "Min"] {
+            nets.push(small().with("c", &[1, 3, 1, 1]).then(kind, &["c", "v"], "y"));
+            nets.push(small().then("Neg", &["v"], "s").then(kind, &["v", "s"], "y"));
+        }
+        let triangle = small().node("Trilu", &["v"], &["y"], &[("upper", Attr::Int(0))]);
+        let chosen = small().ints("c", &[1, 0, 1, 1, 0]).then("Where", &["c", "v", "v"], "y");
+        nets.extend([triangle, chosen]);
         nets
     }
 
@@ -223,6 +356,32 @@ mod nets {
             let attrs = [("axis", Attr::Int(axis))];
             small().ints("indices", indices).node("Gather", &["v", "indices"], &["y"], &attrs)
         };
+        let around = |mode: &str| {
+            let net = small().ints("pads", &[0, 0, 1, 2, 0, 0, 2, 1]);
+            net.node("Pad", &["v", "pads"], &["y"], &[("mode", text(mode))])
+        };
+        let listed = |kind: &str, shape: &[i64], indices: &[i64], attrs: &[(&str, Attr)]| {
+            let net = small().ints("list", indices).ints("shape", shape);
+            let net = net.then("Reshape", &["list", "shape"], "indices");
+            net.node(kind, &["v", "indices"], &["y"], attrs)
+        };
+        // The same indices for every sample of the batch.
+        let sampled = |kind: &str, shape: &[i64], indices: &[i64], attrs: &[(&str, Attr)]| {
+            let net = small().ints("list", indices).ints("each", &[&[1], shape].concat());
+            let first = [("start", Attr::Int(0)), ("end", Attr::Int(1))];
+            let mut net = net.then("Reshape", &["list", "each"], "single");
+            net = net.node("Shape", &["v"], &["batch"], &first);
+            net.kinds.retain(|kind| kind != "Shape");
+            net.ints("rest", shape)
+                .node("Concat", &["batch", "rest"], &["all"], &[("axis", Attr::Int(0))])
+                .then("Expand", &["single", "all"], "indices")
+                .node(kind, &["v", "indices"], &["y"], attrs)
+        };
+        let axis = [("axis", Attr::Int(3))];
+        let space =
+            Net::new(4, 4, 2).node("SpaceToDepth", &["v"], &["y"], &[("blocksize", Attr::Int(2))]);
+        let depth =
+            Net::new(8, 2, 2).node("DepthToSpace", &["v"], &["y"], &[("blocksize", Attr::Int(2))]);
         let pixel = small().then("GlobalAveragePool", &["v"], "p").ints("to", &[1, 3, 2, 4]);
         let row = small().ints("to", &[1, 3, 1, 5]);
         let mean = [("axes", ints(&[2]))];
@@ -244,6 +403,17 @@ mod nets {
             gather(3, &[4, 1]),
             pixel.then("Expand", &["p", "to"], "y"),
             row.then("Expand", &["p", "taller"], "y"),
+            around("reflect"),
+            around("edge"),
+            around("wrap"),
+            pad([0, 0, -1, 2, 0, 0, 1, -2]),
+            listed("Gather", &[2, 2], &[3, 0, 1, 3], &axis),
+            listed("Gather", &[], &[2], &axis),
+            sampled("GatherElements", &[1, 2, 3], &[3, 0, 1, 3, 2, 4], &axis),
+            sampled("GatherND", &[2, 2], &[2, 0, 1, 3], &[("batch_dims", Attr::Int(1))]),
+            small().ints("times", &[1, 1, 2, 3]).then("Tile", &["v", "times"], "y"),
+            space,
+            depth,
             shuffle,
         ]
     }

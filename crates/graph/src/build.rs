@@ -15,7 +15,7 @@ use crate::names::Names;
 use crate::op::Op;
 use crate::ops;
 use crate::read::{Form, Known, Operand, OperandSource, Read, Reading, few_ints, within};
-use crate::shape::{Int, Operands, Shape};
+use crate::shape::{Dim, Int, Operands, Shape};
 use crate::simplify;
 
 /// Makes a [`Graph`] out of inputs, constants and nodes in running order.
@@ -26,6 +26,10 @@ pub struct Builder {
     known: HashMap<String, Operand>,
     lost: HashSet<String>,
     constants: HashMap<String, ValueId>,
+    /// Values whose rows the file has in another order: so many for each sample, samples innermost.
+    turned: HashMap<ValueId, usize>,
+    /// Whether rows of operands count as they lie.
+    as_they_lie: bool,
     node_names: Names,
     value_names: Names,
     problems: Vec<Problem>,
@@ -59,6 +63,8 @@ impl Builder {
             known: HashMap::new(),
             lost: HashSet::new(),
             constants: HashMap::new(),
+            turned: HashMap::new(),
+            as_they_lie: false,
             node_names: Names::default(),
             value_names: Names::default(),
             problems: Vec::new(),
@@ -236,7 +242,9 @@ impl Builder {
                 self.make_room(literal);
             }
         }
+        let turned = operands.first().and_then(|operand| self.turned_rows(operand));
         let reading = Reading::new(self.opset, self.fixed_batch, form, operands, self.room);
+        let reading = reading.turned(turned);
         let result = read(&reading)?;
         let unseen = reading.unseen();
         if !unseen.is_empty() {
@@ -258,8 +266,64 @@ impl Builder {
                 forms.iter().for_each(|form| self.node(form));
                 Ok(())
             }
+            Read::Turning { forms, rows } => {
+                let before = std::mem::replace(&mut self.as_they_lie, true);
+                forms.iter().for_each(|form| self.node(form));
+                self.as_they_lie = before;
+                if let (Some(rows), Some(Operand::Value(id, _))) =
+                    (rows, self.known.get(&form.outputs[0]))
+                {
+                    self.turned.insert(*id, rows);
+                }
+                Ok(())
+            }
             Read::Node(op, sources) => self.place(form, operands, op, &sources),
         }
+    }
+
+    /// The rows of each sample that an operand has turned.
+    fn turned_rows(&self, operand: &Operand) -> Option<usize> {
+        match operand {
+            Operand::Value(id, _) if !self.as_they_lie => self.turned.get(id).copied(),
+            _ => None,
+        }
+    }
+
+    /// The rows that the results of a node have turned, as its operands have. It must treat every row alike,
+    /// as it would a sample: then their order does not matter.
+    fn pass_turned(
+        &self,
+        found: &[Operand],
+        op: &dyn Op,
+        sources: &[OperandSource],
+        facts: &Operands<'_>,
+    ) -> Result<Option<usize>, OpError> {
+        let slots = sources.iter().map(|source| match source {
+            OperandSource::Operand(slot) => self.turned_rows(&found[*slot]),
+            _ => None,
+        });
+        let slots: Vec<Option<usize>> = slots.collect();
+        let Some(rows) = slots.iter().flatten().next().copied() else { return Ok(None) };
+        let mixed = || OpError::new("it mixes rows of several samples of the batch");
+        let single = |shape: &Shape| {
+            let mut shape = shape.clone();
+            let first = shape.0.first_mut().filter(|dim| **dim == Dim::Batch(rows));
+            *first.ok_or_else(mixed)? = Dim::Batch(1);
+            Ok(shape)
+        };
+        let mut shapes = Vec::new();
+        for ((shape, constant), turned) in facts.shapes.iter().zip(&facts.constants).zip(&slots) {
+            shapes.push(match (shape, constant, turned) {
+                (Some(shape), None, turned) if *turned == Some(rows) => Some(single(shape)?),
+                (Some(_), None, _) => return Err(mixed()),
+                (shape, ..) => shape.cloned(),
+            });
+        }
+        let seen = shapes.iter().zip(&facts.constants);
+        let seen = seen.map(|(shape, data)| shape.as_ref().map(|shape| (shape, *data)));
+        let alike = op.shapes(&Operands::of(seen)).map_err(|_| mixed())?;
+        let all = op.shapes(facts)?.iter().map(single).collect::<Result<Vec<Shape>, OpError>>()?;
+        if alike == all { Ok(Some(rows)) } else { Err(mixed()) }
     }
 
     /// Puts a read node into the graph, or folds it if all it needs is known.
@@ -270,30 +334,13 @@ impl Builder {
         op: Arc<dyn Op>,
         sources: &[OperandSource],
     ) -> Result<(), OpError> {
-        let is_whole = |slot: usize| matches!(found.get(slot), Some(Operand::Ints(_)));
-        let whole =
-            sources.iter().any(|s| matches!(s, OperandSource::Operand(slot) if is_whole(*slot)));
-        if whole && !is_whole(0) {
+        let whole = |slot: usize| found.get(slot).and_then(Operand::whole);
+        let is_whole = |source: &OperandSource| matches!(source, OperandSource::Operand(k) if whole(*k).is_some());
+        if sources.iter().any(is_whole) && whole(0).is_none() {
             return Err(OpError::new("an operand holds whole numbers, expected real ones"));
         }
-        let shapes: Vec<Option<(Shape, Option<Arc<Tensor>>)>> = sources
-            .iter()
-            .map(|source| match source {
-                OperandSource::Absent => None,
-                OperandSource::Constant(data) => {
-                    Some((Shape::fixed(data.shape()), Some(data.clone())))
-                }
-                OperandSource::Operand(slot) => found[*slot].shape().map(|shape| {
-                    let data = match &found[*slot] {
-                        Operand::Floats(data) => Some(data.clone()),
-                        _ => None,
-                    };
-                    (shape, data)
-                }),
-            })
-            .collect();
-        let seen = shapes.iter().map(|s| s.as_ref().map(|(shape, data)| (shape, data.as_ref())));
-        let facts = Operands::of(seen);
+        let slots: Vec<Option<Slot>> = sources.iter().map(|s| Slot::of(s, found)).collect();
+        let facts = Operands::of(slots.iter().map(|s| s.as_ref().map(Slot::seen)));
         let results = sound_shapes(op.as_ref(), &facts)?;
         let asked = form.outputs.iter().rposition(|name| !name.is_empty()).map_or(0, |k| k + 1);
         if results.len() < asked {
@@ -302,23 +349,52 @@ impl Builder {
                 results.len()
             )));
         }
-        if let Some(Operand::Ints(data)) = found.first() {
-            let known = Known::Ints(Arc::new(moved_ints(op.as_ref(), &facts, data, &results[0])?));
+        // Of what repeats over the batch, one sample is enough.
+        let samples: Vec<Option<Slot>> =
+            slots.iter().map(|slot| slot.as_ref().map(Slot::sample)).collect();
+        let facts = Operands::of(samples.iter().map(|s| s.as_ref().map(Slot::seen)));
+        if let Some(whole) = whole(0) {
+            let moved = moved_ints(op.as_ref(), &facts, &whole.data, &results[0])?;
+            let known = Known::whole(moved, results[0].clone());
             self.spend(known.cost())?;
             self.know(&form.outputs[0], known);
             return Ok(());
         }
         let mut seen = facts.constants.iter().zip(&facts.shapes);
         if seen.all(|(data, shape)| data.is_some() || shape.is_none()) {
-            self.spend(fold::cost(op.as_ref(), &facts, &results))?;
-            let folded = fold::evaluate(op.as_ref(), &facts, &results)?;
-            for (name, tensor) in form.outputs.iter().zip(folded) {
-                self.know(name, Known::Floats(Arc::new(tensor)));
-            }
-            return Ok(());
+            return self.fold(form, op.as_ref(), &facts, results);
+        }
+        if sound_shapes(op.as_ref(), &facts)? != results {
+            return Err(OpError::new("a constant that repeats over the batch does not broadcast"));
         }
         results.iter().try_for_each(Shape::follows_batch)?;
-        self.put(form, found, op, sources, results)
+        let rows = self.pass_turned(found, op.as_ref(), sources, &facts)?;
+        self.put(form, found, op, sources, results)?;
+        let made = form.outputs.iter().filter_map(|name| self.known.get(name));
+        let made = made.filter_map(|operand| match operand {
+            Operand::Value(id, _) => Some(*id),
+            _ => None,
+        });
+        self.turned.extend(made.zip(std::iter::repeat(rows)).filter_map(|(id, r)| Some((id, r?))));
+        Ok(())
+    }
+
+    /// Works out a node whose operands are all known. `results` are the shapes that its results stand
+    /// for.
+    fn fold(
+        &mut self,
+        form: &Form,
+        op: &dyn Op,
+        facts: &Operands<'_>,
+        results: Vec<Shape>,
+    ) -> Result<(), OpError> {
+        let samples: Vec<Shape> = results.iter().map(|s| Shape::fixed(&s.sample())).collect();
+        self.spend(fold::cost(op, facts, &samples))?;
+        let folded = fold::evaluate(op, facts, &samples)?;
+        for ((name, tensor), shape) in form.outputs.iter().zip(folded).zip(results) {
+            self.know(name, Known::real(tensor, shape));
+        }
+        Ok(())
     }
 
     /// Adds a node to the graph, with results of these shapes.
@@ -338,8 +414,10 @@ impl Builder {
             }
             OperandSource::Operand(k) => match &found[*k] {
                 Operand::Value(id, _) => Ok(Some(*id)),
-                Operand::Floats(data) => self.shared_constant(&form.inputs[*k], data).map(Some),
-                Operand::Absent | Operand::Ints(_) => Ok(None),
+                known => known
+                    .real()
+                    .map(|real| self.shared_constant(&form.inputs[*k], &real.data))
+                    .transpose(),
             },
         });
         let inputs = inputs.collect::<Result<Vec<Option<ValueId>>, OpError>>()?;
@@ -382,12 +460,8 @@ impl Builder {
     }
 
     fn know(&mut self, name: &str, known: Known) {
-        let operand = match known {
-            Known::Floats(data) => Operand::Floats(data),
-            Known::Ints(data) => Operand::Ints(data),
-        };
         if !name.is_empty() {
-            self.known.insert(name.to_owned(), operand);
+            self.known.insert(name.to_owned(), known.into());
         }
     }
 
@@ -433,6 +507,9 @@ impl Builder {
             return self.problem(name, format!("a graph has at most {MOST_SLOTS} outputs"));
         }
         match self.known.get(name) {
+            Some(Operand::Value(id, _)) if self.turned.contains_key(id) => {
+                self.problem(name, "samples of the output do not lie along its first axis");
+            }
             Some(Operand::Value(id, _)) => self.graph.outputs.push(*id),
             Some(_) => self.problem(name, "the output does not depend on the input"),
             None if self.lost.contains(name) => {}
@@ -458,6 +535,46 @@ impl Builder {
     }
 }
 
+/// What is known of an operand while a node is placed.
+#[derive(Clone)]
+struct Slot {
+    shape: Shape,
+    /// Known real numbers.
+    data: Option<Arc<Tensor>>,
+    /// Whether these are known whole numbers.
+    whole: bool,
+}
+
+impl Slot {
+    fn of(source: &OperandSource, found: &[Operand]) -> Option<Self> {
+        match source {
+            OperandSource::Absent => None,
+            OperandSource::Constant(data) => {
+                let shape = Shape::fixed(data.shape());
+                Some(Self { shape, data: Some(data.clone()), whole: false })
+            }
+            OperandSource::Operand(slot) => {
+                let data = found[*slot].real().map(|real| real.data);
+                let whole = found[*slot].whole().is_some();
+                found[*slot].shape().map(|shape| Self { shape, data, whole })
+            }
+        }
+    }
+
+    /// The same with constants as they are stored.
+    fn sample(&self) -> Self {
+        let shape = match (&self.data, self.whole) {
+            (None, false) => self.shape.clone(),
+            _ => Shape::fixed(&self.shape.sample()),
+        };
+        Self { shape, ..self.clone() }
+    }
+
+    fn seen(&self) -> (&Shape, Option<&Arc<Tensor>>) {
+        (&self.shape, self.data.as_ref())
+    }
+}
+
 /// What an operator that moves elements makes of whole numbers.
 fn moved_ints(
     op: &dyn Op,
@@ -469,8 +586,7 @@ fn moved_ints(
     let moved = op.moves(facts).ok_or_else(|| {
         OpError::new("it works on whole numbers, which only shape arithmetic may")
     })?;
-    let shape = result.extents().ok_or_else(|| OpError::new("its shape is open"))?;
-    Ok(Nd::new(shape, moved.iter().map(|&from| data.data()[from]).collect()))
+    Ok(Nd::new(result.sample(), moved.iter().map(|&from| data.data()[from]).collect()))
 }
 
 /// Refuses arrays beyond the limits. Empty ones are fine: they stand for missing operands.

@@ -50,18 +50,18 @@ impl Keep {
         (0..labels.len()).filter(|&k| self.has(channels, labels[k])).collect()
     }
 
-    /// Enlarges the set until the number of kept channels in every family of groups is a multiple
-    /// of `step`, or the whole family; best `score` first.
+    /// Enlarges the set until the number of kept channels in every family of groups is a multiple of what `step` says
+    /// of it, or the whole family; best `score` first.
     pub fn round_up(
         &mut self,
         graph: &Graph,
         channels: &Channels,
-        step: usize,
+        step: impl Fn(&[Label]) -> usize,
         score: impl Fn(Label) -> f64,
     ) {
         for family in &families(graph, channels) {
             let kept = family.iter().filter(|&&root| self.roots[root as usize]).count();
-            let target = kept.next_multiple_of(step).min(family.len());
+            let target = kept.next_multiple_of(step(family).max(1)).min(family.len());
             self.add_best(channels, family, target - kept, &score);
         }
         let closed = Self::closed(graph, channels, |label| self.has(channels, label), score);

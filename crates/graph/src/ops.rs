@@ -9,62 +9,117 @@ use crate::read::{Read, Reading};
 
 mod abs;
 mod add;
+mod and;
 mod average_pool;
 mod batch_normalization;
 mod cast;
+mod ceil;
+mod celu;
 mod clip;
 mod concat;
 mod constant;
 mod constant_of_shape;
 mod conv;
+mod conv_transpose;
+mod cos;
+mod cum_sum;
+mod depth_to_space;
 mod div;
 mod dropout;
+mod einsum;
 mod elu;
+mod equal;
 mod erf;
 mod exp;
 mod expand;
 mod flatten;
+mod floor;
 mod gather;
+mod gather_elements;
+mod gather_nd;
 mod gelu;
 mod gemm;
 mod global_average_pool;
 mod global_max_pool;
+mod greater;
+mod greater_or_equal;
+mod group_normalization;
 mod hard_sigmoid;
 mod hard_swish;
 mod identity;
+mod instance_normalization;
 mod layer_normalization;
 mod leaky_relu;
+mod less;
+mod less_or_equal;
 mod log;
 mod log_softmax;
+mod lp_normalization;
 mod lrn;
 mod matmul;
+mod max;
 mod max_pool;
+mod min;
+mod mish;
+mod mod_;
 mod mul;
 mod neg;
+mod not;
+mod or;
 mod pad;
 mod pow;
 mod prelu;
+mod range;
 mod reciprocal;
+mod reduce_l1;
+mod reduce_l2;
+mod reduce_log_sum;
+mod reduce_log_sum_exp;
+mod reduce_max;
 mod reduce_mean;
+mod reduce_min;
+mod reduce_prod;
+mod reduce_sum;
+mod reduce_sum_square;
 mod relu;
 mod reshape;
 mod resize;
+mod rms_normalization;
+mod round;
+mod scatter_nd;
+mod selu;
 mod shape;
 mod sigmoid;
+mod sign;
+mod sin;
+mod size;
 mod slice;
 mod softmax;
+mod softplus;
+mod softsign;
+mod space_to_depth;
 mod split;
 mod sqrt;
 mod squeeze;
 mod sub;
 mod sum;
+mod swish;
 mod tanh;
+mod thresholded_relu;
+mod tile;
 mod transpose;
+mod trilu;
 mod unsqueeze;
+mod where_;
+mod xor;
 
 // What several of them share.
 mod arithmetic;
+mod comparing;
+mod formula;
+mod indexing;
 mod moving;
+mod normalising;
 mod pointwise;
 mod pooling;
 mod reducing;
@@ -88,58 +143,109 @@ macro_rules! operators {
 operators! {
     "Abs" => abs,
     "Add" => add,
+    "And" => and,
     "AveragePool" => average_pool,
     "BatchNormalization" => batch_normalization,
     "Cast" => cast,
+    "Ceil" => ceil,
+    "Celu" => celu,
     "Clip" => clip,
     "Concat" => concat,
     "Constant" => constant,
     "ConstantOfShape" => constant_of_shape,
     "Conv" => conv,
+    "ConvTranspose" => conv_transpose,
+    "Cos" => cos,
+    "CumSum" => cum_sum,
+    "DepthToSpace" => depth_to_space,
     "Div" => div,
     "Dropout" => dropout,
+    "Einsum" => einsum,
     "Elu" => elu,
+    "Equal" => equal,
     "Erf" => erf,
     "Exp" => exp,
     "Expand" => expand,
     "Flatten" => flatten,
+    "Floor" => floor,
     "Gather" => gather,
+    "GatherElements" => gather_elements,
+    "GatherND" => gather_nd,
     "Gelu" => gelu,
     "Gemm" => gemm,
     "GlobalAveragePool" => global_average_pool,
     "GlobalMaxPool" => global_max_pool,
+    "Greater" => greater,
+    "GreaterOrEqual" => greater_or_equal,
+    "GroupNormalization" => group_normalization,
     "HardSigmoid" => hard_sigmoid,
     "HardSwish" => hard_swish,
     "Identity" => identity,
+    "InstanceNormalization" => instance_normalization,
     "LRN" => lrn,
     "LayerNormalization" => layer_normalization,
     "LeakyRelu" => leaky_relu,
+    "Less" => less,
+    "LessOrEqual" => less_or_equal,
     "Log" => log,
     "LogSoftmax" => log_softmax,
+    "LpNormalization" => lp_normalization,
     "MatMul" => matmul,
+    "Max" => max,
     "MaxPool" => max_pool,
+    "Min" => min,
+    "Mish" => mish,
+    "Mod" => mod_,
     "Mul" => mul,
     "Neg" => neg,
+    "Not" => not,
+    "Or" => or,
     "PRelu" => prelu,
     "Pad" => pad,
     "Pow" => pow,
+    "RMSNormalization" => rms_normalization,
+    "Range" => range,
     "Reciprocal" => reciprocal,
+    "ReduceL1" => reduce_l1,
+    "ReduceL2" => reduce_l2,
+    "ReduceLogSum" => reduce_log_sum,
+    "ReduceLogSumExp" => reduce_log_sum_exp,
+    "ReduceMax" => reduce_max,
     "ReduceMean" => reduce_mean,
+    "ReduceMin" => reduce_min,
+    "ReduceProd" => reduce_prod,
+    "ReduceSum" => reduce_sum,
+    "ReduceSumSquare" => reduce_sum_square,
     "Relu" => relu,
     "Reshape" => reshape,
     "Resize" => resize,
+    "Round" => round,
+    "ScatterND" => scatter_nd,
+    "Selu" => selu,
     "Shape" => shape,
     "Sigmoid" => sigmoid,
+    "Sign" => sign,
+    "Sin" => sin,
+    "Size" => size,
     "Slice" => slice,
     "Softmax" => softmax,
+    "Softplus" => softplus,
+    "Softsign" => softsign,
+    "SpaceToDepth" => space_to_depth,
     "Split" => split,
     "Sqrt" => sqrt,
     "Squeeze" => squeeze,
     "Sub" => sub,
     "Sum" => sum,
+    "Swish" => swish,
     "Tanh" => tanh,
+    "ThresholdedRelu" => thresholded_relu,
+    "Tile" => tile,
     "Transpose" => transpose,
+    "Trilu" => trilu,
     "Unsqueeze" => unsqueeze,
+    "Where" => where_,
+    "Xor" => xor,
 }
 
 /// The operator that takes indices of one axis: index `k` comes from index `indices[k]`.

@@ -23,6 +23,36 @@ pub(crate) enum Operand {
     Floats(Arc<Tensor>),
     /// Known whole numbers, perhaps in terms of the batch.
     Ints(Arc<Nd<Int>>),
+    /// Known numbers, the same for every sample of a batch.
+    Repeated(Repeated),
+}
+
+/// Known numbers that every sample of a batch has: those of one sample, under a shape that grows with
+/// the batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Repeated {
+    /// The numbers of one sample.
+    pub sample: Box<Known>,
+    /// Extents, one of them open.
+    pub shape: Shape,
+}
+
+/// Whole numbers that are known, and the shape they stand for.
+#[derive(Clone, Debug)]
+pub(crate) struct Whole {
+    /// The numbers; of one sample, where the shape is open.
+    pub data: Arc<Nd<Int>>,
+    /// Extents.
+    pub shape: Shape,
+}
+
+/// Real numbers that are known, and the shape they stand for.
+#[derive(Clone, Debug)]
+pub(crate) struct Real {
+    /// The numbers; of one sample, where the shape is open.
+    pub data: Arc<Tensor>,
+    /// Extents.
+    pub shape: Shape,
 }
 
 impl Operand {
@@ -33,6 +63,41 @@ impl Operand {
             Self::Value(_, shape) => Some(shape.clone()),
             Self::Floats(data) => Some(Shape::fixed(data.shape())),
             Self::Ints(data) => Some(Shape::fixed(data.shape())),
+            Self::Repeated(repeated) => Some(repeated.shape.clone()),
+        }
+    }
+
+    /// The known whole numbers, if these are some.
+    pub(crate) fn whole(&self) -> Option<Whole> {
+        match self {
+            Self::Ints(data) => Some(Whole { data: data.clone(), shape: self.shape()? }),
+            Self::Repeated(Repeated { sample, shape }) => match &**sample {
+                Known::Ints(data) => Some(Whole { data: data.clone(), shape: shape.clone() }),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The known real numbers, if these are some.
+    pub(crate) fn real(&self) -> Option<Real> {
+        match self {
+            Self::Floats(data) => Some(Real { data: data.clone(), shape: self.shape()? }),
+            Self::Repeated(Repeated { sample, shape }) => match &**sample {
+                Known::Floats(data) => Some(Real { data: data.clone(), shape: shape.clone() }),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl From<Known> for Operand {
+    fn from(known: Known) -> Self {
+        match known {
+            Known::Floats(data) => Self::Floats(data),
+            Known::Ints(data) => Self::Ints(data),
+            Known::Repeated(repeated) => Self::Repeated(repeated),
         }
     }
 }
@@ -44,12 +109,33 @@ pub(crate) enum Known {
     Floats(Arc<Tensor>),
     /// Whole numbers.
     Ints(Arc<Nd<Int>>),
+    /// The same numbers for every sample of a batch.
+    Repeated(Repeated),
 }
 
 impl Known {
+    /// Whole numbers under `shape`; those of one sample, where it grows with the batch.
+    pub(crate) fn whole(data: Nd<Int>, shape: Shape) -> Self {
+        Self::Ints(Arc::new(data)).under(shape)
+    }
+
+    /// Real numbers under `shape`; those of one sample, where it grows with the batch.
+    pub(crate) fn real(data: Tensor, shape: Shape) -> Self {
+        Self::Floats(Arc::new(data)).under(shape)
+    }
+
+    /// The same numbers under `shape`, whose extents for one sample are their own.
+    pub(crate) fn under(self, shape: Shape) -> Self {
+        match shape.batch_axis() {
+            None => self,
+            Some(_) => Self::Repeated(Repeated { sample: Box::new(self), shape }),
+        }
+    }
+
     /// Bytes that were taken for this array alone.
     pub(crate) fn cost(&self) -> u64 {
         let (count, size, shares) = match self {
+            Self::Repeated(repeated) => return repeated.sample.cost(),
             Self::Floats(data) => (data.data().len(), size_of::<f32>(), Arc::strong_count(data)),
             Self::Ints(data) => (data.data().len(), size_of::<Int>(), Arc::strong_count(data)),
         };
@@ -65,6 +151,13 @@ pub(crate) enum Read {
     Known(Vec<Known>),
     /// Simpler nodes with the same meaning, in order.
     Expand(Vec<Form>),
+    /// The same around a value whose rows are turned (see [`Reading::turned`]).
+    Turning {
+        /// The nodes; rows of their operands count as they lie.
+        forms: Vec<Form>,
+        /// Rows of each sample that the result has turned, if it has.
+        rows: Option<usize>,
+    },
 }
 
 /// Where an operand of a node comes from.
@@ -108,6 +201,9 @@ pub(crate) struct Reading<'a> {
     pub operands: &'a [Operand],
     /// What results known while reading may still take.
     pub room: u64,
+    /// Rows of each sample of operand 0, if they are turned: the file has them row by row, samples innermost,
+    /// and they are computed sample by sample.
+    pub turned: Option<usize>,
     seen: RefCell<BTreeSet<&'static str>>,
 }
 
@@ -120,7 +216,12 @@ impl<'a> Reading<'a> {
         operands: &'a [Operand],
         room: u64,
     ) -> Self {
-        Self { opset, fixed_batch, form, operands, room, seen: RefCell::default() }
+        Self { opset, fixed_batch, form, operands, room, turned: None, seen: RefCell::default() }
+    }
+
+    /// Says how many rows of each sample of operand 0 are turned.
+    pub(crate) fn turned(self, turned: Option<usize>) -> Self {
+        Self { turned, ..self }
     }
 
     /// Makes sure that a result of `extents`, known while reading, is worth its memory.
@@ -259,6 +360,16 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Whether all operands are known.
+    pub(crate) fn knows_all(&self) -> bool {
+        self.operands.iter().all(|operand| !matches!(operand, Operand::Value(..)))
+    }
+
+    /// Whether `extent` is the whole batch axis as far as the file goes.
+    pub(crate) fn is_batch(&self, extent: usize) -> bool {
+        self.fixed_batch == Some(extent)
+    }
+
     /// The raw attribute.
     pub(crate) fn raw(&self, name: &'static str) -> Option<&'a Attr> {
         self.attr(name)
@@ -281,6 +392,9 @@ impl<'a> Reading<'a> {
             ))),
             Operand::Floats(_) => Err(OpError::new(format!(
                 "{what} (operand {slot}) holds real numbers, expected whole ones"
+            ))),
+            Operand::Repeated(_) => Err(OpError::new(format!(
+                "{what} (operand {slot}) grows with the batch, expected constants"
             ))),
         }
     }

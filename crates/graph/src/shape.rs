@@ -1,6 +1,7 @@
 //! Shapes whose batch extent is open, the operands they are worked out from, and integer arithmetic
 //! over them.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -89,6 +90,16 @@ impl Shape {
     /// Elements for a single sample.
     pub fn sample_volume(&self) -> usize {
         self.0.iter().map(|dim| dim.at(1)).product()
+    }
+
+    /// The axis that grows with the batch, the first if there are several.
+    pub fn batch_axis(&self) -> Option<usize> {
+        self.0.iter().position(|dim| matches!(dim, Dim::Batch(_)))
+    }
+
+    /// The extents as the target of a reshape: -1 for the one that grows with the batch.
+    pub(crate) fn target(&self) -> Vec<i64> {
+        self.0.iter().map(|dim| dim.fixed().map_or(-1, |extent| extent as i64)).collect()
     }
 
     /// Refuses shapes that no value may have: empty ones, and ones beyond the limits within
@@ -209,6 +220,14 @@ pub enum Int {
     Fixed(i64),
     /// This many times the batch size.
     Batch(i64),
+    /// In an array that repeats over the batch: so many times the place of the sample, counted from 0,
+    /// and some more.
+    Place {
+        /// Factor of the sample's place.
+        times: i64,
+        /// What is added.
+        plus: i64,
+    },
 }
 
 #[allow(clippy::should_implement_trait)]
@@ -217,17 +236,37 @@ impl Int {
     pub fn fixed(self) -> Option<i64> {
         match self {
             Self::Fixed(x) => Some(x),
+            Self::Batch(_) | Self::Place { .. } => None,
+        }
+    }
+
+    /// The same number as a factor of the sample's place and what is added, if it can be written so.
+    fn by_place(self) -> Option<[i64; 2]> {
+        match self {
+            Self::Fixed(x) => Some([0, x]),
+            Self::Place { times, plus } => Some([times, plus]),
             Self::Batch(_) => None,
         }
+    }
+
+    /// `times` the place of a sample plus `plus`.
+    fn placed(times: i64, plus: i64) -> Self {
+        if times == 0 { Self::Fixed(plus) } else { Self::Place { times, plus } }
     }
 
     /// `self + other`, where it can be written.
     pub fn add(self, other: Self) -> Option<Self> {
         match (self, other) {
             (Self::Fixed(a), Self::Fixed(b)) => a.checked_add(b).map(Self::Fixed),
-            (Self::Batch(a), Self::Batch(b)) => a.checked_add(b).map(Self::Batch),
+            (Self::Batch(a), Self::Batch(b)) => Some(match a.checked_add(b)? {
+                0 => Self::Fixed(0),
+                sum => Self::Batch(sum),
+            }),
             (x, Self::Fixed(0)) | (Self::Fixed(0), x) => Some(x),
-            _ => None,
+            (a, b) => {
+                let ([at, a], [bt, b]) = (a.by_place()?, b.by_place()?);
+                Some(Self::placed(at.checked_add(bt)?, a.checked_add(b)?))
+            }
         }
     }
 
@@ -236,6 +275,9 @@ impl Int {
         let negated = match other {
             Self::Fixed(x) => Self::Fixed(x.checked_neg()?),
             Self::Batch(x) => Self::Batch(x.checked_neg()?),
+            Self::Place { times, plus } => {
+                Self::Place { times: times.checked_neg()?, plus: plus.checked_neg()? }
+            }
         };
         self.add(negated)
     }
@@ -245,7 +287,11 @@ impl Int {
         match (self, other) {
             (Self::Fixed(a), Self::Fixed(b)) => a.checked_mul(b).map(Self::Fixed),
             (Self::Batch(a), Self::Fixed(b)) | (Self::Fixed(b), Self::Batch(a)) => {
-                a.checked_mul(b).map(Self::Batch)
+                Some(if b == 0 { Self::Fixed(0) } else { Self::Batch(a.checked_mul(b)?) })
+            }
+            (Self::Place { times, plus }, Self::Fixed(by))
+            | (Self::Fixed(by), Self::Place { times, plus }) => {
+                Some(Self::placed(times.checked_mul(by)?, plus.checked_mul(by)?))
             }
             _ => None,
         }
@@ -257,7 +303,47 @@ impl Int {
             (Self::Fixed(a), Self::Fixed(b)) => a.checked_div(b).map(Self::Fixed),
             (Self::Batch(a), Self::Fixed(b)) => divided(a, b).map(Self::Batch),
             (Self::Batch(a), Self::Batch(b)) => divided(a, b).map(Self::Fixed),
-            (Self::Fixed(_), Self::Batch(_)) => None,
+            _ => None,
+        }
+    }
+
+    /// What remains of `self / other`, with the sign of `other`, where it can be written.
+    pub fn rem(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Fixed(a), Self::Fixed(b)) => {
+                let rest = a.checked_rem(b)?;
+                let wrong_side = rest != 0 && (rest < 0) != (b < 0);
+                Some(Self::Fixed(if wrong_side { rest + b } else { rest }))
+            }
+            (Self::Batch(a), Self::Fixed(b)) => divided(a, b).map(|_| Self::Fixed(0)),
+            _ => None,
+        }
+    }
+
+    /// How `self` compares with `other` whatever the batch size, which is at least 1; `None` where that
+    /// depends on it.
+    pub fn compare(self, other: Self) -> Option<Ordering> {
+        match self.sub(other) {
+            Some(Self::Fixed(difference)) => return Some(difference.cmp(&0)),
+            Some(Self::Batch(each)) => return Some(each.cmp(&0)),
+            _ => {}
+        }
+        match (self, other) {
+            (Self::Batch(each), Self::Fixed(x)) if each > 0 && x < each => Some(Ordering::Greater),
+            (Self::Fixed(x), Self::Batch(each)) if each > 0 && x < each => Some(Ordering::Less),
+            _ => None,
+        }
+    }
+
+    /// Whether `self` is `other`; `None` where that depends on the batch size.
+    pub fn equals(self, other: Self) -> Option<bool> {
+        match (self, other) {
+            (Self::Batch(each), Self::Fixed(x)) | (Self::Fixed(x), Self::Batch(each))
+                if each != 0 && x % each != 0 =>
+            {
+                Some(false)
+            }
+            _ => self.compare(other).map(Ordering::is_eq),
         }
     }
 
@@ -266,6 +352,7 @@ impl Int {
         match self {
             Self::Fixed(x) => usize::try_from(x).ok().map(Dim::Fixed),
             Self::Batch(x) => usize::try_from(x).ok().map(Dim::Batch),
+            Self::Place { .. } => None,
         }
     }
 }
@@ -281,6 +368,7 @@ impl fmt::Display for Int {
             Self::Fixed(x) => write!(f, "{x}"),
             Self::Batch(1) => write!(f, "n"),
             Self::Batch(each) => write!(f, "{each}n"),
+            Self::Place { times, plus } => write!(f, "{times}k + {plus}"),
         }
     }
 }
@@ -317,6 +405,22 @@ mod tests {
         assert_eq!(n.mul(n), None);
         assert_eq!(n.add(Int::Fixed(1)), None);
         assert_eq!(Int::Fixed(1).div(Int::Fixed(0)), None);
+        assert_eq!(n.rem(Int::Fixed(1)), Some(Int::Fixed(0)));
+        assert_eq!(n.rem(Int::Fixed(2)), None);
+        assert_eq!(Int::Fixed(-7).rem(Int::Fixed(3)), Some(Int::Fixed(2)));
+        assert_eq!(n.equals(Int::Fixed(-1)), Some(false));
+        assert_eq!(n.equals(Int::Fixed(1)), None);
+        assert_eq!(n.sub(n).and_then(|x| x.equals(Int::Fixed(0))), Some(true));
+        assert_eq!(n.compare(Int::Fixed(0)), Some(Ordering::Greater));
+    }
+
+    #[test]
+    fn arithmetic_keeps_the_place_of_a_sample() {
+        let place = Int::Place { times: 1, plus: 0 };
+        let row = place.mul(Int::Fixed(8)).and_then(|x| x.add(Int::Fixed(3)));
+        assert_eq!(row, Some(Int::Place { times: 8, plus: 3 }));
+        assert_eq!(place.sub(place), Some(Int::Fixed(0)));
+        assert_eq!(place.add(Int::Batch(1)), None);
     }
 
     #[test]

@@ -1,8 +1,12 @@
-//! Two clean-ups after reading: nodes that no output needs are dropped, and chains of element
+//! Three clean-ups after reading: nodes that no output needs are dropped, chains of element
 //! moves that amount to a permutation of one axis (channel shuffle) become a single node, whose
-//! channels can be cut one by one. And one before training: constants that statistics share are parted.
+//! channels can be cut one by one, and vectors that are only stored together are parted. And one before training: constants that statistics share are parted.
 
-use crate::graph::{Graph, Node, Value, ValueId};
+use std::collections::{HashMap, HashSet};
+
+use brickwork_tensor::Tensor;
+
+use crate::graph::{Graph, Node, NodeId, Value, ValueId};
 use crate::names::Names;
 use crate::ops;
 use crate::shape::Operands;
@@ -11,7 +15,75 @@ use crate::shape::Operands;
 const ROOM: usize = 1 << 26;
 
 pub(crate) fn simplify(graph: Graph) -> Graph {
-    drop_unused(merge_moves(drop_unused(graph)))
+    unshared(drop_unused(merge_moves(drop_unused(graph))))
+}
+
+/// Gives layers that share a vector, such as a bias, but not their weights, vectors of their own: those are
+/// only stored together. Weights that are read twice are tied.
+fn unshared(mut graph: Graph) -> Graph {
+    let producers = graph.producers();
+    let layer = |id| layer_constants(&graph, &producers, id);
+    let layers: Vec<Vec<ValueId>> = graph.node_ids().map(layer).collect();
+    let mut names: Names = graph.values.iter().map(|value| value.name.clone()).collect();
+    let mut own: HashMap<(ValueId, &[ValueId]), ValueId> = HashMap::new();
+    let mut taken = HashSet::new();
+    let Graph { nodes, values, .. } = &mut graph;
+    for (node, layer) in nodes.iter_mut().zip(&layers) {
+        for input in node.inputs.iter_mut().flatten() {
+            let value = values[input.index()].clone();
+            if value.constant.as_ref().is_none_or(|data| data.data().len() == 1 || is_matrix(data))
+            {
+                continue;
+            }
+            *input = *own.entry((*input, layer)).or_insert_with(|| {
+                if taken.insert(*input) {
+                    return *input;
+                }
+                values.push(Value { name: names.unique(&value.name), ..value });
+                ValueId((values.len() - 1) as u32)
+            });
+        }
+    }
+    graph
+}
+
+/// Whether a constant has more than one axis along which it is longer than 1.
+fn is_matrix(data: &Tensor) -> bool {
+    data.shape().iter().filter(|&&extent| extent > 1).count() > 1
+}
+
+/// The constants that tell which layer a node is part of: its weights, or its own, and of a node with a single one that
+/// is no layer, such as a bias, also those of the nearest node before that has some.
+fn layer_constants(graph: &Graph, producers: &[Option<NodeId>], id: NodeId) -> Vec<ValueId> {
+    let constants = |id: NodeId| -> Vec<ValueId> {
+        let inputs = graph.node(id).inputs.iter().flatten().copied();
+        let large = |value: &ValueId| {
+            graph.value(*value).constant.as_ref().is_some_and(|data| data.data().len() > 1)
+        };
+        inputs.filter(large).collect()
+    };
+    let own = constants(id);
+    let weights =
+        |value: &&ValueId| graph.value(**value).constant.as_ref().is_some_and(|d| is_matrix(d));
+    let matrices: Vec<ValueId> = own.iter().filter(weights).copied().collect();
+    if !matrices.is_empty() {
+        return matrices;
+    }
+    let node = graph.node(id);
+    if own.len() != 1 || node.op.weighted(&graph.operands(node)).is_some() {
+        return own;
+    }
+    let mut at = id;
+    loop {
+        let computed = |value: &&ValueId| graph.value(**value).constant.is_none();
+        let before = graph.node(at).inputs.iter().flatten().find(computed);
+        let Some(before) = before.and_then(|value| producers[value.index()]) else { return own };
+        let found = constants(before);
+        if !found.is_empty() {
+            return [own, found].concat();
+        }
+        at = before;
+    }
 }
 
 /// Drops nodes and values that no output depends on. Inputs stay.

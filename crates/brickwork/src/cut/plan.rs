@@ -300,7 +300,13 @@ impl NeededChannels {
             |label: Label| f64::from(self.score.get(label as usize).copied().unwrap_or(0.0));
         let mut keep = Keep::closed(graph, channels, |label| wanted[label as usize], score);
         if round_to > 1 {
-            keep.round_up(graph, channels, round_to, score);
+            // Class scores are what was asked for.
+            let of_classes = |root: &Label| stays.contains_key(&channels.group(*root));
+            let step = |family: &[Label]| match family.iter().any(of_classes) {
+                true => 1,
+                false => round_to,
+            };
+            keep.round_up(graph, channels, step, score);
         }
         let left = keep.indices(channels, &class_labels);
         if left == classes {

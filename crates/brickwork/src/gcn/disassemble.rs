@@ -130,6 +130,7 @@ fn note(nodes: &Nodes, lambda: f64) -> RefitNote {
         rounds: 0,
         passes: 0,
         readout: 0,
+        agreement: None,
         seed: 0,
     }
 }
@@ -221,7 +222,9 @@ fn refit(
         let x = columns(&values(&current, &[layer.input], features)?[0].take(1, at));
         let y = columns(&target.take(1, at).take(2, outputs));
         let mut weights = layer.weights(&current);
-        Ridge::new(x, lambda, false).fit(y, weights.data_mut());
+        let problem = Ridge::new(x.transpose(&[1, 0]), false);
+        let missing = problem.missing(y, &problem.explained(weights.data()));
+        problem.solver(lambda).fit(&missing, weights.data_mut());
         let Some(stored) = &current.value(layer.weight).constant else { continue };
         let mut patch = Patch::new(format!("refitting `{}`", layer.name));
         patch.constant(layer.weight, Arc::new(layer.weighted.store(&weights, stored)));

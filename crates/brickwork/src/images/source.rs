@@ -91,7 +91,7 @@ impl Source {
     }
 
     /// The data's name of one of the model's classes.
-    fn name_of(&self, class: usize) -> Option<&String> {
+    pub(crate) fn name_of(&self, class: usize) -> Option<&String> {
         let place = self.class_of.iter().position(|&own| own == Some(class))?;
         self.dataset.classes().get(place)
     }
@@ -259,33 +259,4 @@ impl Source {
             _ => first,
         }
     }
-}
-
-/// Of every class at most so many images, at random, over all data sets: `[n, c, h, w]`.
-///
-/// # Errors
-/// If a class has no image, or one cannot be read.
-pub fn random_images(
-    sources: &[Source],
-    classes: &[(usize, usize)],
-    seed: u64,
-    preprocess: &Preprocess,
-) -> Result<Tensor, Error> {
-    let mut batches = Vec::new();
-    for &(class, each) in classes {
-        let mut left = each;
-        for source in sources {
-            let indices = source.some_of(class, left, seed);
-            left -= indices.len();
-            if !indices.is_empty() {
-                batches.push(source.dataset.batch(&indices, preprocess)?);
-            }
-        }
-        if left == each {
-            let name = sources.iter().find_map(|source| source.name_of(class));
-            let name = name.map_or(format!("{class}"), |name| format!("`{name}`"));
-            return Err(Error::options(format!("the data has no image of class {name}")));
-        }
-    }
-    Ok(Tensor::concat(&batches.iter().collect::<Vec<_>>(), 0))
 }

@@ -13,7 +13,7 @@ mod thresholds;
 pub use criterion::Criterion;
 pub use layout::InputLayout;
 pub use moments::Moments;
-pub use origin::{KeptLayer, Origin, RefitNote, SampleNote};
+pub use origin::{KeptLayer, Origin, RefitNote, SampleNote, SourceAgreement};
 pub use part::{CalibrationNote, OnDuplicate, Part};
 pub use reject::Reject;
 pub use thresholds::{Rule, Thresholds};

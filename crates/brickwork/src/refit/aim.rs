@@ -12,7 +12,7 @@ use brickwork_graph::ValueId;
 use brickwork_tensor::Tensor;
 
 use super::options::RefitOptions;
-use super::ridge::Ridge;
+use super::ridge::{Missing, Ridge, Solver, linear};
 use super::rows::{Rows, picked};
 use crate::model::card::KeptLayer;
 use crate::model::layers::LayerInfo;
@@ -74,17 +74,15 @@ pub(super) struct Aim<'a> {
 }
 
 impl Aim<'_> {
-    /// Solves for some of the outputs: moves `weights` `[outputs, features]`, returns the biases. `given`
-    /// `[outputs, rows]` is what the source's layer gives.
-    pub(super) fn fit(
+    /// What some of the outputs should give at the rows, where the source's layer gives `given`
+    /// `[outputs, rows]`.
+    pub(super) fn wanted(
         &self,
-        problem: &Ridge,
         layer: &LayerInfo,
         rows: &Rows,
         outputs: Range<usize>,
         mut given: Tensor,
-        weights: &mut [f32],
-    ) -> Vec<f32> {
+    ) -> Wanted<'_> {
         let first = outputs.start;
         let mut added = Tensor::filled(given.shape(), 0.0);
         if let Some((ours, theirs)) = self.sides {
@@ -94,15 +92,7 @@ impl Aim<'_> {
                 self.correct(&mut given, &added, &theirs, first);
             }
         }
-        let start = weights.to_vec();
-        let mut biases = problem.fit(given.clone(), weights);
-        let bends = self.flat != (f32::NEG_INFINITY, f32::INFINITY);
-        for _ in 0..if bends { self.rounds } else { 0 } {
-            let eased = self.eased(&given, &problem.predict(weights, &biases), &added, first);
-            weights.copy_from_slice(&start);
-            biases = problem.fit(eased, weights);
-        }
-        biases
+        Wanted { aim: self, first, given, added }
     }
 
     /// The scale and shift of an output, if its sum tells anything about it.
@@ -123,22 +113,113 @@ impl Aim<'_> {
             given.iter_mut().zip(missing).for_each(|(y, missing)| *y += missing / scale);
         }
     }
+}
 
-    /// What does as well as `given` and is nearest to what is `found`.
-    fn eased(&self, given: &Tensor, found: &[f32], added: &Tensor, first: usize) -> Tensor {
-        let rows = given.shape()[1];
-        let mut eased = given.clone();
-        let sides = found.chunks(rows).zip(added.data().chunks(rows));
+/// What some outputs of a layer should give.
+pub(super) struct Wanted<'a> {
+    aim: &'a Aim<'a>,
+    /// The first of them.
+    first: usize,
+    /// `[outputs, rows]`.
+    given: Tensor,
+    /// What is added to them in the cut network: `[outputs, rows]`.
+    added: Tensor,
+}
+
+impl Wanted<'_> {
+    /// The same for some of the outputs.
+    pub(super) fn of(&self, outputs: Range<usize>) -> Self {
+        let rows = self.given.shape()[1];
+        let some = |values: &Tensor| {
+            let data = values.data()[outputs.start * rows..outputs.end * rows].to_vec();
+            Tensor::new([outputs.len(), rows], data)
+        };
+        let [given, added] = [&self.given, &self.added].map(some);
+        Self { first: self.first + outputs.start, given, added, ..*self }
+    }
+
+    /// The same at some of the rows, which are next to each other.
+    pub(super) fn at(&self, rows: Range<usize>) -> Self {
+        let some = |values: &Tensor| values.slice(1, rows.start, 1, rows.len());
+        let [given, added] = [&self.given, &self.added].map(some);
+        Self { given, added, ..*self }
+    }
+
+    /// What is missing where so much `[outputs, rows]` is explained.
+    pub(super) fn missing(&self, problem: &Ridge, explained: &[f32]) -> Missing {
+        problem.missing(self.given.clone(), explained)
+    }
+
+    /// Moves `weights` `[outputs, features]` to the solution; returns the biases.
+    pub(super) fn fit(
+        &self,
+        problem: &Ridge,
+        solver: &Solver<'_>,
+        weights: &mut [f32],
+    ) -> Vec<f32> {
+        let start = weights.to_vec();
+        let explained = problem.explained(&start);
+        let mut biases = solver.fit(&self.missing(problem, &explained), weights);
+        let bends = self.aim.flat != (f32::NEG_INFINITY, f32::INFINITY);
+        for _ in 0..if bends { self.aim.rounds } else { 0 } {
+            let eased = self.eased(&problem.predict(weights, &biases));
+            weights.copy_from_slice(&start);
+            biases = solver.fit(&problem.missing(eased, &explained), weights);
+        }
+        biases
+    }
+
+    /// Scales `weights` `[outputs, features]` so that inputs `[rows, features]` give every output the deviation that is
+    /// wanted, and returns the biases with which they give it the mean. Not `centred`, they give it the mean square.
+    pub(super) fn rescale(&self, inputs: &Tensor, weights: &mut [f32], centred: bool) -> Vec<f32> {
+        let (rows, features) = (inputs.shape()[0], inputs.shape()[1]);
+        let found = linear(weights, &vec![0.0; weights.len() / features], inputs);
+        let sides = found.chunks(rows).zip(self.given.data().chunks(rows));
+        let of = |((found, given), weights): ((&[f32], &[f32]), &mut [f32])| {
+            let [own, wanted] = [found, given].map(|values| spread(values, centred));
+            let scale = if own.1 > 0.0 { (wanted.1 / own.1).sqrt() } else { 1.0 };
+            weights.iter_mut().for_each(|weight| *weight *= scale as f32);
+            if centred { (wanted.0 - scale * own.0) as f32 } else { 0.0 }
+        };
+        sides.zip(weights.chunks_mut(features)).map(of).collect()
+    }
+
+    /// How far what is `found` `[outputs, rows]` is from doing as well: the mean square of what lacks behind the
+    /// activation.
+    pub(super) fn loss(&self, found: &[f32]) -> f64 {
+        let (eased, rows) = (self.eased(found), self.given.shape()[1]);
+        let sides = eased.data().chunks(rows).zip(found.chunks(rows));
+        let of = |(o, (eased, found)): (usize, (&[f32], &[f32]))| {
+            let scale = self.aim.affine(self.first + o).map_or(0.0, |(scale, _)| scale);
+            let lacks = eased.iter().zip(found).map(|(a, b)| f64::from(scale * (a - b)));
+            lacks.map(|lack| lack * lack).sum::<f64>()
+        };
+        sides.enumerate().map(of).sum::<f64>() / found.len() as f64
+    }
+
+    /// What does as well as is wanted and is nearest to what is `found`.
+    fn eased(&self, found: &[f32]) -> Tensor {
+        let (rows, aim) = (self.given.shape()[1], self.aim);
+        let mut eased = self.given.clone();
+        let sides = found.chunks(rows).zip(self.added.data().chunks(rows));
         for (o, (given, (found, added))) in eased.data_mut().chunks_mut(rows).zip(sides).enumerate()
         {
-            let Some((scale, shift)) = self.affine(first + o) else { continue };
+            let Some((scale, shift)) = aim.affine(self.first + o) else { continue };
             for (y, (found, added)) in given.iter_mut().zip(found.iter().zip(added)) {
                 let sum = |y: f32| scale * y + shift + added;
-                *y = (nearest(sum(*y), sum(*found), self.flat) - shift - added) / scale;
+                *y = (nearest(sum(*y), sum(*found), aim.flat) - shift - added) / scale;
             }
         }
         eased
     }
+}
+
+/// The mean of some values and their variance, or their mean square if they are not `centred`.
+fn spread(values: &[f32], centred: bool) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
+    let centre = if centred { mean } else { 0.0 };
+    (mean, values.iter().map(|&v| (f64::from(v) - centre).powi(2)).sum::<f64>() / count)
 }
 
 /// The argument nearest to `found` that does as well as `wanted` under a function that is constant

@@ -9,8 +9,8 @@ pub struct RefitOptions {
     pub images: usize,
     /// Rows (image, position) of a layer's least-squares problem, at most.
     pub rows: usize,
-    /// Ridge relative to the mean diagonal of the second moments, at least: of fewer than 256 images a third
-    /// chooses it, or ten or a hundred times as much.
+    /// Ridge relative to the mean diagonal of the second moments, at least: up to ten thousand times as much if that
+    /// does better on images left out.
     pub lambda: f64,
     /// Whether a layer also puts right what earlier ones got wrong in the value it is added to.
     pub corrects: bool,
@@ -29,8 +29,8 @@ impl Default for RefitOptions {
     fn default() -> Self {
         Self {
             images: 1024,
-            rows: 16_384,
-            lambda: 1e-2,
+            rows: 8192,
+            lambda: 1e-3,
             corrects: true,
             rounds: 2,
             passes: 8,
@@ -54,6 +54,7 @@ impl RefitOptions {
     /// What a card says of a refit on so many images, layer by layer.
     pub(super) fn note(&self, images: usize) -> RefitNote {
         let Self { rows, lambda, corrects, rounds, seed, .. } = *self;
-        RefitNote { images, rows, lambda, corrects, rounds, passes: 0, readout: 0, seed }
+        let agreement = None;
+        RefitNote { images, rows, lambda, corrects, rounds, passes: 0, readout: 0, agreement, seed }
     }
 }

@@ -14,8 +14,9 @@ use faer::Mat;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::scores::{CHECKS, Goal, LEAST_IMAGES, NEAR, Soft, fetched, mean, sides};
-use super::spread::some_of;
+use super::scores::{Goal, LEAST_IMAGES, NEAR, Soft, fetched, mean, sides};
+use super::split::JUDGES;
+use crate::images::image_set::ImageSet;
 use crate::model::error::Error;
 use crate::model::layers::layers;
 use crate::model::progress::Progress;
@@ -69,14 +70,14 @@ pub struct Readout {
 pub(super) fn with_readout(
     graph: &Arc<Graph>,
     goal: &Goal<'_>,
-    images: &Tensor,
+    images: &ImageSet,
     progress: &dyn Progress,
 ) -> Result<Option<(Arc<Graph>, Readout)>, Error> {
     let none = |why: &str| {
         progress.note(&format!("{why}; no readout is added"));
         Ok(None)
     };
-    if images.shape()[0] < LEAST_IMAGES {
+    if images.len() < LEAST_IMAGES {
         return none(&format!("a readout takes {LEAST_IMAGES} images or more"));
     }
     let Some(zero) = with_zero(&without_readout(graph)?)? else {
@@ -85,7 +86,7 @@ pub(super) fn with_readout(
         );
     };
     let features = zero.graph.value(zero.features).shape.sample()[1];
-    let images = &*some_of(images, NUMBERS / features.max(1));
+    let images = &images.evenly(NUMBERS / features.max(1));
     progress.begin("reading all layers", PENALTIES.len() as u64 + 2);
     let known = Known::of(&zero, goal, images)?;
     progress.advance(1)?;
@@ -119,7 +120,7 @@ struct Known {
 }
 
 impl Known {
-    fn of(zero: &Zero, goal: &Goal<'_>, images: &Tensor) -> Result<Self, Error> {
+    fn of(zero: &Zero, goal: &Goal<'_>, images: &ImageSet) -> Result<Self, Error> {
         let values = [zero.features, zero.before];
         let [features, given] = fetched(&zero.graph, values, images, goal.batch)?;
         let wanted = goal.scores(images)?;
@@ -150,7 +151,7 @@ impl Known {
     /// Tries penalties on images that take no part.
     fn trial(&self, progress: &dyn Progress) -> Result<Trial, Error> {
         let (checks, fit): (Vec<usize>, Vec<usize>) =
-            (0..self.given.shape()[0]).partition(|image| image % CHECKS == CHECKS - 1);
+            (0..self.given.shape()[0]).partition(|image| image % JUDGES == JUDGES - 1);
         let (checks, fit) = (self.some(&checks), self.some(&fit));
         let problem = fit.problem();
         let fits = Fits::new(&problem);
@@ -391,9 +392,11 @@ mod tests {
             let goal =
                 Goal { source: &source, classes: &(0..classes).collect::<Vec<_>>(), batch: 64 };
             let images = uniform([300, 3, 32, 32], -1.0, 1.0, 2);
-            let (better, found) = with_readout(&graph, &goal, &images, &Silent).unwrap().unwrap();
+            let (better, found) =
+                with_readout(&graph, &goal, &images.clone().into(), &Silent).unwrap().unwrap();
             assert!(found.after < found.before && found.after > 0.0, "{found:?}");
-            let (again, same) = with_readout(&better, &goal, &images, &Silent).unwrap().unwrap();
+            let (again, same) =
+                with_readout(&better, &goal, &images.clone().into(), &Silent).unwrap().unwrap();
             assert_eq!((found, better.nodes().len()), (same, again.nodes().len()));
             let soft = Soft::of(&run(&source, &images));
             let loss =
@@ -409,7 +412,9 @@ mod tests {
         let goal = Goal { source: &graph, classes: &[0, 1, 2], batch: 64 };
         for count in [LEAST_IMAGES - 1, LEAST_IMAGES] {
             let images = uniform([count, 3, 32, 32], -1.0, 1.0, 2);
-            assert!(with_readout(&graph, &goal, &images, &Silent).unwrap().is_none());
+            assert!(
+                with_readout(&graph, &goal, &images.clone().into(), &Silent).unwrap().is_none()
+            );
         }
     }
 

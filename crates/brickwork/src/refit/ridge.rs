@@ -2,11 +2,14 @@
 
 use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
 use brickwork_tensor::{Level, Tensor};
-use faer::linalg::solvers::{Llt, PartialPivLu, Solve};
-use faer::{Mat, Side};
+use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
+use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
+use faer::linalg::cholesky::llt::solve::solve_in_place;
+use faer::linalg::solvers::{PartialPivLu, Solve};
+use faer::{Mat, Par};
 
 /// The least-squares problems of one set of inputs: `min |Y - W X - b|^2 + ridge |W - W0|^2`, for any
-/// `Y` and `W0`. The system is factored once.
+/// `Y`, `W0` and ridge.
 pub(crate) struct Ridge {
     /// Inputs `[features, rows]`, centred if there is a bias.
     x: Tensor,
@@ -15,11 +18,32 @@ pub(crate) struct Ridge {
     /// What was subtracted; zeros without a bias.
     means: Vec<f64>,
     centred: bool,
+    /// The products of inputs, or of rows, whichever are fewer.
+    gram: Tensor,
+    /// Whether they are those of inputs.
+    primal: bool,
+    /// The mean diagonal of `X X'`.
+    energy: f64,
+}
+
+/// A [`Ridge`] regression whose system is factored.
+pub(crate) struct Solver<'a> {
+    problem: &'a Ridge,
     ridge: f64,
     factor: Option<Factor>,
-    /// Whether the system is the one over features.
-    primal: bool,
 }
+
+/// What weights leave to be explained of some `Y`.
+pub(crate) struct Missing {
+    /// `Y X'` or `Y`, transposed, of what is missing: the right side of the system.
+    right: Vec<f32>,
+    /// The means of `Y`; zeros without a bias.
+    means: Vec<f64>,
+}
+
+/// Work is shared out around factorisations: threads within one wait for each other, which may never end where
+/// each of them waits in another.
+const ALONE: Par = Par::Seq;
 
 /// Rows of a Gram matrix that are made together.
 const BAND: usize = 512;
@@ -28,29 +52,27 @@ const BAND: usize = 512;
 const DEPTH: usize = 1024;
 
 enum Factor {
-    Cholesky(Llt<f64>),
+    /// The lower triangle `L` of `L L'`.
+    Cholesky(Mat<f64>),
     /// Rounding made a nearly singular matrix indefinite: pivot instead.
     Pivoted(PartialPivLu<f64>),
 }
 
 impl Ridge {
-    /// For inputs `[features, rows]`; the ridge is `lambda` times the mean diagonal of `X X'`.
-    /// With `centred` there is a bias.
-    pub(crate) fn new(x: Tensor, lambda: f64, centred: bool) -> Self {
-        let primal = x.shape()[0] <= x.shape()[1];
-        Self::from_side(x, lambda, centred, primal)
+    /// For inputs `[rows, features]`. With `centred` there is a bias.
+    pub(crate) fn new(by_row: Tensor, centred: bool) -> Self {
+        let primal = by_row.shape()[1] <= by_row.shape()[0];
+        Self::from_side(by_row, centred, primal)
     }
 
-    fn from_side(mut x: Tensor, lambda: f64, centred: bool, primal: bool) -> Self {
-        let features = x.shape()[0];
+    fn from_side(by_row: Tensor, centred: bool, primal: bool) -> Self {
+        let features = by_row.shape()[1];
+        let mut x = transposed(&by_row);
         let means = if centred { centre(&mut x) } else { vec![0.0; features] };
-        let by_row = x.transpose(&[1, 0]);
+        let by_row = if centred { transposed(&x) } else { by_row };
         let energy: f64 = x.data().iter().map(|&v| f64::from(v) * f64::from(v)).sum();
-        let ridge = lambda * energy / features as f64;
-        let side = if primal { &x } else { &by_row };
-        // Inputs that never vary say nothing.
-        let factor = (ridge > 0.0).then(|| Factor::new(&gram(side), ridge));
-        Self { x, by_row, means, centred, ridge, factor, primal }
+        let gram = gram(if primal { &x } else { &by_row });
+        Self { x, by_row, means, centred, gram, primal, energy: energy / features as f64 }
     }
 
     fn features(&self) -> usize {
@@ -61,25 +83,35 @@ impl Ridge {
         self.x.shape()[1]
     }
 
-    /// Moves `weights` `[outputs, features]` from `W0` to the solution for `y` `[outputs, rows]`;
-    /// returns the biases.
-    pub(crate) fn fit(&self, mut y: Tensor, weights: &mut [f32]) -> Vec<f32> {
-        let (features, rows, outputs) = (self.features(), self.rows(), y.shape()[0]);
-        let y_means = if self.centred { centre(&mut y) } else { vec![0.0; outputs] };
-        let explained = product(weights, outputs, &self.by_row, rows);
-        y.data_mut().iter_mut().zip(&explained).for_each(|(y, e)| *y -= e);
-        if let Some(factor) = &self.factor {
-            let step = if self.primal {
-                let right = product(self.x.data(), features, &y, outputs);
-                factor.solve(&right, features, outputs)
-            } else {
-                // X (X' X + ridge)^-1 R'
-                let right = y.transpose(&[1, 0]);
-                product(&factor.solve(right.data(), rows, outputs), outputs, &self.x, features)
-            };
-            weights.iter_mut().zip(step).for_each(|(w, s)| *w += s);
-        }
-        self.at_means(weights).zip(y_means).map(|(own, y)| (y - own) as f32).collect()
+    /// Solves with a ridge of `lambda` times the mean diagonal of `X X'`.
+    pub(crate) fn solver(&self, lambda: f64) -> Solver<'_> {
+        let ridge = lambda * self.energy;
+        // Inputs that never vary say nothing.
+        let factor = (ridge > 0.0).then(|| Factor::new(&self.gram, ridge));
+        Solver { problem: self, ridge, factor }
+    }
+
+    /// `W X` of the centred inputs: `[outputs, rows]`.
+    pub(crate) fn explained(&self, weights: &[f32]) -> Vec<f32> {
+        product(weights, weights.len() / self.features(), &self.by_row, self.rows())
+    }
+
+    /// What is missing of `y` `[outputs, rows]` where so much is `explained`.
+    pub(crate) fn missing(&self, mut y: Tensor, explained: &[f32]) -> Missing {
+        let outputs = y.shape()[0];
+        let means = if self.centred { centre(&mut y) } else { vec![0.0; outputs] };
+        y.data_mut().iter_mut().zip(explained).for_each(|(y, e)| *y -= e);
+        let right = match self.primal {
+            true => product(self.x.data(), self.features(), &y, outputs),
+            false => transposed(&y).into_data(),
+        };
+        Missing { right, means }
+    }
+
+    /// The biases with which weights meet the means of what was wanted.
+    pub(crate) fn biases(&self, weights: &[f32], wanted: &Missing) -> Vec<f32> {
+        let own = self.at_means(weights);
+        own.zip(&wanted.means).map(|(own, y)| (y - own) as f32).collect()
     }
 
     /// What every output's weights give for the means of the inputs.
@@ -88,10 +120,39 @@ impl Ridge {
         weights.chunks(self.features()).map(of)
     }
 
+    /// What `weights` and `biases` give: `[outputs, rows]`.
+    pub(crate) fn predict(&self, weights: &[f32], biases: &[f32]) -> Vec<f32> {
+        let mut given = self.explained(weights);
+        let offsets = self.at_means(weights).zip(biases);
+        for (given, (mean, bias)) in given.chunks_mut(self.rows()).zip(offsets) {
+            given.iter_mut().for_each(|v| *v += (f64::from(*bias) + mean) as f32);
+        }
+        given
+    }
+}
+
+impl Solver<'_> {
+    /// Moves `weights` `[outputs, features]` from `W0` to the solution; returns the biases.
+    pub(crate) fn fit(&self, missing: &Missing, weights: &mut [f32]) -> Vec<f32> {
+        let problem = self.problem;
+        let (features, rows, outputs) = (problem.features(), problem.rows(), missing.means.len());
+        if let Some(factor) = &self.factor {
+            let step = if problem.primal {
+                factor.solve(&missing.right, features, outputs)
+            } else {
+                // X (X' X + ridge)^-1 R'
+                let solved = factor.solve(&missing.right, rows, outputs);
+                product(&solved, outputs, &problem.x, features)
+            };
+            weights.iter_mut().zip(step).for_each(|(w, s)| *w += s);
+        }
+        problem.biases(weights, missing)
+    }
+
     /// For every block of `taps` features the least `|W X - V X|^2 + ridge |W - V|^2` over all `V` that do
     /// without it; `W` are the `weights` `[outputs, features]`.
     pub(crate) fn losses(&self, weights: &[f32], taps: usize) -> Vec<f64> {
-        let (features, blocks) = (self.features(), self.features() / taps);
+        let (features, blocks) = (self.problem.features(), self.problem.features() / taps);
         let Some(factor) = &self.factor else { return vec![0.0; blocks] };
         let inverse = self.inverse(factor);
         let outputs = weights.len() / features;
@@ -109,30 +170,31 @@ impl Ridge {
 
     /// `(X X' + ridge)^-1` `[features, features]`.
     fn inverse(&self, factor: &Factor) -> Vec<f32> {
-        let (features, rows) = (self.features(), self.rows());
+        let problem = self.problem;
+        let (features, rows) = (problem.features(), problem.rows());
         let mut unit = vec![0.0; features * features];
         unit.iter_mut().step_by(features + 1).for_each(|x| *x = 1.0);
-        if self.primal {
+        if problem.primal {
             return factor.solve(&unit, features, features);
         }
         // (1 - X (X' X + ridge)^-1 X') / ridge
         let solved =
-            Tensor::new([features, rows], factor.solve(self.by_row.data(), rows, features));
-        let explained = product(self.x.data(), features, &solved, features);
+            Tensor::new([features, rows], factor.solve(problem.by_row.data(), rows, features));
+        let explained = product(problem.x.data(), features, &solved, features);
         let left =
             |(unit, explained): (f32, f32)| (f64::from(unit - explained) / self.ridge) as f32;
         unit.into_iter().zip(explained).map(left).collect()
     }
+}
 
-    /// What `weights` `[outputs, features]` and `biases` give: `[outputs, rows]`.
-    pub(crate) fn predict(&self, weights: &[f32], biases: &[f32]) -> Vec<f32> {
-        let mut given = product(weights, biases.len(), &self.by_row, self.rows());
-        let offsets = self.at_means(weights).zip(biases);
-        for (given, (mean, bias)) in given.chunks_mut(self.rows()).zip(offsets) {
-            given.iter_mut().for_each(|v| *v += (f64::from(*bias) + mean) as f32);
-        }
-        given
+/// What weights `[outputs, features]` and biases give for inputs `[rows, features]`: `[outputs, rows]`.
+pub(crate) fn linear(weights: &[f32], biases: &[f32], inputs: &Tensor) -> Vec<f32> {
+    let rows = inputs.shape()[0];
+    let mut given = product(weights, biases.len(), inputs, rows);
+    for (given, bias) in given.chunks_mut(rows).zip(biases) {
+        given.iter_mut().for_each(|v| *v += bias);
     }
+    given
 }
 
 /// The products of rows with each other, and what solves for them with any ridge.
@@ -190,20 +252,28 @@ impl Factor {
         let n = gram.shape()[0];
         let on_diagonal = |row, column| if row == column { ridge } else { 0.0 };
         let at = |row, column| f64::from(gram.data()[row * n + column]) + on_diagonal(row, column);
-        let matrix = Mat::from_fn(n, n, at);
-        match matrix.llt(Side::Lower) {
-            Ok(factor) => Self::Cholesky(factor),
-            Err(_) => Self::Pivoted(matrix.partial_piv_lu()),
+        let mut lower = Mat::from_fn(n, n, at);
+        let mut memory =
+            MemBuffer::new(cholesky_in_place_scratch::<f64>(n, ALONE, Default::default()));
+        let stack = MemStack::new(&mut memory);
+        let found =
+            cholesky_in_place(lower.as_mut(), Default::default(), ALONE, stack, Default::default());
+        match found {
+            Ok(_) => Self::Cholesky(lower),
+            Err(_) => Self::Pivoted(Mat::from_fn(n, n, at).partial_piv_lu()),
         }
     }
 
     /// For `right` `[n, m]` the solution, transposed: `[m, n]`.
     fn solve(&self, right: &[f32], n: usize, m: usize) -> Vec<f32> {
-        let right = Mat::from_fn(n, m, |row, column| f64::from(right[row * m + column]));
-        let solved = match self {
-            Self::Cholesky(factor) => factor.solve(&right),
-            Self::Pivoted(factor) => factor.solve(&right),
-        };
+        let mut solved = Mat::from_fn(n, m, |row, column| f64::from(right[row * m + column]));
+        match self {
+            Self::Cholesky(lower) => {
+                let stack = &mut MemBuffer::new(StackReq::EMPTY);
+                solve_in_place(lower.as_ref(), solved.as_mut(), ALONE, MemStack::new(stack));
+            }
+            Self::Pivoted(factor) => factor.solve_in_place(&mut solved),
+        }
         (0..m * n).map(|k| solved[(k % n, k / n)] as f32).collect()
     }
 }
@@ -225,10 +295,46 @@ fn centre(array: &mut Tensor) -> Vec<f64> {
 /// `a b'` for `a` `[m, k]` and `b` `[n, k]`: `[m, n]`.
 fn product(a: &[f32], m: usize, b: &Tensor, n: usize) -> Vec<f32> {
     let inner = b.shape()[1];
+    if inner.min(n) <= NARROW && m <= NARROW {
+        let rows = || b.data().chunks(inner);
+        return a.chunks(inner).flat_map(|a| rows().map(|b| dot(a, b))).collect();
+    }
     let packed = Packed::new(Level::best(), b.data(), None, n, inner, 1, 1);
     let mut out = vec![0.0; m * n];
     packed.run(&Gather::rows(inner), a, m, Finish::PLAIN, &mut out);
     out
+}
+
+/// Matrices so narrow are not worth packing.
+const NARROW: usize = 32;
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let mut sums = [0.0f32; LANES];
+    let (parts, rest) = a.as_chunks::<LANES>();
+    let (others, other_rest) = b.as_chunks::<LANES>();
+    for (a, b) in parts.iter().zip(others) {
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * b);
+    }
+    let rest: f32 = rest.iter().zip(other_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+/// `[rows, columns]` as `[columns, rows]`, a block that stays in cache at a time.
+fn transposed(matrix: &Tensor) -> Tensor {
+    const BLOCK: usize = 32;
+    let (rows, columns) = (matrix.shape()[0], matrix.shape()[1]);
+    let (data, mut out) = (matrix.data(), vec![0.0f32; rows * columns]);
+    for first in (0..rows).step_by(BLOCK) {
+        for start in (0..columns).step_by(BLOCK) {
+            for column in start..columns.min(start + BLOCK) {
+                for row in first..rows.min(first + BLOCK) {
+                    out[column * rows + row] = data[row * columns + column];
+                }
+            }
+        }
+    }
+    Tensor::new([columns, rows], out)
 }
 
 #[cfg(test)]
@@ -243,8 +349,10 @@ mod tests {
         let mut y = product(&truth, 3, &x.transpose(&[1, 0]), rows);
         y.iter_mut().enumerate().for_each(|(k, v)| *v += bias[k / rows]);
         let mut weights = vec![0.0; 3 * features];
-        let problem = Ridge::new(x, 1e-9, true);
-        let shift = problem.fit(Tensor::new([3, rows], y.clone()), &mut weights);
+        let problem = Ridge::new(x.transpose(&[1, 0]), true);
+        let missing =
+            problem.missing(Tensor::new([3, rows], y.clone()), &problem.explained(&weights));
+        let shift = problem.solver(1e-9).fit(&missing, &mut weights);
         let given = problem.predict(&weights, &shift);
         let off = given.iter().zip(&y).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         (weights, truth, shift, off)
@@ -271,7 +379,9 @@ mod tests {
         let y = crate::model::random::uniform([4, 15], -1.0, 1.0, 4);
         let [one, other] = [true, false].map(|primal| {
             let mut weights = vec![0.1; 80];
-            Ridge::from_side(x.clone(), 0.1, true, primal).fit(y.clone(), &mut weights);
+            let problem = Ridge::from_side(x.transpose(&[1, 0]), true, primal);
+            let missing = problem.missing(y.clone(), &problem.explained(&weights));
+            problem.solver(0.1).fit(&missing, &mut weights);
             weights
         });
         for (a, b) in one.iter().zip(&other) {
@@ -285,14 +395,15 @@ mod tests {
             let x = crate::model::random::uniform([features, rows], -1.0, 1.0, 11);
             let weights = crate::model::random::uniform([2, features], -1.0, 1.0, 12).into_data();
             let ridge = 0.05;
-            let problem = Ridge::new(x.clone(), ridge, false);
-            let losses = problem.losses(&weights, 2);
+            let problem = Ridge::new(x.transpose(&[1, 0]), false);
+            let solver = problem.solver(ridge);
+            let losses = solver.losses(&weights, 2);
             assert_eq!(losses.len(), features / 2);
             for (block, lost) in losses.into_iter().enumerate() {
                 let gone = |k: usize| k / 2 == block;
                 let left: Vec<usize> = (0..features).filter(|&k| !gone(k)).collect();
                 // |W X - V X_left|^2 + ridge (|w_gone|^2 + |W_left - V|^2), by the normal equations.
-                let explained = least(&x, &weights, &left, problem.ridge);
+                let explained = least(&x, &weights, &left, solver.ridge);
                 assert!((lost - explained).abs() < 1e-3 * (1.0 + explained), "{lost} {explained}");
             }
         }
@@ -360,7 +471,9 @@ mod tests {
         let x = crate::model::random::uniform([5, 50], -1.0, 1.0, 5);
         let y = crate::model::random::uniform([2, 50], -1.0, 1.0, 6);
         let mut weights = vec![0.25; 10];
-        Ridge::new(x, 1e9, true).fit(y, &mut weights);
+        let problem = Ridge::new(x.transpose(&[1, 0]), true);
+        let missing = problem.missing(y, &problem.explained(&weights));
+        problem.solver(1e9).fit(&missing, &mut weights);
         assert!(weights.iter().all(|w| (w - 0.25).abs() < 1e-4));
     }
 }

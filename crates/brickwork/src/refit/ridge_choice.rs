@@ -1,55 +1,48 @@
-//! The ridge of refits on few images.
+//! The ridge of a layer's problem, chosen on images that take no part in the fit.
 //!
-//! Many images leave little to choose. What a layer can be made to do on few need not hold for others, and
-//! [passes over all layers](super::scores) hardly put it right. So layers are refitted on two thirds of the images
-//! with one ridge after the other; that is taken which brings the scores on the last third nearest to the source's.
+//! How far a layer can be trusted to follow its rows depends on how wide it is and on how many images they
+//! are of: positions of one image say much the same. So the rows of some images are left out, fits with one ridge
+//! after the other are made without them, and that is taken which does best on them: none at all, if the weights
+//! do better as they are.
+
+use std::ops::Range;
 
 use brickwork_tensor::Tensor;
+use rayon::prelude::*;
 
-use super::cut::Cut;
-use super::layer_by_layer::layer_by_layer;
-use super::options::RefitOptions;
-use super::scores::{Goal, Judge};
-use crate::model::error::Error;
-use crate::model::progress::Progress;
+use super::aim::Wanted;
+use super::ridge::{Ridge, linear};
 
-/// From so many images on the ridge matters little.
-const MANY: usize = 256;
+/// Multiples of the least ridge that are tried.
+const MULTIPLES: [f64; 5] = [1.0, 10.0, 100.0, 1e3, 1e4];
 
-/// One image in so many chooses.
-const CHOOSES: usize = 3;
-
-/// Multiples of the ridge that are tried.
-const MULTIPLES: [f64; 3] = [1.0, 10.0, 100.0];
-
-/// The ridge for a refit of `cut` on these images `[n, c, h, w]`: that of the options unless there are few.
-///
-/// # Errors
-/// If a network cannot run.
-pub(super) fn lambda(
-    cut: &Cut<'_>,
-    images: &Tensor,
-    batch: usize,
-    options: &RefitOptions,
-    progress: &dyn Progress,
-) -> Result<f64, Error> {
-    if !(CHOOSES..MANY).contains(&images.shape()[0]) {
-        return Ok(options.lambda);
+/// The ridge, relative to the mean diagonal of the second moments, for inputs `[rows, features]` of which the first
+/// `fitting` rows may be fitted. `None` where `weights` `[outputs, features]` do best as they are, but for their
+/// biases.
+pub(super) fn chosen(
+    inputs: &Tensor,
+    wanted: &Wanted<'_>,
+    fitting: usize,
+    least: f64,
+    weights: &[f32],
+    centred: bool,
+) -> Option<f64> {
+    let rows = inputs.shape()[0];
+    if fitting == rows {
+        return Some(least);
     }
-    let (judges, rest): (Vec<usize>, Vec<usize>) =
-        (0..images.shape()[0]).partition(|image| image % CHOOSES == CHOOSES - 1);
-    let goal = Goal { source: cut.source, classes: cut.classes, batch };
-    let judge = Judge::new(&goal, images.take(0, &judges))?;
-    let rest = images.take(0, &rest);
-    let mut best = (f64::INFINITY, options.lambda);
-    for (place, multiple) in MULTIPLES.into_iter().enumerate() {
-        let title = format!("choosing the ridge, {} of {}", place + 1, MULTIPLES.len());
-        let options = RefitOptions { lambda: multiple * options.lambda, ..*options };
-        let graph = layer_by_layer(cut, &rest, batch, &options, &title, progress)?;
-        let loss = judge.loss(&graph)?;
-        if loss < best.0 {
-            best = (loss, options.lambda);
-        }
-    }
-    Ok(best.1)
+    let part = |rows: Range<usize>| inputs.slice(0, rows.start, 1, rows.len());
+    let problem = Ridge::new(part(0..fitting), centred);
+    let missing = wanted.at(0..fitting).missing(&problem, &problem.explained(weights));
+    let (inputs, wanted) = (part(fitting..rows), wanted.at(fitting..rows));
+    let loss = |weights: &[f32], biases: &[f32]| wanted.loss(&linear(weights, biases, &inputs));
+    let bare = loss(weights, &problem.biases(weights, &missing));
+    let tried = MULTIPLES.into_par_iter().map(|multiple| {
+        let (lambda, mut weights) = (multiple * least, weights.to_vec());
+        let biases = problem.solver(lambda).fit(&missing, &mut weights);
+        (loss(&weights, &biases), lambda)
+    });
+    let tried: Vec<(f64, f64)> = tried.collect();
+    let best = tried.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
+    best.filter(|(loss, _)| *loss < bare).map(|(_, lambda)| lambda)
 }

@@ -3,17 +3,26 @@
 use brickwork_tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 use super::options::RefitOptions;
 use crate::model::layers::LayerInfo;
 use crate::refit::staged_run::StagedValue;
 
+/// Rows that a thread takes at a time.
+const ROWS_AT_ONCE: usize = 64;
+
 /// The rows of a least-squares problem: (image, output position).
 pub(crate) struct Rows {
     chosen: Vec<(usize, usize)>,
+    /// The first so many are to be fitted; the others, of images apart, tell how well that went.
+    pub(super) fitting: usize,
     /// Output width.
     width: usize,
 }
+
+/// One image in so many tells how well the others were fitted.
+const TELLS: usize = 4;
 
 impl Rows {
     /// The same number of positions from every image, at random.
@@ -31,19 +40,25 @@ impl Rows {
         let each = options.rows.div_ceil(images.max(1)).clamp(1, positions);
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ (salt << 32));
         let mut order: Vec<usize> = (0..positions).collect();
-        let mut chosen = Vec::with_capacity(images * each);
-        for image in 0..images {
+        let mut draw = |image: usize| {
+            let mut own = Vec::with_capacity(each);
             for k in 0..each {
                 let other = rng.random_range(k..positions);
                 order.swap(k, other);
-                chosen.push((image, order[k]));
+                own.push((image, order[k]));
             }
-        }
-        Self { chosen, width }
+            own
+        };
+        let (tell, fit): (Vec<usize>, Vec<usize>) =
+            (0..images).partition(|image| image % TELLS == TELLS - 1);
+        let mut chosen: Vec<(usize, usize)> = fit.into_iter().flat_map(&mut draw).collect();
+        let fitting = chosen.len();
+        chosen.extend(tell.into_iter().flat_map(draw));
+        Self { chosen, fitting, width }
     }
 }
 
-/// Inputs of one group at the chosen rows: `[inputs * taps, rows]`, features in `[i, k]` order.
+/// Some inputs from the `first` on at the chosen rows: `[rows, inputs * taps]`, features in `[i, k]` order.
 pub(super) fn features(
     layer: &LayerInfo,
     x: &StagedValue,
@@ -53,10 +68,11 @@ pub(super) fn features(
 ) -> Tensor {
     let count = rows.chosen.len();
     let taps = layer.weighted.taps();
-    let mut data = vec![0.0f32; inputs * taps * count];
+    let mut data = vec![0.0f32; count * inputs * taps];
     let each: usize = x.extents.iter().product();
     let strides = strides(x);
-    for (row, &(image, position)) in rows.chosen.iter().enumerate() {
+    let places = data.par_chunks_mut(inputs * taps).zip(&rows.chosen);
+    places.with_min_len(ROWS_AT_ONCE).for_each(|(row, &(image, position))| {
         let image = &x.data[image * each..(image + 1) * each];
         match &layer.weighted.window {
             Some(window) => {
@@ -67,21 +83,19 @@ pub(super) fn features(
                     let Some((iy, ix)) = iy.zip(ix) else { continue };
                     let at = iy * strides[1] + ix * strides[2];
                     for i in 0..inputs {
-                        data[(i * taps + tap) * count + row] = image[at + (first + i) * strides[0]];
+                        row[i * taps + tap] = image[at + (first + i) * strides[0]];
                     }
                 }
             }
             None => {
-                let channels = layer.weighted.inputs;
-                let logical = row_of(x, position, channels);
-                for i in 0..inputs {
-                    data[i * count + row] =
-                        image[logical + (first + i) * strides[strides.len() - 1]];
+                let logical = row_of(x, position, layer.weighted.inputs);
+                for (i, own) in row.iter_mut().enumerate() {
+                    *own = image[logical + (first + i) * strides[strides.len() - 1]];
                 }
             }
         }
-    }
-    Tensor::new([inputs * taps, count], data)
+    });
+    Tensor::new([count, inputs * taps], data)
 }
 
 /// Strides of a held value's axes, without the batch.

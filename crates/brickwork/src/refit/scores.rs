@@ -29,9 +29,12 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
+use super::descent::descend;
 use super::options::RefitOptions;
 use super::ridge::Kernel;
-use super::spread::evenly;
+use super::split::{JUDGES, RefitImages};
+use crate::images::image_set::ImageSet;
+use crate::images::select::top_class;
 use crate::model::error::Error;
 use crate::model::layers::{LayerInfo, layers};
 use crate::model::progress::Progress;
@@ -46,17 +49,14 @@ const IMAGES: usize = 4096;
 /// Unknowns of a pass, at most: so few images say little of more.
 const UNKNOWNS: usize = 1 << 14;
 
-/// Refitted numbers of a network, at most: every image has as many gradients.
+/// Refitted numbers of a network, at most, whose every image has as many gradients.
 pub(super) const LARGEST: usize = 1_000_000;
 
-/// One image in so many takes no part, and checks.
-pub(super) const CHECKS: usize = 5;
-
 /// Images of an alignment, at least: fewer that check tell nothing.
-pub(super) const LEAST_IMAGES: usize = 16 * CHECKS;
+pub(super) const LEAST_IMAGES: usize = 16 * JUDGES;
 
-/// So many that check tell enough.
-const MOST_CHECKS: usize = 1024;
+/// Numbers in the images of a pass, at most.
+const NUMBERS: usize = 1 << 28;
 
 /// `mu`, relative to the mean diagonal of `A A'`.
 const DAMPING: f64 = 0.1;
@@ -94,22 +94,35 @@ pub(super) struct Goal<'a> {
 
 impl Goal<'_> {
     /// For images `[n, c, h, w]`: `[n, k]`.
-    pub(super) fn scores(&self, images: &Tensor) -> Result<Tensor, Error> {
+    pub(super) fn scores(&self, images: &ImageSet) -> Result<Tensor, Error> {
         Ok(scores(self.source, images, self.batch)?.take(1, self.classes))
+    }
+}
+
+/// Images for which a network gives the class that it should.
+#[derive(Clone, Copy)]
+pub(super) struct Hits {
+    pub(super) right: usize,
+    pub(super) all: usize,
+}
+
+impl Hits {
+    pub(super) fn share(self) -> f64 {
+        self.right as f64 / self.all.max(1) as f64
     }
 }
 
 /// Tells how far a network's scores are from a goal, on images that took no part.
 pub(super) struct Judge {
-    images: Tensor,
+    images: ImageSet,
     batch: usize,
     given: Tensor,
-    soft: Soft,
+    pub(super) soft: Soft,
 }
 
 impl Judge {
     /// By these images `[n, c, h, w]`.
-    pub(super) fn new(goal: &Goal<'_>, images: Tensor) -> Result<Self, Error> {
+    pub(super) fn new(goal: &Goal<'_>, images: ImageSet) -> Result<Self, Error> {
         let given = goal.scores(&images)?;
         Ok(Self { images, batch: goal.batch, soft: Soft::of(&given), given })
     }
@@ -117,6 +130,15 @@ impl Judge {
     /// Mean divergence, in nats.
     pub(super) fn loss(&self, graph: &Arc<Graph>) -> Result<f64, Error> {
         Ok(self.soft.loss(&scores(graph, &self.images, self.batch)?, &self.given))
+    }
+
+    /// On how many images a network gives the class that it should, and of how many. Meaningless for a single class.
+    pub(super) fn agrees(&self, graph: &Arc<Graph>) -> Result<Hits, Error> {
+        let found = scores(graph, &self.images, self.batch)?;
+        let classes = self.given.shape()[1];
+        let sides = found.data().chunks(classes).zip(self.given.data().chunks(classes));
+        let right = sides.filter(|(found, given)| top_class(found) == top_class(given)).count();
+        Ok(Hits { right, all: self.given.shape()[0] })
     }
 
     /// Moves the `chosen` numbers by `length` times `step` and gives the network and its loss if that is less
@@ -164,8 +186,8 @@ impl Pace {
 }
 
 /// Moves the constants of these names until the scores of `graph` on `images` `[n, c, h, w]` come no
-/// closer to those of the goal `[n, k]`. `None` for networks that learn more than [`LARGEST`] or cannot be
-/// passed back through, and if there are too few images to check on.
+/// closer to those of the goal `[n, k]`; networks that learn more than [`LARGEST`] by [gradients](descend). `None` for
+/// those that cannot be passed back through, and if there are too few images to check on.
 ///
 /// # Errors
 /// If the network cannot run.
@@ -173,19 +195,21 @@ pub(super) fn align(
     graph: Arc<Graph>,
     names: &[String],
     goal: &Goal<'_>,
-    images: &Tensor,
+    images: &RefitImages,
     options: &RefitOptions,
     progress: &dyn Progress,
 ) -> Result<Option<(Arc<Graph>, Alignment)>, Error> {
-    if images.shape()[0] < LEAST_IMAGES {
+    if images.len() < LEAST_IMAGES {
         return Ok(None);
     }
+    if learned_count(&graph, names) > LARGEST {
+        return descend(graph, names, goal, images, options, progress);
+    }
     let Some(mut learned) = learned(&graph, names, progress) else { return Ok(None) };
-    let (checks, mut fit): (Vec<usize>, Vec<usize>) =
-        (0..images.shape()[0]).partition(|image| image % CHECKS == CHECKS - 1);
-    let checks: Vec<usize> = evenly(checks.len(), MOST_CHECKS).map(|k| checks[k]).collect();
-    let judge = Judge::new(goal, images.take(0, &checks))?;
-    let drawn = fit.len().min(EACH * goal.classes.len()).min(IMAGES);
+    let judge = Judge::new(goal, images.judging.clone())?;
+    let mut fit: Vec<usize> = (0..images.fitted.len()).collect();
+    let each = graph.value(graph.inputs()[0]).shape.sample_volume();
+    let drawn = fit.len().min(EACH * goal.classes.len()).min(IMAGES).min(NUMBERS / each);
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let before = judge.loss(&graph)?;
     let (mut after, mut best, mut passes) = (before, graph, 0);
@@ -195,11 +219,12 @@ pub(super) fn align(
             break;
         }
         fit.shuffle(&mut rng);
-        let some = images.take(0, &fit[..drawn]);
+        let some = images.fitted.some(&fit[..drawn]);
         let problem = Problem::new(goal.scores(&some)?, learned.count(), &mut rng);
         let direct =
             |image: usize, z: &[f32], v: &mut [f32]| problem.direct(&judge.soft, image, z, v);
         let title = format!("moving all layers, pass {pass} of {}", options.passes);
+        let some = some.load()?;
         let (slopes, missing) = learned.slopes(&some, &problem.chosen, direct, &title, progress)?;
         let step = added(&slopes, &Kernel::new(&slopes).solve(&missing, DAMPING));
         let nearer = judge.nearer(&mut learned, &problem.chosen, &step, pace.length, after)?;
@@ -221,10 +246,16 @@ pub(super) fn constants(graph: &Graph, names: &[String]) -> Vec<String> {
     found.flat_map(of).map(|value| graph.value(value).name.clone()).collect()
 }
 
+/// How many numbers the constants of these names have.
+fn learned_count(graph: &Graph, names: &[String]) -> usize {
+    let stored = names.iter().filter_map(|name| graph.find_value(name));
+    stored.filter_map(|value| graph.value(value).constant.as_ref()).map(|c| c.data().len()).sum()
+}
+
 /// What can be learned of a network that is small enough and can be passed back through.
 fn learned(graph: &Arc<Graph>, names: &[String], progress: &dyn Progress) -> Option<Learned> {
     match Learned::new(graph, names) {
-        Ok(learned) => (1..=LARGEST).contains(&learned.count()).then_some(learned),
+        Ok(learned) => (learned.count() > 0).then_some(learned),
         Err(error) => {
             progress.note(&format!("the scores are not aligned as a whole: {error}"));
             None
@@ -278,7 +309,7 @@ pub(super) fn sides(scores: &Tensor) -> usize {
 }
 
 /// The scores that a graph gives images `[n, c, h, w]`: `[n, k]`.
-fn scores(graph: &Arc<Graph>, images: &Tensor, batch: usize) -> Result<Tensor, Error> {
+fn scores(graph: &Arc<Graph>, images: &ImageSet, batch: usize) -> Result<Tensor, Error> {
     fetched(graph, [graph.logits()], images, batch).map(|[scores]| scores)
 }
 
@@ -286,17 +317,17 @@ fn scores(graph: &Arc<Graph>, images: &Tensor, batch: usize) -> Result<Tensor, E
 pub(super) fn fetched<const N: usize>(
     graph: &Arc<Graph>,
     values: [ValueId; N],
-    images: &Tensor,
+    images: &ImageSet,
     batch: usize,
 ) -> Result<[Tensor; N], Error> {
     let mut session = Session::new(graph.clone(), &values).for_batches_of(batch);
-    let each: usize = images.shape()[1..].iter().product();
     let mut all: [Vec<f32>; N] = std::array::from_fn(|_| Vec::new());
-    for slice in images.data().chunks(batch * each) {
-        let found = session.outputs(slice.len() / each, slice)?;
+    for batch in images.batches(batch) {
+        let batch = batch?;
+        let found = session.outputs(batch.shape()[0], batch.data())?;
         all.iter_mut().zip(found).for_each(|(all, found)| all.extend(found.into_data()));
     }
-    let count = images.shape()[0];
+    let count = images.len();
     Ok(all.map(|all| Tensor::new([count, all.len() / count], all)))
 }
 
@@ -348,6 +379,13 @@ impl Soft {
         rows.map(of).collect()
     }
 
+    /// Writes the gradient of an image's loss with respect to its scores `z`, where it should have `s`, but for a factor.
+    pub(super) fn slope(&self, z: &[f32], s: &[f32], gradient: &mut [f32]) {
+        let sides = self.logs(z).into_iter().zip(self.logs(s));
+        let slopes = sides.map(|(z, s)| (z.exp() - s.exp()) as f32);
+        gradient.iter_mut().zip(slopes).for_each(|(gradient, slope)| *gradient = slope);
+    }
+
     /// Their mean.
     fn loss(&self, found: &Tensor, wanted: &Tensor) -> f64 {
         mean(&self.losses(found, wanted))
@@ -378,7 +416,7 @@ mod tests {
         let [source, graph] = [5, 9].map(|seed| network(3, seed));
         let goal = Goal { source: &source, classes: &[0, 1, 2], batch: 40 };
         let images = uniform([40, 3, 32, 32], -1.0, 1.0, 2);
-        let judge = Judge::new(&goal, images.clone()).unwrap();
+        let judge = Judge::new(&goal, images.clone().into()).unwrap();
         let all: Vec<String> = layers(&graph).into_iter().map(|layer| layer.name).collect();
         let mut learned = Learned::new(&graph, &constants(&graph, &all)).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(1);

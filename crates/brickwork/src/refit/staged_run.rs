@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use brickwork_exec::Session;
+use brickwork_exec::{Fetched, Session};
 use brickwork_graph::{Graph, NodeId, ValueId};
-use brickwork_tensor::{Order, Tensor};
+use brickwork_tensor::Order;
 
+use crate::images::image_set::ImageSet;
 use crate::model::error::Error;
 
 /// A value for all images, batch outermost.
@@ -17,24 +18,70 @@ pub(crate) struct StagedValue {
     pub(crate) data: Vec<f32>,
 }
 
-/// Where a graph stands with a set of images: the values that nodes from some place on read.
+impl StagedValue {
+    fn empty(value: &str) -> Self {
+        let (extents, order, data) = (Vec::new(), Order::row_major(0), Vec::new());
+        Self { value: value.to_owned(), extents, order, data }
+    }
+
+    /// Adds what it is for more images.
+    fn append(&mut self, more: &Fetched<'_>) {
+        if self.data.is_empty() {
+            let batch_outermost = more.order.axes()[0] == 0;
+            let plain = || Order::row_major(more.extents.len());
+            self.order = if batch_outermost { more.order.clone() } else { plain() };
+            self.extents = more.extents[1..].to_vec();
+        }
+        if self.order == *more.order {
+            self.data.extend_from_slice(more.data);
+        } else {
+            self.data.extend(more.to_tensor().transpose(self.order.axes()).into_data());
+        }
+    }
+}
+
+/// Where a graph stands with the first images of a set: the values that nodes from some place on read.
 pub(crate) struct Stages {
-    images: usize,
+    images: ImageSet,
+    /// So many of the images have come this far.
+    count: usize,
     batch: usize,
     held: Vec<StagedValue>,
 }
 
 impl Stages {
-    /// Before the first node, with images `[n, c, h, w]`.
-    pub(crate) fn new(graph: &Graph, images: &Tensor, batch: usize) -> Self {
+    /// Before the first node, with no image yet.
+    pub(crate) fn new(graph: &Graph, images: ImageSet, batch: usize) -> Self {
         let input = graph.value(graph.inputs()[0]);
-        let held = StagedValue {
-            value: input.name.clone(),
-            extents: images.shape()[1..].to_vec(),
-            order: Order::row_major(4),
-            data: images.data().to_vec(),
-        };
-        Self { images: images.shape()[0], batch, held: vec![held] }
+        Self { images, count: 0, batch, held: vec![StagedValue::empty(&input.name)] }
+    }
+
+    /// Brings more images to where the others are, until there are `count`, or all.
+    pub(crate) fn grow(&mut self, graph: &Arc<Graph>, count: usize) -> Result<(), Error> {
+        let more = self.images.range(self.count..count.clamp(self.count, self.images.len()));
+        let input = graph.inputs()[0];
+        let (mut places, mut values) = (Vec::new(), Vec::new());
+        for (place, held) in self.held.iter().enumerate() {
+            if let Some(value) = graph.find_value(&held.value).filter(|&value| value != input) {
+                places.push(place);
+                values.push(value);
+            }
+        }
+        let mut session = Session::new(graph.clone(), &values).for_batches_of(self.batch);
+        for images in more.batches(self.batch) {
+            let images = images?;
+            let held = &mut self.held;
+            if let Some(held) = held.iter_mut().find(|held| held.value == graph.value(input).name) {
+                let (extents, order) = (images.shape(), &Order::row_major(images.shape().len()));
+                held.append(&Fetched { extents, order, data: images.data() });
+            }
+            if !values.is_empty() {
+                let append = |k: usize, value: Fetched<'_>| held[places[k]].append(&value);
+                session.run(images.shape()[0], &[images.data()], append)?;
+            }
+        }
+        self.count += more.len();
+        Ok(())
     }
 
     /// Runs on to just before node `until` (by place), and further to what `also` needs. Keeps what
@@ -59,16 +106,9 @@ impl Stages {
             .collect();
         let missing: Vec<ValueId> =
             wanted.iter().copied().filter(|id| !known.iter().any(|(v, _)| v == id)).collect();
-        let mut made: Vec<StagedValue> = missing
-            .iter()
-            .map(|&id| StagedValue {
-                value: graph.value(id).name.clone(),
-                extents: Vec::new(),
-                order: Order::row_major(0),
-                data: Vec::new(),
-            })
-            .collect();
-        if !missing.is_empty() {
+        let named = |&id: &ValueId| StagedValue::empty(&graph.value(id).name);
+        let mut made: Vec<StagedValue> = missing.iter().map(named).collect();
+        if self.count > 0 && !missing.is_empty() {
             self.run(graph, &known, &missing, &mut made)?;
         }
         let needed =
@@ -92,27 +132,17 @@ impl Stages {
             session = session.feed_order(k, self.held[*held].order.clone());
         }
         let mut start = 0;
-        while start < self.images {
-            let count = self.batch.min(self.images - start);
+        while start < self.count {
+            let count = self.batch.min(self.count - start);
             let slices: Vec<&[f32]> = known
                 .iter()
                 .map(|(_, held)| {
                     let held = &self.held[*held];
-                    let each = held.data.len() / self.images;
+                    let each = held.data.len() / self.count;
                     &held.data[start * each..(start + count) * each]
                 })
                 .collect();
-            session.run(count, &slices, |index, value| {
-                let held = &mut made[index];
-                held.extents = value.extents[1..].to_vec();
-                if value.order.axes()[0] == 0 {
-                    held.order = value.order.clone();
-                    held.data.extend_from_slice(value.data);
-                } else {
-                    held.order = Order::row_major(value.extents.len());
-                    held.data.extend(value.to_tensor().into_data());
-                }
-            })?;
+            session.run(count, &slices, |index, value| made[index].append(&value))?;
             start += count;
         }
         Ok(())
@@ -142,14 +172,16 @@ fn live(graph: &Graph, until: usize) -> Vec<ValueId> {
     live
 }
 
-/// Elements that the largest set of values alive between two nodes takes, for one image.
-pub(crate) fn largest_stage(graph: &Graph) -> usize {
-    (0..=graph.nodes().len())
-        .map(|place| {
-            live(graph, place).iter().map(|&id| graph.value(id).shape.sample_volume()).sum()
-        })
-        .max()
-        .unwrap_or(0)
+/// Elements that the largest set of values alive between two nodes takes, for one image: among the nodes from
+/// every place on.
+pub(crate) fn largest_stages(graph: &Graph) -> Vec<usize> {
+    let volume = |id: &ValueId| graph.value(*id).shape.sample_volume();
+    let of = |place: usize| live(graph, place).iter().map(volume).sum::<usize>();
+    let mut largest: Vec<usize> = (0..=graph.nodes().len()).map(of).collect();
+    for place in (1..largest.len()).rev() {
+        largest[place - 1] = largest[place - 1].max(largest[place]);
+    }
+    largest
 }
 
 /// The place of a node in running order.

@@ -1,11 +1,12 @@
 //! The refit of a whole classifier, however it came to be, towards another one's scores.
 
-use brickwork_tensor::Tensor;
 use serde::Serialize;
 
 use super::options::RefitOptions;
 use super::readout::{Readout, with_readout};
 use super::scores::{self, Alignment, Goal, constants};
+use super::split::RefitImages;
+use crate::images::image_set::ImageSet;
 use crate::model::card::{Card, RefitNote};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -55,17 +56,17 @@ impl<'a> Towards<'a> {
     /// or a network cannot run.
     pub fn refit(
         &self,
-        images: &Tensor,
+        images: &ImageSet,
         options: &RefitOptions,
         progress: &dyn Progress,
     ) -> Result<(Classifier, Nearer), Error> {
         let Self { model, source, classes } = self;
         let goal = Goal { source: source.graph(), classes, batch: source.batch_size() };
-        if images.shape()[0] < scores::LEAST_IMAGES {
+        if images.len() < scores::LEAST_IMAGES {
             return Err(Error::options(format!(
                 "`{}` cannot be refitted as a whole on {} images: it takes {} or more",
                 model.name,
-                images.shape()[0],
+                images.len(),
                 scores::LEAST_IMAGES
             )));
         }
@@ -73,7 +74,8 @@ impl<'a> Towards<'a> {
         if options.passes > 0 {
             let names: Vec<String> = layers(&graph).into_iter().map(|layer| layer.name).collect();
             let names = constants(&graph, &names);
-            let aligned = scores::align(graph, &names, &goal, images, options, progress)?;
+            let parted = RefitImages::new(images, options.seed);
+            let aligned = scores::align(graph, &names, &goal, &parted, options, progress)?;
             let (better, found) = aligned.ok_or_else(|| {
                 Error::options(format!(
                     "`{}` cannot be refitted as a whole: it takes networks of up to {} weights whose operators all \
@@ -89,7 +91,7 @@ impl<'a> Towards<'a> {
         {
             (graph, nearer.readout) = (better, Some(found));
         }
-        let card = self.card(images.shape()[0], options, &nearer);
+        let card = self.card(images.len(), options, &nearer);
         Ok((Classifier::described(&model.name, graph, card)?, nearer))
     }
 

@@ -4,10 +4,10 @@
 use std::cmp::Ordering;
 
 use brickwork_graph::{Keep, Label, families};
-use brickwork_tensor::Tensor;
 
 use crate::cut::kept_channels::{KeptMap, kept_map};
 use crate::cut::plan::{Choice, Plan};
+use crate::images::image_set::ImageSet;
 use crate::model::card::Criterion;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -17,6 +17,32 @@ use crate::model::sizes::{Sizes, Unit};
 use crate::refit::{RefitOptions, refitted};
 use crate::shrink::criterion::Ground;
 
+/// How many channels a family of groups keeps: all or a multiple, if it has so many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Widths {
+    /// Of this many.
+    pub multiple: usize,
+    /// In families of at least so many; smaller ones keep any number.
+    pub from: usize,
+}
+
+impl Widths {
+    /// Any number.
+    pub const ANY: Self = Self { multiple: 1, from: 0 };
+
+    /// What runtimes are fast with, where it costs little: their kernels take channels by the eight or sixteen.
+    pub const FAST: Self = Self { multiple: 8, from: 64 };
+
+    /// A multiple of `count` everywhere, or what is [fast](Self::FAST) if none is asked for.
+    pub fn of(count: Option<u16>) -> Self {
+        count.map_or(Self::FAST, |count| Self { multiple: usize::from(count), from: 0 })
+    }
+
+    fn step(self, family: usize) -> usize {
+        if family >= self.from { self.multiple } else { 1 }
+    }
+}
+
 /// How channels are given up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CompressOptions {
@@ -24,8 +50,8 @@ pub struct CompressOptions {
     pub floor: f64,
     /// Every family gives up the same share, instead of what is worth least in the whole network.
     pub uniform: bool,
-    /// Every family keeps a multiple of this many channels.
-    pub round_to: usize,
+    /// How many channels families keep.
+    pub widths: Widths,
     /// Whether cuts are refitted, which adds biases that count as parameters.
     pub refits: bool,
     /// What a group's worth is weighed against, where worth has a unit.
@@ -36,7 +62,14 @@ pub struct CompressOptions {
 
 impl Default for CompressOptions {
     fn default() -> Self {
-        Self { floor: 0.05, uniform: false, round_to: 1, refits: true, unit: Unit::Macs, trunk: 0 }
+        Self {
+            floor: 0.05,
+            uniform: false,
+            widths: Widths::ANY,
+            refits: true,
+            unit: Unit::Macs,
+            trunk: 0,
+        }
     }
 }
 
@@ -50,7 +83,7 @@ pub struct Ranking<'a> {
     /// The others' groups, best first.
     order: Vec<Label>,
     uniform: bool,
-    round_to: usize,
+    widths: Widths,
 }
 
 impl<'a> Ranking<'a> {
@@ -96,8 +129,8 @@ impl<'a> Ranking<'a> {
             place.then(better(&worth, *left, *right))
         });
         let order = rest.into_iter().map(|(_, group)| group).collect();
-        let CompressOptions { uniform, round_to, .. } = *options;
-        Ok(Self { ground, sizes, worth, always, order, uniform, round_to })
+        let CompressOptions { uniform, widths, .. } = *options;
+        Ok(Self { ground, sizes, worth, always, order, uniform, widths })
     }
 
     /// How many groups a cut may keep or not.
@@ -121,8 +154,9 @@ impl<'a> Ranking<'a> {
         let score = |label: Label| self.worth[label as usize];
         let (graph, channels) = (self.ground.graph, &self.ground.channels);
         let mut keep = Keep::closed(graph, channels, |label| wanted[label as usize], score);
-        if self.round_to > 1 {
-            keep.round_up(graph, channels, self.round_to, score);
+        if self.widths.multiple > 1 {
+            let step = |family: &[Label]| self.widths.step(family.len());
+            keep.round_up(graph, channels, step, score);
         }
         keep
     }
@@ -245,7 +279,7 @@ impl Variant {
 pub fn variant(
     classifier: &Classifier,
     kept: KeptMap,
-    images: Option<&Tensor>,
+    images: Option<&ImageSet>,
     options: &RefitOptions,
     progress: &dyn Progress,
 ) -> Result<Variant, Error> {

@@ -4,21 +4,25 @@
 use std::sync::Arc;
 
 use brickwork_graph::Graph;
-use brickwork_tensor::Tensor;
 
 use crate::cut::kept_channels::{KeptMap, everything, within};
 use crate::cut::plan::{Choice, Plan};
+use crate::images::image_set::ImageSet;
+use crate::measure::verify::recut;
 use crate::model::card::{Card, Criterion, RefitNote};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::progress::Progress;
 use crate::model::sizes::Unit;
-use crate::refit::{Cut, RefitOptions, align, readout_size, refit, some_of};
+use crate::refit::{Cut, RefitImages, RefitOptions, finish, readout_size, refit_on_the_way};
 use crate::shrink::criterion::Ground;
 use crate::shrink::ranking::{CompressOptions, Ranking};
 
-/// Passes of a refit while there is more to cut.
-const PASSES: usize = 1;
+/// Images that a criterion looks at, at most.
+const SCORED_BY: usize = 1024;
+
+/// Numbers in them, at most.
+const IMAGE_NUMBERS: usize = 1 << 26;
 
 /// How to shrink.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +58,7 @@ pub struct Shrink<'a> {
     /// The source's head for the task, and everything below it.
     whole: Classifier,
     plan: Plan,
-    images: Option<&'a Tensor>,
+    images: Option<&'a ImageSet>,
     options: ShrinkOptions,
     /// What there is now, and which of the whole's channels it keeps.
     current: Arc<Graph>,
@@ -73,7 +77,7 @@ impl<'a> Shrink<'a> {
     pub fn new(
         source: &'a Classifier,
         classes: &[usize],
-        images: Option<&'a Tensor>,
+        images: Option<&'a ImageSet>,
         options: ShrinkOptions,
     ) -> Result<Self, Error> {
         let plan = Plan::new(source, classes, &Choice::Everything, 1)?;
@@ -134,8 +138,12 @@ impl<'a> Shrink<'a> {
         // Its card tells of the whole task, not of what is left of it.
         let card = Card { origin: None, ..self.whole.card().clone() };
         let now = Classifier::described(&self.whole.name, self.current.clone(), card)?;
-        let some = self.images.map(|images| some_of(images, self.options.refit.images));
-        let ground = Ground::new(&now, None, some.as_deref(), self.options.seed)?.watched(progress);
+        let looks = |images: &ImageSet| {
+            let most = SCORED_BY.min(IMAGE_NUMBERS / now.input().iter().product::<usize>().max(1));
+            RefitImages::new(images, self.options.seed).fitted().evenly(most).load()
+        };
+        let some = self.images.map(looks).transpose()?;
+        let ground = Ground::new(&now, None, some.as_ref(), self.options.seed)?.watched(progress);
         let rules = &self.options.rules;
         let ranking = Ranking::new(&ground, self.options.criterion, rules)?;
         let choice = Choice::Given(ranking.kept(&ranking.fitting(rules.unit, limit)?));
@@ -148,17 +156,17 @@ impl<'a> Shrink<'a> {
         if let Some(images) = self.images.filter(|_| rules.refits) {
             let (source, size) = (self.whole.graph(), self.whole.batch_size());
             let cut = Cut { source, graph: &self.current, kept: &self.kept, classes: &classes };
-            let passes = self.options.refit.passes.min(PASSES);
-            let options = RefitOptions { passes, readout: false, ..self.options.refit };
-            let (better, note) = refit(&cut, images, size, &options, progress)?;
-            (self.current, self.note) = (Arc::new(better), Some(note));
+            let images = &RefitImages::new(images, self.options.seed);
+            let (better, note) =
+                refit_on_the_way(&cut, images, size, &self.options.refit, progress)?;
+            (self.current, self.note) = (better, Some(note));
         }
         Ok(())
     }
 
-    /// A `component` of this walk, moved towards the source's scores by all the passes of a refit, of which there
-    /// is one after every step on the way, and by its readout, if there is to be one. `None` if they bring it no
-    /// closer, or it was not refitted.
+    /// A `component` of this walk, refitted to the end: what does best on images that took no part of its layers as
+    /// they are and as the bare cut has them, moved towards the source's scores by all passes, with its readout, if there
+    /// is to be one. `None` if it was not refitted.
     ///
     /// # Errors
     /// If a network cannot run.
@@ -168,19 +176,17 @@ impl<'a> Shrink<'a> {
         progress: &dyn Progress,
     ) -> Result<Option<Classifier>, Error> {
         let mut card = component.card().clone();
-        let origin = card.origin.as_mut();
-        let Some((origin, images)) = origin.filter(|o| o.refit.is_some()).zip(self.images) else {
-            return Ok(None);
-        };
-        let (source, graph) = (self.source.graph(), component.graph());
+        let Some((origin, images)) = card.origin.as_mut().zip(self.images) else { return Ok(None) };
+        let Some(note) = &mut origin.refit else { return Ok(None) };
+        let bare = recut(self.source, component)?;
+        let (source, graph) = (self.source.graph(), bare.graph());
         let cut = Cut { source, graph, kept: &origin.kept, classes: &origin.classes };
-        let size = self.whole.batch_size();
-        let (graph, nearer) = align(&cut, images, size, &self.options.refit, progress)?;
-        if let Some(note) = &mut origin.refit {
-            nearer.add_to(note);
-        }
-        let better = || Classifier::described(&component.name, graph, card);
-        nearer.moved().then(better).transpose()
+        let (images, size) =
+            (&RefitImages::new(images, self.options.seed), self.whole.batch_size());
+        let refitted = component.graph().clone();
+        let options = &self.options.refit;
+        let graph = finish(&cut, refitted, images, size, options, note, progress)?;
+        Classifier::described(&component.name, graph, card).map(Some)
     }
 
     /// What there is now, as a component of the source.

@@ -20,7 +20,6 @@ use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
 use crate::model::head::{HeadKind, HeadOptions};
 use crate::model::names::{first_few, number, numbers};
-use crate::refit::image_limit;
 
 /// Which model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -685,22 +684,6 @@ pub(super) fn chosen(
 pub(super) fn described(model: &Classifier, preprocess: &Preprocess) -> Result<Classifier, Error> {
     let card = Card { preprocess: Some(preprocess.clone()), ..model.card().clone() };
     model.with_card(card)
-}
-
-/// How many images of which classes to refit on: as many as asked for, if memory allows.
-pub(super) fn within_memory(
-    model: &Classifier,
-    mut asked: Vec<(usize, usize)>,
-    context: &Context<'_>,
-) -> Vec<(usize, usize)> {
-    let (limit, all) = (image_limit(model.graph()), asked.iter().map(|(_, n)| n).sum::<usize>());
-    if all > limit {
-        let less = |count: usize| (count as u128 * limit as u128 / all as u128).max(1) as usize;
-        asked.iter_mut().for_each(|(_, count)| *count = less(*count));
-        let left: usize = asked.iter().map(|(_, count)| count).sum();
-        context.progress.note(&format!("refitting on {left} images, as many as memory allows"));
-    }
-    asked
 }
 
 /// Says of which classes other numbers of images are held out than asked for.

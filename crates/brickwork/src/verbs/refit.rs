@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::inputs::{self, Labelled};
 use super::{Context, DataInput, ModelInput, Verb};
 use crate::images::account::DataAccount;
-use crate::images::source::random_images;
+use crate::images::image_set::ImageSet;
 use crate::measure::moments::with_moments;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
@@ -122,9 +122,8 @@ impl Verb for Refit {
             context.progress.note(note);
         }
         let towards = Towards::new(&model, &source)?;
-        let wanted = present.into_iter().map(|class| (class, self.samples)).collect();
-        let wanted = inputs::within_memory(&model, wanted, context);
-        let images = random_images(&sources, &wanted, context.seed, &preprocess)?;
+        let wanted: Vec<_> = present.into_iter().map(|class| (class, self.samples)).collect();
+        let images = ImageSet::random(&sources, &wanted, context.seed, &preprocess)?;
         let options = RefitOptions {
             seed: context.seed,
             passes: self.passes,
@@ -143,7 +142,7 @@ impl Verb for Refit {
             source: source.name,
             classes: ready.class_names(),
             data: account,
-            images: images.shape()[0],
+            images: images.len(),
             passes: nearer.passes.map_or(0, |found| found.passes),
             divergence: nearer
                 .passes

@@ -2,7 +2,8 @@
 
 use brickwork::{
     Classifier, CompressOptions, Criterion, Error, Ground, Profile, ProfileOptions, Ranking,
-    RefitOptions, Sampling, Silent, Sizes, Unit, Variant, class_labels, layers, profile, variant,
+    RefitOptions, Sampling, Silent, Sizes, Unit, Variant, Widths, class_labels, layers, profile,
+    variant,
 };
 use brickwork_graph::{Channels, Graph, Keep, cut, families};
 use brickwork_tensor::Tensor;
@@ -233,8 +234,11 @@ fn cuts_fit_their_budget_and_the_next_group_would_not() {
             (Criterion::Fpgm, true, 1, Unit::Parameters),
             (Criterion::Random, false, 4, Unit::Macs),
         ] {
-            let options =
-                CompressOptions { uniform, round_to, ..bare(&CompressOptions::default()) };
+            let options = CompressOptions {
+                uniform,
+                widths: Widths::of(Some(round_to)),
+                ..bare(&CompressOptions::default())
+            };
             let ranking = Ranking::new(&ground, criterion, &options).unwrap();
             let size = |count| {
                 let keep = ranking.keep(count);
@@ -278,8 +282,14 @@ fn made(
         (ranking.size(Unit::Parameters, &ranking.keep(0)), model.graph().parameters());
     let budget = least + ((whole as u64 - least) as f64 * share) as u64;
     let keep = ranking.keep(ranking.within(Unit::Parameters, budget).unwrap());
-    let made =
-        variant(model, ranking.kept(&keep), images, &RefitOptions::default(), &Silent).unwrap();
+    let made = variant(
+        model,
+        ranking.kept(&keep),
+        images.map(|images| images.clone().into()).as_ref(),
+        &RefitOptions::default(),
+        &Silent,
+    )
+    .unwrap();
     let announced = (ranking.size(Unit::Macs, &keep), ranking.size(Unit::Parameters, &keep));
     let found = &made.best().graph();
     assert_eq!(announced, (found.macs(), found.parameters() as u64));
@@ -371,6 +381,9 @@ fn widths_follow_floor_uniform_and_rounding() {
     assert_eq!((wide, narrow), ((10..20).collect(), (5..10).collect()));
     assert_eq!(count(widths(CompressOptions { floor: 0.0, ..usual }, 0.0)), (1, 1));
     assert_eq!(count(widths(CompressOptions { floor: 0.26, ..usual }, 0.0)), (6, 3));
-    assert_eq!(count(widths(CompressOptions { round_to: 4, ..usual }, 0.0)), (4, 4));
+    assert_eq!(
+        count(widths(CompressOptions { widths: Widths::of(Some(4)), ..usual }, 0.0)),
+        (4, 4)
+    );
     assert_eq!(count(widths(CompressOptions { floor: 1.0, ..usual }, 0.0)), (20, 10));
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use brickwork::{
     CalibrationNote, Card, ClassSamples, Classifier, Criterion, Header, KEY, KeptLayer, LayerSums,
     Moments, OnDuplicate, Origin, Part, Profile, RefitNote, Reject, Rule, Sample, SampleNote,
-    Sampling, Thresholds, load_profile, save_masks, save_profile,
+    Sampling, SourceAgreement, Thresholds, load_profile, save_masks, save_profile,
 };
 use brickwork_data::{ChannelOrder, Filter, Fit, Preprocess};
 use brickwork_graph::{Graph, Patch};
@@ -88,9 +88,19 @@ prop_compose! {
         lambda in finite_doubles(),
         corrects: bool,
         [rounds, passes, readout] in [counts(), counts(), counts()],
+        agreement in of(agreements()),
         seed: u64,
     ) -> RefitNote {
-        RefitNote { images, rows, lambda, corrects, rounds, passes, readout, seed }
+        RefitNote { images, rows, lambda, corrects, rounds, passes, readout, agreement, seed }
+    }
+}
+
+prop_compose! {
+    fn agreements()(
+        [fitted, held_out] in [finite_doubles(), finite_doubles()],
+        [fitted_images, held_out_images] in [counts(), counts()],
+    ) -> SourceAgreement {
+        SourceAgreement { fitted, fitted_images, held_out, held_out_images }
     }
 }
 

@@ -53,7 +53,7 @@ fn refitted(
     let all = (0..model.class_count()).collect();
     let classes: Vec<usize> = kept.get("head").map_or(all, |head| head.output.clone());
     let cut = Cut { source: model.graph(), graph: small, kept, classes: &classes };
-    refit(&cut, images, batch, options, &Silent).unwrap()
+    refit(&cut, &images.clone().into(), batch, options, &Silent).unwrap()
 }
 
 /// All constants by name.
@@ -101,7 +101,7 @@ fn scores_come_closer_to_the_source() {
     let (plan, small) = half(&model, 3);
     let (seen, unseen) = (random_images(60, [3, 8, 8], 1), random_images(40, [3, 8, 8], 2));
     let (again, note) = refitted(&model, &small, &plan.kept, &seen, 16, &RefitOptions::default());
-    assert_eq!((note.images, note.rows), (60, 16_384));
+    assert_eq!((note.images, note.rows), (60, 8192));
     assert_eq!(again.to_string().lines().count(), small.to_string().lines().count());
     assert_eq!(again.parameters(), small.parameters());
     let names =
@@ -192,26 +192,21 @@ fn what_can_be_computed_is_found() {
 
 /// On a handful of images a layer can be made to fit what does not hold for others.
 #[test]
-fn with_few_images_others_choose_the_ridge() {
+fn a_refit_on_few_images_holds_for_others() {
     let model = model();
     let (plan, small) = half(&model, 4);
     let others = random_images(200, [3, 8, 8], 9);
     let expected = run((**model.graph()).clone(), &others);
     let given = RefitOptions { lambda: 1e-6, ..RefitOptions::default().layers() };
-    let off = |images: &Tensor, options: &RefitOptions| {
-        let (graph, note) = refitted(&model, &small, &plan.kept, images, 50, options);
-        (relative(&run(graph, &others), &expected), note.lambda)
+    let off = |images: &Tensor| {
+        let graph = refitted(&model, &small, &plan.kept, images, 50, &given).0;
+        relative(&run(graph, &others), &expected)
     };
-    let images = |count| random_images(count, [3, 8, 8], 1);
     let bare = relative(&run(small.clone(), &others), &expected);
-    for count in [9, 100] {
-        let (found, lambda) = off(&images(count), &given);
-        assert!([1.0, 10.0, 100.0].contains(&(lambda / 1e-6).round()), "{lambda}");
-        assert!(found < bare, "{found} of {bare}");
+    for count in [5, 9, 20, 100] {
+        let found = off(&random_images(count, [3, 8, 8], 1));
+        assert!(found < bare, "{count} images: {found} of {bare}");
     }
-    assert!(off(&images(9), &given).1 > 1e-6);
-    // Nothing can be held out of two, and many need no care: these keep to what they are given.
-    assert_eq!([2, 256].map(|count| off(&images(count), &given).1), [1e-6; 2]);
 }
 
 /// Layers on their own stop short of what all of them together can do for the scores.
@@ -247,7 +242,7 @@ fn a_second_refit_goes_on_where_the_first_ended() {
     let options = RefitOptions::default();
     let nearer = |model: &Classifier| {
         let towards = Towards::new(model, &source).unwrap();
-        let (better, nearer) = towards.refit(&images, &options, &Silent).unwrap();
+        let (better, nearer) = towards.refit(&images.clone().into(), &options, &Silent).unwrap();
         (better, nearer.passes.unwrap())
     };
     let (once, first) = nearer(&other);

@@ -137,7 +137,7 @@ fn a_refitted_cut_is_checked_on_the_sources_weights() {
     let options = RefitOptions::default();
     let (kept, classes) = (&plan.kept, &plan.classes[..]);
     let cut = Cut { source: source.graph(), graph: part.graph(), kept, classes };
-    let (graph, note) = refit(&cut, &images(), 4, &options, &Silent).unwrap();
+    let (graph, note) = refit(&cut, &images().into(), 4, &options, &Silent).unwrap();
     let mut card = part.card().clone();
     card.origin.as_mut().unwrap().refit = Some(note);
     let refitted = Classifier::described("refitted", graph, card).unwrap();

@@ -30,11 +30,25 @@ impl Shown for Disassemble {
         if answer.walk.is_none() {
             text.push_str(&how(answer));
         }
+        text.push_str(&trust(answer));
         for path in answer.output.iter().chain(&self.frontier) {
             let _ = writeln!(text, "written     {}", path.display());
         }
         text
     }
+}
+
+/// How far a refit can be trusted.
+fn trust(answer: &DisassembleAnswer) -> String {
+    let found = answer.refit.as_ref().and_then(|note| note.agreement);
+    found.map_or(String::new(), |found| {
+        format!(
+            "agreement   with its source on {:.2} % of images that it was refitted on, on {:.2} % of {} others\n",
+            100.0 * found.fitted,
+            100.0 * found.held_out,
+            found.held_out_images
+        )
+    })
 }
 
 /// What was done to the channels and the weights.

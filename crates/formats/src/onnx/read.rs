@@ -19,7 +19,7 @@ use crate::file::{folder_of, read_whole};
 use crate::memory::room;
 
 /// Operator sets that can be read.
-const OPSETS: std::ops::RangeInclusive<i64> = 7..=21;
+const OPSETS: std::ops::RangeInclusive<i64> = 7..=28;
 
 /// No model has more nodes.
 const MOST_NODES: usize = 1 << 16;

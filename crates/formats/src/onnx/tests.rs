@@ -1,6 +1,7 @@
 //! Every way in which a file can lie, and what is said about it.
 
 mod bombs;
+mod exports;
 mod external;
 mod files;
 mod networks;

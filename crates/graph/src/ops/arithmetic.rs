@@ -13,7 +13,7 @@ use crate::execute::{Absorbs, Execute, Fusion};
 use crate::joint_node::JointNode;
 use crate::lower::{Feed, Kernel, Lower, Lowered};
 use crate::op::{Op, Spec};
-use crate::read::{Known, Operand, Read, Reading};
+use crate::read::{Known, Operand, Read, Reading, Real, Whole};
 use crate::shape::{Dim, Int, Operands, Shape};
 use crate::training::{Reads, Trained};
 
@@ -31,22 +31,49 @@ pub(crate) fn read(
     function: Binary,
     whole: fn(Int, Int) -> Option<Int>,
 ) -> Result<Read, OpError> {
-    if let (Operand::Ints(a), Operand::Ints(b)) = (reading.operand(0), reading.operand(1)) {
-        let shape = broadcast_shape(a.shape(), b.shape()).ok_or_else(|| clash(reading))?;
-        reading.affords(&shape, true)?;
-        let (a, b) = (a.broadcast(&shape), b.broadcast(&shape));
-        let data = a.data().iter().zip(b.data()).map(|(&a, &b)| whole(a, b));
-        let data = data.collect::<Option<Vec<_>>>().ok_or_else(|| {
-            OpError::new("shape arithmetic that depends on the batch size in a way not supported")
-        })?;
-        return Ok(Read::Known(vec![Known::Ints(Arc::new(Nd::new(shape, data)))]));
+    match two_whole(reading) {
+        Some([a, b]) => Ok(Read::Known(vec![zipped(reading, &a, &b, whole)?])),
+        None => Ok(reading.node(Arithmetic { kind, function }, 2)),
     }
-    Ok(reading.node(Arithmetic { kind, function }, 2))
 }
 
-fn clash(reading: &Reading<'_>) -> OpError {
-    let show = |slot| reading.shape(slot).map(|s| s.to_string()).unwrap_or_default();
-    OpError::new(format!("operands of shape {} and {} do not broadcast", show(0), show(1)))
+/// The operands, if both are known whole numbers. Next to numbers in terms of the batch, real ones
+/// without a fraction count as whole: exporters divide extents so.
+pub(crate) fn two_whole(reading: &Reading<'_>) -> Option<[Whole; 2]> {
+    let (a, b) = (reading.operand(0), reading.operand(1));
+    match (a.whole(), b.whole()) {
+        (Some(a), Some(b)) => Some([a, b]),
+        (Some(a), None) => as_whole(b, &a).map(|b| [a, b]),
+        (None, Some(b)) => as_whole(a, &b).map(|a| [a, b]),
+        (None, None) => None,
+    }
+}
+
+/// Real numbers without a fraction as whole ones, beside others that depend on the batch.
+fn as_whole(operand: &Operand, beside: &Whole) -> Option<Whole> {
+    let Real { data, shape } = operand.real()?;
+    let open = beside.data.data().iter().all(|x| x.fixed().is_none());
+    let exact = data.data().iter().all(|x| x.fract() == 0.0 && x.abs() < (1u64 << 53) as f32);
+    let data = Arc::new(data.map(|x| Int::Fixed(x as i64)));
+    (open && exact).then_some(Whole { data, shape })
+}
+
+/// `whole` of every two elements of operands that broadcast.
+pub(crate) fn zipped(
+    reading: &Reading<'_>,
+    a: &Whole,
+    b: &Whole,
+    whole: impl Fn(Int, Int) -> Option<Int>,
+) -> Result<Known, OpError> {
+    let shape = broadcast(&a.shape, &b.shape)?;
+    let extents = shape.sample();
+    reading.affords(&extents, true)?;
+    let (a, b) = (a.data.broadcast(&extents), b.data.broadcast(&extents));
+    let data = a.data().iter().zip(b.data()).map(|(&a, &b)| whole(a, b));
+    let data = data.collect::<Option<Vec<_>>>().ok_or_else(|| {
+        OpError::new("shape arithmetic that depends on the batch size in a way not supported")
+    })?;
+    Ok(Known::whole(Nd::new(extents, data), shape))
 }
 
 /// The broadcast of two shapes.
@@ -131,7 +158,7 @@ impl Execute for Arithmetic {
                     _ => Fusion::Affine(per.iter().map(|x| 1.0 / x).collect(), zeros),
                 }
             }
-            Binary::Pow | Binary::PRelu => Fusion::None,
+            Binary::Pow | Binary::PRelu | Binary::Max | Binary::Min => Fusion::None,
         }
     }
 

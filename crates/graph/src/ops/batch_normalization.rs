@@ -11,6 +11,8 @@ use brickwork_tensor::kernels::rows::scale_rows;
 use brickwork_tensor::{Buffer, Level, Order};
 
 use super::conv::split_clamp;
+use super::formula::Formula;
+use super::normalising::{affine, standardised};
 use super::pointwise::finish;
 use crate::attrs::Attr;
 use crate::channels::Flow;
@@ -39,11 +41,34 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         return Err(OpError::new("spatial 0 is not supported"));
     }
     if reading.int_or("training_mode", 0)? != 0 {
-        return Err(OpError::new("it is in training mode; export the model in evaluation mode"));
+        return by_own_moments(reading);
     }
     let epsilon = reading.float_or("epsilon", 1e-5)?;
     let momentum = reading.float_or("momentum", MOMENTUM)?;
     Ok(reading.node(BatchNormalization { epsilon, momentum }, 5))
+}
+
+/// In training mode a constant is normalised by its own moments: weights are standardised so.
+fn by_own_moments(reading: &Reading<'_>) -> Result<Read, OpError> {
+    let epsilon = reading.float_or("epsilon", 1e-5)?;
+    reading.ignore(&["momentum"]);
+    let known = reading.operand(0).real().filter(|real| real.shape.batch_axis().is_none());
+    let Some(known) = known.filter(|real| real.data.rank() > 1) else {
+        return Err(OpError::new("it is in training mode; export the model in evaluation mode"));
+    };
+    let rank = known.data.rank();
+    let axes: Vec<usize> = (0..rank).filter(|&axis| axis != 1).collect();
+    let mut formula = Formula::of(reading)?;
+    let [Some(input), Some(scale), Some(bias)] =
+        [0, 1, 2].map(|slot| reading.form.inputs.get(slot))
+    else {
+        return Err(OpError::new("it has fewer than three operands"));
+    };
+    let even = standardised(&mut formula, input, &axes, epsilon);
+    let mut extents = vec![1; rank - 1];
+    extents[0] = known.data.shape()[1];
+    affine(&mut formula, &even, scale, bias, &extents);
+    Ok(formula.done())
 }
 
 impl BatchNormalization {

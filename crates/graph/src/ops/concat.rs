@@ -7,6 +7,7 @@ use brickwork_tensor::kernels::copy::{gather_strided, scatter_strided};
 use brickwork_tensor::{Buffer, Nd, Order, Tensor};
 
 use super::arithmetic::leading_order;
+use super::formula::Formula;
 use crate::attrs::Attr;
 use crate::channels::{Flow, Label};
 use crate::error::OpError;
@@ -14,7 +15,7 @@ use crate::execute::Execute;
 use crate::joint_node::{Arrangement, JointNode};
 use crate::lower::{Feed, Kernel, Lower, Lowered};
 use crate::op::{Op, Spec};
-use crate::read::{Known, Operand, Read, Reading, axis_of, few_ints};
+use crate::read::{Known, Operand, Read, Reading, Real, Whole, axis_of, few_ints};
 use crate::shape::{Dim, Int, Operands, Shape};
 use crate::training::{Reads, Trained};
 
@@ -29,20 +30,116 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let rank = reading.shape(0)?.rank();
     let axis = axis_of(reading.int_or("axis", 1)?, rank)?;
     let count = reading.operands.len();
-    let ints: Option<Vec<&Nd<Int>>> = reading
-        .operands
-        .iter()
-        .map(|operand| match operand {
-            Operand::Ints(data) => Some(data.as_ref()),
-            _ => None,
-        })
-        .collect();
-    let Some(parts) = ints else { return Ok(reading.node(Concat { axis, count }, count)) };
-    if parts.iter().any(|part| part.rank() != 1) {
-        return Err(OpError::new("whole numbers are joined that are no lists"));
+    let whole: Option<Vec<Whole>> = reading.operands.iter().map(Operand::whole).collect();
+    if let Some(parts) = whole {
+        return Ok(Read::Known(vec![joined_ints(&parts, axis)?]));
     }
-    few_ints(parts.iter().map(|part| part.data().len()).sum())?;
-    Ok(Read::Known(vec![Known::Ints(Arc::new(Nd::concat(&parts, 0)))]))
+    let is_computed = |operand: &Operand| matches!(operand, Operand::Value(..));
+    let mixed = !reading.knows_all() && !reading.operands.iter().all(is_computed);
+    match mixed {
+        true => beside_constants(reading, axis),
+        false => Ok(reading.node(Concat { axis, count }, count)),
+    }
+}
+
+/// Whole numbers side by side.
+fn joined_ints(parts: &[Whole], axis: usize) -> Result<Known, OpError> {
+    let shapes = parts.iter().map(|part| Some((&part.shape, None)));
+    let shape = Concat { axis, count: parts.len() }.shapes(&Operands::of(shapes))?.remove(0);
+    few_ints(shape.sample_volume())?;
+    let parts: Vec<&Nd<Int>> = parts.iter().map(|part| part.data.as_ref()).collect();
+    Ok(Known::whole(Nd::concat(&parts, axis), shape))
+}
+
+/// Constants beside computed values, such as a class token before patches: the computed values are
+/// padded with zeros, to which the constants are added. So nothing repeats over the batch.
+fn beside_constants(reading: &Reading<'_>, axis: usize) -> Result<Read, OpError> {
+    let mut formula = Formula::of(reading)?;
+    let computed = |slot: &usize| matches!(reading.operand(*slot), Operand::Value(..));
+    let count = reading.operands.len();
+    let first = (0..count).find(computed).ok_or_else(|| OpError::new("nothing is computed"))?;
+    let shape = reading.shape(first)?;
+    let (mut parts, mut constants) = (Vec::new(), Vec::new());
+    // Zeros before the next computed part.
+    let mut gap = 0;
+    for slot in 0..count {
+        let part = reading.shape(slot)?;
+        if part.rank() != shape.rank() {
+            let rank = shape.rank();
+            let said = format!("operand {slot} has shape {part}, expected {rank} axes");
+            return Err(OpError::new(said));
+        }
+        let extent = part.0[axis].fixed().ok_or_else(|| {
+            OpError::new(format!("{part} and {shape} cannot be joined along the batch"))
+        })?;
+        match reading.operand(slot).real() {
+            Some(real) => {
+                constants.push(row(reading, &real, &shape, axis)?);
+                gap += extent;
+            }
+            None => {
+                let other = Nd::filled(row_extents(&shape, axis, extent), 0.0);
+                constants.push(other);
+                let name = reading.form.inputs[slot].clone();
+                parts.push(padded(&mut formula, name, shape.rank(), axis, [gap, 0]));
+                gap = 0;
+            }
+        }
+    }
+    if gap > 0
+        && let Some(last) = parts.pop()
+    {
+        parts.push(padded(&mut formula, last, shape.rank(), axis, [0, gap]));
+    }
+    let all = match &parts[..] {
+        [only] => only.clone(),
+        several => {
+            let names: Vec<&str> = several.iter().map(String::as_str).collect();
+            formula.step_with("Concat", &names, &[("axis", Attr::Int(axis as i64))])
+        }
+    };
+    let constant = Nd::concat(&constants.iter().collect::<Vec<_>>(), axis);
+    let constant = formula.reals(&Arc::new(constant));
+    formula.step("Add", &[&all, &constant]);
+    Ok(formula.done())
+}
+
+/// `name` with so many zeros before and after it along `axis`.
+fn padded(
+    formula: &mut Formula<'_>,
+    name: String,
+    rank: usize,
+    axis: usize,
+    zeros: [usize; 2],
+) -> String {
+    if zeros == [0, 0] {
+        return name;
+    }
+    let mut pads = vec![0; 2 * rank];
+    (pads[axis], pads[rank + axis]) = (zeros[0] as i64, zeros[1] as i64);
+    formula.step_with("Pad", &[&name], &[("pads", Attr::Ints(pads))])
+}
+
+/// Extents of a constant that broadcasts over the batch beside a value of `shape`.
+fn row_extents(shape: &Shape, axis: usize, extent: usize) -> Vec<usize> {
+    let dims = shape.0.iter().enumerate();
+    dims.map(|(k, dim)| if k == axis { extent } else { dim.fixed().unwrap_or(1) }).collect()
+}
+
+/// A constant as it is joined to a value of `shape`.
+fn row(reading: &Reading<'_>, real: &Real, shape: &Shape, axis: usize) -> Result<Tensor, OpError> {
+    let fits = real.shape.0.iter().zip(&shape.0).enumerate().all(|(k, (own, other))| {
+        let repeats = *other == Dim::Batch(1) && *own == Dim::Fixed(1) && reading.is_batch(1);
+        k == axis || own == other || repeats
+    });
+    let extents = row_extents(shape, axis, real.data.shape()[axis]);
+    if fits && real.data.shape() == extents {
+        return Ok((*real.data).clone());
+    }
+    Err(OpError::new(format!(
+        "operands of shape {shape} and {} cannot be joined along axis {axis}",
+        real.shape
+    )))
 }
 
 impl Op for Concat {

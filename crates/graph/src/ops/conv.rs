@@ -37,6 +37,9 @@ pub(crate) struct Conv {
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let weights = reading.shape(1)?;
+    if weights.rank() == 3 && reading.shape(0)?.rank() == 3 {
+        return windowed::over_line(reading, 2);
+    }
     let extents = weights.extents().filter(|e| e.len() == 4).ok_or_else(|| {
         OpError::new(format!("weights have shape {weights}, expected [o, i, kh, kw]"))
     })?;

@@ -10,7 +10,7 @@ use crate::error::OpError;
 use crate::execute::Execute;
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
-use crate::read::{Read, Reading};
+use crate::read::{Known, Read, Reading};
 use crate::shape::{Dim, Int, Operands, Shape};
 use crate::training::Trained;
 
@@ -26,7 +26,33 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         .ok_or_else(|| OpError::new("the target shape (operand 1) is missing"))?;
     let dims = target.into_iter().map(Int::dim).collect::<Option<Vec<_>>>();
     let target = dims.map(Shape).ok_or_else(|| OpError::new("the target shape is negative"))?;
-    Ok(reading.node(Expand { target }, 1))
+    let target = opened(&reading.shape(0)?, target, reading.fixed_batch);
+    let operand = reading.operand(0);
+    let (whole, real) = (operand.whole(), operand.real());
+    let Some(shape) = whole.as_ref().map(|w| &w.shape).or(real.as_ref().map(|r| &r.shape)) else {
+        return Ok(reading.node(Expand { target }, 1));
+    };
+    let shape = broadcast(shape, &target)?;
+    let extents = shape.sample();
+    reading.affords(&extents, whole.is_some())?;
+    let known = match (whole, real) {
+        (Some(whole), _) => Known::whole(whole.data.broadcast(&extents), shape),
+        (None, Some(real)) => Known::real(real.data.broadcast(&extents), shape),
+        (None, None) => return Err(OpError::new("operand 0 is missing")),
+    };
+    Ok(Read::Known(vec![known]))
+}
+
+/// The target of a file that fixes the batch size, with the batch opened where `input` has it.
+fn opened(input: &Shape, mut target: Shape, fixed_batch: Option<usize>) -> Shape {
+    let axis = input.batch_axis().map(|axis| axis + target.rank());
+    let place = axis.and_then(|axis| axis.checked_sub(input.rank()));
+    if let (Some(batch), Some(axis), Some(place)) = (fixed_batch, input.batch_axis(), place)
+        && target.0.get(place) == Some(&Dim::Fixed(input.0[axis].at(batch)))
+    {
+        target.0[place] = input.0[axis];
+    }
+    target
 }
 
 impl Op for Expand {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use brickwork_tensor::Order;
 
+use super::formula::Formula;
 use super::moving::{fixed_tail, sources};
 use crate::attrs::Attr;
 use crate::channels::Flow;
@@ -21,9 +22,26 @@ struct Flatten;
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let rank = reading.shape(0)?.rank();
-    match axis_of(reading.int_or("axis", 1)?, rank.max(2))? {
+    let axis = reading.int_or("axis", 1)?;
+    let end = usize::try_from(axis).is_ok_and(|axis| axis == rank);
+    match if end { rank } else { axis_of(axis, rank.max(2))? } {
         1 => Ok(reading.node(Flatten, 1)),
-        other => Err(OpError::new(format!("axis {other} is not supported, only 1"))),
+        axis => {
+            let shape = reading.shape(0)?;
+            let mut formula = Formula::of(reading)?;
+            let whole = Shape(vec![merged(&shape.0[..axis]), merged(&shape.0[axis..])]);
+            formula.reshape(&reading.form.inputs[0], &whole);
+            Ok(formula.done())
+        }
+    }
+}
+
+/// Several extents as one.
+fn merged(dims: &[Dim]) -> Dim {
+    let count = dims.iter().map(|dim| dim.at(1)).product();
+    match dims.iter().any(|dim| dim.fixed().is_none()) {
+        true => Dim::Batch(count),
+        false => Dim::Fixed(count),
     }
 }
 

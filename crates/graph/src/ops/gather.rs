@@ -6,6 +6,7 @@ use std::sync::Arc;
 use brickwork_tensor::kernels::copy::{take, take_backward};
 use brickwork_tensor::{Buffer, Nd};
 
+use super::formula::Formula;
 use super::moving::sources;
 use crate::attrs::{Attr, Literal};
 use crate::channels::{Flow, Kept};
@@ -13,8 +14,8 @@ use crate::error::OpError;
 use crate::execute::Execute;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
-use crate::read::{Known, Operand, Read, Reading, axis_of};
-use crate::shape::{Dim, Operands, Shape};
+use crate::read::{Known, Read, Reading, Whole, axis_of};
+use crate::shape::{Dim, Int, Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// Index `k` of `axis` comes from index `indices[k]`.
@@ -27,11 +28,12 @@ pub(crate) struct Gather {
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let shape = reading.shape(0)?;
     let axis = axis_of(reading.int_or("axis", 0)?, shape.rank())?;
-    let extent = shape.0[axis].fixed().ok_or_else(|| OpError::new("it gathers along the batch"))?;
-    let Operand::Ints(wanted) = reading.operand(1) else {
+    let Some(wanted) = reading.operand(1).whole() else {
         return Err(OpError::new("the indices (operand 1) must be known whole numbers"));
     };
+    let Some(extent) = shape.0[axis].fixed() else { return of_samples(reading, axis, &wanted) };
     let indices = wanted
+        .data
         .data()
         .iter()
         .map(|index| {
@@ -39,20 +41,67 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         })
         .map(|index| index.and_then(|index| axis_of(index, extent)))
         .collect::<Result<Vec<_>, _>>()?;
-    if let Operand::Ints(data) = reading.operand(0) {
-        let (before, after) = (&data.shape()[..axis], &data.shape()[axis + 1..]);
-        let shape = [before, wanted.shape(), after].concat();
-        reading.affords(&shape, true)?;
-        let taken = data.take(axis, &indices);
-        return Ok(Read::Known(vec![Known::Ints(Arc::new(taken.reshape(shape)))]));
+    let result = replaced(&shape, axis, &wanted.shape.0);
+    if let Some(whole) = reading.operand(0).whole() {
+        reading.affords(&result.sample(), true)?;
+        let taken = whole.data.take(axis, &indices).reshape(result.sample());
+        return Ok(Read::Known(vec![Known::whole(taken, result)]));
     }
-    if wanted.rank() != 1 {
-        return Err(OpError::new(format!(
-            "indices of shape {:?} on a computed value are not supported, only a list",
-            wanted.shape()
-        )));
+    if wanted.shape.rank() == 1 && wanted.shape.batch_axis().is_none() {
+        return Ok(reading.node(Gather { axis, indices }, 1));
     }
-    Ok(reading.node(Gather { axis, indices }, 1))
+    let mut formula = Formula::of(reading)?;
+    let list = formula.whole(indices.iter().map(|&index| index as i64).collect());
+    let at = [("axis", Attr::Int(axis as i64))];
+    let taken = formula.step_with("Gather", &[&reading.form.inputs[0], &list], &at);
+    match wanted.shape.rank() {
+        0 => {
+            formula.step_with("Squeeze", &[&taken], &[("axes", Attr::Ints(vec![axis as i64]))]);
+        }
+        _ => {
+            formula.reshape(&taken, &result);
+        }
+    }
+    Ok(formula.done())
+}
+
+/// `shape` with other axes in the place of `axis`.
+fn replaced(shape: &Shape, axis: usize, by: &[Dim]) -> Shape {
+    Shape([&shape.0[..axis], by, &shape.0[axis + 1..]].concat())
+}
+
+/// Indices along the batch, each of which stays inside its sample: samples are taken apart, and the
+/// indices hold inside each.
+fn of_samples(reading: &Reading<'_>, axis: usize, wanted: &Whole) -> Result<Read, OpError> {
+    let across = || OpError::new("it gathers along the batch, across samples");
+    let shape = reading.shape(0)?;
+    let each = shape.0[axis].at(1);
+    let single = reading.is_batch(1);
+    let inside = |index: &Int| match *index {
+        Int::Fixed(at) if single => axis_of(at, each).ok(),
+        Int::Place { times, plus } if times == each as i64 => {
+            usize::try_from(plus).ok().filter(|&at| at < each)
+        }
+        _ => None,
+    };
+    let indices: Option<Vec<usize>> = wanted.data.data().iter().map(inside).collect();
+    let indices = indices.ok_or_else(across)?;
+    let mut taken = wanted.shape.clone();
+    match taken.0.first() {
+        _ if taken.batch_axis().is_some() => {}
+        Some(first) => taken.0[0] = Dim::Batch(first.at(1)),
+        None => return Err(across()),
+    }
+    let mut formula = Formula::of(reading)?;
+    let apart = replaced(&shape, axis, &[Dim::Batch(1), Dim::Fixed(each)]);
+    let mut last = formula.reshape(&reading.form.inputs[0], &apart);
+    if !indices.iter().copied().eq(0..each) {
+        let list = formula.whole(indices.iter().map(|&index| index as i64).collect());
+        let at = [("axis", Attr::Int(axis as i64 + 1))];
+        last = formula.step_with("Gather", &[&last, &list], &at);
+    }
+    formula.reshape(&last, &replaced(&shape, axis, &taken.0));
+    Ok(formula.done())
 }
 
 impl Op for Gather {

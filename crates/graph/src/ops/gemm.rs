@@ -9,6 +9,7 @@ use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
 use brickwork_tensor::{Buffer, Level, Order, Tensor};
 
 use super::conv::{Product, scaled};
+use super::formula::Formula;
 use crate::attrs::Attr;
 use crate::channels::Flow;
 use crate::error::OpError;
@@ -30,7 +31,7 @@ pub(crate) struct Gemm {
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let transposed = reading.int_or("transB", 0)? != 0;
     if reading.int_or("transA", 0)? != 0 {
-        return Err(OpError::new("transA is not supported"));
+        return of_columns(reading, transposed);
     }
     let (alpha, beta) = (reading.float_or("alpha", 1.0)?, reading.float_or("beta", 1.0)?);
     let Operand::Floats(weights) = reading.operand(1) else {
@@ -54,6 +55,24 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         Some(bias) => OperandSource::Constant(Arc::new(spread(&bias, outputs, beta)?)),
     };
     Ok(Read::Node(Arc::new(Gemm { transposed }), vec![OperandSource::Operand(0), weights, bias]))
+}
+
+/// A product with the transposed first operand.
+fn of_columns(reading: &Reading<'_>, transposed: bool) -> Result<Read, OpError> {
+    let factors = ["alpha", "beta"].map(|name| reading.float_or(name, 1.0));
+    let [alpha, beta] = factors;
+    let attrs = [
+        ("transB", Attr::Int(i64::from(transposed))),
+        ("alpha", Attr::Float(alpha?)),
+        ("beta", Attr::Float(beta?)),
+    ];
+    let mut formula = Formula::of(reading)?;
+    let perm = [("perm", Attr::Ints(vec![1, 0]))];
+    let mut names: Vec<&str> = reading.form.inputs.iter().map(String::as_str).collect();
+    let rows = formula.step_with("Transpose", &names[..1], &perm);
+    names[0] = &rows;
+    formula.step_with("Gemm", &names, &attrs);
+    Ok(formula.done())
 }
 
 /// A bias that broadcasts to `[n, outputs]`, as `[outputs]`, times `beta`.

@@ -19,6 +19,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     match reading.operand(0) {
         Operand::Floats(data) => Ok(Read::Known(vec![Known::Floats(data.clone())])),
         Operand::Ints(data) => Ok(Read::Known(vec![Known::Ints(data.clone())])),
+        Operand::Repeated(repeated) => Ok(Read::Known(vec![Known::Repeated(repeated.clone())])),
         _ => Ok(reading.node(Identity, 1)),
     }
 }

@@ -8,6 +8,7 @@ use brickwork_tensor::kernels::rows::{
 };
 use brickwork_tensor::{Buffer, Order, Tensor};
 
+use super::formula::Formula;
 use crate::attrs::Attr;
 use crate::channels::Flow;
 use crate::error::OpError;
@@ -31,7 +32,36 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         return Err(OpError::new("stash_type other than 1 is not supported"));
     }
     let epsilon = reading.float_or("epsilon", 1e-5)?;
+    if reading.form.outputs.len() > 1 {
+        return with_moments(reading, axis, epsilon);
+    }
     Ok(reading.node(LayerNormalization { axis, epsilon }, 3))
+}
+
+/// The node, and formulas of its other results: the mean and the inverse standard deviation.
+fn with_moments(reading: &Reading<'_>, axis: usize, epsilon: f32) -> Result<Read, OpError> {
+    let mut form = reading.form.clone();
+    form.outputs.truncate(1);
+    let mut forms = vec![form];
+    let input = &reading.form.inputs[0];
+    let axes: Vec<usize> = (axis..reading.shape(0)?.rank()).collect();
+    for (k, output) in
+        reading.form.outputs.iter().enumerate().skip(1).filter(|(_, o)| !o.is_empty())
+    {
+        let mut formula = Formula::making(reading, output)?;
+        let mean = formula.reduce("ReduceMean", input, &axes);
+        if k > 1 {
+            let centred = formula.step("Sub", &[input, &mean]);
+            let squares = formula.step("Mul", &[&centred, &centred]);
+            let variance = formula.reduce("ReduceMean", &squares, &axes);
+            let epsilon = formula.number(f64::from(epsilon));
+            let safe = formula.step("Add", &[&variance, &epsilon]);
+            let deviation = formula.step("Sqrt", &[&safe]);
+            formula.step("Reciprocal", &[&deviation]);
+        }
+        forms.append(&mut formula.forms());
+    }
+    Ok(Read::Expand(forms))
 }
 
 impl Op for LayerNormalization {

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use brickwork_tensor::kernels::correlate::{Connections, correlate};
 use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
 use brickwork_tensor::kernels::sparse::Sparse;
-use brickwork_tensor::{Buffer, Level, Order, Tensor, volume};
+use brickwork_tensor::{Buffer, Level, Order, Tensor, broadcast_strides, for_each_offset, volume};
 
 use super::arithmetic::broadcast;
+use super::formula::Formula;
 use super::gemm::{linear_channels, lower_linear, train_linear, weighted_linear};
+use crate::attrs::Attr;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::{Absorbs, Execute};
@@ -28,7 +30,26 @@ use crate::weighted::Weighted;
 struct MatMul;
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
-    Ok(reading.node(MatMul, 2))
+    let ranks = [reading.shape(0)?.rank(), reading.shape(1)?.rank()];
+    match ranks.contains(&1) && !ranks.contains(&0) {
+        true => of_vectors(reading, ranks),
+        false => Ok(reading.node(MatMul, 2)),
+    }
+}
+
+/// A vector counts as a row on the left, as a column on the right.
+fn of_vectors(reading: &Reading<'_>, ranks: [usize; 2]) -> Result<Read, OpError> {
+    let mut formula = Formula::of(reading)?;
+    let mut names = reading.form.inputs.clone();
+    for (slot, axis) in [(0, 0), (1, 1)].into_iter().filter(|&(slot, _)| ranks[slot] == 1) {
+        let axes = [("axes", Attr::Ints(vec![axis]))];
+        names[slot] = formula.step_with("Unsqueeze", &[&names[slot]], &axes);
+    }
+    let product = formula.step("MatMul", &[&names[0], &names[1]]);
+    let dropped = [(0, -2), (1, -1)].into_iter().filter(|&(slot, _)| ranks[slot] == 1);
+    let axes = Attr::Ints(dropped.map(|(_, axis)| axis).collect());
+    formula.step_with("Squeeze", &[&product], &[("axes", axes)]);
+    Ok(formula.done())
 }
 
 impl Op for MatMul {
@@ -101,23 +122,17 @@ impl Execute for MatMul {
         }
         let order = Order::row_major(lower.output(0).len());
         match (lower.feed(0), lower.feed(1)) {
-            (Feed::Computed(..), Feed::Computed(..)) => {
-                Ok(Lowered::kernel(self.batched(lower)?, order))
-            }
             (Feed::Constant(left), Feed::Computed(..)) if left.rank() == 2 => {
                 let left: &Tensor = left;
                 let matrix = lower.once(|| Matrix::of(left));
                 Ok(Lowered::kernel(Mixing::new(matrix, lower)?, order))
             }
-            _ => Err(OpError::new(
-                "a product with a constant is supported only as [k, o] on the right or [m, k] on \
-                 the left",
-            )),
+            _ => Ok(Lowered::kernel(self.batched(lower)?, order)),
         }
     }
 
     fn train(&self, lower: &mut Lower<'_>) -> Result<Trained, OpError> {
-        if let Some(left) = lower.fixed(0) {
+        if let Some(left) = lower.fixed(0).filter(|left| left.rank() == 2) {
             return train_mixing(lower, left);
         }
         if lower.extents(1)?.len() == 2 {
@@ -125,7 +140,7 @@ impl Execute for MatMul {
         }
         let product = self.batched(lower)?;
         let gives = lower.needed(0..2);
-        let back = Unbatched { of: product, gives: gives.clone() };
+        let back = Unbatched { of: product.clone(), gives: gives.clone() };
         let forward = Lowered::kernel(product, Order::row_major(lower.output(0).len()));
         let reads = vec![Reads::Gradient(0), Reads::Operand(0), Reads::Operand(1)];
         Ok(Trained::new(forward, back, reads, gives))
@@ -138,57 +153,75 @@ impl Execute for MatMul {
 }
 
 impl MatMul {
-    /// The product of two computed values.
+    /// The product of stacks of matrices, of which either may repeat or be constant.
     fn batched(&self, lower: &mut Lower<'_>) -> Result<Batched, OpError> {
         let (a, b, out) = (lower.extents(0)?, lower.extents(1)?, lower.output(0).to_vec());
         let (outer, rank) = (out.len() - 2, out.len());
-        if a[..a.len() - 2] != out[..outer] || b[..b.len() - 2] != out[..outer] {
-            return Err(OpError::new(format!(
-                "batched product of {a:?} and {b:?} needs broadcasting"
-            )));
-        }
-        lower.want(0, Order::row_major(rank));
-        lower.want(1, Order::row_major(rank));
+        lower.want(0, Order::row_major(a.len()));
+        lower.want(1, Order::row_major(b.len()));
+        let starts = |extents: &[usize]| {
+            let matrix = volume(&extents[extents.len() - 2..]);
+            let strides = broadcast_strides(&extents[..extents.len() - 2], &out[..outer]);
+            let mut starts = Vec::with_capacity(volume(&out[..outer]));
+            for_each_offset(&out[..outer], &strides, 0, |at| starts.push(at * matrix));
+            starts
+        };
         Ok(Batched {
-            batches: volume(&out[..outer]),
+            starts: [starts(&a), starts(&b)],
+            constants: [0, 1].map(|slot| lower.optional_constant(slot).cloned()),
             rows: out[outer],
-            inner: a[rank - 1],
+            inner: a[a.len() - 1],
             columns: out[rank - 1],
             level: lower.level(),
         })
     }
 }
 
-#[derive(Clone, Copy)]
+/// One product of matrices after the other.
+#[derive(Clone)]
 struct Batched {
-    batches: usize,
+    /// Where each matrix of either operand begins.
+    starts: [Vec<usize>; 2],
+    constants: [Option<Arc<Tensor>>; 2],
     rows: usize,
     inner: usize,
     columns: usize,
     level: Level,
 }
 
+impl Batched {
+    /// The product of two matrices.
+    fn single(rows: usize, inner: usize, columns: usize, level: Level) -> Self {
+        let starts = [vec![0], vec![0]];
+        Self { starts, constants: [None, None], rows, inner, columns, level }
+    }
+}
+
 impl Kernel for Batched {
     fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
         let (a_size, b_size) = (self.rows * self.inner, self.inner * self.columns);
         let gather = Gather::rows(self.inner);
-        for batch in 0..self.batches {
-            let b = &inputs[1][batch * b_size..][..b_size];
-            let mut transposed = vec![0.0; b_size];
+        let mut computed = inputs.iter().copied();
+        let [a, b] = [0, 1].map(|slot: usize| match &self.constants[slot] {
+            Some(constant) => constant.data(),
+            None => computed.next().unwrap_or_default(),
+        });
+        let outs = outputs[0].chunks_exact_mut(self.rows * self.columns);
+        let mut transposed = vec![0.0; b_size];
+        for ((&at_a, &at_b), out) in self.starts[0].iter().zip(&self.starts[1]).zip(outs) {
+            let b = &b[at_b..][..b_size];
             for k in 0..self.inner {
                 for o in 0..self.columns {
                     transposed[o * self.inner + k] = b[k * self.columns + o];
                 }
             }
             let packed = Packed::new(self.level, &transposed, None, self.columns, self.inner, 1, 1);
-            let a = &inputs[0][batch * a_size..][..a_size];
-            let out = &mut outputs[0][batch * self.rows * self.columns..];
-            packed.run(&gather, a, self.rows, Finish::PLAIN, &mut out[..self.rows * self.columns]);
+            packed.run(&gather, &a[at_a..][..a_size], self.rows, Finish::PLAIN, out);
         }
     }
 }
 
-/// Gradients of the operands in `gives`: `dy b'` and `a' dy`.
+/// Gradients of the operands in `gives`: `dy b'` and `a' dy`, summed where a matrix repeats.
 struct Unbatched {
     of: Batched,
     gives: Vec<usize>,
@@ -196,21 +229,25 @@ struct Unbatched {
 
 impl Kernel for Unbatched {
     fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], scratch: &mut Buffer) {
-        let Batched { batches, rows, inner, columns, level } = self.of;
-        let sizes = [rows * columns, rows * inner, inner * columns];
+        let Batched { starts, rows, inner, columns, level, .. } = &self.of;
+        let (rows, inner, columns, level) = (*rows, *inner, *columns, *level);
+        let sizes = [rows * inner, inner * columns];
         let connections = Connections { channels: columns, outputs: inner, groups: 1 };
         let gather = Gather::rows(columns);
         for (&slot, out) in self.gives.iter().zip(outputs) {
-            for batch in 0..batches {
-                let part = |k: usize| &inputs[k][batch * sizes[k]..][..sizes[k]];
-                let [dy, a, b] = [0, 1, 2].map(part);
-                let out = &mut out[batch * sizes[slot + 1]..][..sizes[slot + 1]];
+            out.fill(0.0);
+            let mut part = vec![0.0; sizes[slot]];
+            for (batch, (&at_a, &at_b)) in starts[0].iter().zip(&starts[1]).enumerate() {
+                let dy = &inputs[0][batch * rows * columns..][..rows * columns];
+                let (a, b) = (&inputs[1][at_a..][..sizes[0]], &inputs[2][at_b..][..sizes[1]]);
                 if slot == 0 {
                     let packed = Packed::new(level, b, None, inner, columns, 1, 1);
-                    packed.run(&gather, dy, rows, Finish::PLAIN, out);
+                    packed.run(&gather, dy, rows, Finish::PLAIN, &mut part);
                 } else {
-                    correlate(level, connections, &gather, dy, a, rows, out, scratch);
+                    correlate(level, connections, &gather, dy, a, rows, &mut part, scratch);
                 }
+                let at = starts[slot][batch];
+                out[at..][..sizes[slot]].iter_mut().zip(&part).for_each(|(sum, x)| *sum += x);
             }
         }
     }
@@ -218,9 +255,6 @@ impl Kernel for Unbatched {
 
 /// Training of a product with a constant on the left, through which gradients pass to the right.
 fn train_mixing(lower: &mut Lower<'_>, left: &Tensor) -> Result<Trained, OpError> {
-    if left.rank() != 2 {
-        return Err(OpError::new("a constant on the left must have two axes in training"));
-    }
     let order = Order::row_major(lower.output(0).len());
     let forward = Mixing::new(Arc::new(Matrix::of(left)), lower)?;
     let turned = Arc::new(Matrix::of(&left.transpose(&[1, 0])));
@@ -278,7 +312,7 @@ impl Kernel for Mixing {
         for (right, out) in right.zip(outputs[0].chunks_exact_mut(rows * columns)) {
             match &*self.matrix {
                 Matrix::Sparse(left) => left.times(right, columns, out, level),
-                Matrix::Dense(left) => Batched { batches: 1, rows, inner, columns, level }.run(
+                Matrix::Dense(left) => Batched::single(rows, inner, columns, level).run(
                     &[left.data(), right],
                     &mut [out],
                     scratch,

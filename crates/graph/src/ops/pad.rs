@@ -7,8 +7,9 @@ use std::sync::Arc;
 use brickwork_tensor::kernels::copy::scatter_strided;
 use brickwork_tensor::{Buffer, Nd};
 
+use super::formula::Formula;
 use super::moving::CopyOut;
-use crate::attrs::Literal;
+use crate::attrs::{Attr, Literal};
 use crate::channels::{Flow, Kept};
 use crate::error::OpError;
 use crate::execute::Execute;
@@ -31,9 +32,6 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let shape = reading.shape(0)?;
     let rank = shape.rank();
     let mode = reading.text_or("mode", "constant")?;
-    if mode != "constant" {
-        return Err(OpError::new(format!("mode `{mode}` is not supported, only constant")));
-    }
     let pads = reading.list("pads", 1)?.ok_or_else(|| OpError::new("`pads` is missing"))?;
     let value = reading.float_or("value", 0.0)?;
     let value = reading.float_at(2, "the value", value)?;
@@ -41,6 +39,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         None => (0..rank).collect(),
         Some(list) => list.iter().map(|&a| axis_of(a, rank)).collect::<Result<Vec<_>, _>>()?,
     };
+    if pads.len() == 2 * axes.len() && (mode != "constant" || pads.iter().any(|&pad| pad < 0)) {
+        return by_indices(reading, &mode, &pads, &axes, value);
+    }
     let sizes: Option<Vec<usize>> =
         pads.iter().map(|&p| usize::try_from(p).ok().filter(|&p| p <= 1 << 20)).collect();
     let Some(sizes) = sizes.filter(|sizes| sizes.len() == 2 * axes.len()) else {
@@ -56,6 +57,71 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         (before[axis], after[axis]) = (sizes[k], sizes[axes.len() + k]);
     }
     Ok(reading.node(Pad { before, after, value }, 1))
+}
+
+/// Pads that repeat elements, as their indices along each axis; negative ones leave elements out.
+fn by_indices(
+    reading: &Reading<'_>,
+    mode: &str,
+    pads: &[i64],
+    axes: &[usize],
+    value: f32,
+) -> Result<Read, OpError> {
+    let shape = reading.shape(0)?;
+    let mut formula = Formula::of(reading)?;
+    let mut last = reading.form.inputs[0].clone();
+    let mut zeros = vec![0; 2 * shape.rank()];
+    for (k, &axis) in axes.iter().enumerate() {
+        let (before, after) = (pads[k], pads[axes.len() + k]);
+        if (before, after) == (0, 0) {
+            continue;
+        }
+        let extent = shape.0[axis].fixed().ok_or_else(|| OpError::new("the batch is padded"))?;
+        let extent = extent as i64;
+        let constant = mode == "constant";
+        let (first, end) = match constant {
+            true => (-before.min(0), extent + after.min(0)),
+            false => (-before, extent + after),
+        };
+        (zeros[axis], zeros[shape.rank() + axis]) = (before.max(0), after.max(0));
+        if constant && (first, end) == (0, extent) {
+            continue;
+        }
+        if end <= first || end - first > 1 << 20 {
+            return Err(OpError::new(format!("pads {pads:?} leave nothing of {shape}")));
+        }
+        let indices = (first..end).map(|at| mirrored(at, extent, mode)).collect::<Option<Vec<_>>>();
+        let indices = indices.ok_or_else(|| {
+            OpError::new(format!(
+                "mode `{mode}` with pads {pads:?} around {shape} is not supported"
+            ))
+        })?;
+        let indices = formula.whole(indices);
+        let at = [("axis", Attr::Int(axis as i64))];
+        last = formula.step_with("Gather", &[&last, &indices], &at);
+    }
+    if mode == "constant" && zeros.iter().any(|&pad| pad > 0) {
+        let attrs = [("pads", Attr::Ints(zeros)), ("value", Attr::Float(value))];
+        formula.step_with("Pad", &[&last], &attrs);
+    } else if last == reading.form.inputs[0] {
+        formula.step("Identity", &[&last]);
+    }
+    Ok(formula.done())
+}
+
+/// The index inside an axis of `extent` that stands at `at`, which may lie outside.
+fn mirrored(at: i64, extent: i64, mode: &str) -> Option<i64> {
+    let inside = (0..extent).contains(&at);
+    match mode {
+        _ if inside => Some(at),
+        "edge" => Some(at.clamp(0, extent - 1)),
+        "wrap" => Some(at.rem_euclid(extent)),
+        "reflect" if extent > 1 => {
+            let around = at.rem_euclid(2 * (extent - 1));
+            Some(around.min(2 * (extent - 1) - around))
+        }
+        _ => None,
+    }
 }
 
 impl Op for Pad {

@@ -29,6 +29,9 @@ struct Windowed {
 }
 
 pub(crate) fn read(reading: &Reading<'_>, kind: &'static str, pool: Pool) -> Result<Read, OpError> {
+    if reading.shape(0)?.rank() == 3 {
+        return windowed::over_line(reading, 1);
+    }
     let kernel = windowed::pair(reading, "kernel_shape")?
         .ok_or_else(|| OpError::new("attribute `kernel_shape` is missing"))?;
     let image = reading.image(0, 4)?;

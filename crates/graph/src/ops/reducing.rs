@@ -5,15 +5,19 @@ use std::sync::Arc;
 use brickwork_tensor::kernels::rows::{
     max_middle, max_middle_backward, mean_middle, mean_middle_backward,
 };
-use brickwork_tensor::{Buffer, Order};
+use brickwork_tensor::{Buffer, Nd, Order};
 
+use super::formula::Formula;
+use super::identity::Identity;
+use crate::attrs::Attr;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
 use crate::joint_node::JointNode;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, Spec};
-use crate::shape::{Dim, Operands, Shape};
+use crate::read::{Known, Read, Reading, axis_of};
+use crate::shape::{Dim, Int, Operands, Shape};
 use crate::training::{Reads, Trained};
 
 /// What is made of the reduced elements.
@@ -32,6 +36,104 @@ pub(crate) struct Reduce {
     pub(crate) axes: Vec<usize>,
     pub(crate) keep: bool,
     pub(crate) spec: Spec,
+}
+
+/// What a reduction is over, as the node says.
+pub(crate) struct Over {
+    /// Sorted.
+    pub(crate) axes: Vec<usize>,
+    /// Whether the axes stay with extent 1.
+    pub(crate) keep: bool,
+    /// Whether the node says that it does nothing.
+    pub(crate) nothing: bool,
+}
+
+/// Reads `axes` (an attribute in old operator sets, an operand in new ones; every axis if missing) and
+/// `keepdims`.
+///
+/// # Errors
+/// If they are of the wrong kind, or the batch is among the axes of a value that has one.
+pub(crate) fn over(reading: &Reading<'_>) -> Result<Over, OpError> {
+    let shape = reading.shape(0)?;
+    let rank = shape.rank();
+    let idle = reading.int_or("noop_with_empty_axes", 0)? != 0;
+    let list = reading.list("axes", 1)?.filter(|list| !list.is_empty());
+    let keep = reading.int_or("keepdims", 1)? != 0;
+    let nothing = list.is_none() && idle;
+    if list.is_none() && !idle && shape.batch_axis().is_some() {
+        return Err(OpError::new("a mean over every axis, the batch included, is not supported"));
+    }
+    let list = list.unwrap_or_else(|| (0..rank as i64).collect());
+    let mut axes =
+        list.iter().map(|&axis| axis_of(axis, rank)).collect::<Result<Vec<usize>, _>>()?;
+    axes.sort_unstable();
+    axes.dedup();
+    Ok(Over { axes, keep, nothing: nothing || rank == 0 })
+}
+
+/// Reads a reduction that is a node of its own.
+///
+/// # Errors
+/// As [`over`].
+pub(crate) fn read(
+    reading: &Reading<'_>,
+    kind: &'static str,
+    reduction: Reduction,
+) -> Result<Read, OpError> {
+    let Over { axes, keep, nothing } = over(reading)?;
+    if nothing {
+        return Ok(reading.node(Identity, 1));
+    }
+    let mut spec = Spec::slots(1);
+    spec.attrs.insert("axes".to_owned(), Attr::Ints(axes.iter().map(|&a| a as i64).collect()));
+    spec.attrs.insert("keepdims".to_owned(), Attr::Int(i64::from(keep)));
+    Ok(reading.node(Reduce { kind, reduction, axes, keep, spec }, 1))
+}
+
+/// A reduction of known whole numbers, two at a time; `None` if the operand is none.
+///
+/// # Errors
+/// If the result depends on the batch in a way that cannot be written.
+pub(crate) fn whole(
+    reading: &Reading<'_>,
+    first: Int,
+    combine: fn(Int, Int) -> Option<Int>,
+) -> Result<Option<Read>, OpError> {
+    let Some(numbers) = reading.operand(0).whole() else { return Ok(None) };
+    let Over { axes, keep, nothing } = over(reading)?;
+    if nothing {
+        return Ok(Some(Read::Known(vec![Known::Ints(numbers.data).under(numbers.shape)])));
+    }
+    let kept: Vec<usize> = (0..numbers.shape.rank()).filter(|axis| !axes.contains(axis)).collect();
+    let last = numbers.data.transpose(&[&kept[..], &axes[..]].concat());
+    let count = axes.iter().map(|&axis| numbers.data.shape()[axis]).product::<usize>().max(1);
+    let reduced = last
+        .data()
+        .chunks(count)
+        .map(|part| part.iter().try_fold(first, |all, &x| combine(all, x)));
+    let reduced = reduced.collect::<Option<Vec<Int>>>().ok_or_else(|| {
+        OpError::new("shape arithmetic that depends on the batch size in a way not supported")
+    })?;
+    let dims = numbers.shape.0.iter().enumerate();
+    let dims = dims.filter_map(|(axis, &dim)| match (axes.contains(&axis), keep) {
+        (false, _) => Some(dim),
+        (true, true) => Some(Dim::Fixed(1)),
+        (true, false) => None,
+    });
+    let shape = Shape(dims.collect());
+    Ok(Some(Read::Known(vec![Known::whole(Nd::new(shape.sample(), reduced), shape)])))
+}
+
+impl Over {
+    /// Adds a reduction of `input` over these axes.
+    pub(crate) fn reduce(&self, formula: &mut Formula<'_>, kind: &str, input: &str) -> String {
+        if self.nothing {
+            return formula.step("Identity", &[input]);
+        }
+        let axes = Attr::Ints(self.axes.iter().map(|&axis| axis as i64).collect());
+        let keep = Attr::Int(i64::from(self.keep));
+        formula.step_with(kind, &[input], &[("axes", axes), ("keepdims", keep)])
+    }
 }
 
 impl Reduce {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use brickwork_tensor::{Nd, Order};
 
+use super::formula::Formula;
 use super::moving::sources;
-use crate::attrs::Literal;
+use crate::attrs::{Attr, Literal};
 use crate::channels::{Flow, Kept};
 use crate::error::OpError;
 use crate::execute::Execute;
@@ -30,14 +31,64 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
             .ok_or_else(|| OpError::new("the target shape (operand 1) is missing"))?,
     };
     let keep_zero = reading.int_or("allowzero", 0)? != 0;
-    let target = resolve(&input, &target, keep_zero, reading.fixed_batch)?;
-    Ok(reading.node(Reshape { target }, 1))
+    // Of turned rows, the samples lie behind the rows as far as the file goes.
+    let seen = reading.turned.map_or_else(
+        || input.clone(),
+        |rows| Shape([&[Dim::Fixed(rows), Dim::Batch(1)], &input.0[1..]].concat()),
+    );
+    let target = resolve(&input, &seen, &target, keep_zero, reading.fixed_batch)?;
+    if let Some(rows) = reading.turned {
+        return from_turned(reading, rows, &target);
+    }
+    let batch = input.batch_axis().filter(|&axis| axis > 0 && input.0[axis] == Dim::Batch(1));
+    let rows = before_batch(&input);
+    match batch {
+        Some(batch) if target.0.first() == Some(&Dim::Batch(rows)) && rows > 1 => {
+            turn(reading, batch, rows, &target)
+        }
+        _ => Ok(reading.node(Reshape { target }, 1)),
+    }
 }
 
-/// The target shape with -1 and 0 worked out. A first extent that repeats the batch size the file
-/// fixes is taken for the batch.
+/// Rows of which the file has the samples innermost become rows with samples outermost, as all values
+/// have them; it is remembered that they are turned.
+fn turn(reading: &Reading<'_>, batch: usize, rows: usize, target: &Shape) -> Result<Read, OpError> {
+    let mut formula = Formula::of(reading)?;
+    let others = (0..reading.shape(0)?.rank()).filter(|&axis| axis != batch);
+    let perm = std::iter::once(batch).chain(others).map(|axis| axis as i64).collect();
+    let perm = [("perm", Attr::Ints(perm))];
+    let moved = formula.step_with("Transpose", &[&reading.form.inputs[0]], &perm);
+    formula.reshape(&moved, target);
+    Ok(Read::Turning { forms: formula.forms(), rows: Some(rows) })
+}
+
+/// Turned rows under another shape: as the file has them, where the target takes samples and rows apart.
+fn from_turned(reading: &Reading<'_>, rows: usize, target: &Shape) -> Result<Read, OpError> {
+    let input = &reading.form.inputs[0];
+    let mut formula = Formula::of(reading)?;
+    let axis = target.batch_axis().unwrap_or(0);
+    if target.0.first() == Some(&Dim::Batch(rows)) {
+        formula.reshape(input, target);
+        return Ok(Read::Turning { forms: formula.forms(), rows: Some(rows) });
+    }
+    if before_batch(target) != rows {
+        return Err(OpError::new(format!("reshaping to {target} would mix samples of the batch")));
+    }
+    let (outer, inner) = (&target.0[..axis], &target.0[axis + 1..]);
+    let each = Dim::Fixed(target.0[axis].at(1));
+    let apart = Shape([&[Dim::Batch(1)], outer, &[each], inner].concat());
+    let samples = formula.reshape(input, &apart);
+    let perm = (1..=axis).chain([0]).chain(axis + 1..apart.rank()).map(|k| k as i64).collect();
+    let moved = formula.step_with("Transpose", &[&samples], &[("perm", Attr::Ints(perm))]);
+    formula.reshape(&moved, target);
+    Ok(Read::Turning { forms: formula.forms(), rows: None })
+}
+
+/// The target shape with -1 and 0 worked out. Where the file fixes the batch size, extents that have it
+/// built in are told by their place in `seen`, which is the input as the file has it.
 fn resolve(
     input: &Shape,
+    seen: &Shape,
     target: &[Int],
     keep_zero: bool,
     fixed_batch: Option<usize>,
@@ -46,19 +97,19 @@ fn resolve(
     let mut dims = Vec::new();
     let mut open = None;
     for (k, &int) in target.iter().enumerate() {
-        let batch = fixed_batch.map(|batch| Int::Fixed(batch as i64));
         let dim = match int {
             Int::Fixed(-1) if open.is_none() => {
                 open = Some(k);
                 Dim::Fixed(1)
             }
             Int::Fixed(0) if !keep_zero => *input.0.get(k).ok_or_else(show)?,
-            int if k == 0 && Some(int) == batch && input.0.first() == Some(&Dim::Batch(1)) => {
-                Dim::Batch(1)
-            }
             int => int.dim().ok_or_else(show)?,
         };
         dims.push(dim);
+    }
+    let says_batch = dims.iter().any(|dim| dim.fixed().is_none());
+    if let (Some(batch), Some(_), false) = (fixed_batch, input.batch_axis(), says_batch) {
+        return opened(seen, &dims, open, batch).ok_or_else(show);
     }
     let (elements, per_batch) = product(&input.0)?;
     let (given, given_batch) = product(&dims)?;
@@ -78,6 +129,38 @@ fn resolve(
         None => {}
     }
     Ok(Shape(dims))
+}
+
+/// The target `dims` of a file with batches of `batch` samples, with the batch opened: it lies on the
+/// first axis with as many elements before it as before the batch in `input`, at best on the same axis.
+fn opened(input: &Shape, dims: &[Dim], open: Option<usize>, batch: usize) -> Option<Shape> {
+    let mut extents: Vec<usize> = dims.iter().filter_map(|dim| dim.fixed()).collect();
+    let total: usize = input.at(batch).iter().product();
+    if let Some(k) = open {
+        let given: usize = extents.iter().try_fold(1usize, |a, &b| a.checked_mul(b))?;
+        extents[k] = total.checked_div(given).filter(|rest| rest * given == total)?;
+    }
+    if extents.iter().try_fold(1usize, |a, &b| a.checked_mul(b)) != Some(total) {
+        return None;
+    }
+    let before = before_batch(input);
+    let fits = |axis: &usize| {
+        let outer: usize = extents[..*axis].iter().product();
+        outer == before && extents[*axis].is_multiple_of(batch)
+    };
+    let same = input.batch_axis().filter(|&axis| {
+        axis < extents.len() && input.at(batch)[..=axis] == extents[..=axis] && fits(&axis)
+    });
+    let axis = same.or_else(|| (0..extents.len()).find(fits))?;
+    let mut shape = Shape::fixed(&extents);
+    // Samples that would be merged with what lies behind them are merged with the rows before.
+    let behind = input.0[input.batch_axis()? + 1..].iter().map(|dim| dim.at(1)).product::<usize>();
+    if axis == 1 && extents.len() == 2 && behind == extents[1] && batch == 1 && behind > 1 {
+        shape.0[0] = Dim::Batch(extents[0]);
+        return Some(shape);
+    }
+    shape.0[axis] = Dim::Batch(extents[axis] / batch);
+    Some(shape)
 }
 
 /// The product of extents as (factor, power of the batch size).
@@ -180,13 +263,20 @@ mod tests {
     fn works_out_open_extents() {
         let image = Shape::batched(&[8, 2, 2]);
         let reshape =
-            |target: &[Int]| resolve(&image, target, false, Some(1)).map(|s| s.to_string());
+            |target: &[Int]| resolve(&image, &image, target, false, Some(1)).map(|s| s.to_string());
         assert_eq!(reshape(&ints(&[0, -1])).unwrap(), "[n, 32]");
         assert_eq!(reshape(&ints(&[-1, 32])).unwrap(), "[n, 32]");
         assert_eq!(reshape(&ints(&[1, 32])).unwrap(), "[n, 32]");
         assert_eq!(reshape(&[Int::Batch(1), Int::Fixed(2), Int::Fixed(-1)]).unwrap(), "[n, 2, 16]");
         assert_eq!(reshape(&ints(&[-1, 8])).unwrap(), "[4n, 8]");
+        assert_eq!(reshape(&ints(&[4, 8])).unwrap(), "[4n, 8]");
+        let turned = Shape(vec![Dim::Fixed(5), Dim::Batch(1), Dim::Fixed(8)]);
+        let heads = resolve(&turned, &turned, &ints(&[5, 2, 4]), false, Some(1));
+        assert_eq!(heads.unwrap().to_string(), "[5, 2n, 4]");
+        let eight = resolve(&image, &image, &ints(&[8, 32]), false, Some(8));
+        assert_eq!(eight.unwrap().to_string(), "[n, 32]");
+        assert!(resolve(&image, &image, &ints(&[1, 32]), false, None).is_err());
         assert!(reshape(&ints(&[0, 31])).is_err());
-        assert!(reshape(&ints(&[2, 16])).is_err());
+        assert_eq!(reshape(&ints(&[2, 16])).unwrap(), "[2n, 16]");
     }
 }

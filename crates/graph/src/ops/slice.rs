@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use brickwork_tensor::Nd;
 
+use super::formula::Formula;
+use super::gather::Gather;
 use super::moving::{CopyOut, sources};
 use crate::attrs::Literal;
 use crate::channels::{Flow, Kept};
@@ -12,8 +14,8 @@ use crate::execute::Execute;
 use crate::joint_node::JointNode;
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
-use crate::read::{Operand, Read, Reading, axis_of};
-use crate::shape::{Dim, Operands, Shape};
+use crate::read::{Known, Operand, Read, Reading, Whole, axis_of};
+use crate::shape::{Dim, Int, Operands, Shape, listed};
 use crate::training::Trained;
 
 /// Along each axis in `cuts`, every `step`-th index from `start`, `count` of them.
@@ -39,7 +41,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let ends = match (reading.ints("ends")?, reading.operand(2)) {
         (Some(list), _) => list,
         (None, Operand::Absent) => return Err(missing("ends")),
-        (None, _) => reading.fixed_ints_at(2, "ends")?.unwrap_or_default(),
+        (None, _) => ends_of(&reading.ints_at(2, "ends")?.unwrap_or_default())?,
     };
     let axes = reading.list("axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
     let steps = reading.fixed_ints_at(4, "steps")?.unwrap_or_else(|| vec![1; starts.len()]);
@@ -54,14 +56,62 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         }
         let Some(extent) = shape.0[axis].fixed() else {
             // A slice of the whole batch axis changes nothing.
-            if starts[k] == 0 && ends[k] >= i64::from(i32::MAX) && steps[k] == 1 {
+            let end = usize::try_from(ends[k]).is_ok_and(|end| reading.is_batch(end));
+            if starts[k] == 0 && (end || ends[k] >= i64::from(i32::MAX)) && steps[k] == 1 {
                 continue;
             }
             return Err(OpError::new("a part of the batch is taken"));
         };
         cuts.push(cut(axis, extent, starts[k], ends[k], steps[k])?);
     }
+    if let Some(whole) = reading.operand(0).whole() {
+        return Ok(Read::Known(vec![part(&whole, &cuts)]));
+    }
+    if let Some(empty) = cuts.iter().find(|cut| cut.count == 0) {
+        return Err(OpError::new(format!(
+            "nothing of axis {} is left between {} and {}",
+            empty.axis, empty.start, empty.start
+        )));
+    }
+    if cuts.len() > 1 && cuts.iter().any(|cut| cut.step.abs() > 1) {
+        return one_by_one(reading, &cuts);
+    }
     Ok(reading.node(Slice { cuts }, 1))
+}
+
+/// A part of whole numbers, of which nothing may be left.
+fn part(whole: &Whole, cuts: &[Cut]) -> Known {
+    let mut shape = whole.shape.clone();
+    let mut data = (*whole.data).clone();
+    for cut in cuts {
+        shape.0[cut.axis] = Dim::Fixed(cut.count);
+        let start = if cut.count == 0 { 0 } else { cut.start };
+        data = data.slice(cut.axis, start, cut.step, cut.count);
+    }
+    Known::whole(data, shape)
+}
+
+/// Ends as numbers. The whole batch ends at the largest number.
+fn ends_of(ends: &[Int]) -> Result<Vec<i64>, OpError> {
+    let end = |end: &Int| match end {
+        Int::Fixed(x) => Ok(*x),
+        Int::Batch(1) => Ok(i64::MAX),
+        _ => Err(OpError::new(format!("ends {} depend on the batch size", listed(ends)))),
+    };
+    ends.iter().map(end).collect()
+}
+
+/// A slice for each axis: what remains of a step after channels are cut is then a node's own matter.
+fn one_by_one(reading: &Reading<'_>, cuts: &[Cut]) -> Result<Read, OpError> {
+    let mut formula = Formula::of(reading)?;
+    let mut last = reading.form.inputs[0].clone();
+    for cut in cuts {
+        let lists = [cut.start as i64, cut.end(), cut.axis as i64, cut.step as i64]
+            .map(|number| formula.whole(vec![number]));
+        let [starts, ends, axes, steps] = &lists;
+        last = formula.step("Slice", &[&last, starts, ends, axes, steps]);
+    }
+    Ok(formula.done())
 }
 
 fn cut(axis: usize, extent: usize, start: i64, end: i64, step: i64) -> Result<Cut, OpError> {
@@ -76,11 +126,6 @@ fn cut(axis: usize, extent: usize, start: i64, end: i64, step: i64) -> Result<Cu
         (wrap(start).clamp(0, size - 1), wrap(end).clamp(-1, size - 1))
     };
     let count = ((end - start + step - step.signum()) / step).max(0) as usize;
-    if count == 0 {
-        return Err(OpError::new(format!(
-            "nothing of axis {axis} is left between {start} and {end}"
-        )));
-    }
     Ok(Cut { axis, start: start as usize, step: step as isize, count, extent })
 }
 
@@ -151,7 +196,10 @@ impl Op for Slice {
                 _ => 1,
             };
             if places.windows(2).any(|pair| pair[1] as isize - pair[0] as isize != step) {
-                return Err(OpError::new("what remains of the slice is no longer regular"));
+                return match self.cuts.len() {
+                    1 => Ok(Some(Arc::new(Gather { axis: cut.axis, indices: places }))),
+                    _ => Err(OpError::new("what remains of the slice is no longer regular")),
+                };
             }
             let Some(&start) = places.first() else {
                 return Err(OpError::new("nothing of the slice remains"));
@@ -211,7 +259,7 @@ mod tests {
         assert_eq!(indices(0, i64::MAX, 2), [0, 2, 4]);
         assert_eq!(indices(-2, 100, 1), [3, 4]);
         assert_eq!(indices(-1, i64::MIN, -2), [4, 2, 0]);
-        assert!(cut(0, 5, 3, 3, 1).is_err());
+        assert_eq!(indices(3, 3, 1), []);
         for (start, end, step) in [(1, 4, 2), (4, -6, -1), (3, 0, -2)] {
             let first = cut(0, 5, start, end, step).unwrap();
             let again = cut(0, 5, first.start as i64, first.end(), step).unwrap();

@@ -2,9 +2,10 @@
 
 use brickwork_tensor::kernels::window::Window;
 
+use super::formula::Formula;
 use crate::attrs::{Attr, Attrs};
 use crate::error::OpError;
-use crate::read::Reading;
+use crate::read::{Read, Reading};
 use crate::shape::{Dim, Shape};
 
 /// Pixels that all windows over one channel may read together.
@@ -53,6 +54,45 @@ pub(crate) fn read(
         other => return Err(OpError::new(format!("auto_pad `{other}` is not supported"))),
     }
     Ok(window)
+}
+
+/// The node over a line `[n, c, l]` as one over an image `[n, c, 1, l]`: its first `count` operands get a
+/// new axis, all others stay.
+///
+/// # Errors
+/// If an attribute is of the wrong kind.
+pub(crate) fn over_line(reading: &Reading<'_>, count: usize) -> Result<Read, OpError> {
+    let mut attrs: Vec<(&str, Attr)> = Vec::new();
+    for (name, first) in [("kernel_shape", 1), ("strides", 1), ("dilations", 1)] {
+        if let Some(list) = reading.ints(name)? {
+            attrs.push((name, Attr::Ints([&[first], &list[..]].concat())));
+        }
+    }
+    if let Some(pads) = reading.ints("pads")? {
+        let [before, after] = pads[..] else {
+            return Err(OpError::new(format!("pads {pads:?}, expected two along a line")));
+        };
+        attrs.push(("pads", Attr::Ints(vec![0, before, 0, after])));
+    }
+    for name in ["output_padding", "output_shape"] {
+        if let Some(list) = reading.ints(name)? {
+            let first = i64::from(name == "output_shape");
+            attrs.push((name, Attr::Ints([&[first], &list[..]].concat())));
+        }
+    }
+    for name in ["group", "auto_pad", "ceil_mode", "count_include_pad", "storage_order", "p"] {
+        attrs.extend(reading.raw(name).map(|attr| (name, attr.clone())));
+    }
+    let mut formula = Formula::of(reading)?;
+    let axis = [("axes", Attr::Ints(vec![2]))];
+    let mut names = reading.form.inputs.clone();
+    for name in names.iter_mut().take(count) {
+        *name = formula.step_with("Unsqueeze", &[name.as_str()], &axis);
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let flat = formula.step_with(&reading.form.kind, &names, &attrs);
+    formula.step_with("Squeeze", &[&flat], &axis);
+    Ok(formula.done())
 }
 
 /// A list attribute of two positive numbers.

@@ -20,6 +20,10 @@ pub enum Binary {
     Pow,
     /// `a` where positive, else `a * b`.
     PRelu,
+    /// The larger one.
+    Max,
+    /// The smaller one.
+    Min,
 }
 
 impl Binary {
@@ -41,6 +45,20 @@ impl Binary {
             Self::PRelu => {
                 if a < 0.0 {
                     a * b
+                } else {
+                    a
+                }
+            }
+            Self::Max => {
+                if a < b {
+                    b
+                } else {
+                    a
+                }
+            }
+            Self::Min => {
+                if b < a {
+                    b
                 } else {
                     a
                 }
@@ -91,6 +109,10 @@ impl Binary {
                 Side::B if a > 0.0 => 0.0,
                 Side::B => a,
             },
+            (Self::Max, Side::A) => f32::from(a >= b),
+            (Self::Max, Side::B) => f32::from(a < b),
+            (Self::Min, Side::A) => f32::from(a <= b),
+            (Self::Min, Side::B) => f32::from(b < a),
         }
     }
 }
@@ -283,7 +305,7 @@ unsafe fn fill_row<S: Simd>(
             }
         };
     }
-    with!(Add Sub Mul Div Pow PRelu);
+    with!(Add Sub Mul Div Pow PRelu Max Min);
 }
 
 #[inline(always)]
@@ -303,7 +325,7 @@ unsafe fn update_row<S: Simd>(function: Binary, stride: usize, a: &mut [f32], b:
             }
         };
     }
-    with!(Add Sub Mul Div Pow PRelu);
+    with!(Add Sub Mul Div Pow PRelu Max Min);
 }
 
 #[inline(always)]

@@ -35,6 +35,24 @@ pub enum Pointwise {
     Abs,
     /// `1 / x`.
     Reciprocal,
+    /// The next whole number above.
+    Ceil,
+    /// The next whole number below.
+    Floor,
+    /// The nearest whole number; of two, the even one.
+    Round,
+    /// -1, 0 or 1.
+    Sign,
+    /// Sine.
+    Sin,
+    /// Cosine.
+    Cos,
+    /// `ln(1 + exp(x))`.
+    Softplus,
+    /// `x / (1 + |x|)`.
+    Softsign,
+    /// `x` above the bound, else 0.
+    Threshold(f32),
     /// `scale * x + shift`.
     Affine(f32, f32),
     /// `x * f(x)`: SiLU is `Gated(Sigmoid)`.
@@ -180,6 +198,15 @@ unsafe fn apply_simple<S: Simd>(function: &Pointwise, values: &mut [f32]) {
         P::Neg => map(values, |x| -x),
         P::Abs => map(values, f32::abs),
         P::Reciprocal => map(values, |x| 1.0 / x),
+        P::Ceil => map(values, f32::ceil),
+        P::Floor => map(values, f32::floor),
+        P::Round => map(values, f32::round_ties_even),
+        P::Sign => map(values, |x| if x == 0.0 { 0.0 } else { 1.0f32.copysign(x) }),
+        P::Sin => map(values, f32::sin),
+        P::Cos => map(values, f32::cos),
+        P::Softplus => map(values, |x| x.max(0.0) + exp(-x.abs()).ln_1p()),
+        P::Softsign => map(values, |x| x / (1.0 + x.abs())),
+        P::Threshold(bound) => map(values, |x| if x > bound { x } else { 0.0 }),
         P::Affine(scale, shift) => map(values, |x| scale * x + shift),
         P::Power(2.0) => map(values, |x| x * x),
         P::Power(p) => map(values, |x| x.powf(p)),
@@ -224,6 +251,12 @@ unsafe fn differentiate_simple<S: Simd>(function: &Pointwise, known: &[f32], gra
         }
         P::Log => slopes(known, by, |x| 1.0 / x),
         P::Abs => slopes(known, by, |x| if x == 0.0 { 0.0 } else { 1.0f32.copysign(x) }),
+        P::Ceil | P::Floor | P::Round | P::Sign => slopes(known, by, |_| 0.0),
+        P::Sin => slopes(known, by, f32::cos),
+        P::Cos => slopes(known, by, |x| -x.sin()),
+        P::Softplus => slopes(known, by, sigmoid),
+        P::Softsign => slopes(known, by, |x| 1.0 / ((1.0 + x.abs()) * (1.0 + x.abs()))),
+        P::Threshold(bound) => slopes(known, by, |x| f32::from(x > bound)),
         P::Power(2.0) => slopes(known, by, |x| 2.0 * x),
         P::Power(p) => slopes(known, by, |x| p * x.powf(p - 1.0)),
         P::Gated(_) | P::Chain(_) => unreachable!("handled by the caller"),

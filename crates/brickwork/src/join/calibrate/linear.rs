@@ -11,11 +11,11 @@ use super::factors::with_factors;
 use super::method::{Method, loss_of};
 use super::scores::Scores;
 use super::trials::{FOLDS, Trials, few_words, joined, judge, log_sum};
+use crate::images::image_set::evenly;
 use crate::model::card::CalibrationNote;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::progress::Progress;
-use crate::refit::evenly;
 use crate::refit::regression::{Fits, Problem, Regression, softmax};
 
 /// What is added to the logits.

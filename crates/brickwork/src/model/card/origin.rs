@@ -97,8 +97,24 @@ pub struct RefitNote {
     /// Features of the readout of all layers; 0 without one.
     #[serde(default)]
     pub readout: usize,
+    /// How often it agrees with its source, where it has several classes and some images took no part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<SourceAgreement>,
     /// Seed of the choice of images and rows.
     pub seed: u64,
+}
+
+/// How often a component gives an image the class that its source, restricted to the same classes, gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SourceAgreement {
+    /// The share of images that it was refitted on.
+    pub fitted: f64,
+    /// How many of these were looked at.
+    pub fitted_images: usize,
+    /// The share of images that took no part.
+    pub held_out: f64,
+    /// How many there are.
+    pub held_out_images: usize,
 }
 
 /// The profiled samples of one class.

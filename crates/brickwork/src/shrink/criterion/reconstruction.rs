@@ -11,16 +11,19 @@ use std::sync::Arc;
 
 use super::ground::{BATCH, Ground};
 use super::opinions::Opinions;
+use crate::images::image_set::ImageSet;
 use crate::model::error::Error;
 use crate::model::layers::LayerInfo;
 use crate::refit::staged_run::{StagedValue, Stages, place_of};
-use crate::refit::{RefitOptions, Rows, problem, some_of, stage_limit};
+use crate::refit::{RefitOptions, Room, Rows, problem};
 
 /// The scores that reading layers give the channels they read.
 pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
     let graph = Arc::new(ground.graph.clone());
-    let images = some_of(ground.images("reconstruction")?, stage_limit(&graph));
-    let mut stages = Stages::new(&graph, &images, BATCH);
+    let images = ImageSet::from(ground.images("reconstruction")?.clone());
+    let images = images.evenly(Room::new(&graph).images(0));
+    let mut stages = Stages::new(&graph, images.clone(), BATCH);
+    stages.grow(&graph, images.len())?;
     let mut opinions = Opinions::new(&ground.channels);
     ground.progress.begin("scoring channels", ground.layers.len() as u64);
     for (place, layer) in ground.layers.iter().enumerate() {
@@ -48,7 +51,7 @@ fn losses(
     let (weighted, weights) = (&layer.weighted, layer.weights(ground.graph));
     let blocks = weights.data().chunks((weights.data().len() / weighted.groups).max(1));
     let of = |(group, block): (usize, &[f32])| {
-        problem(layer, group, x, &rows, options.lambda).losses(block, weighted.taps())
+        problem(layer, group, x, &rows).solver(options.lambda).losses(block, weighted.taps())
     };
     blocks.enumerate().flat_map(of).collect()
 }

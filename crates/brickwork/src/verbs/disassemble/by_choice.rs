@@ -10,7 +10,7 @@ use crate::cut::control::Control;
 use crate::cut::kept_channels::KeptMap;
 use crate::cut::plan::{Choice, Plan};
 use crate::files::masks::save_masks;
-use crate::images::source::random_images;
+use crate::images::image_set::ImageSet;
 use crate::model::card::Card;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
@@ -81,7 +81,7 @@ impl Disassemble {
             (None, Some(path)) => Choice::Given(read_keep(path)?),
             (None, None) => Choice::Everything,
         };
-        let own = Plan::new(&model, &classes, &choice, usize::from(self.round_to))?;
+        let own = Plan::new(&model, &classes, &choice, usize::from(self.round_to.unwrap_or(1)))?;
         let other = self
             .control(context.seed)
             .map(|control| Plan::new(&model, &classes, &Choice::Control(&own, control), 1));
@@ -148,8 +148,8 @@ impl Disassemble {
     ) -> Result<Classifier, Error> {
         let Images { sources, preprocess, seed, .. } = images;
         let classes = bare.card().origin.as_ref().map(|origin| &origin.classes[..]);
-        let wanted = self.refit_images(model, classes.unwrap_or_default(), sources, context);
-        let images = random_images(sources, &wanted, *seed, preprocess)?;
+        let wanted = self.refit_images(model, classes.unwrap_or_default(), sources);
+        let images = ImageSet::random(sources, &wanted, *seed, preprocess)?;
         let component = refitted(model, bare, &images, options, context.progress)?;
         let card = component.card().clone();
         component.with_card(Card { preprocess: Some(preprocess.clone()), ..card })

@@ -3,7 +3,7 @@
 use brickwork_data::Split;
 
 use super::{Choose, Disassemble, DisassembleAnswer, Images, WalkAnswer, frontier_problem};
-use crate::images::source::random_images;
+use crate::images::image_set::ImageSet;
 use crate::measure::held_out::HeldOut;
 use crate::model::card::Criterion;
 use crate::model::classifier::Classifier;
@@ -11,7 +11,7 @@ use crate::model::error::{Error, Problem};
 use crate::model::layers::layers;
 use crate::model::sizes::Unit;
 use crate::show::frontier::{Frontier, FrontierForm};
-use crate::shrink::ranking::CompressOptions;
+use crate::shrink::ranking::{CompressOptions, Widths};
 use crate::shrink::step::{Shrink, ShrinkOptions};
 use crate::shrink::walk::{Goal, Walk};
 use crate::verbs::inputs::{self, Labelled};
@@ -89,8 +89,8 @@ impl Disassemble {
         inputs::note_small(&sources, amount, context)?;
         let (rest, held) = HeldOut::split(sources, amount, &preprocess, context.seed)?;
         let held = held.map(|held| held.of(&classes)).transpose()?;
-        let wanted = self.refit_images(&model, &classes, &rest, context);
-        let images = random_images(&rest, &wanted, context.seed, &preprocess)?;
+        let wanted = self.refit_images(&model, &classes, &rest);
+        let images = ImageSet::random(&rest, &wanted, context.seed, &preprocess)?;
         let options = self.shrink_options(trunk, context.seed);
         let shrink = Shrink::new(&model, &classes, Some(&images), options)?;
         let goal = self.goal(&shrink)?;
@@ -138,7 +138,7 @@ impl Disassemble {
             criterion: self.criterion,
             rules: CompressOptions {
                 unit: self.unit(),
-                round_to: usize::from(self.round_to),
+                widths: Widths::of(self.round_to),
                 refits: refit.is_some(),
                 trunk,
                 ..usual.rules

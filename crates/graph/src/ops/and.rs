@@ -1,0 +1,9 @@
+//! And: whether both truth values hold.
+
+use super::comparing;
+use crate::error::OpError;
+use crate::read::{Read, Reading};
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    comparing::logic(reading, |a, b| a && b)
+}

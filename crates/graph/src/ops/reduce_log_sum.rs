@@ -1,0 +1,14 @@
+//! ReduceLogSum: the logarithm of the sum over the given axes.
+
+use super::formula::Formula;
+use super::reducing::over;
+use crate::error::OpError;
+use crate::read::{Read, Reading};
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    let (over, mut formula) = (over(reading)?, Formula::of(reading)?);
+    let input = &reading.form.inputs[0];
+    let sum = over.reduce(&mut formula, "ReduceSum", input);
+    formula.step("Log", &[&sum]);
+    Ok(formula.done())
+}

@@ -1,0 +1,19 @@
+//! ReduceMin: the smallest element over the given axes, written as the largest of the negated ones.
+
+use super::formula::Formula;
+use super::reducing::{over, whole};
+use crate::error::OpError;
+use crate::read::{Read, Reading};
+use crate::shape::Int;
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    let smaller = |a: Int, b: Int| a.compare(b).map(|order| if order.is_gt() { b } else { a });
+    if let Some(known) = whole(reading, Int::Fixed(i64::MAX), smaller)? {
+        return Ok(known);
+    }
+    let (over, mut formula) = (over(reading)?, Formula::of(reading)?);
+    let negated = formula.step("Neg", &[&reading.form.inputs[0]]);
+    let largest = over.reduce(&mut formula, "ReduceMax", &negated);
+    formula.step("Neg", &[&largest]);
+    Ok(formula.done())
+}

@@ -1,0 +1,15 @@
+//! Round: the nearest whole number; of two, the even one.
+
+use brickwork_tensor::kernels::pointwise::Pointwise;
+
+use super::pointwise::Unary;
+use crate::error::OpError;
+use crate::read::{Known, Read, Reading};
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    // Whole numbers stay as they are.
+    if let Some(whole) = reading.operand(0).whole() {
+        return Ok(Read::Known(vec![Known::Ints(whole.data).under(whole.shape)]));
+    }
+    Ok(reading.node(Unary::new("Round", Pointwise::Round), 1))
+}

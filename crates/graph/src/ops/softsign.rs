@@ -1,0 +1,11 @@
+//! Softsign: `x / (1 + |x|)`.
+
+use brickwork_tensor::kernels::pointwise::Pointwise;
+
+use super::pointwise::Unary;
+use crate::error::OpError;
+use crate::read::{Read, Reading};
+
+pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
+    Ok(reading.node(Unary::new("Softsign", Pointwise::Softsign), 1))
+}
