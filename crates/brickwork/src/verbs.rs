@@ -41,7 +41,10 @@ pub use assemble::{Assemble, AssembleAnswer, AssembledPart};
 pub use calibrate::{Calibrate, CalibrateAnswer, PartLogit};
 pub use context::Context;
 pub use diff::Diff;
-pub use disassemble::{Choose, Disassemble, DisassembleAnswer, Refitting, Shrunk, WalkAnswer};
+pub use disassemble::{
+    Choose, Disassemble, DisassembleAnswer, RefitAgreement, RefitReport, Refitting, Shrunk,
+    WalkAnswer,
+};
 pub use distill::Distill;
 pub use doctor::{Doctor, DoctorAnswer, Finding, ModelFacts, PixelFacts, Severity};
 pub use eval::{Eval, EvalAnswer};

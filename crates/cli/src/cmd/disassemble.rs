@@ -40,13 +40,11 @@ impl Shown for Disassemble {
 
 /// How far a refit can be trusted.
 fn trust(answer: &DisassembleAnswer) -> String {
-    let found = answer.refit.as_ref().and_then(|note| note.agreement);
+    let found = answer.refit.as_ref().and_then(|refit| refit.agreement);
     found.map_or(String::new(), |found| {
         format!(
-            "agreement   with its source on {:.2} % of images that it was refitted on, on {:.2} % of {} others\n",
-            100.0 * found.fitted,
-            100.0 * found.held_out,
-            found.held_out_images
+            "agreement   with its source on {} of images that it was refitted on, on {} of {} others\n",
+            found.fitted, found.held_out, found.held_out_images
         )
     })
 }
@@ -57,7 +55,9 @@ fn how(answer: &DisassembleAnswer) -> String {
     let mut text =
         format!("check       cut equals masked source, largest difference {checked:.1e}\n");
     let _ = match &answer.refit {
-        Some(note) => writeln!(text, "refit       least squares on {} images", note.images),
+        Some(refit) => {
+            writeln!(text, "refit       least squares on {} images", refit.note.images)
+        }
         None if answer.dry_run => writeln!(text, "refit       not in a dry run"),
         None => writeln!(text, "refit       none: this is the bare cut"),
     };

@@ -6,11 +6,13 @@ use crate::common::{JOINED_DATA, Own, number, prepared};
 
 /// Commands whose texts hold accuracies, shares, factors or similarities. Numbers with a single decimal are
 /// shares of sizes, which JSON has as two counts.
-const TOLD: [&str; 11] = [
+const TOLD: [&str; 12] = [
     "eval low.onnx --data data/digits --source digits.onnx --no-latency",
     "eval joined.onnx JOINED --no-latency",
     "disassemble digits.onnx --classes 3,8 --data data/digits --macs 60% --refit-samples 20 \
      --frontier OUT/f.csv -o OUT/x.onnx",
+    "disassemble digits.onnx --profile digits.profile --classes 0-4 --data data/digits \
+     --refit-samples 40 -o OUT/x.onnx",
     "compress digits.onnx --data data/digits --macs 60% --refit-samples 20 -o OUT/x.onnx",
     "calibrate joined.onnx JOINED --samples 20 -o OUT/x.onnx",
     "doctor digits.onnx --data data/digits",
