@@ -115,9 +115,7 @@ pub use model::percent::Percent;
 pub use model::progress::{Progress, Silent};
 pub use model::random::{random_weights, uniform};
 pub use model::sizes::{Sizes, Unit};
-pub use refit::{
-    Alignment, Cut, Nearer, Readout, RefitImages, RefitOptions, Towards, align, refit, refitted,
-};
+pub use refit::{Alignment, Cut, Nearer, Readout, RefitOptions, Towards, refit, refitted};
 pub use relevance::link::{Relevance, link, reference_masks};
 pub use relevance::profile::{
     Header, LayerSums, Profile, ProfileOptions, ProfilingPass, profile, profiling_pass,

@@ -4,7 +4,7 @@
 //! For a layer with cut inputs `x` (rows of receptive fields) and an [`Aim`](aim) `y` at the kept
 //! outputs, `W = W0 + (X'X + mu I)^-1 X'(Y - X W0)` on centred data, `mu` = lambda times the mean
 //! diagonal of `X'X`, and `b = mean(y) - W' mean(x)`: ridge regression towards the weights it has.
-//! Layers are refitted front to back, then all of them [at once](scores) towards the source's scores.
+//! Layers are refitted front to back, then all of them [at once](together) towards the source's scores.
 //! No labels.
 
 mod aim;
@@ -12,6 +12,8 @@ mod cut;
 mod descent;
 #[cfg(test)]
 mod fixture;
+mod gauss_newton;
+mod judge;
 mod layer_by_layer;
 mod options;
 mod readout;
@@ -19,9 +21,9 @@ pub(crate) mod regression;
 mod ridge;
 mod ridge_choice;
 mod rows;
-mod scores;
 mod split;
 pub(crate) mod staged_run;
+mod together;
 mod whole_model;
 
 use std::sync::Arc;
@@ -35,6 +37,8 @@ use crate::model::error::Error;
 use crate::model::progress::Progress;
 pub use cut::Cut;
 use cut::changed;
+pub use judge::Alignment;
+use judge::{Goal, Judge};
 use layer_by_layer::{How, layer_by_layer};
 pub(crate) use layer_by_layer::{Room, problem};
 pub use options::RefitOptions;
@@ -43,9 +47,8 @@ use readout::with_readout;
 pub(crate) use readout::{readout_size, without_readout};
 pub(crate) use ridge::Ridge;
 pub(crate) use rows::Rows;
-pub use scores::Alignment;
-use scores::{Goal, Judge, constants};
-pub use split::RefitImages;
+pub(crate) use split::RefitImages;
+use together::{LARGEST, align, constants};
 pub use whole_model::{Nearer, Towards};
 
 /// Images on which means and deviations are measured again, at most.
@@ -55,7 +58,7 @@ const MEASURED_AGAIN: usize = 256;
 const PART: f64 = 0.05;
 
 /// Refits every layer of `cut` from the first that lost anything, on calibration images
-/// `[n, c, h, w]` that are already preprocessed.
+/// `[n, c, h, w]` that are already preprocessed, then all of them together.
 ///
 /// # Errors
 /// If a network cannot run, or an image cannot be read.
@@ -67,113 +70,154 @@ pub fn refit(
     progress: &dyn Progress,
 ) -> Result<(Graph, RefitNote), Error> {
     let images = &RefitImages::new(images, options.seed);
-    let layers = layer_by_layer(cut, &images.fitted, batch, options, How::Fit, progress)?;
+    let refit = CutRefit::new(cut, images, batch, options, progress);
     let mut note = options.note(images.len());
-    let graph = finish(cut, layers, images, batch, options, &mut note, progress)?;
+    let graph = refit.finish(refit.layers(How::Fit, options)?, &mut note)?;
     Ok((graph, note))
 }
 
-/// Refits single layers, and once all of them if the network is small: as much as there is time for while there is
-/// more to cut.
-pub(crate) fn refit_on_the_way(
-    cut: &Cut<'_>,
-    images: &RefitImages,
-    batch: usize,
-    options: &RefitOptions,
-    progress: &dyn Progress,
-) -> Result<(Arc<Graph>, RefitNote), Error> {
-    let graph = layer_by_layer(cut, &images.fitted, batch, options, How::Fit, progress)?;
-    let mut note = options.note(images.len());
-    let passes = if graph.parameters() > scores::LARGEST { 0 } else { options.passes.min(1) };
-    let options = RefitOptions { passes, readout: false, ..*options };
-    let (graph, nearer) = align(&Cut { graph: &graph, ..*cut }, images, batch, &options, progress)?;
-    nearer.add_to(&mut note);
-    Ok((graph, note))
+/// The refit of a cut.
+pub(crate) struct CutRefit<'a> {
+    /// The bare cut.
+    cut: &'a Cut<'a>,
+    goal: Goal<'a>,
+    images: &'a RefitImages,
+    options: &'a RefitOptions,
+    progress: &'a dyn Progress,
 }
 
-/// The rest of a refit of `cut`, the bare cut, whose layers are `refitted`: takes what does best on images that took no
-/// part, [aligns](align) it, and notes how far it can be trusted.
-pub(crate) fn finish(
-    cut: &Cut<'_>,
-    refitted: Arc<Graph>,
-    images: &RefitImages,
-    batch: usize,
-    options: &RefitOptions,
-    note: &mut RefitNote,
-    progress: &dyn Progress,
-) -> Result<Graph, Error> {
-    let best = nearest(cut, refitted, images, batch, options, progress)?;
-    let (graph, nearer) = align(&Cut { graph: &best, ..*cut }, images, batch, options, progress)?;
-    nearer.add_to(note);
-    let goal = Goal { source: cut.source, classes: cut.classes, batch };
-    note.agreement = agreement(&graph, &goal, images, progress)?;
-    Ok(Arc::unwrap_or_clone(graph))
-}
-
-/// What is nearest to the source's scores on images that took no part: `cut` as it is, with its layers `refitted`, or
-/// with their results brought to the means and deviations that they have in the source.
-fn nearest(
-    cut: &Cut<'_>,
-    refitted: Arc<Graph>,
-    images: &RefitImages,
-    batch: usize,
-    options: &RefitOptions,
-    progress: &dyn Progress,
-) -> Result<Arc<Graph>, Error> {
-    if images.judging.is_empty() {
-        return Ok(refitted);
+impl<'a> CutRefit<'a> {
+    /// Of a bare `cut`, whose networks run on `batch` images at once.
+    pub(crate) fn new(
+        cut: &'a Cut<'a>,
+        images: &'a RefitImages,
+        batch: usize,
+        options: &'a RefitOptions,
+        progress: &'a dyn Progress,
+    ) -> Self {
+        let goal = Goal { source: cut.source, classes: cut.classes, batch };
+        Self { cut, goal, images, options, progress }
     }
-    let goal = Goal { source: cut.source, classes: cut.classes, batch };
-    let judge = Judge::new(&goal, images.judging.clone())?;
-    let few = RefitOptions { images: options.images.min(MEASURED_AGAIN), ..*options };
-    let rescaled = layer_by_layer(cut, &images.fitted, batch, &few, How::Rescale, progress)?;
-    let mut best = (judge.loss(&refitted)?, refitted);
-    for (name, other) in
-        [("measured again", rescaled), ("as they were", Arc::new(cut.graph.clone()))]
-    {
-        let loss = judge.loss(&other)?;
-        if loss < best.0 {
-            progress.note(&format!(
-                "layers {name} are nearer to the source's scores on images that took no part than refitted ones ({loss:.3} \
-                 against {:.3} nats): they are taken instead; more images (`refit_samples=`) would help",
-                best.0
-            ));
-            best = (loss, other);
+
+    /// Refits single layers, and once all of them if the network is small: as much as there is time for while there is
+    /// more to cut.
+    ///
+    /// # Errors
+    /// If a network cannot run, or an image cannot be read.
+    pub(crate) fn on_the_way(&self) -> Result<(Arc<Graph>, RefitNote), Error> {
+        let mut note = self.options.note(self.images.len());
+        let graph = self.layers(How::Fit, self.options)?;
+        if self.options.passes == 0 || graph.parameters() > LARGEST {
+            return Ok((graph, note));
         }
+        let once = RefitOptions { passes: 1, readout: false, ..*self.options };
+        let (graph, nearer) = self.aligned(graph, self.judge()?.as_ref(), &once)?;
+        nearer.add_to(&mut note);
+        Ok((graph, note))
     }
-    Ok(best.1)
-}
 
-/// How often a refitted network agrees with its source, on images that were fitted and on others. Says so where they
-/// part.
-fn agreement(
-    graph: &Arc<Graph>,
-    goal: &Goal<'_>,
-    images: &RefitImages,
-    progress: &dyn Progress,
-) -> Result<Option<SourceAgreement>, Error> {
-    if images.judging.is_empty() || goal.classes.len() < 2 {
-        return Ok(None);
+    /// The rest of a refit whose layers are `refitted`: takes what does best on images that took no part, moves all
+    /// layers together, adds a readout if the options ask for it, and notes how far the result can be trusted.
+    ///
+    /// # Errors
+    /// If a network cannot run, or an image cannot be read.
+    pub(crate) fn finish(
+        &self,
+        refitted: Arc<Graph>,
+        note: &mut RefitNote,
+    ) -> Result<Graph, Error> {
+        let judge = self.judge()?;
+        let best = match &judge {
+            Some(judge) => self.nearest(refitted, judge)?,
+            None => refitted,
+        };
+        let (graph, nearer) = self.aligned(best, judge.as_ref(), self.options)?;
+        nearer.add_to(note);
+        if let Some(judge) = judge.filter(|_| self.goal.classes.len() > 1) {
+            note.agreement = Some(self.agreement(&graph, &judge)?);
+        }
+        Ok(Arc::unwrap_or_clone(graph))
     }
-    let of = |images: ImageSet| Judge::new(goal, images)?.agrees(graph);
-    let (fitted, held) = (of(images.fitted.evenly(MEASURED_AGAIN))?, of(images.judging.clone())?);
-    let found = SourceAgreement {
-        fitted: fitted.share(),
-        fitted_images: fitted.all,
-        held_out: held.share(),
-        held_out_images: held.all,
-    };
-    let doubt = (found.held_out * (1.0 - found.held_out) / held.all as f64).sqrt();
-    if found.fitted - found.held_out > PART + 2.0 * doubt {
-        progress.note(&format!(
-            "warning: it agrees with its source on {:.1} % of the images that it was refitted on, but on {:.1} % of {} \
-             others; give it more images (`refit_samples=`), or keep more (`macs=`)",
-            100.0 * found.fitted,
-            100.0 * found.held_out,
-            held.all
-        ));
+
+    /// The judge, if any images are left to it.
+    fn judge(&self) -> Result<Option<Judge>, Error> {
+        let images = Some(&self.images.judging).filter(|images| !images.is_empty());
+        images.map(|images| Judge::new(&self.goal, images.clone())).transpose()
     }
-    Ok(Some(found))
+
+    fn layers(&self, how: How, options: &RefitOptions) -> Result<Arc<Graph>, Error> {
+        let (images, batch) = (&self.images.fitted, self.goal.batch);
+        layer_by_layer(self.cut, images, batch, options, how, self.progress)
+    }
+
+    /// What is nearest to the source's scores, as the judge finds: the cut as it is, with its layers `refitted`, or with
+    /// their results brought to the means and deviations that they have in the source.
+    fn nearest(&self, refitted: Arc<Graph>, judge: &Judge) -> Result<Arc<Graph>, Error> {
+        let images = self.options.images.min(MEASURED_AGAIN);
+        let rescaled = self.layers(How::Rescale, &RefitOptions { images, ..*self.options })?;
+        let mut best = (judge.loss(&refitted)?, refitted);
+        let bare = Arc::new(self.cut.graph.clone());
+        for (name, other) in [("measured again", rescaled), ("as they were", bare)] {
+            let loss = judge.loss(&other)?;
+            if loss < best.0 {
+                self.progress.note(&format!(
+                    "layers {name} are nearer to the source's scores on images that took no part than refitted ones \
+                     ({loss:.3} against {:.3} nats): they are taken instead; more images (`refit_samples=`) would help",
+                    best.0
+                ));
+                best = (loss, other);
+            }
+        }
+        Ok(best.1)
+    }
+
+    /// Moves all refitted layers of `graph` together towards the source's scores, and adds a readout, as far as the
+    /// options ask for it and it brings them closer.
+    fn aligned(
+        &self,
+        mut graph: Arc<Graph>,
+        judge: Option<&Judge>,
+        options: &RefitOptions,
+    ) -> Result<(Arc<Graph>, Nearer), Error> {
+        let (goal, images, progress) = (&self.goal, self.images, self.progress);
+        let mut nearer = Nearer::default();
+        if let Some(judge) = judge.filter(|_| options.passes > 0) {
+            let names = constants(&graph, &changed(self.cut));
+            let found = align(graph.clone(), &names, goal, images, judge, options, progress)?;
+            if let Some((better, found)) = found {
+                (graph, nearer.passes) = (better, Some(found));
+            }
+        }
+        if options.readout
+            && let Some((better, found)) = with_readout(&graph, goal, &images.all, progress)?
+        {
+            (graph, nearer.readout) = (better, Some(found));
+        }
+        Ok((graph, nearer))
+    }
+
+    /// How often a refitted network agrees with its source, on images that were fitted and on others. Says so where
+    /// they part.
+    fn agreement(&self, graph: &Arc<Graph>, judge: &Judge) -> Result<SourceAgreement, Error> {
+        let fitted = Judge::new(&self.goal, self.images.fitted.evenly(MEASURED_AGAIN))?;
+        let found = SourceAgreement {
+            fitted: fitted.agreement(graph)?,
+            fitted_images: fitted.count(),
+            held_out: judge.agreement(graph)?,
+            held_out_images: judge.count(),
+        };
+        let variance = found.held_out * (1.0 - found.held_out) / found.held_out_images as f64;
+        if found.fitted - found.held_out > PART + 2.0 * variance.sqrt() {
+            self.progress.note(&format!(
+                "warning: it agrees with its source on {:.1} % of the images that it was refitted on, but on {:.1} % of \
+                 {} others; give it more images (`refit_samples=`), or keep more (`macs=`)",
+                100.0 * found.fitted,
+                100.0 * found.held_out,
+                found.held_out_images
+            ));
+        }
+        Ok(found)
+    }
 }
 
 /// `component` refitted towards `source`, which it was cut from, on preprocessed images `[n, c, h, w]`. Its
@@ -199,35 +243,4 @@ pub fn refitted(
     let (graph, note) = refit(&cut, images, source.batch_size(), options, progress)?;
     written.refit = Some(note);
     Classifier::described(&component.name, graph, card)
-}
-
-/// Moves all layers of `cut` that a [`refit`] has refitted together towards the source's scores, on
-/// preprocessed images `[n, c, h, w]`, and adds a readout, as far as the options ask for it and it brings them
-/// closer.
-///
-/// # Errors
-/// If a network cannot run.
-pub fn align(
-    cut: &Cut<'_>,
-    images: &RefitImages,
-    batch: usize,
-    options: &RefitOptions,
-    progress: &dyn Progress,
-) -> Result<(Arc<Graph>, Nearer), Error> {
-    let mut graph = Arc::new(cut.graph.clone());
-    let goal = Goal { source: cut.source, classes: cut.classes, batch };
-    let mut nearer = Nearer::default();
-    if options.passes > 0 {
-        let names = constants(&graph, &changed(cut));
-        let aligned = scores::align(graph.clone(), &names, &goal, images, options, progress)?;
-        if let Some((better, found)) = aligned {
-            (graph, nearer.passes) = (better, Some(found));
-        }
-    }
-    if options.readout
-        && let Some((better, found)) = with_readout(&graph, &goal, &images.all, progress)?
-    {
-        (graph, nearer.readout) = (better, Some(found));
-    }
-    Ok((graph, nearer))
 }

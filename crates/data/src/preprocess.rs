@@ -172,7 +172,7 @@ impl Preprocess {
     }
 
     /// Numbers in one sample, once validated.
-    pub(crate) fn elements(&self) -> usize {
+    pub fn elements(&self) -> usize {
         self.channels * self.size[0] * self.size[1]
     }
 

@@ -64,7 +64,12 @@ impl Shape {
 
     /// `[n, extents...]`.
     pub fn batched(extents: &[usize]) -> Self {
-        Self(std::iter::once(Dim::Batch(1)).chain(Self::fixed(extents).0).collect())
+        Self::under(Dim::Batch(1), extents)
+    }
+
+    /// `[first, extents...]`.
+    pub(crate) fn under(first: Dim, extents: &[usize]) -> Self {
+        Self(std::iter::once(first).chain(Self::fixed(extents).0).collect())
     }
 
     /// Number of axes.
@@ -333,6 +338,16 @@ impl Int {
             (Self::Fixed(x), Self::Batch(each)) if each > 0 && x < each => Some(Ordering::Less),
             _ => None,
         }
+    }
+
+    /// The larger of both; `None` where that depends on the batch size.
+    pub(crate) fn larger(self, other: Self) -> Option<Self> {
+        self.compare(other).map(|order| if order.is_lt() { other } else { self })
+    }
+
+    /// The smaller of both; `None` where that depends on the batch size.
+    pub(crate) fn smaller(self, other: Self) -> Option<Self> {
+        self.compare(other).map(|order| if order.is_gt() { other } else { self })
     }
 
     /// Whether `self` is `other`; `None` where that depends on the batch size.

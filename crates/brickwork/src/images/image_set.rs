@@ -75,11 +75,7 @@ impl ImageSet {
         preprocess: &Preprocess,
     ) -> Result<Self, Error> {
         let places: Vec<usize> = (0..samples.len()).collect();
-        let bytes = size_of::<f32>()
-            * samples.len()
-            * preprocess.channels
-            * preprocess.size[0]
-            * preprocess.size[1];
+        let bytes = size_of::<f32>() * samples.len() * preprocess.elements();
         let (sources, preprocess) = (sources.to_vec(), preprocess.clone());
         let stock = Stock::Stored { sources, preprocess, samples };
         let stock = if bytes <= HELD { Stock::Held(stock.load(&places)?) } else { stock };

@@ -1,6 +1,6 @@
 //! All refitted layers of a network of any size towards the source's scores, by gradients.
 //!
-//! Where [Gauss-Newton](super::scores) would take a gradient of every image for every weight, the sum over a few
+//! Where [Gauss-Newton](super::gauss_newton) would take a gradient of every image for every weight, the sum over a few
 //! images has to do. The loss is the same: the divergence of softmaxes at a temperature, with statistics as they
 //! are in inference. Steps are Adam's (Kingma and Ba 2015), in units of the mean size of the weights of the layer
 //! that is moved, since layers that took up a normalisation differ in it by orders of magnitude. After every pass images
@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use brickwork_exec::{Optimiser, OptimiserKind, Role, Target, Training};
 use brickwork_graph::Graph;
+use brickwork_tensor::Tensor;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::judge::{Alignment, Goal, Judge, NEAR, Soft};
 use super::options::RefitOptions;
-use super::scores::{Alignment, Goal, Judge, NEAR, Soft};
-use super::split::RefitImages;
 use crate::images::image_set::ImageSet;
 use crate::model::error::Error;
 use crate::model::progress::Progress;
@@ -36,8 +36,8 @@ const SLOWER: f32 = 0.7;
 /// So many passes in a row that bring nothing are the last.
 const PATIENCE: usize = 2;
 
-/// Moves the constants of these names until the scores of `graph` on images that judge come no closer to those of
-/// the goal. `None` if it cannot be passed back through.
+/// Moves the constants of these names, by `images` `[n, c, h, w]`, until the scores of `graph` come no closer to those of
+/// the goal, as `judge` finds. `None` if it cannot be passed back through.
 ///
 /// # Errors
 /// If the network cannot run, or an image cannot be read.
@@ -45,7 +45,8 @@ pub(super) fn descend(
     graph: Arc<Graph>,
     names: &[String],
     goal: &Goal<'_>,
-    images: &RefitImages,
+    images: &ImageSet,
+    judge: &Judge,
     options: &RefitOptions,
     progress: &dyn Progress,
 ) -> Result<Option<(Arc<Graph>, Alignment)>, Error> {
@@ -54,10 +55,9 @@ pub(super) fn descend(
         progress.note(&format!("the scores are not aligned as a whole: {error}"));
         return Ok(None);
     }
-    let judge = Judge::new(goal, images.judging.clone())?;
     let before = judge.loss(&graph)?;
     let (mut after, mut best, mut passes, mut idle) = (before, graph, 0, 0);
-    let mut order: Vec<usize> = (0..images.fitted.len()).collect();
+    let mut order: Vec<usize> = (0..images.len()).collect();
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let mut rate = RATE;
     for pass in 1..=options.passes {
@@ -65,14 +65,15 @@ pub(super) fn descend(
             break;
         }
         order.shuffle(&mut rng);
-        let some = &order[..order.len().min(IMAGES)];
-        progress.begin(
-            &format!("moving all layers, pass {pass} of {}", options.passes),
-            some.len() as u64,
-        );
-        for batch in some.chunks(BATCH) {
-            run.step(&judge.soft, goal, &images.fitted.some(batch), rate)?;
-            progress.advance(batch.len() as u64)?;
+        let some = images.some(&order[..order.len().min(IMAGES)]);
+        let wanted = goal.scores(&some)?;
+        let title = format!("moving all layers, pass {pass} of {}", options.passes);
+        progress.begin(&title, some.len() as u64);
+        let each = BATCH * goal.classes.len();
+        for (images, wanted) in some.batches(BATCH).zip(wanted.data().chunks(each)) {
+            let images = images?;
+            run.step(&judge.soft, &images, wanted, rate)?;
+            progress.advance(images.shape()[0] as u64)?;
         }
         let moved = Arc::new(run.training.trained()?);
         let loss = judge.loss(&moved)?;
@@ -114,19 +115,17 @@ impl Run {
         Ok(Self { training, optimiser, sizes })
     }
 
-    /// One step on some images.
+    /// One step on some images `[n, c, h, w]`, which should get the `wanted` scores `[n, k]`.
     fn step(
         &mut self,
         soft: &Soft,
-        goal: &Goal<'_>,
-        images: &ImageSet,
+        images: &Tensor,
+        wanted: &[f32],
         rate: f32,
     ) -> Result<(), Error> {
-        let wanted = goal.scores(images)?;
-        let images = images.load()?;
         let pull = |targets: &mut [Target<'_>]| {
-            let classes = wanted.shape()[1];
-            let sides = targets[0].data.chunks(classes).zip(wanted.data().chunks(classes));
+            let classes = wanted.len() / images.shape()[0];
+            let sides = targets[0].data.chunks(classes).zip(wanted.chunks(classes));
             let gradients = targets[0].gradient.chunks_mut(classes);
             sides.zip(gradients).for_each(|((z, s), gradient)| soft.slope(z, s, gradient));
             true

@@ -14,8 +14,9 @@ use faer::Mat;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::scores::{Goal, LEAST_IMAGES, NEAR, Soft, fetched, mean, sides};
+use super::judge::{Goal, NEAR, Soft, fetched, mean, sides};
 use super::split::JUDGES;
+use super::together::LEAST_IMAGES;
 use crate::images::image_set::ImageSet;
 use crate::model::error::Error;
 use crate::model::layers::layers;

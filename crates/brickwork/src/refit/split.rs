@@ -16,18 +16,18 @@ const LEAST: usize = 2 * JUDGES;
 const MOST: usize = 1024;
 
 /// The images of a refit.
-pub struct RefitImages {
+pub(crate) struct RefitImages {
     /// All of them, as they were given.
     pub(super) all: ImageSet,
     /// Those that are fitted, in random order.
-    pub(super) fitted: ImageSet,
+    pub(crate) fitted: ImageSet,
     /// Those that take no part and judge.
     pub(super) judging: ImageSet,
 }
 
 impl RefitImages {
     /// Leaves every fifth to judge, up to 1,024 of them, unless there are fewer than 10.
-    pub fn new(images: &ImageSet, seed: u64) -> Self {
+    pub(crate) fn new(images: &ImageSet, seed: u64) -> Self {
         let judges = |place: &usize| images.len() >= LEAST && place % JUDGES == JUDGES - 1;
         let (judging, mut fitted): (Vec<usize>, Vec<usize>) = (0..images.len()).partition(judges);
         fitted.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
@@ -36,17 +36,7 @@ impl RefitImages {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.all.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-
-    /// Those that are fitted.
-    pub(crate) fn fitted(&self) -> &ImageSet {
-        &self.fitted
     }
 }

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
+use super::judge::{Alignment, Goal, Judge};
 use super::options::RefitOptions;
 use super::readout::{Readout, with_readout};
-use super::scores::{self, Alignment, Goal, constants};
 use super::split::RefitImages;
+use super::together::{LEAST_IMAGES, align, constants};
 use crate::images::image_set::ImageSet;
 use crate::model::card::{Card, RefitNote};
 use crate::model::classifier::Classifier;
@@ -52,7 +53,7 @@ impl<'a> Towards<'a> {
     /// moments of the scores before are left out.
     ///
     /// # Errors
-    /// If the model has too many weights for passes or cannot be passed back through, if there are too few images,
+    /// If the model cannot be passed back through, if there are too few images,
     /// or a network cannot run.
     pub fn refit(
         &self,
@@ -62,12 +63,12 @@ impl<'a> Towards<'a> {
     ) -> Result<(Classifier, Nearer), Error> {
         let Self { model, source, classes } = self;
         let goal = Goal { source: source.graph(), classes, batch: source.batch_size() };
-        if images.len() < scores::LEAST_IMAGES {
+        if images.len() < LEAST_IMAGES {
             return Err(Error::options(format!(
                 "`{}` cannot be refitted as a whole on {} images: it takes {} or more",
                 model.name,
                 images.len(),
-                scores::LEAST_IMAGES
+                LEAST_IMAGES
             )));
         }
         let (mut graph, mut nearer) = (model.graph().clone(), Nearer::default());
@@ -75,13 +76,13 @@ impl<'a> Towards<'a> {
             let names: Vec<String> = layers(&graph).into_iter().map(|layer| layer.name).collect();
             let names = constants(&graph, &names);
             let parted = RefitImages::new(images, options.seed);
-            let aligned = scores::align(graph, &names, &goal, &parted, options, progress)?;
+            let judge = Judge::new(&goal, parted.judging.clone())?;
+            let aligned = align(graph, &names, &goal, &parted, &judge, options, progress)?;
             let (better, found) = aligned.ok_or_else(|| {
                 Error::options(format!(
-                    "`{}` cannot be refitted as a whole: it takes networks of up to {} weights whose operators all \
-                     have a backward pass (a readout alone takes any: `readout=` with `passes=0`)",
-                    model.name,
-                    scores::LARGEST,
+                    "`{}` cannot be refitted as a whole: it takes networks with weights whose operators all have a \
+                     backward pass (a readout alone takes any: `readout=` with `passes=0`)",
+                    model.name
                 ))
             })?;
             (graph, nearer.passes) = (better, Some(found));

@@ -14,7 +14,7 @@ use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::progress::Progress;
 use crate::model::sizes::Unit;
-use crate::refit::{Cut, RefitImages, RefitOptions, finish, readout_size, refit_on_the_way};
+use crate::refit::{Cut, CutRefit, RefitImages, RefitOptions, readout_size};
 use crate::shrink::criterion::Ground;
 use crate::shrink::ranking::{CompressOptions, Ranking};
 
@@ -58,7 +58,7 @@ pub struct Shrink<'a> {
     /// The source's head for the task, and everything below it.
     whole: Classifier,
     plan: Plan,
-    images: Option<&'a ImageSet>,
+    images: Option<RefitImages>,
     options: ShrinkOptions,
     /// What there is now, and which of the whole's channels it keeps.
     current: Arc<Graph>,
@@ -77,7 +77,7 @@ impl<'a> Shrink<'a> {
     pub fn new(
         source: &'a Classifier,
         classes: &[usize],
-        images: Option<&'a ImageSet>,
+        images: Option<&ImageSet>,
         options: ShrinkOptions,
     ) -> Result<Self, Error> {
         let plan = Plan::new(source, classes, &Choice::Everything, 1)?;
@@ -86,6 +86,7 @@ impl<'a> Shrink<'a> {
         let checked = whole.card().origin.as_ref().map_or(0.0, |origin| origin.checked);
         let kept = everything(&plan.kept);
         let current = whole.graph().clone();
+        let images = images.map(|images| RefitImages::new(images, options.seed));
         Ok(Self { source, whole, plan, images, options, current, kept, checked, note: None })
     }
 
@@ -138,11 +139,11 @@ impl<'a> Shrink<'a> {
         // Its card tells of the whole task, not of what is left of it.
         let card = Card { origin: None, ..self.whole.card().clone() };
         let now = Classifier::described(&self.whole.name, self.current.clone(), card)?;
-        let looks = |images: &ImageSet| {
+        let looks = |images: &RefitImages| {
             let most = SCORED_BY.min(IMAGE_NUMBERS / now.input().iter().product::<usize>().max(1));
-            RefitImages::new(images, self.options.seed).fitted().evenly(most).load()
+            images.fitted.evenly(most).load()
         };
-        let some = self.images.map(looks).transpose()?;
+        let some = self.images.as_ref().map(looks).transpose()?;
         let ground = Ground::new(&now, None, some.as_ref(), self.options.seed)?.watched(progress);
         let rules = &self.options.rules;
         let ranking = Ranking::new(&ground, self.options.criterion, rules)?;
@@ -153,12 +154,11 @@ impl<'a> Shrink<'a> {
         self.kept = within(&self.kept, &plan.kept);
         self.checked = self.checked.max(checked);
         self.current = Arc::new(graph);
-        if let Some(images) = self.images.filter(|_| rules.refits) {
+        if let Some(images) = self.images.as_ref().filter(|_| rules.refits) {
             let (source, size) = (self.whole.graph(), self.whole.batch_size());
             let cut = Cut { source, graph: &self.current, kept: &self.kept, classes: &classes };
-            let images = &RefitImages::new(images, self.options.seed);
-            let (better, note) =
-                refit_on_the_way(&cut, images, size, &self.options.refit, progress)?;
+            let refit = CutRefit::new(&cut, images, size, &self.options.refit, progress);
+            let (better, note) = refit.on_the_way()?;
             (self.current, self.note) = (better, Some(note));
         }
         Ok(())
@@ -176,16 +176,16 @@ impl<'a> Shrink<'a> {
         progress: &dyn Progress,
     ) -> Result<Option<Classifier>, Error> {
         let mut card = component.card().clone();
-        let Some((origin, images)) = card.origin.as_mut().zip(self.images) else { return Ok(None) };
+        let Some((origin, images)) = card.origin.as_mut().zip(self.images.as_ref()) else {
+            return Ok(None);
+        };
         let Some(note) = &mut origin.refit else { return Ok(None) };
         let bare = recut(self.source, component)?;
         let (source, graph) = (self.source.graph(), bare.graph());
         let cut = Cut { source, graph, kept: &origin.kept, classes: &origin.classes };
-        let (images, size) =
-            (&RefitImages::new(images, self.options.seed), self.whole.batch_size());
-        let refitted = component.graph().clone();
-        let options = &self.options.refit;
-        let graph = finish(&cut, refitted, images, size, options, note, progress)?;
+        let (options, size) = (&self.options.refit, self.whole.batch_size());
+        let refit = CutRefit::new(&cut, images, size, options, progress);
+        let graph = refit.finish(component.graph().clone(), note)?;
         Classifier::described(&component.name, graph, card).map(Some)
     }
 

@@ -126,7 +126,7 @@ impl Default for Disassemble {
 #[serde(rename_all = "kebab-case")]
 pub enum Refitting {
     /// Least squares towards what the source needs: layer by layer, errors of earlier layers put
-    /// right, then small networks as a whole
+    /// right, then the network as a whole
     #[default]
     Lsq,
     /// The same layer by layer only

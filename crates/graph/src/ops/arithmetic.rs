@@ -6,6 +6,7 @@ use brickwork_tensor::kernels::elementwise::{Binary, Side, Walk};
 use brickwork_tensor::kernels::pointwise::Pointwise;
 use brickwork_tensor::{Buffer, Level, Nd, Order, Tensor, broadcast_shape};
 
+use super::formula::Formula;
 use super::pointwise::finish;
 use crate::channels::Flow;
 use crate::error::OpError;
@@ -35,6 +36,36 @@ pub(crate) fn read(
         Some([a, b]) => Ok(Read::Known(vec![zipped(reading, &a, &b, whole)?])),
         None => Ok(reading.node(Arithmetic { kind, function }, 2)),
     }
+}
+
+/// Reads the same of any number of operands, written two at a time. `whole` as in [`read`].
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_any(
+    reading: &Reading<'_>,
+    kind: &'static str,
+    function: Binary,
+    whole: fn(Int, Int) -> Option<Int>,
+) -> Result<Read, OpError> {
+    let inputs = &reading.form.inputs;
+    if inputs.len() == 2 {
+        return read(reading, kind, function, whole);
+    }
+    let mut formula = Formula::of(reading)?;
+    let mut last = inputs[0].clone();
+    for input in &inputs[1..] {
+        last = formula.step(kind, &[&last, input]);
+    }
+    if inputs.len() == 1 {
+        formula.step("Identity", &[&last]);
+    }
+    Ok(formula.done())
+}
+
+/// What is said of whole numbers that would depend on the batch size in a way that [`Int`] cannot hold.
+pub(crate) fn not_written() -> OpError {
+    OpError::new("shape arithmetic that depends on the batch size in a way not supported")
 }
 
 /// The operands, if both are known whole numbers. Next to numbers in terms of the batch, real ones
@@ -70,10 +101,29 @@ pub(crate) fn zipped(
     reading.affords(&extents, true)?;
     let (a, b) = (a.data.broadcast(&extents), b.data.broadcast(&extents));
     let data = a.data().iter().zip(b.data()).map(|(&a, &b)| whole(a, b));
-    let data = data.collect::<Option<Vec<_>>>().ok_or_else(|| {
-        OpError::new("shape arithmetic that depends on the batch size in a way not supported")
-    })?;
+    let data = data.collect::<Option<Vec<_>>>().ok_or_else(not_written)?;
     Ok(Known::whole(Nd::new(extents, data), shape))
+}
+
+/// `of` every two elements of the operands, if both are known real numbers: for one sample, and the shape they stand
+/// for. Their results are as large as an [`Int`] if they are `whole`.
+///
+/// # Errors
+/// If the operands do not broadcast, or the results are too many.
+pub(crate) fn zipped_reals<T: Copy>(
+    reading: &Reading<'_>,
+    whole: bool,
+    of: impl Fn(f32, f32) -> T,
+) -> Result<Option<(Nd<T>, Shape)>, OpError> {
+    let (Some(a), Some(b)) = (reading.operand(0).real(), reading.operand(1).real()) else {
+        return Ok(None);
+    };
+    let shape = broadcast(&a.shape, &b.shape)?;
+    let extents = shape.sample();
+    reading.affords(&extents, whole)?;
+    let (a, b) = (a.data.broadcast(&extents), b.data.broadcast(&extents));
+    let data = a.data().iter().zip(b.data()).map(|(&a, &b)| of(a, b)).collect();
+    Ok(Some((Nd::new(extents, data), shape)))
 }
 
 /// The broadcast of two shapes.

@@ -12,7 +12,7 @@ use brickwork_tensor::{Buffer, Level, Order};
 
 use super::conv::split_clamp;
 use super::formula::Formula;
-use super::normalising::{affine, standardised};
+use super::normalising::{affine, names, standardised};
 use super::pointwise::finish;
 use crate::attrs::Attr;
 use crate::channels::Flow;
@@ -59,11 +59,7 @@ fn by_own_moments(reading: &Reading<'_>) -> Result<Read, OpError> {
     let rank = known.data.rank();
     let axes: Vec<usize> = (0..rank).filter(|&axis| axis != 1).collect();
     let mut formula = Formula::of(reading)?;
-    let [Some(input), Some(scale), Some(bias)] =
-        [0, 1, 2].map(|slot| reading.form.inputs.get(slot))
-    else {
-        return Err(OpError::new("it has fewer than three operands"));
-    };
+    let [input, scale, bias] = names(reading)?;
     let even = standardised(&mut formula, input, &axes, epsilon);
     let mut extents = vec![1; rank - 1];
     extents[0] = known.data.shape()[1];

@@ -1,8 +1,6 @@
 //! What comparisons and logic share: they are worked out where their operands are known.
 
-use brickwork_tensor::Nd;
-
-use super::arithmetic::{broadcast, two_whole, zipped};
+use super::arithmetic::{two_whole, zipped, zipped_reals};
 use crate::error::OpError;
 use crate::read::{Known, Read, Reading};
 use crate::shape::Int;
@@ -25,15 +23,9 @@ pub(crate) fn read(
         let known = zipped(reading, &a, &b, |a, b| whole(a, b).map(truth))?;
         return Ok(Read::Known(vec![known]));
     }
-    let (Some(a), Some(b)) = (reading.operand(0).real(), reading.operand(1).real()) else {
-        return Err(OpError::new("it compares values computed at run time"));
-    };
-    let shape = broadcast(&a.shape, &b.shape)?;
-    let extents = shape.sample();
-    reading.affords(&extents, true)?;
-    let (a, b) = (a.data.broadcast(&extents), b.data.broadcast(&extents));
-    let data = a.data().iter().zip(b.data()).map(|(&a, &b)| truth(real(a, b)));
-    Ok(Read::Known(vec![Known::whole(Nd::new(extents, data.collect()), shape)]))
+    let (data, shape) = zipped_reals(reading, true, |a, b| truth(real(a, b)))?
+        .ok_or_else(|| OpError::new("it compares values computed at run time"))?;
+    Ok(Read::Known(vec![Known::whole(data, shape)]))
 }
 
 /// Reads a relation of two truth values.

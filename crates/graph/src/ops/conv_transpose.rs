@@ -21,6 +21,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let weights = weights.filter(|weights| weights.rank() == 4).ok_or_else(|| {
         OpError::new("weights (operand 1) must be a constant of shape [i, o, kh, kw]")
     })?;
+    if weights.data().is_empty() {
+        return Err(OpError::new(format!("weights {:?} are empty", weights.shape())));
+    }
     let groups = usize::try_from(reading.int_or("group", 1)?).unwrap_or(0);
     if groups == 0 || image[0] != weights.shape()[0] || image[0] % groups != 0 {
         return Err(OpError::new(format!(
@@ -51,6 +54,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     Ok(formula.done())
 }
 
+/// Strides, pads and the like, at most.
+const MOST: usize = 1 << 16;
+
 /// How the equal convolution goes over the spread image.
 struct Walk {
     stride: [usize; 2],
@@ -71,15 +77,17 @@ impl Walk {
         let wanted = pair(reading, "output_shape")?;
         let pads = reading.ints("pads")?.unwrap_or_else(|| vec![0; 4]);
         let mode = reading.text_or("auto_pad", "NOTSET")?;
-        let sized = stride.iter().chain(&dilation).all(|&x| x > 0 && x <= 1 << 16)
-            && more.iter().all(|&x| x <= 1 << 16);
+        let sized = stride.iter().chain(&dilation).all(|&x| x > 0 && x <= MOST)
+            && more.iter().chain(wanted.iter().flatten()).all(|&x| x <= MOST)
+            && pads.iter().all(|pad| pad.unsigned_abs() <= MOST as u64);
         let ([top, left, bottom, right], true) = (
             <[i64; 4]>::try_from(pads)
                 .map_err(|pads| OpError::new(format!("pads {pads:?}, expected four")))?,
             sized,
         ) else {
             return Err(OpError::new(format!(
-                "strides {stride:?}, dilations {dilation:?} or output_padding {more:?} out of range"
+                "strides {stride:?}, dilations {dilation:?}, pads, output_padding {more:?} or output_shape out of \
+                 range, which ends at {MOST}"
             )));
         };
         let mut walk = Self {
@@ -132,9 +140,7 @@ fn spread(
     stride: [usize; 2],
 ) -> String {
     let [channels, height, width] = [image[0], image[1], image[2]];
-    let fixed = |extents: &[usize]| {
-        Shape([&[batch][..], &extents.iter().map(|&e| Dim::Fixed(e)).collect::<Vec<_>>()].concat())
-    };
+    let fixed = |extents: &[usize]| Shape::under(batch, extents);
     let apart = formula.reshape(input, &fixed(&[channels, height, 1, width, 1]));
     let mut pads = vec![0; 12];
     (pads[9], pads[11]) = (stride[0] as i64 - 1, stride[1] as i64 - 1);

@@ -2,6 +2,7 @@
 
 use brickwork_tensor::{Nd, volume};
 
+use super::arithmetic::not_written;
 use crate::error::OpError;
 use crate::read::{Known, Read, Reading, axis_of};
 use crate::shape::Int;
@@ -19,9 +20,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let running = Running { axis, exclusive, reverse };
     let operand = reading.operand(0);
     if let Some(whole) = operand.whole() {
-        let sums = running.of(&whole.data, Int::Fixed(0), Int::add).ok_or_else(|| {
-            OpError::new("shape arithmetic that depends on the batch size in a way not supported")
-        })?;
+        let sums = running.of(&whole.data, Int::Fixed(0), Int::add).ok_or_else(not_written)?;
         return Ok(Read::Known(vec![Known::whole(sums, whole.shape)]));
     }
     let sums = operand.real().and_then(|real| {

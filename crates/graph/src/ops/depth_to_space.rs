@@ -4,7 +4,7 @@ use super::formula::Formula;
 use crate::attrs::Attr;
 use crate::error::OpError;
 use crate::read::{Read, Reading};
-use crate::shape::{Dim, Shape};
+use crate::shape::Shape;
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let side = reading.int("blocksize")?.and_then(|side| usize::try_from(side).ok()).unwrap_or(0);
@@ -20,9 +20,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         other => return Err(OpError::new(format!("mode `{other}` is not supported"))),
     };
     let batch = reading.shape(0)?.0[0];
-    let batched = |extents: &[usize]| {
-        Shape([&[batch][..], &extents.iter().map(|&e| Dim::Fixed(e)).collect::<Vec<_>>()].concat())
-    };
+    let batched = |extents: &[usize]| Shape::under(batch, extents);
     let mut formula = Formula::of(reading)?;
     let apart = formula.reshape(&reading.form.inputs[0], &batched(&parts));
     let perm = Attr::Ints(perm.to_vec());

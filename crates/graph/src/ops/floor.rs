@@ -2,14 +2,10 @@
 
 use brickwork_tensor::kernels::pointwise::Pointwise;
 
-use super::pointwise::Unary;
+use super::pointwise::read_rounding;
 use crate::error::OpError;
-use crate::read::{Known, Read, Reading};
+use crate::read::{Read, Reading};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
-    // Whole numbers stay as they are.
-    if let Some(whole) = reading.operand(0).whole() {
-        return Ok(Read::Known(vec![Known::Ints(whole.data).under(whole.shape)]));
-    }
-    Ok(reading.node(Unary::new("Floor", Pointwise::Floor), 1))
+    read_rounding(reading, "Floor", Pointwise::Floor)
 }

@@ -1,11 +1,11 @@
 //! GatherElements: for every place of known indices, the element at that index of one axis.
 
-use brickwork_tensor::{Nd, for_each_offset, row_major};
+use brickwork_tensor::{for_each_offset, row_major};
 
-use super::indexing::{same_for_all, taken_by_sample};
+use super::indexing::{same_for_all, taken};
 use crate::error::OpError;
-use crate::read::{Known, Read, Reading, Whole, axis_of};
-use crate::shape::{Dim, Shape};
+use crate::read::{Read, Reading, Whole, axis_of};
+use crate::shape::{Dim, Int, Shape};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let shape = reading.shape(0)?;
@@ -22,16 +22,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         same_for_all(reading, &indices, batch)?;
         result.0[batch] = Dim::Batch(result.0[batch].at(1));
     }
-    let operand = reading.operand(0);
-    if let Some(whole) = operand.whole() {
-        let data = sources.iter().map(|&from| whole.data.data()[from]).collect();
-        return Ok(Read::Known(vec![Known::whole(Nd::new(result.sample(), data), result)]));
-    }
-    if let Some(real) = operand.real() {
-        let data = sources.iter().map(|&from| real.data.data()[from]).collect();
-        return Ok(Read::Known(vec![Known::real(Nd::new(result.sample(), data), result)]));
-    }
-    taken_by_sample(reading, &sources, &result)
+    taken(reading, &sources, result)
 }
 
 /// Where the elements come from, among the row-major ones of a sample.
@@ -47,7 +38,7 @@ fn sources(shape: &Shape, axis: usize, indices: &Whole) -> Result<Vec<usize>, Op
     others[axis] = 0;
     let mut bases = Vec::with_capacity(indices.data.data().len());
     for_each_offset(own, &others, 0, |at| bases.push(at));
-    let index = |x: &crate::shape::Int| {
+    let index = |x: &Int| {
         let fixed = x.fixed().ok_or_else(|| OpError::new("an index depends on the batch"))?;
         Ok(axis_of(fixed, extents[axis])? * strides[axis])
     };

@@ -1,10 +1,8 @@
 //! GatherND: slices at known places. Of computed values, the elements of each sample in another order.
 
-use brickwork_tensor::Nd;
-
-use super::indexing::{places, same_for_all, taken_by_sample};
+use super::indexing::{places, same_for_all, taken};
 use crate::error::OpError;
-use crate::read::{Known, Read, Reading};
+use crate::read::{Read, Reading};
 use crate::shape::{Dim, Shape};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
@@ -21,7 +19,6 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let size: usize = slice.iter().product();
     let sources: Vec<usize> = starts.iter().flat_map(|&at| at..at + size).collect();
     let mut result = Shape::fixed(&[rest, &slice].concat());
-    let operand = reading.operand(0);
     if let Some(batch) = shape.batch_axis() {
         if batch != 0 || outer == 0 {
             return Err(OpError::new("it gathers along the batch"));
@@ -29,15 +26,5 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         same_for_all(reading, &indices, batch)?;
         result.0[0] = Dim::Batch(shape.0[0].at(1));
     }
-    if let Some(whole) = operand.whole() {
-        reading.affords(&result.sample(), true)?;
-        let data = sources.iter().map(|&from| whole.data.data()[from]).collect();
-        return Ok(Read::Known(vec![Known::whole(Nd::new(result.sample(), data), result)]));
-    }
-    if let Some(real) = operand.real() {
-        reading.affords(&result.sample(), false)?;
-        let data = sources.iter().map(|&from| real.data.data()[from]).collect();
-        return Ok(Read::Known(vec![Known::real(Nd::new(result.sample(), data), result)]));
-    }
-    taken_by_sample(reading, &sources, &result)
+    taken(reading, &sources, result)
 }

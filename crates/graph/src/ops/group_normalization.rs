@@ -2,7 +2,7 @@
 //! formula. Scale and bias are of each channel, before opset 21 of each group.
 
 use super::formula::Formula;
-use super::normalising::{affine, standardised};
+use super::normalising::{affine, names, standardised};
 use crate::error::OpError;
 use crate::read::{Read, Reading};
 use crate::shape::{Dim, Shape};
@@ -22,11 +22,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         [count] if count == groups => true,
         _ => return Err(OpError::new(format!("scale has shape {own:?}, expected [{channels}]"))),
     };
-    let [Some(input), Some(scale), Some(bias)] =
-        [0, 1, 2].map(|slot| reading.form.inputs.get(slot))
-    else {
-        return Err(OpError::new("it has fewer than three operands"));
-    };
+    let [input, scale, bias] = names(reading)?;
     let mut formula = Formula::of(reading)?;
     let parts = [Dim::Fixed(groups), Dim::Fixed(channels / groups)];
     let grouped = Shape([&shape.0[..1], &parts, &shape.0[2..]].concat());

@@ -2,7 +2,7 @@
 //! so that its channels can be cut one by one.
 
 use super::formula::Formula;
-use super::normalising::{affine, standardised};
+use super::normalising::{affine, names, standardised};
 use crate::error::OpError;
 use crate::read::{Read, Reading};
 
@@ -14,10 +14,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         _ => return Err(OpError::new("expected [n, c, ...] and a scale and a bias of [c]")),
     };
     let mut formula = Formula::of(reading)?;
-    let [input, scale, bias] = [0, 1, 2].map(|slot| reading.form.inputs.get(slot));
-    let (Some(input), Some(scale), Some(bias)) = (input, scale, bias) else {
-        return Err(OpError::new("it has fewer than three operands"));
-    };
+    let [input, scale, bias] = names(reading)?;
     let axes: Vec<usize> = (2..rank).collect();
     let even = standardised(&mut formula, input, &axes, epsilon);
     let extents = [&[channels], &vec![1; rank - 2][..]].concat();

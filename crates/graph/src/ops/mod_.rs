@@ -1,9 +1,7 @@
 //! Mod: what remains of a division, of known numbers. The sign is that of the divisor, or with `fmod`
 //! that of what is divided.
 
-use brickwork_tensor::Nd;
-
-use super::arithmetic::{broadcast, two_whole, zipped};
+use super::arithmetic::{two_whole, zipped, zipped_reals};
 use crate::error::OpError;
 use crate::read::{Known, Read, Reading};
 use crate::shape::Int;
@@ -17,17 +15,11 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         };
         return Ok(Read::Known(vec![zipped(reading, &a, &b, rem)?]));
     }
-    let (Some(a), Some(b)) = (reading.operand(0).real(), reading.operand(1).real()) else {
-        return Err(OpError::new("it divides values computed at run time"));
-    };
-    let shape = broadcast(&a.shape, &b.shape)?;
-    let extents = shape.sample();
-    reading.affords(&extents, false)?;
-    let (a, b) = (a.data.broadcast(&extents), b.data.broadcast(&extents));
-    let rem = |(&a, &b): (&f32, &f32)| {
+    let rem = |a: f32, b: f32| {
         let rest = a % b;
         if truncated || rest == 0.0 || (rest < 0.0) == (b < 0.0) { rest } else { rest + b }
     };
-    let data = a.data().iter().zip(b.data()).map(rem).collect();
-    Ok(Read::Known(vec![Known::real(Nd::new(extents, data), shape)]))
+    let (data, shape) = zipped_reals(reading, false, rem)?
+        .ok_or_else(|| OpError::new("it divides values computed at run time"))?;
+    Ok(Read::Known(vec![Known::real(data, shape)]))
 }

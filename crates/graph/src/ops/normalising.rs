@@ -1,6 +1,20 @@
 //! What normalisations share that are written as formulas.
 
 use super::formula::Formula;
+use crate::error::OpError;
+use crate::read::Reading;
+use crate::shape::Shape;
+
+/// The names of what is normalised, its scale and its shift.
+///
+/// # Errors
+/// If one of them is missing.
+pub(crate) fn names<'a>(reading: &Reading<'a>) -> Result<[&'a str; 3], OpError> {
+    match &reading.form.inputs[..] {
+        [input, scale, shift, ..] => Ok([input, scale, shift]),
+        _ => Err(OpError::new("it has fewer than three operands")),
+    }
+}
 
 /// `(x - mean) / sqrt(variance + epsilon)`, with both over `axes`.
 pub(crate) fn standardised(
@@ -27,7 +41,7 @@ pub(crate) fn affine(
     shift: &str,
     extents: &[usize],
 ) -> String {
-    let shape = crate::shape::Shape::fixed(extents);
+    let shape = Shape::fixed(extents);
     let (scale, shift) = (formula.reshape(scale, &shape), formula.reshape(shift, &shape));
     let scaled = formula.step("Mul", &[input, &scale]);
     formula.step("Add", &[&scaled, &shift])

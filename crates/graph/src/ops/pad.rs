@@ -39,24 +39,29 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         None => (0..rank).collect(),
         Some(list) => list.iter().map(|&a| axis_of(a, rank)).collect::<Result<Vec<_>, _>>()?,
     };
+    if (1..axes.len()).any(|k| axes[..k].contains(&axes[k])) {
+        return Err(OpError::new(format!("axes {axes:?} name one axis twice")));
+    }
     if pads.len() == 2 * axes.len() && (mode != "constant" || pads.iter().any(|&pad| pad < 0)) {
         return by_indices(reading, &mode, &pads, &axes, value);
     }
     let sizes: Option<Vec<usize>> =
-        pads.iter().map(|&p| usize::try_from(p).ok().filter(|&p| p <= 1 << 20)).collect();
+        pads.iter().map(|&p| usize::try_from(p).ok().filter(|&p| p as u64 <= MOST)).collect();
     let Some(sizes) = sizes.filter(|sizes| sizes.len() == 2 * axes.len()) else {
-        return Err(OpError::new(format!(
-            "pads {pads:?} do not fit {shape} (negative pads are not supported)"
-        )));
+        return Err(misfit(&pads, &shape));
     };
-    if (1..axes.len()).any(|k| axes[..k].contains(&axes[k])) {
-        return Err(OpError::new(format!("axes {axes:?} name one axis twice")));
-    }
     let (mut before, mut after) = (vec![0; rank], vec![0; rank]);
     for (k, &axis) in axes.iter().enumerate() {
         (before[axis], after[axis]) = (sizes[k], sizes[axes.len() + k]);
     }
     Ok(reading.node(Pad { before, after, value }, 1))
+}
+
+/// Elements that are added or left out at one end of an axis, at most.
+const MOST: u64 = 1 << 20;
+
+fn misfit(pads: &[i64], shape: &Shape) -> OpError {
+    OpError::new(format!("pads {pads:?} do not fit {shape}"))
 }
 
 /// Pads that repeat elements, as their indices along each axis; negative ones leave elements out.
@@ -68,6 +73,9 @@ fn by_indices(
     value: f32,
 ) -> Result<Read, OpError> {
     let shape = reading.shape(0)?;
+    if pads.iter().any(|pad| pad.unsigned_abs() > MOST) {
+        return Err(misfit(pads, &shape));
+    }
     let mut formula = Formula::of(reading)?;
     let mut last = reading.form.inputs[0].clone();
     let mut zeros = vec![0; 2 * shape.rank()];

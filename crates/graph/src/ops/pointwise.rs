@@ -12,6 +12,7 @@ use crate::execute::{Execute, Fusion};
 use crate::joint_node::JointNode;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
+use crate::read::{Known, Read, Reading};
 use crate::shape::{Operands, Shape};
 use crate::training::{Reads, Trained};
 
@@ -29,6 +30,21 @@ impl Unary {
     pub(crate) fn new(kind: &'static str, function: Pointwise) -> Self {
         Self { kind, function, attrs: Vec::new(), literals: Vec::new() }
     }
+}
+
+/// Reads a function that gives whole numbers and leaves them as they are.
+///
+/// # Errors
+/// If the operand is missing.
+pub(crate) fn read_rounding(
+    reading: &Reading<'_>,
+    kind: &'static str,
+    function: Pointwise,
+) -> Result<Read, OpError> {
+    if let Some(whole) = reading.operand(0).whole() {
+        return Ok(Read::Known(vec![Known::Ints(whole.data).under(whole.shape)]));
+    }
+    Ok(reading.node(Unary::new(kind, function), 1))
 }
 
 impl Op for Unary {

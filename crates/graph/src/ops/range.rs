@@ -22,7 +22,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let whole = parts.map(|part| part.whole().and_then(|whole| whole.data.data().first().copied()));
     match whole {
         [Some(Int::Fixed(start)), Some(Int::Fixed(limit)), Some(Int::Fixed(step))] if step != 0 => {
-            let count = (limit - start).saturating_add(step - step.signum()) / step;
+            // In wider numbers, in which none of this overflows.
+            let [from, to, by] = [start, limit, step].map(i128::from);
+            let count = (to - from + by - by.signum()) / by;
             let count = usable(usize::try_from(count).unwrap_or(0))?;
             reading.affords(&[count], true)?;
             let data = (0..count as i64).map(|k| Int::Fixed(start + k * step)).collect();

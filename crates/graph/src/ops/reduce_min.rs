@@ -7,8 +7,7 @@ use crate::read::{Read, Reading};
 use crate::shape::Int;
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
-    let smaller = |a: Int, b: Int| a.compare(b).map(|order| if order.is_gt() { b } else { a });
-    if let Some(known) = whole(reading, Int::Fixed(i64::MAX), smaller)? {
+    if let Some(known) = whole(reading, Int::Fixed(i64::MAX), Int::smaller)? {
         return Ok(known);
     }
     let (over, mut formula) = (over(reading)?, Formula::of(reading)?);

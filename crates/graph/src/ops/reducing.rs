@@ -7,6 +7,7 @@ use brickwork_tensor::kernels::rows::{
 };
 use brickwork_tensor::{Buffer, Nd, Order};
 
+use super::arithmetic::not_written;
 use super::formula::Formula;
 use super::identity::Identity;
 use crate::attrs::Attr;
@@ -100,31 +101,39 @@ pub(crate) fn whole(
     combine: fn(Int, Int) -> Option<Int>,
 ) -> Result<Option<Read>, OpError> {
     let Some(numbers) = reading.operand(0).whole() else { return Ok(None) };
-    let Over { axes, keep, nothing } = over(reading)?;
-    if nothing {
+    let over = over(reading)?;
+    if over.nothing {
         return Ok(Some(Read::Known(vec![Known::Ints(numbers.data).under(numbers.shape)])));
     }
-    let kept: Vec<usize> = (0..numbers.shape.rank()).filter(|axis| !axes.contains(axis)).collect();
-    let last = numbers.data.transpose(&[&kept[..], &axes[..]].concat());
-    let count = axes.iter().map(|&axis| numbers.data.shape()[axis]).product::<usize>().max(1);
-    let reduced = last
-        .data()
-        .chunks(count)
-        .map(|part| part.iter().try_fold(first, |all, &x| combine(all, x)));
-    let reduced = reduced.collect::<Option<Vec<Int>>>().ok_or_else(|| {
-        OpError::new("shape arithmetic that depends on the batch size in a way not supported")
-    })?;
-    let dims = numbers.shape.0.iter().enumerate();
-    let dims = dims.filter_map(|(axis, &dim)| match (axes.contains(&axis), keep) {
-        (false, _) => Some(dim),
-        (true, true) => Some(Dim::Fixed(1)),
-        (true, false) => None,
-    });
-    let shape = Shape(dims.collect());
+    let all = |part: &[Int]| part.iter().try_fold(first, |all, &x| combine(all, x));
+    let (reduced, shape) = over.of_known(&numbers.data, &numbers.shape, all);
+    let reduced = reduced.into_iter().collect::<Option<Vec<Int>>>().ok_or_else(not_written)?;
     Ok(Some(Read::Known(vec![Known::whole(Nd::new(shape.sample(), reduced), shape)])))
 }
 
 impl Over {
+    /// What `reduce` makes of every set of elements of known `data`, which stands for a value of `shape`, and the shape
+    /// that the results, in row-major order, stand for.
+    pub(crate) fn of_known<T: Copy, R>(
+        &self,
+        data: &Nd<T>,
+        shape: &Shape,
+        reduce: impl Fn(&[T]) -> R,
+    ) -> (Vec<R>, Shape) {
+        let Self { axes, keep, .. } = self;
+        let kept: Vec<usize> = (0..shape.rank()).filter(|axis| !axes.contains(axis)).collect();
+        let last = data.transpose(&[&kept[..], &axes[..]].concat());
+        let count = axes.iter().map(|&axis| data.shape()[axis]).product::<usize>().max(1);
+        let reduced = last.data().chunks(count).map(reduce).collect();
+        let dims = shape.0.iter().enumerate();
+        let dims = dims.filter_map(|(axis, &dim)| match (axes.contains(&axis), keep) {
+            (false, _) => Some(dim),
+            (true, true) => Some(Dim::Fixed(1)),
+            (true, false) => None,
+        });
+        (reduced, Shape(dims.collect()))
+    }
+
     /// Adds a reduction of `input` over these axes.
     pub(crate) fn reduce(&self, formula: &mut Formula<'_>, kind: &str, input: &str) -> String {
         if self.nothing {

@@ -4,7 +4,7 @@ use super::formula::Formula;
 use crate::attrs::Attr;
 use crate::error::OpError;
 use crate::read::{Read, Reading};
-use crate::shape::{Dim, Shape};
+use crate::shape::Shape;
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let side = reading.int("blocksize")?.and_then(|side| usize::try_from(side).ok()).unwrap_or(0);
@@ -14,9 +14,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         return Err(OpError::new(format!("{height} x {width} pixels make no blocks of {side}")));
     }
     let batch = reading.shape(0)?.0[0];
-    let batched = |extents: &[usize]| {
-        Shape([&[batch][..], &extents.iter().map(|&e| Dim::Fixed(e)).collect::<Vec<_>>()].concat())
-    };
+    let batched = |extents: &[usize]| Shape::under(batch, extents);
     let (rows, columns) = (height / side, width / side);
     let mut formula = Formula::of(reading)?;
     let parts = batched(&[channels, rows, side, columns, side]);

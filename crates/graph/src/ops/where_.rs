@@ -29,23 +29,25 @@ fn holds(x: Int) -> bool {
 
 fn whole(reading: &Reading<'_>, condition: &Whole, a: &Whole, b: &Whole) -> Result<Read, OpError> {
     let shape = broadcast(&condition.shape, &broadcast(&a.shape, &b.shape)?)?;
-    let extents = shape.sample();
-    reading.affords(&extents, true)?;
-    let [condition, a, b] = [condition, a, b].map(|part| part.data.broadcast(&extents));
-    let both = a.data().iter().zip(b.data());
-    let data = condition.data().iter().zip(both).map(|(&c, (&a, &b))| if holds(c) { a } else { b });
-    Ok(Read::Known(vec![Known::whole(Nd::new(extents, data.collect()), shape)]))
+    reading.affords(&shape.sample(), true)?;
+    let data = chosen(condition, [&a.data, &b.data], &shape.sample());
+    Ok(Read::Known(vec![Known::whole(data, shape)]))
 }
 
 fn real(reading: &Reading<'_>, condition: &Whole, a: &Real, b: &Real) -> Result<Read, OpError> {
     let shape = broadcast(&condition.shape, &broadcast(&a.shape, &b.shape)?)?;
-    let extents = shape.sample();
-    reading.affords(&extents, false)?;
-    let [a, b] = [a, b].map(|part| part.data.broadcast(&extents));
-    let condition = condition.data.broadcast(&extents);
+    reading.affords(&shape.sample(), false)?;
+    let data = chosen(condition, [&a.data, &b.data], &shape.sample());
+    Ok(Read::Known(vec![Known::real(data, shape)]))
+}
+
+/// The elements of the first part where the condition holds, of the second elsewhere.
+fn chosen<T: Copy>(condition: &Whole, parts: [&Nd<T>; 2], extents: &[usize]) -> Nd<T> {
+    let condition = condition.data.broadcast(extents);
+    let [a, b] = parts.map(|part| part.broadcast(extents));
     let both = a.data().iter().zip(b.data());
     let data = condition.data().iter().zip(both).map(|(&c, (&a, &b))| if holds(c) { a } else { b });
-    Ok(Read::Known(vec![Known::real(Nd::new(extents, data.collect()), shape)]))
+    Nd::new(extents, data.collect())
 }
 
 /// The sum of each value times ones where it is chosen and zeros elsewhere.

@@ -510,3 +510,31 @@ fn slopes_of_folded_constants() {
         survives(&model(nodes.clone(), vec![halves("w", dims)]));
     }
 }
+
+#[test]
+fn numbers_at_the_end_of_their_range() {
+    let scalar = |name: &str, x: i64| Tensor { dims: vec![], ..list(name, &[x]) };
+    let range = |start: i64, limit: i64, step: i64| {
+        let nodes = vec![node("Range", "a b c", "r", &[]), node("Reshape", "x r", "y", &[])];
+        let numbers = vec![scalar("a", start), scalar("b", limit), scalar("c", step)];
+        refused(&model(nodes, numbers), &["numbers is not supported"]);
+    };
+    range(i64::MIN, i64::MAX, 1);
+    range(i64::MAX, i64::MIN, -1);
+    for end in [i64::MIN, i64::MAX] {
+        let pads = [list("p", &[0, 0, end, 0, 0, 0, -1, 0])];
+        refused_node("Pad", "x p", &[], &pads, &["do not fit [n, 2, 4, 4]"]);
+        let pads = [("pads", ints(&[0, 0, end, 0]))];
+        refused_node(
+            "ConvTranspose",
+            "x w",
+            &pads,
+            &[halves("w", &[2, 2, 3, 3])],
+            &["out of range"],
+        );
+    }
+    let sizes = [("output_shape", ints(&[i64::MAX, 4]))];
+    refused_node("ConvTranspose", "x w", &sizes, &[halves("w", &[2, 2, 3, 3])], &["out of range"]);
+    let axes = [list("p", &[-1, -1, 0, 0]), list("a", &[2, 2])];
+    refused_node("Pad", "x p - a", &[], &axes, &["axes [2, 2] name one axis twice"]);
+}
