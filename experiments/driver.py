@@ -155,8 +155,8 @@ def table(head, rows):
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
-def percent(share):
-    return "–" if share is None else f"{100 * share:.2f}"
+def percent(number):
+    return "–" if number is None else f"{number:.2f}"
 
 
 def thousands(number):

@@ -30,7 +30,7 @@
 //! let (model, output) = ("joined.onnx".into(), Some("ready.onnx".into()));
 //! Calibrate { model, data: data.clone(), output, ..Calibrate::default() }.run(&context)?;
 //! let answer = Eval { model: ModelInput::file("ready.onnx"), data, ..Eval::default() }.run(&context)?;
-//! assert!(answer.report.accuracy_per_image > 0.9);
+//! assert!(answer.report.accuracy_per_image.share() > 0.9);
 //! # Ok(())
 //! # }
 //! ```
@@ -113,6 +113,7 @@ pub use model::error::{Error, Problem, Refusal};
 pub use model::head::{Activation, Head, HeadKind, HeadOptions};
 pub use model::latency_table::{LatencyTable, WidthTime};
 pub use model::layers::{LayerInfo, layers};
+pub use model::percent::Percent;
 pub use model::progress::{Progress, Silent};
 pub use model::random::{random_weights, uniform};
 pub use model::sizes::{Sizes, Unit};

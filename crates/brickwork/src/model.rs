@@ -9,6 +9,7 @@ pub(crate) mod latency_table;
 pub(crate) mod layers;
 pub(crate) mod looks;
 pub(crate) mod names;
+pub(crate) mod percent;
 pub(crate) mod progress;
 pub(crate) mod random;
 pub(crate) mod rebuild;

@@ -28,6 +28,7 @@ mod questioning;
 mod route;
 mod train;
 mod training;
+mod unlabelled;
 mod verify;
 
 pub use annotate::{Annotate, AnnotateAnswer};
@@ -41,7 +42,10 @@ pub use assemble::{Assemble, AssembleAnswer, AssembledPart};
 pub use calibrate::{Calibrate, CalibrateAnswer, PartLogit};
 pub use context::Context;
 pub use diff::Diff;
-pub use disassemble::{Choose, Disassemble, DisassembleAnswer, Refitting, Shrunk, WalkAnswer};
+pub use disassemble::{
+    Choose, Disassemble, DisassembleAnswer, RefitAgreement, RefitReport, Refitting, Shrunk,
+    WalkAnswer,
+};
 pub use distill::Distill;
 pub use doctor::{Doctor, DoctorAnswer, Finding, ModelFacts, PixelFacts, Severity};
 pub use eval::{Eval, EvalAnswer};
@@ -62,7 +66,7 @@ pub use predict::{Guess, Predict, PredictAnswer, Prediction};
 pub use probe::{Probe, ProbeAnswer, ProbedModel};
 pub use profile::{Profile, ProfileAnswer, ProfiledClass};
 pub use refit::{Divergence, Refit, RefitAnswer};
-pub use reject::{Reject, RejectAnswer};
+pub use reject::{FittedThreshold, Reject, RejectAnswer};
 pub use route::{Route, RouteAnswer};
 pub use train::Train;
 pub use training::{Course, OptimiserName, RunInput, TrainAnswer};

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use brickwork::Percent;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -175,11 +176,6 @@ pub(crate) fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
-/// 0.12345 as 12.35.
-pub(crate) fn percent(share: f64) -> String {
-    format!("{:.2}", share * 100.0)
-}
-
 /// The line that tells where a result was written, if it was.
 pub(crate) fn written(output: Option<&Path>) -> String {
     output.map(|path| format!("\nwritten {}", path.display())).unwrap_or_default()
@@ -187,8 +183,8 @@ pub(crate) fn written(output: Option<&Path>) -> String {
 
 /// How much smaller: "269,034 -> 161,540 (60.0 %)".
 pub(crate) fn shrunk(before: u64, after: u64) -> String {
-    let share = 100.0 * after as f64 / before.max(1) as f64;
-    format!("{} -> {} ({share:.1} %)", thousands(before), thousands(after))
+    let share = Percent::ratio(after, before);
+    format!("{} -> {} ({share:.1})", thousands(before), thousands(after))
 }
 
 #[cfg(test)]
@@ -199,7 +195,6 @@ mod tests {
     fn numbers_read_well() {
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(thousands(12), "12");
-        assert_eq!(percent(0.98765), "98.77");
         assert_eq!(shrunk(2000, 500), "2,000 -> 500 (25.0 %)");
     }
 

@@ -76,6 +76,28 @@ impl Dataset {
         Self::of(name.into(), None, Found { kind: "image files", classes, samples, labels })
     }
 
+    /// The same images with these `labels` `[n]`, the places of their classes among some others.
+    ///
+    /// # Panics
+    /// If there are not as many as images, or one is no class.
+    pub fn labelled_as(&self, labels: Vec<usize>, classes: Vec<String>) -> Self {
+        assert_eq!(labels.len(), self.len(), "a label for every image");
+        assert!(labels.iter().all(|&label| label < classes.len()), "labels of known classes");
+        let Content { name, kind, split, .. } = &*self.content;
+        let (name, kind, split) = (name.clone(), *kind, *split);
+        let storage = Storage::Joined(vec![self.clone()]);
+        let content = Content { name, kind, split, classes, storage, turned: Vec::new() };
+        let origins = (0..labels.len()).collect();
+        Self { content: Arc::new(content), origins, labels: labels.into(), sets: None }
+    }
+
+    /// The image files of a folder that holds nothing else: none in folders, no data of another kind.
+    pub fn unlabelled_files(folder: impl AsRef<Path>) -> Option<Vec<PathBuf>> {
+        let folder = folder.as_ref();
+        let files = Self::files_in(folder).ok().filter(|files| !files.is_empty())?;
+        files.iter().all(|file| file.parent() == Some(folder)).then_some(files)
+    }
+
     /// All image files in a folder and below, files before folders.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use super::whole_model::Nearer;
 use crate::images::image_set::ImageSet;
 use crate::model::card::{RefitNote, SourceAgreement};
 use crate::model::error::Error;
+use crate::model::percent::Percent;
 use crate::model::progress::Progress;
 
 /// Images on which means and deviations are measured again, at most.
@@ -231,10 +232,10 @@ impl<'a> CutRefit<'a> {
         let variance = found.held_out * (1.0 - found.held_out) / found.held_out_images as f64;
         if found.fitted - found.held_out > PART + 2.0 * variance.sqrt() {
             self.progress.note(&format!(
-                "warning: it agrees with its source on {:.1} % of the images that it was refitted on, but on {:.1} % of \
+                "warning: it agrees with its source on {:.1} of the images that it was refitted on, but on {:.1} of \
                  {} others; give it more images (`refit_samples=`), or keep more (`macs=`)",
-                100.0 * found.fitted,
-                100.0 * found.held_out,
+                Percent::of(found.fitted),
+                Percent::of(found.held_out),
                 found.held_out_images
             ));
         }

@@ -8,6 +8,7 @@ use crate::measure::held_out::HeldOut;
 use crate::measure::latency::latency_ms;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::percent::Percent;
 use crate::model::progress::Progress;
 use crate::shrink::step::Shrink;
 
@@ -41,7 +42,7 @@ pub struct Point {
     /// Learned parameters.
     pub params: u64,
     /// Share of the held-out images that are classified correctly, if any were held out.
-    pub accuracy: Option<f64>,
+    pub accuracy: Option<Percent>,
     /// Milliseconds that one image takes, if they are asked for.
     pub latency_ms: Option<f64>,
 }
@@ -164,12 +165,12 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn accuracy(&self, component: &Classifier) -> Result<Option<f64>, Error> {
+    fn accuracy(&self, component: &Classifier) -> Result<Option<Percent>, Error> {
         self.held.map(|held| held.accuracy(component, self.progress)).transpose()
     }
 
     fn note(&self, point: &Point) {
-        let right = point.accuracy.map_or(String::new(), |a| format!(", {:.2} % right", 100.0 * a));
+        let right = point.accuracy.map_or(String::new(), |a| format!(", {a} right"));
         let share = 100.0 * self.share(point);
         self.progress.note(&format!("{share:.1} % of the MACs{right}"));
     }
@@ -183,7 +184,7 @@ impl<'a> Walk<'a> {
     /// Points of accuracy that are lost.
     fn drop_of(&self, point: &Point) -> f64 {
         let whole = self.points.first().and_then(|first| first.accuracy);
-        100.0 * (whole.unwrap_or(0.0) - point.accuracy.unwrap_or(0.0))
+        whole.unwrap_or_default().points_above(point.accuracy.unwrap_or_default())
     }
 
     fn fits(&self, point: &Point) -> bool {

@@ -17,6 +17,7 @@ use crate::measure::held_out::HeldOut;
 use crate::model::card::Criterion;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::percent::Percent;
 use crate::model::sizes::Unit;
 use crate::refit::RefitOptions;
 use crate::relevance::profile::{Profile, ProfileOptions, profile};
@@ -145,7 +146,7 @@ pub struct SourceSize {
     /// Multiply-accumulates of one image.
     pub macs: u64,
     /// Share of the held-out images that it classifies correctly, if any were held out.
-    pub accuracy: Option<f64>,
+    pub accuracy: Option<Percent>,
 }
 
 /// One smaller model.
@@ -158,9 +159,9 @@ pub struct Compressed {
     /// Multiply-accumulates of one image.
     pub macs: u64,
     /// Share of the held-out images that the bare cut classifies correctly.
-    pub accuracy_before_refit: Option<f64>,
+    pub accuracy_before_refit: Option<Percent>,
     /// The same after the refit.
-    pub accuracy_after_refit: Option<f64>,
+    pub accuracy_after_refit: Option<Percent>,
     /// The channels it keeps, by layer.
     pub kept: KeptMap,
 }
@@ -297,7 +298,7 @@ struct Made {
     criterion: Criterion,
     variant: Variant,
     /// Accuracy before and after the refit.
-    accuracy: [Option<f64>; 2],
+    accuracy: [Option<Percent>; 2],
 }
 
 impl<'a> Job<'a> {
@@ -326,7 +327,7 @@ impl<'a> Job<'a> {
     fn look_at_data(&mut self) -> Result<(), Error> {
         let (request, context) = (self.request, self.context);
         let Labelled { sources, present, account, .. } =
-            request.data.labelled(&mut self.model, None, Split::Train, context)?;
+            request.data.labelled_or_answered(&mut self.model, None, Split::Train, context)?;
         self.account = Some(account);
         let preprocess = match &self.profile {
             Some(profile) => profile.header.preprocess.clone(),
@@ -365,7 +366,7 @@ impl<'a> Job<'a> {
     }
 
     /// Accuracy on the images held out.
-    fn accuracy(&self, model: &Classifier) -> Result<Option<f64>, Error> {
+    fn accuracy(&self, model: &Classifier) -> Result<Option<Percent>, Error> {
         self.held.as_ref().map(|held| held.accuracy(model, self.context.progress)).transpose()
     }
 
@@ -389,14 +390,14 @@ impl<'a> Job<'a> {
     }
 
     /// The model by the criterion that is asked for.
-    fn chosen(&self, source: Option<f64>) -> Result<Made, Error> {
+    fn chosen(&self, source: Option<Percent>) -> Result<Made, Error> {
         let criterion = self.request.criterion;
         let Some(points) = self.request.max_drop else {
             return self.made(criterion, self.limit()?);
         };
         match criterion {
             Criterion::Contribution => {
-                let whole = source.unwrap_or(0.0);
+                let whole = source.unwrap_or_default();
                 self.measured(criterion, self.smallest_at_once(whole, points)?)
             }
             _ => {
@@ -425,7 +426,7 @@ impl<'a> Job<'a> {
     }
 
     /// The smallest cut by contributions that costs few enough points.
-    fn smallest_at_once(&self, whole: f64, points: f64) -> Result<Variant, Error> {
+    fn smallest_at_once(&self, whole: Percent, points: f64) -> Result<Variant, Error> {
         let macs = Unit::Macs.of(self.model.graph());
         let part = |percent: u64| (u128::from(macs) * u128::from(percent) / 100) as u64;
         let ground = self.ground()?;
@@ -434,7 +435,7 @@ impl<'a> Job<'a> {
         let least = (1..100).find(|&percent| part(percent) >= least).unwrap_or(100);
         let share = smallest_share(least, |share| {
             let cut = self.at_once(part(share))?;
-            let lost = 100.0 * (whole - self.accuracy(cut.best())?.unwrap_or(0.0));
+            let lost = whole.points_above(self.accuracy(cut.best())?.unwrap_or_default());
             self.context.progress.note(&format!("{share} % of the MACs cost {lost:.2} points"));
             Ok(lost <= points + 1e-9)
         })?;
@@ -491,7 +492,7 @@ impl<'a> Job<'a> {
         made: Vec<Made>,
         skipped: Vec<Skipped>,
         limit: u64,
-        accuracy: Option<f64>,
+        accuracy: Option<Percent>,
     ) -> Result<CompressAnswer, Error> {
         let request = self.request;
         let chosen = made.iter().find(|made| made.criterion == request.criterion);

@@ -16,9 +16,10 @@ use crate::images::account::DataAccount;
 use crate::images::source::Source;
 use crate::measure::moments::with_moments;
 use crate::measure::speed::{Speed, speeds};
-use crate::model::card::{Criterion, RefitNote};
+use crate::model::card::{Criterion, RefitNote, SourceAgreement};
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::percent::Percent;
 use crate::refit::RefitOptions;
 use crate::show::frontier::FrontierForm;
 use crate::shrink::walk::Point;
@@ -181,7 +182,7 @@ pub struct DisassembleAnswer {
     /// How far its scores are from those of the masked source, relative to the largest, before any refit.
     pub cut_equals_mask: f32,
     /// The refit that followed.
-    pub refit: Option<RefitNote>,
+    pub refit: Option<RefitReport>,
     /// What the data holds of the model's classes, if any is given.
     pub data: Option<DataAccount>,
     /// The way down, if it was cut to a size.
@@ -342,11 +343,46 @@ impl Disassemble {
             macs: both(|model| model.graph().macs()),
             speed: speeds(source, &component, context.progress)?,
             cut_equals_mask: origin.map_or(0.0, |origin| origin.checked),
-            refit: origin.and_then(|origin| origin.refit.clone()),
+            refit: origin.and_then(|origin| origin.refit.clone()).map(RefitReport::from),
             data,
             walk,
             component,
         })
+    }
+}
+
+/// A refit: what the component's card says of it, with shares in percent.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RefitReport {
+    /// All but the agreement.
+    #[serde(flatten)]
+    pub note: RefitNote,
+    /// How often it agrees with its source, where it has several classes and some images took no part.
+    pub agreement: Option<RefitAgreement>,
+}
+
+/// How often a component gives an image the class that its source, restricted to the same classes, gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct RefitAgreement {
+    /// The share of images that it was refitted on.
+    pub fitted: Percent,
+    /// How many of these were looked at.
+    pub fitted_images: usize,
+    /// The share of images that took no part.
+    pub held_out: Percent,
+    /// How many there are.
+    pub held_out_images: usize,
+}
+
+impl From<RefitNote> for RefitReport {
+    fn from(note: RefitNote) -> Self {
+        let told = |found: SourceAgreement| RefitAgreement {
+            fitted: Percent::of(found.fitted),
+            fitted_images: found.fitted_images,
+            held_out: Percent::of(found.held_out),
+            held_out_images: found.held_out_images,
+        };
+        Self { agreement: note.agreement.map(told), note: RefitNote { agreement: None, ..note } }
     }
 }
 

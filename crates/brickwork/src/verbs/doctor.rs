@@ -265,11 +265,9 @@ impl Visit<'_> {
         }
         if agreement.interval[0] <= agreement.chance && agreement.images > 1 {
             let message = format!(
-                "only {:.0} % of {} images are answered with their class, where always answering the most \
-                 frequent one gets {:.0} %: labels, preprocessing or model are wrong",
-                100.0 * agreement.share,
-                agreement.images,
-                100.0 * agreement.chance
+                "only {:.0} of {} images are answered with their class, where always answering the most \
+                 frequent one gets {:.0}: labels, preprocessing or model are wrong",
+                agreement.share, agreement.images, agreement.chance
             );
             self.note(Severity::Wrong, message);
         }
@@ -324,14 +322,11 @@ impl Visit<'_> {
                 better.push(Alternative { change: other.change, share: found.share });
             }
         }
-        better.sort_by(|a, b| b.share.total_cmp(&a.share));
+        better.sort_by(|a, b| b.share.share().total_cmp(&a.share.share()));
         if let Some(best) = better.first() {
             let message = format!(
-                "with {} {:.0} % of {} images are answered with their class instead of {:.0} %",
-                best.change,
-                100.0 * best.share,
-                present.images,
-                100.0 * present.share
+                "with {} {:.0} of {} images are answered with their class instead of {:.0}",
+                best.change, best.share, present.images, present.share
             );
             self.note(Severity::Wrong, message);
         }

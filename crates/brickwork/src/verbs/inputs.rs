@@ -315,6 +315,13 @@ pub(super) struct Opened {
     left_out: Vec<String>,
 }
 
+impl Opened {
+    /// A data set that is for the whole model.
+    pub(super) fn of(label: String, dataset: Dataset, left_out: Vec<String>) -> Self {
+        Self { label, part: None, dataset, left_out }
+    }
+}
+
 impl DataInput {
     /// Whether no images are given.
     pub fn is_empty(&self) -> bool {
@@ -381,6 +388,11 @@ impl DataInput {
             other => other?,
         };
         context.progress.detail(&dataset.describe());
+        self.readable(dataset)
+    }
+
+    /// The images of a set that can be read, and what cannot be read and was left out, with the reasons.
+    pub(super) fn readable(&self, dataset: Dataset) -> Result<(Dataset, Vec<String>), Error> {
         if !self.skip_bad {
             let problems = dataset.unread();
             return match problems.is_empty() {
@@ -517,7 +529,7 @@ pub(super) fn exclusive(model: &Classifier, what: &str) -> Result<(), Error> {
 }
 
 /// NAME=PATH, or PATH.
-fn named(text: &str) -> (Option<&str>, PathBuf) {
+pub(super) fn named(text: &str) -> (Option<&str>, PathBuf) {
     match text.split_once('=') {
         Some((name, path)) if !name.is_empty() && !name.contains(['/', '\\']) => {
             (Some(name), PathBuf::from(path))

@@ -17,6 +17,7 @@ use crate::measure::statistics::probability;
 use crate::model::classifier::{Classifier, Scorer};
 use crate::model::error::{Error, Problem};
 use crate::model::head::HeadKind;
+use crate::model::percent::Percent;
 
 /// Say which class every image is of
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -75,8 +76,8 @@ pub struct Guess {
     pub class: String,
     /// Its index.
     pub index: usize,
-    /// The softmax of its logit, from 0 to 1; its sigmoid where an image may be of several classes.
-    pub score: f64,
+    /// The softmax of its logit; its sigmoid where an image may be of several classes.
+    pub score: Percent,
     /// Its logit.
     pub logit: f32,
 }
@@ -223,10 +224,10 @@ impl Run<'_> {
         let guess = |&index: &usize| Guess {
             class: self.names[index].clone(),
             index,
-            score: match self.model.head() {
+            score: Percent::of(match self.model.head() {
                 HeadKind::Multilabel => 1.0 / (1.0 + f64::from(-logits[index]).exp()),
                 _ => probability(logits, index),
-            },
+            }),
             logit: logits[index],
         };
         Prediction {
@@ -255,7 +256,7 @@ fn write_csv(path: &Path, images: &[Prediction]) -> Result<(), Error> {
                 (rank + 1).to_string(),
                 class.clone(),
                 index.to_string(),
-                format!("{score:.6}"),
+                score.number().to_string(),
                 logit.to_string(),
             ];
             table.row(own.into_iter().chain(shared()));

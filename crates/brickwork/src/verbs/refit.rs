@@ -114,7 +114,7 @@ impl Verb for Refit {
         let source = inputs::load(&self.source)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let Labelled { sources, present, account, .. } =
-            self.data.labelled(&mut model, None, Split::Train, context)?;
+            self.data.labelled_or_answered(&mut model, None, Split::Train, context)?;
         self.data.pixels.question(&sources, &preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
         if model.card().reject.is_some() {

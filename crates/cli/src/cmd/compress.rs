@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use brickwork::Percent;
 use brickwork::verbs::{Compress, CompressAnswer};
 
 use crate::command::Shown;
-use crate::print::{percent, row, table, thousands};
+use crate::print::{row, table, thousands};
 
 impl Shown for Compress {
     const PLACES: &'static [&'static str] = &["model"];
@@ -18,10 +19,10 @@ impl Shown for Compress {
 
     fn text(&self, answer: &CompressAnswer) -> String {
         let whole = &answer.source;
-        let line = |name: &str, params: usize, macs: u64, accuracy: [Option<f64>; 2]| {
+        let line = |name: &str, params: usize, macs: u64, accuracy: [Option<Percent>; 2]| {
             let share =
-                |part: u64, whole: u64| format!("{:.1}", 100.0 * part as f64 / whole.max(1) as f64);
-            let [before, after] = accuracy.map(|value| value.map_or("-".to_owned(), percent));
+                |part: u64, whole: u64| format!("{:.1}", Percent::ratio(part, whole).number());
+            let [before, after] = accuracy.map(|value| value.map_or("-".to_owned(), Percent::cell));
             let params = [thousands(params as u64), share(params as u64, whole.params as u64)];
             let [params, part] = params;
             vec![

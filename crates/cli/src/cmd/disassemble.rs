@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use brickwork::verbs::{Disassemble, DisassembleAnswer, WalkAnswer};
-use brickwork::{Point, Speed};
+use brickwork::{Percent, Point, Speed};
 
 use crate::command::Shown;
-use crate::print::{counted, percent, row, shrunk, table, thousands};
+use crate::print::{counted, row, shrunk, table, thousands};
 
 impl Shown for Disassemble {
     const PLACES: &'static [&'static str] = &["model"];
@@ -42,20 +42,18 @@ impl Shown for Disassemble {
 /// How much faster it is.
 fn time(speed: &Speed) -> String {
     let Speed { batch, threads, before_ms, after_ms } = speed;
-    let share = 100.0 * after_ms / before_ms;
+    let share = Percent::of(after_ms / before_ms);
     let (images, on) = (counted(*batch, "image"), counted(*threads, "thread"));
-    format!("time        {before_ms:.2} -> {after_ms:.2} ms ({share:.1} %) for {images} on {on}\n")
+    format!("time        {before_ms:.2} -> {after_ms:.2} ms ({share:.1}) for {images} on {on}\n")
 }
 
 /// How far a refit can be trusted.
 fn trust(answer: &DisassembleAnswer) -> String {
-    let found = answer.refit.as_ref().and_then(|note| note.agreement);
+    let found = answer.refit.as_ref().and_then(|refit| refit.agreement);
     found.map_or(String::new(), |found| {
         format!(
-            "agreement   with its source on {:.2} % of images that it was refitted on, on {:.2} % of {} others\n",
-            100.0 * found.fitted,
-            100.0 * found.held_out,
-            found.held_out_images
+            "agreement   with its source on {} of images that it was refitted on, on {} of {} others\n",
+            found.fitted, found.held_out, found.held_out_images
         )
     })
 }
@@ -66,7 +64,9 @@ fn how(answer: &DisassembleAnswer) -> String {
     let mut text =
         format!("check       cut equals masked source, largest difference {checked:.1e}\n");
     let _ = match &answer.refit {
-        Some(note) => writeln!(text, "refit       least squares on {} images", note.images),
+        Some(refit) => {
+            writeln!(text, "refit       least squares on {} images", refit.note.images)
+        }
         None if answer.dry_run => writeln!(text, "refit       not in a dry run"),
         None => writeln!(text, "refit       none: this is the bare cut"),
     };
@@ -82,14 +82,14 @@ fn how(answer: &DisassembleAnswer) -> String {
 /// The steps of the way down.
 fn way(walk: &WalkAnswer) -> String {
     let mut rows = vec![row(["", "MACs", "%", "params", "accuracy, %"])];
-    let whole = walk.frontier.first().map_or(1, |point| point.macs.max(1));
+    let whole = walk.frontier.first().map_or(1, |point| point.macs);
     for (k, Point { macs, params, accuracy, .. }) in walk.frontier.iter().enumerate() {
         rows.push(vec![
             if k == walk.chosen { "kept".to_owned() } else { String::new() },
             thousands(*macs),
-            format!("{:.1}", 100.0 * *macs as f64 / whole as f64),
+            format!("{:.1}", Percent::ratio(*macs, whole).number()),
             thousands(*params),
-            accuracy.map_or("-".to_owned(), percent),
+            accuracy.map_or("-".to_owned(), Percent::cell),
         ]);
     }
     let mut text = table(&rows);

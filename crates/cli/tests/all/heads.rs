@@ -208,7 +208,7 @@ fn one_score_tells_two_classes_apart() {
         let eval = format!("eval OUT/cat.onnx --data OUT/d.safetensors {PLAIN}");
         for names in ["", " --class-names cat,dog", " --head binary"] {
             let found = own.json(&format!("{eval}{names}"));
-            assert_eq!(found["accuracy_per_image"], json!(1.0), "{end}{names}");
+            assert_eq!(found["accuracy_per_image"], json!(100.0), "{end}{names}");
             assert_eq!(found["images"], json!(60), "{end}{names}");
         }
         for class in ["0", "1"] {
@@ -252,9 +252,9 @@ fn what_is_cut_of_one_score_keeps_its_form_or_has_a_score_of_its_own() {
         assert!(outputs(&both, &images()).iter().all(|x| (0.0..=1.0).contains(x)), "a sigmoid");
         let eval = format!("eval OUT/cut.onnx --source OUT/net.onnx {data} --no-latency");
         let found = own.json(&eval);
-        let limit = if rest.contains("none") { 0.5 } else { 0.9 };
+        let limit = if rest.contains("none") { 50.0 } else { 90.0 };
         assert!(number(&found["accuracy_per_image"]) >= limit, "{found:#}");
-        assert_eq!(found["base"]["per_image"], json!(1.0));
+        assert_eq!(found["base"]["per_image"], json!(100.0));
     }
     for class in ["cat", "dog"] {
         let single = cut(class, "--refit none");
@@ -293,7 +293,7 @@ fn labelled(graph: &Graph, plain: &Graph) -> Own {
     own
 }
 
-/// Accuracy of `net.onnx` on `d.safetensors`.
+/// Accuracy in percent of `net.onnx` on `d.safetensors`.
 fn accuracy(own: &Own, rest: &str) -> f64 {
     let line = format!("eval OUT/net.onnx --data OUT/d.safetensors {PLAIN} --allow-missing {rest}");
     number(&own.json(&line)["accuracy_per_image"])
@@ -321,7 +321,7 @@ fn classes_may_lie_along_any_axis() {
                 if softmax { "probabilities" } else { "moved" }
             });
             let own = labelled(&graph, &plain);
-            assert_eq!(accuracy(&own, ""), 1.0, "{shape:?}, softmax {softmax}");
+            assert_eq!(accuracy(&own, ""), 100.0, "{shape:?}, softmax {softmax}");
             own.succeeds(
                 "profile OUT/net.onnx --data OUT/d.safetensors --mean 0 --std 1 --samples all \
                  --allow-missing -o OUT/p",
@@ -336,7 +336,7 @@ fn classes_may_lie_along_any_axis() {
         net.put("Transpose", &["y"], "turned", &[("perm", Attr::Ints(vec![1, 0]))]);
         "turned"
     });
-    assert_eq!(accuracy(&labelled(&graph, &plain), ""), 1.0);
+    assert_eq!(accuracy(&labelled(&graph, &plain), ""), 100.0);
 }
 
 #[test]
@@ -352,7 +352,7 @@ fn a_named_axis_has_scores_averaged_over_the_others() {
     let own = labelled(&map("map"), &map("y"));
     let line = format!("eval OUT/net.onnx --data OUT/d.safetensors {PLAIN}");
     own.refused(&line, &["found output [n, 5, 6, 6]", "a map of features", "--class-axis 1"]);
-    assert_eq!(accuracy(&own, "--class-axis 1"), 1.0);
+    assert_eq!(accuracy(&own, "--class-axis 1"), 100.0);
     own.refused(&format!("{line} --class-axis 0"), &["--class-axis 0 is no axis", "but the batch"]);
 }
 
@@ -371,18 +371,18 @@ fn averaged_probabilities_are_read_as_what_they_are() {
     };
     let graph = ensemble("Softmax");
     let own = labelled(&graph, &graph);
-    assert_eq!(accuracy(&own, ""), 1.0);
+    assert_eq!(accuracy(&own, ""), 100.0);
     own.succeeds("annotate OUT/net.onnx --mean 0 --std 1 -o OUT/described.onnx");
     let (before, after) =
         (outputs(&graph, &images()), outputs(&read(&own, "described.onnx"), &images()));
     assert!(before.iter().zip(&after).all(|(a, b)| (a - b).abs() < 1e-6), "probabilities again");
     let logarithms = ensemble("LogSoftmax");
-    assert_eq!(accuracy(&labelled(&logarithms, &logarithms), ""), 1.0);
+    assert_eq!(accuracy(&labelled(&logarithms, &logarithms), ""), 100.0);
     let log_softmax = five(|net| {
         net.put("LogSoftmax", &["y"], "logarithms", &[("axis", Attr::Int(1))]);
         "logarithms"
     });
-    assert_eq!(accuracy(&labelled(&log_softmax, &five(|_| "y")), ""), 1.0);
+    assert_eq!(accuracy(&labelled(&log_softmax, &five(|_| "y")), ""), 100.0);
 }
 
 #[test]
@@ -400,11 +400,11 @@ fn of_several_outputs_the_scores_are_found_or_named() {
     let plain = several(&["main"]);
     for outputs in [&["main", "aux"][..], &["main", "probabilities"], &["relu", "main"]] {
         let own = labelled(&several(outputs), &plain);
-        assert_eq!(accuracy(&own, ""), 1.0, "{outputs:?}");
+        assert_eq!(accuracy(&own, ""), 100.0, "{outputs:?}");
         let line = format!("eval OUT/net.onnx --data OUT/d.safetensors {PLAIN} --allow-missing");
         let said = own.run(&line).err;
         assert!(said.contains("`main` is taken for the class scores; left out: "), "{said}");
-        assert_eq!(accuracy(&own, "--scores main"), 1.0);
+        assert_eq!(accuracy(&own, "--scores main"), 100.0);
     }
     let own = labelled(&several(&["colour", "main"]), &plain);
     own.refused(
@@ -414,7 +414,7 @@ fn of_several_outputs_the_scores_are_found_or_named() {
             "which has the class scores (--scores NAME)",
         ],
     );
-    assert_eq!(accuracy(&own, "--scores main"), 1.0);
+    assert_eq!(accuracy(&own, "--scores main"), 100.0);
     own.refused(
         "inspect OUT/net.onnx --scores other",
         &["no output or value is called so; its outputs are `colour` [n, 4], `main` [n, 5]"],
@@ -456,14 +456,14 @@ fn images_may_be_of_several_classes() {
     let found = own.json(&eval);
     let several = &found["multilabel"];
     for key in ["mean_average_precision", "macro_f1", "micro_f1", "all_right"] {
-        assert!((number(&several[key]) - 1.0).abs() < 1e-9, "{key}");
+        assert!((number(&several[key]) - 100.0).abs() < 1e-9, "{key}");
     }
     assert_eq!(several["classes"]["1"]["images"], json!(30));
     assert_eq!(found["images"], json!(60));
     let strict = own.json(&format!("{eval} --threshold 0.999"));
     let ranked = |found: &Value| found["multilabel"]["mean_average_precision"].clone();
     assert_eq!(ranked(&strict), ranked(&found), "ranks stay");
-    assert!(number(&strict["multilabel"]["micro_f1"]) < 1.0);
+    assert!(number(&strict["multilabel"]["micro_f1"]) < 100.0);
     let said = own.run(&eval);
     assert!(said.err.contains("ends in sigmoids") && said.err.contains("--head multilabel"));
     assert!(said.out.contains("mean average precision 100.00 %"), "{}", said.out);
@@ -483,8 +483,8 @@ fn images_may_be_of_several_classes() {
         assert!(outputs(&cut, &images()).iter().all(|x| (0.0..=1.0).contains(x)));
         let found =
             own.json(&format!("eval OUT/cut.onnx --source OUT/net.onnx {data} --no-latency"));
-        assert_eq!(found["base"]["per_image"], json!(1.0));
-        assert!(number(&found["multilabel"]["mean_average_precision"]) > 0.5, "{found:#}");
+        assert_eq!(found["base"]["per_image"], json!(100.0));
+        assert!(number(&found["multilabel"]["mean_average_precision"]) > 50.0, "{found:#}");
     }
     own.succeeds("annotate OUT/net.onnx --mean 0 --std 1 -o OUT/same.onnx");
     assert_eq!(outputs(&read(&own, "same.onnx"), &images()), outputs(&graph, &images()));

@@ -193,16 +193,15 @@ impl Correcting<'_> {
 
 /// What the correction does to images held out in turns.
 fn words(count: usize, trials: &Trials, chosen: Option<f64>) -> String {
-    let percent = |way| 100.0 * trials.right(way);
     let alone = format!(
-        "of {count} calibration images, held out in turns, {:.2} % are right by affine alone",
-        percent(0)
+        "of {count} calibration images, held out in turns, {} are right by affine alone",
+        trials.right(0)
     );
     match chosen {
         None => format!("{alone}; no correction is surely better, so it is left out"),
         Some(penalty) => {
-            let with = percent(trials.chosen());
-            format!("{alone}, {with:.2} % with the correction (penalty {penalty})")
+            let with = trials.right(trials.chosen());
+            format!("{alone}, {with} with the correction (penalty {penalty})")
         }
     }
 }
@@ -270,7 +269,8 @@ mod tests {
         );
         let correcting = correcting(CorrectionForm::Background);
         let trials = correcting.trials(&scores, 3, &Silent).unwrap();
-        assert!(trials.right(0) < 0.6 && trials.right(trials.chosen()) == 1.0);
+        assert!(trials.right(0).share() < 0.6);
+        assert_eq!(trials.right(trials.chosen()).share(), 1.0);
         let penalty = trials.chosen().checked_sub(1).map(|k| PENALTIES[k]);
         let map = correcting.fitted(&scores, [&[1.0; 4], &[0.0; 4]], penalty).unwrap();
         let (weights, _) = correcting.spread(&scores, &map);

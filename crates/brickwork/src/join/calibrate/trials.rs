@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::scores::Scores;
 use crate::model::card::OnDuplicate;
+use crate::model::percent::Percent;
 
 /// Parts of the calibration images that are held out in turns.
 pub(super) const FOLDS: usize = 5;
@@ -71,8 +72,8 @@ impl Trials {
     }
 
     /// Share of the held-out images that are right.
-    pub(super) fn right(&self, way: usize) -> f64 {
-        self.right[way] as f64 / self.losses[way].len().max(1) as f64
+    pub(super) fn right(&self, way: usize) -> Percent {
+        Percent::ratio(self.right[way] as u64, self.losses[way].len() as u64)
     }
 }
 

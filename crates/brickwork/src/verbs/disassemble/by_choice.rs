@@ -123,7 +123,7 @@ impl Disassemble {
         }
         let asked = Some(&self.classes[..]);
         let Labelled { sources, account, .. } =
-            self.data.labelled(model, asked, Split::Train, context)?;
+            self.data.labelled_or_answered(model, asked, Split::Train, context)?;
         let preprocess = match profile {
             Some(profile) => profile.header.preprocess.clone(),
             None => self.data.pixels.preprocess(model)?,

@@ -91,7 +91,7 @@ impl Disassemble {
         inputs::exclusive(&model, "a cut to a size (without `profile=` or `keep=`)")?;
         let asked = Some(&self.classes[..]);
         let Labelled { sources, classes, account, .. } =
-            self.data.labelled(&mut model, asked, Split::Train, context)?;
+            self.data.labelled_or_answered(&mut model, asked, Split::Train, context)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         self.data.pixels.question(&sources, &preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
