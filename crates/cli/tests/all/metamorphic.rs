@@ -184,7 +184,9 @@ fn turned(model: &Classifier) -> Classifier {
 /// What a command said, but for times and what the data holds, which it tells as the data calls it.
 fn result(own: &Own, line: &str) -> Value {
     let mut found = own.json(line);
-    ["data", "speed"].map(|told| found.as_object_mut().unwrap().remove(told));
+    for told in ["data", "speed"] {
+        found.as_object_mut().unwrap().remove(told);
+    }
     found
 }
 
