@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::common::{JOINED_DATA, Own, number, prepared};
+use crate::common::{JOINED_DATA, Own, number, prepared, untimed};
 
 /// Commands whose texts hold accuracies, shares, factors or similarities. Numbers with a single decimal are
 /// shares of sizes, which JSON has as two counts.
@@ -63,6 +63,7 @@ fn text_and_json_say_the_same_numbers() {
     for line in TOLD {
         let line = line.replace("JOINED", JOINED_DATA);
         let text = own.succeeds(&line);
+        let text = untimed(&text).collect::<Vec<_>>().join("\n");
         agree(&line, &text, &own.json(&line), 2);
     }
 }

@@ -178,6 +178,11 @@ impl Own {
     }
 }
 
+/// The lines of a text that tell no times, which no two runs have in common.
+pub(crate) fn untimed(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.starts_with("time  "))
+}
+
 /// A text without what may differ between machines: numbers with decimals become `#`, columns, which depend on them,
 /// are not aligned, and lines of times, one for every number of threads, are left out.
 pub(crate) fn steady(text: &str) -> String {
@@ -189,8 +194,7 @@ pub(crate) fn steady(text: &str) -> String {
         }
     };
     let line = |line: &str| line.split_whitespace().map(steady_word).collect::<Vec<_>>().join(" ");
-    let timed = |line: &&str| line.starts_with("time  ");
-    text.lines().filter(|line| !timed(line)).map(line).collect::<Vec<_>>().join("\n")
+    untimed(text).map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Asserts that a JSON object has these keys, and no null among them.
