@@ -22,7 +22,7 @@ use crate::model::error::Error;
 use crate::model::layers::layers;
 use crate::model::progress::Progress;
 use crate::model::rebuild::{averaged, begun, copy_node, linear_of_zero, operation, with_linear};
-use crate::refit::regression::{Fits, Problem, Regression, softmax};
+use crate::refit::regression::{EXACT, Fits, Problem, Regression, softmax};
 
 /// What the names of all nodes and constants of a readout begin with.
 const PREFIX: &str = "readout.";
@@ -97,7 +97,7 @@ pub(super) fn with_readout(
     };
     let problem = known.problem();
     let fits = Fits::new(&problem);
-    let map = fits.fit(penalty, fits.zero());
+    let map = fits.fit(penalty, fits.zero(), EXACT);
     progress.advance(1)?;
     Ok(Some((known.set(&zero.graph, &map)?, Readout { features, before, after })))
 }
@@ -161,7 +161,7 @@ impl Known {
         let (mut chosen, mut after) = (None, before.clone());
         let near = mean(&before) < NEAR;
         for penalty in PENALTIES.into_iter().filter(|_| !near) {
-            map = fits.fit(penalty, map);
+            map = fits.fit(penalty, map, EXACT);
             progress.advance(1)?;
             let losses = checks.losses(&map);
             if mean(&losses) >= mean(&after) {
