@@ -51,7 +51,7 @@ fn run<V: Shown>(matches: &ArgMatches, global: &Global, out: &Out) -> anyhow::Re
     let request: V = options::request(matches).unwrap_or_else(|error| error.exit());
     let shown = progress::Shown::new(out);
     // Threads are those of the whole process.
-    let context = Context { progress: &shown, threads: None, seed: global.seed };
+    let context = Context { progress: &shown, seed: global.seed, ..Context::default() };
     let answer = request.run(&context)?;
     drop(shown);
     match V::LINES {
