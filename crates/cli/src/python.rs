@@ -21,6 +21,8 @@ enum Gives {
     Model,
     /// The profile that was made.
     Profile,
+    /// The answer, with the page that it is drawn on.
+    Page,
 }
 
 /// Where a verb stands in Python.
@@ -75,7 +77,7 @@ const METHODS: &[Place] = &[
     method("verify", "verify", "models", &["*models"], Gives::Answer),
     method("masks", "masks", "model", &[], Gives::Answer),
     method("diff", "diff", "a", &["b"], Gives::Answer),
-    method("route", "route", "model", &["profile", "classes"], Gives::Answer),
+    method("route", "route", "model", &["profile", "classes"], Gives::Page),
     method("annotate", "annotate", "model", &[], Gives::Model),
     method("bench", "bench", "model", &[], Gives::Answer),
 ];
@@ -97,7 +99,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from brickwork._answer import Answer, Predicted
-from brickwork._ask import answered, made, profiled
+from brickwork._ask import answered, drawn, made, profiled
 from brickwork._ask import names as _names
 from brickwork._ask import several as _several
 from brickwork._ask import size as _size
@@ -159,7 +161,7 @@ impl Place {
         let arguments = self.arguments(entry, request);
         let answer_class = answer["title"].as_str().unwrap_or("Answer");
         let gives = match self.gives {
-            Gives::Answer => answer_class,
+            Gives::Answer | Gives::Page => answer_class,
             Gives::Model => "Model",
             Gives::Profile => "Profile",
         };
@@ -232,7 +234,7 @@ impl Place {
     /// Whether an option is given by its name alone.
     fn is_named(&self, name: &str) -> bool {
         let by_place = self.given.iter().any(|given| given.trim_start_matches('*') == name);
-        let written = name == "output" && self.gives == Gives::Answer;
+        let written = name == "output" && self.gives == Gives::Page;
         !by_place && self.own != Some(name) && (written || !NO_ARGUMENTS.contains(&name))
     }
 
@@ -280,6 +282,7 @@ impl Place {
             Gives::Answer => "answered",
             Gives::Model => "made",
             Gives::Profile => "profiled",
+            Gives::Page => "drawn",
         };
         let mut text = format!(
             "{indent}return {function}(\n{indent}    {:?},\n{indent}    {answer},\n",

@@ -7,6 +7,7 @@ use brickwork::Error;
 use brickwork::verbs::{Context, InMemory, Memory};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::failure::failed;
 use crate::images::Images;
@@ -22,8 +23,8 @@ pub(crate) enum Thing<'py> {
     Profile(PyRef<'py, Profile>),
 }
 
-/// Answers a request, which is JSON, to the verb `name`: the answer as JSON, in words, and the model or profile
-/// that was written in memory under the name `made`.
+/// Answers a request, which is JSON, to the verb `name`: the answer as JSON, in words, and the model, the profile
+/// or the bytes of another file that were written in memory under the name `made`.
 #[pyfunction]
 #[pyo3(signature = (name, request, things, made, listener, threads, seed))]
 #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
@@ -56,20 +57,20 @@ pub(crate) fn ask(
     })?;
     let made = match made.and_then(|name| Some((stem(name), memory.take(name)?))) {
         Some((_, InMemory::Profile(profile))) => Some(Profile { profile }.into_py_any(py)?),
-        Some((stem, InMemory::File(bytes))) => {
+        Some((Some(stem), InMemory::File(bytes))) => {
             let model =
                 py.detach(|| Model::written(stem, bytes)).map_err(|error| failed(&error))?;
             Some(model.into_py_any(py)?)
         }
+        Some((None, InMemory::File(bytes))) => Some(PyBytes::new(py, &bytes).into_py_any(py)?),
         _ => None,
     };
     Ok((answered.json.to_string(), answered.text, made))
 }
 
-/// What a file of this name is called.
-fn stem(name: &str) -> &str {
-    let last = name.rsplit('/').next().unwrap_or(name);
-    last.strip_suffix(".onnx").unwrap_or(last)
+/// What the model in a file of this name is called, if it is one.
+fn stem(name: &str) -> Option<&str> {
+    name.rsplit('/').next().unwrap_or(name).strip_suffix(".onnx")
 }
 
 /// Does what a command line says, and gives the code to end with.

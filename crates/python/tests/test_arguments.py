@@ -131,6 +131,8 @@ def test_prepared_images_of_the_wrong_form(digits: bw.Model) -> None:
     ]:
         with pytest.raises(bw.OptionsError, match=words):
             digits.run(wrong)
+    with pytest.raises(bw.OptionsError, match="`threads=0`"):
+        digits.run(np.zeros((1, 1, 28, 28), np.float32), threads=0)
 
 
 def test_an_exception_of_the_listener_stops_the_work(digits: bw.Model) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import pickle
+import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -189,3 +192,27 @@ def test_images_that_come_one_by_one_or_in_batches(digits: bw.Model, pixels: Pix
     ]:
         with pytest.raises(bw.OptionsError, match=words):
             bw.images(wrong, layout="nchw")  # type: ignore[arg-type]
+
+
+def test_routes_are_drawn(digits: bw.Model, pixels: Pixels, tmp_path: Path) -> None:
+    profile = digits.profile(pixels, samples=2)
+    route = digits.route(profile, [0, 1])
+    assert route.classes == ["0", "1"] and len(route.to_pandas("layers")) == len(route.layers)
+    assert route._repr_html_().startswith("<iframe srcdoc=") and "&lt;svg" in route._repr_html_()
+    digits.route(profile, "0,1", output=tmp_path / "route.html")
+    text = (tmp_path / "route.html").read_text()
+    assert html.escape(text, quote=True) in route._repr_html_()
+    with pytest.raises(bw.RequestError, match="end its name in"):
+        digits.route(profile, "0,1", output=tmp_path / "route.png")
+
+
+def test_models_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = types.ModuleType("huggingface_hub")
+    hub.hf_hub_download = lambda place, file: str(ASSETS / file) if place == "some/one" else None  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    assert bw.load("hf://some/one/digits.onnx").name == "digits"
+    with pytest.raises(bw.OptionsError, match="hf://owner/name/file.onnx"):
+        bw.load("hf://digits.onnx")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(bw.ReadError, match="pip install huggingface_hub"):
+        bw.load("hf://some/one/digits.onnx")

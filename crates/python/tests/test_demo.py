@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import brickwork as bw
+import pytest
 from conftest import command
 
 
@@ -76,3 +78,10 @@ def test_train_and_distill_give_the_models_of_the_command(demo: Path, tmp_path: 
     command("finetune", str(tmp_path / "net.onnx"), *run, "-o", str(tmp_path / "more.onnx"))
     more = net.finetune(images, epochs=1, samples=10, batch=16, called="more")
     same(bytes(more), tmp_path / "more.onnx")
+
+
+def test_the_first_example(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    example = runpy.run_path(str(Path(__file__).parents[3] / "examples/first_steps.py"))
+    ready = example["main"](demo)
+    assert len(ready.classes) == 8 and [part["name"] for part in ready.card["parts"]] == ["low", "shoes"]
+    assert "accuracy" in capsys.readouterr().out

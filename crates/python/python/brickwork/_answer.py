@@ -19,6 +19,7 @@ class Answer:
     def __init__(self, fields: Mapping[str, Any], text: str = "") -> None:
         self._fields = dict(fields)
         self._text = text
+        self._page: str | None = None
         for name, hint in _hints(type(self)).items():  # type: ignore[arg-type]
             setattr(self, name, _read(hint, fields.get(_field(name))))
 
@@ -51,7 +52,10 @@ class Answer:
         return f"{type(self).__name__}({fields})"
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        if self._page is None:
+            return f"<pre>{html.escape(str(self))}</pre>"
+        page = html.escape(self._page, quote=True)
+        return f'<iframe srcdoc="{page}" style="width: 100%; height: 40em; border: 0"></iframe>'
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Answer) and type(self) is type(other) and self.to_dict() == other.to_dict()

@@ -127,6 +127,12 @@ class _Memory:
         return value
 
 
+def check_threads(threads: int | None) -> None:
+    """Refuses a number of threads that there cannot be."""
+    if threads is not None and not 1 <= threads <= _MOST_THREADS:
+        raise OptionsError(f"`threads={threads}` is no number from 1 to {_MOST_THREADS}")
+
+
 def _asked(
     verb: str,
     form: type[A],
@@ -137,8 +143,7 @@ def _asked(
     seed: int,
 ) -> tuple[A, Any]:
     """The answer to a request, and what was written to the name `made`."""
-    if threads is not None and not 1 <= threads <= _MOST_THREADS:
-        raise OptionsError(f"`threads={threads}` is no number from 1 to {_MOST_THREADS}")
+    check_threads(threads)
     if not 0 <= seed < 1 << 64:
         raise OptionsError(f"`seed={seed}` is no number from 0 to 2**64 - 1")
     memory = _Memory()
@@ -191,6 +196,22 @@ def made(
     name = f"memory:made/{called}.onnx"
     answer, native = _asked(verb, form, request, name, progress, threads, seed)
     return Model(native, answer)
+
+
+def drawn(
+    verb: str,
+    form: type[A],
+    request: dict[str, Any],
+    *,
+    progress: ProgressLike,
+    threads: int | None,
+    seed: int,
+) -> A:
+    """The answer to a request, with its page, which a notebook shows, unless it is written to a file."""
+    name = f"memory:made/{verb}.html" if request["output"] is None else None
+    answer, page = _asked(verb, form, request, name, progress, threads, seed)
+    answer._page = None if page is None else page.decode()
+    return answer
 
 
 def profiled(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from brickwork import _native
 from brickwork._answer import Answer
-from brickwork._ask import File, ModelLike, Proto, Sides, names
+from brickwork._ask import File, ModelLike, Proto, Sides, check_threads, names
 from brickwork._ask import size as _size
 from brickwork._errors import OptionsError, ReadError, told
 from brickwork._images import ArrayLike, Layout, array
@@ -71,6 +71,7 @@ class Model(ModelVerbs):
         """
         import numpy
 
+        check_threads(threads)
         batch = array(images)
         if batch.dtype.newbyteorder("=") != numpy.float32:
             raise OptionsError(
