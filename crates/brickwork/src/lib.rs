@@ -122,7 +122,7 @@ pub use relevance::link::{Relevance, link, reference_masks};
 pub use relevance::profile::{
     Header, LayerSums, Profile, ProfileOptions, ProfilingPass, profile, profiling_pass,
 };
-pub use relevance::profile_file::{decode_profile, load_profile, save_profile};
+pub use relevance::profile_file::{decode_profile, encode_profile, load_profile, save_profile};
 pub use show::report::{Page, Picture, png};
 pub use show::route::{
     LayerOverlap, Merge, Overlap, Ownership, Route, RouteLayer, RouteLink, RouteNode, RouteOptions,

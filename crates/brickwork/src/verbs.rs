@@ -22,6 +22,7 @@ mod init;
 mod inputs;
 mod inspect;
 mod masks;
+mod memory;
 mod predict;
 mod profile;
 mod questioning;
@@ -62,6 +63,7 @@ pub use init::{Init, InitAnswer, KnownArchitecture, MadeNetwork};
 pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};
 pub use inspect::{Inspect, InspectAnswer};
 pub use masks::{Masks, MasksAnswer};
+pub use memory::{InMemory, Memory};
 pub use predict::{Guess, Predict, PredictAnswer, Prediction};
 pub use probe::{Probe, ProbeAnswer, ProbedModel};
 pub use profile::{Profile, ProfileAnswer, ProfiledClass};
@@ -116,6 +118,7 @@ pub trait Verb:
     /// were. [`Error::Stopped`] if the progress stopped it.
     fn run(&self, context: &Context<'_>) -> Result<Self::Answer, Error> {
         self.check()?;
+        context.check_names(self)?;
         context.install(|| self.work(context))
     }
 }

@@ -114,7 +114,7 @@ impl Out {
         }
         let mut words = format!("error: {}", hints::words(error));
         if let Some(hint) = hints::hint(error) {
-            words.push_str(&format!("\n\nhint: {hint}"));
+            words.push_str(&format!("\n\nhint: {}", hints::with_flags(hint)));
         }
         let _ = writeln!(io::stderr(), "{words}");
     }

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use brickwork_tensor::Nd;
 use rayon::prelude::*;
 
 use crate::error::DataError;
 use crate::image::Image;
 use crate::samples::{Found, ImageFile, Labels, Samples};
-use crate::sources;
 use crate::sources::decode::{self, Decoded};
+use crate::sources::{self, ImageArray};
 use crate::split::Split;
 
 /// Labelled images. Clones and subsets share the storage.
@@ -96,6 +97,22 @@ impl Dataset {
         let folder = folder.as_ref();
         let files = Self::files_in(folder).ok().filter(|files| !files.is_empty())?;
         files.iter().all(|file| file.parent() == Some(folder)).then_some(files)
+    }
+
+    /// Images in memory, with labels `[n]`, or `[n, k]` of zeros and ones, of which a row may hold several;
+    /// without labels all are of one class without a name. Classes without names are called by numbers.
+    ///
+    /// # Errors
+    /// If there are no images, they are not as many as labels, or a number is not finite.
+    pub fn of_arrays(
+        name: impl Into<String>,
+        images: ImageArray,
+        labels: Option<&Nd<i64>>,
+        classes: Option<Vec<String>>,
+    ) -> Result<Self, DataError> {
+        let name = name.into();
+        let found = sources::held(&name, images, labels, classes)?;
+        Ok(Self::of(name, None, found))
     }
 
     /// All image files in a folder and below, files before folders.

@@ -7,6 +7,7 @@ pub(crate) mod decode;
 mod files;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod held;
 mod idx;
 mod idx_folder;
 mod jpeg;
@@ -30,6 +31,8 @@ use crate::samples::{Found, ImageFile};
 use crate::split::Split;
 use files::Entry;
 
+pub use held::ImageArray;
+pub(crate) use held::open as held;
 pub use npz::whole_arrays;
 
 /// Reads what is at `path`.

@@ -88,7 +88,7 @@ pub struct Head {
 }
 
 /// What is said of a model's scores beside what its file says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeadOptions {
     /// What they mean.
     pub kind: Option<HeadKind>,

@@ -69,7 +69,7 @@ impl Verb for Calibrate {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<CalibrateAnswer, Error> {
-        let mut model = ModelInput::file(&self.model).load(&self.data.pixels)?;
+        let mut model = ModelInput::file(&self.model).load(&self.data.pixels, context)?;
         inputs::exclusive(&model, "calibrate")?;
         let (method, seed) = (self.method(), context.seed);
         let mut account = None;
@@ -93,7 +93,7 @@ impl Verb for Calibrate {
             calibrate(&model, &preprocess, &sources, method, seed, context.progress)?
         };
         if let Some(path) = &self.output {
-            ready.save(path)?;
+            context.save(&ready, path)?;
         }
         let logits = ready.card().parts.iter().flat_map(|part| {
             let logit =

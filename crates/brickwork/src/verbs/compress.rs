@@ -1,6 +1,7 @@
 //! Making a model smaller without giving up a class.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use brickwork_data::{Preprocess, Split};
 use schemars::JsonSchema;
@@ -21,7 +22,6 @@ use crate::model::percent::Percent;
 use crate::model::sizes::Unit;
 use crate::refit::RefitOptions;
 use crate::relevance::profile::{Profile, ProfileOptions, profile};
-use crate::relevance::profile_file::load_profile;
 use crate::shrink::criterion::Ground;
 use crate::shrink::ranking::{CompressOptions, Ranking, Variant, Widths, smallest_share, variant};
 use crate::shrink::step::{Shrink, ShrinkOptions};
@@ -288,7 +288,7 @@ struct Job<'a> {
     context: &'a Context<'a>,
     model: Classifier,
     held: Option<HeldOut>,
-    profile: Option<Profile>,
+    profile: Option<Arc<Profile>>,
     images: Option<ImageSet>,
     account: Option<DataAccount>,
 }
@@ -303,11 +303,11 @@ struct Made {
 
 impl<'a> Job<'a> {
     fn prepare(request: &'a Compress, context: &'a Context<'a>) -> Result<Self, Error> {
-        let mut model = request.model.load(&request.data.pixels)?;
+        let mut model = request.model.load(&request.data.pixels, context)?;
         for (budget, unit) in [(request.macs, Unit::Macs), (request.params, Unit::Parameters)] {
             budget.map(|budget| budget.of(unit.of(model.graph()), &unit)).transpose()?;
         }
-        let profile = request.profile.as_deref().map(load_profile).transpose()?;
+        let profile = request.profile.as_deref().map(|path| context.profile(path)).transpose()?;
         if let Some(profile) = &profile {
             profile.check_model(&model)?;
             model = model.with_classes(profile.header.classes.clone())?;
@@ -340,7 +340,7 @@ impl<'a> Job<'a> {
         let (rest, held) = HeldOut::split(sources, amount, &preprocess, context.seed)?;
         self.held = held;
         if request.profiles() && self.profile.is_none() {
-            self.profile = Some(self.profiled(&present, &preprocess, &rest)?);
+            self.profile = Some(Arc::new(self.profiled(&present, &preprocess, &rest)?));
         }
         if !request.no_refit || request.compare || request.criterion.needs_images() {
             let asked = present.iter().map(|&class| (class, request.refit_samples as usize));
@@ -443,7 +443,7 @@ impl<'a> Job<'a> {
     }
 
     fn ground(&self) -> Result<Ground<'_>, Error> {
-        Ground::new(&self.model, self.profile.as_ref(), None, self.context.seed)
+        Ground::new(&self.model, self.profile.as_deref(), None, self.context.seed)
     }
 
     /// A cut by contributions, which are those of the whole model.
@@ -497,7 +497,7 @@ impl<'a> Job<'a> {
         let request = self.request;
         let chosen = made.iter().find(|made| made.criterion == request.criterion);
         let model = chosen.map_or(&self.model, |chosen| chosen.variant.best()).clone();
-        request.output.iter().try_for_each(|path| model.save(path))?;
+        request.output.iter().try_for_each(|path| self.context.save(&model, path))?;
         if let Some(folder) = &request.keep_all {
             inputs::make_folder(folder)?;
             made.iter().try_for_each(|made| made.save_into(folder))?;

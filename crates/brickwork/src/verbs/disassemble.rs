@@ -314,9 +314,13 @@ impl Disassemble {
     }
 
     /// Writes the component, unless nothing is to be written.
-    fn write(&self, component: &Classifier) -> Result<Option<PathBuf>, Error> {
+    fn write(
+        &self,
+        component: &Classifier,
+        context: &Context<'_>,
+    ) -> Result<Option<PathBuf>, Error> {
         let output = self.output.clone().filter(|_| !self.dry_run);
-        output.iter().try_for_each(|path| component.save(path))?;
+        output.iter().try_for_each(|path| context.save(component, path))?;
         Ok(output)
     }
 
@@ -333,7 +337,7 @@ impl Disassemble {
             |of: fn(&Classifier) -> u64| Shrunk { before: of(source), after: of(&component) };
         let origin = component.card().origin.as_ref();
         Ok(DisassembleAnswer {
-            output: self.write(&component)?,
+            output: self.write(&component, context)?,
             dry_run: self.dry_run,
             source: source.name.clone(),
             classes: component.class_names(),

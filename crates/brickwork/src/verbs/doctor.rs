@@ -122,7 +122,7 @@ impl Verb for Doctor {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<DoctorAnswer, Error> {
-        let mut model = self.model.load(&self.data.pixels)?;
+        let mut model = self.model.load(&self.data.pixels, context)?;
         let mut visit = Visit { findings: Vec::new(), context };
         let (sources, account) = visit.data(self, &mut model)?;
         let preprocess = visit.kept(Severity::Wrong, self.data.pixels.preprocess(&model));

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::forms::Size;
+use super::memory::{self, InMemory};
 use crate::images::account::{DataAccount, SetAccount};
 use crate::images::labels::LabelTable;
 use crate::images::matching::{Matching, Numbered};
@@ -52,7 +53,7 @@ impl ModelInput {
     /// # Errors
     /// If a file cannot be read, the model is no image classifier, or the names are not as many as its
     /// classes.
-    pub fn load(&self, pixels: &PixelInput) -> Result<Classifier, Error> {
+    pub fn load(&self, pixels: &PixelInput, context: &Context<'_>) -> Result<Classifier, Error> {
         let names = pixels.class_names()?;
         let head = HeadOptions {
             kind: self.head,
@@ -60,8 +61,7 @@ impl ModelInput {
             names: names.as_ref().map_or(0, Vec::len),
         };
         let reading = ReadOptions { output: self.scores.clone(), ..pixels.reading() };
-        let weights = self.weights.as_deref();
-        let model = Classifier::load_as(&self.model, &reading, weights, &head)?;
+        let model = read(&self.model, &reading, self.weights.as_deref(), &head, context)?;
         let Some(names) = names else { return Ok(model) };
         if names.len() != model.class_count() {
             return Err(Error::options(format!(
@@ -78,8 +78,31 @@ impl ModelInput {
 ///
 /// # Errors
 /// If the file cannot be read or the model is no image classifier.
-pub(super) fn load(path: &Path) -> Result<Classifier, Error> {
-    Classifier::load(path, &ReadOptions::default(), None)
+pub(super) fn load(path: &Path, context: &Context<'_>) -> Result<Classifier, Error> {
+    read(path, &ReadOptions::default(), None, &HeadOptions::default(), context)
+}
+
+/// The model of this name, of which more may be said than stands in its file.
+fn read(
+    name: &Path,
+    options: &ReadOptions,
+    swap: Option<&Path>,
+    head: &HeadOptions,
+    context: &Context<'_>,
+) -> Result<Classifier, Error> {
+    let called = memory::stem_of(name);
+    match context.held(name)? {
+        None => Classifier::load_as(name, options, swap, head),
+        Some(InMemory::File(bytes)) => Classifier::decode_as(called, &bytes, options, swap, head),
+        Some(InMemory::Model(model)) => {
+            let plain = *options == ReadOptions::default() && *head == HeadOptions::default();
+            if plain && swap.is_none() {
+                return Ok(*model);
+            }
+            Classifier::decode_as(called, &model.encode()?, options, swap, head)
+        }
+        Some(_) => Err(Error::options(format!("`{}` is no model", name.display()))),
+    }
 }
 
 /// How pixels become the model's input, where it does not say so itself: `(x * scale - mean) / std`.
@@ -378,6 +401,9 @@ impl DataInput {
         usual: Split,
         context: &Context<'_>,
     ) -> Result<(Dataset, Vec<String>), Error> {
+        if let Some(dataset) = self.held(path, context)? {
+            return Ok((dataset, Vec::new()));
+        }
         let split = self.split.unwrap_or(usual);
         let dataset = match Dataset::open(path, Some(split)) {
             Err(DataError::NoSplit { found, .. }) if self.split.is_none() && found.is_empty() => {
@@ -402,6 +428,15 @@ impl DataInput {
         }
         let (dataset, problems) = dataset.readable()?;
         Ok((dataset, problems.iter().map(ToString::to_string).collect()))
+    }
+
+    /// The images that are in memory under this name; nothing if it names a file.
+    fn held(&self, name: &Path, context: &Context<'_>) -> Result<Option<Dataset>, Error> {
+        let Some(dataset) = images(name, context)? else { return Ok(None) };
+        if let Some(asked) = self.split {
+            return Err(DataError::NoSplit { path: name.into(), asked, found: Vec::new() }.into());
+        }
+        Ok(Some(dataset))
     }
 
     /// The data sets as the model sees them, with the `classes` that are asked for, or all. Gives the
@@ -501,6 +536,18 @@ impl DataInput {
             Ok(Source::all_foreign(dataset.name().to_owned(), dataset))
         };
         paths.iter().map(open).collect()
+    }
+}
+
+/// The images that are in memory under this name; nothing if it names a file.
+///
+/// # Errors
+/// If there is nothing of this name, or something else.
+pub(super) fn images(name: &Path, context: &Context<'_>) -> Result<Option<Dataset>, Error> {
+    match context.held(name)? {
+        None => Ok(None),
+        Some(InMemory::Images(dataset)) => Ok(Some(dataset)),
+        Some(_) => Err(Error::options(format!("`{}` are no images", name.display()))),
     }
 }
 
@@ -742,6 +789,7 @@ pub(super) fn unwritable<'a>(
     files: impl IntoIterator<Item = (&'static str, &'a PathBuf)>,
 ) -> impl Iterator<Item = Problem> {
     let files = files.into_iter();
+    let files = files.filter(|(field, path)| *field != "output" || !memory::is_name(path));
     files.filter_map(|(field, path)| check_writable(path).map(|why| Problem::new(field, why)))
 }
 

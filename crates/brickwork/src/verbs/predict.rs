@@ -97,12 +97,12 @@ impl Verb for Predict {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<PredictAnswer, Error> {
-        let model = self.model.load(&self.pixels)?;
+        let model = self.model.load(&self.pixels, context)?;
         model.notes().iter().for_each(|note| context.progress.note(note));
         let preprocess = self.pixels.preprocess(&model)?;
         // An image from standard input is kept as a file as long as it is looked at.
         let mut piped = None;
-        let sets = self.sets(&mut piped)?;
+        let sets = self.sets(&mut piped, context)?;
         let sources: Vec<Source> =
             sets.iter().map(|set| Source::all_foreign(set.name(), set.clone())).collect();
         self.pixels.question(&sources, &preprocess, context)?;
@@ -138,9 +138,17 @@ impl Verb for Predict {
 impl Predict {
     /// The images by data set, those that are files of their own together. An image from standard input
     /// is put into `piped`.
-    fn sets(&self, piped: &mut Option<NamedTempFile>) -> Result<Vec<Dataset>, Error> {
+    fn sets(
+        &self,
+        piped: &mut Option<NamedTempFile>,
+        context: &Context<'_>,
+    ) -> Result<Vec<Dataset>, Error> {
         let (mut sets, mut files) = (Vec::new(), Vec::new());
         for path in &self.images {
+            if let Some(images) = inputs::images(path, context)? {
+                sets.push(images);
+                continue;
+            }
             if path.as_os_str() == "-" {
                 files.extend(from_standard_input(piped)?);
                 continue;

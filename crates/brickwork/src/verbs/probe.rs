@@ -75,7 +75,7 @@ impl Verb for Probe {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<ProbeAnswer, Error> {
-        let models = self.models.iter().map(|path| inputs::load(path));
+        let models = self.models.iter().map(|path| inputs::load(path, context));
         let models = models.collect::<Result<Vec<_>, _>>()?;
         models.iter().try_for_each(|model| inputs::exclusive(model, "probe"))?;
         let preprocess = self.preprocess(&models)?;

@@ -109,9 +109,9 @@ impl Verb for Refit {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<RefitAnswer, Error> {
-        let mut model = self.model.load(&self.data.pixels)?;
+        let mut model = self.model.load(&self.data.pixels, context)?;
         inputs::exclusive(&model, "refit")?;
-        let source = inputs::load(&self.source)?;
+        let source = inputs::load(&self.source, context)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let Labelled { sources, present, account, .. } =
             self.data.labelled_or_answered(&mut model, None, Split::Train, context)?;
@@ -135,7 +135,7 @@ impl Verb for Refit {
             ready = with_moments(&ready, &preprocess, &sources, context.seed)?;
         }
         if let Some(path) = &self.output {
-            ready.save(path)?;
+            context.save(&ready, path)?;
         }
         Ok(RefitAnswer {
             output: self.output.clone(),

@@ -97,7 +97,7 @@ impl Verb for Reject {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<RejectAnswer, Error> {
-        let mut model = self.model.load(&self.data.pixels)?;
+        let mut model = self.model.load(&self.data.pixels, context)?;
         inputs::exclusive(&model, "reject")?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let Labelled { mut sources, account, .. } =
@@ -111,7 +111,7 @@ impl Verb for Reject {
         };
         let ready = fit_reject(&model, &preprocess, &sources, at, context.progress)?;
         if let Some(path) = &self.output {
-            ready.save(path)?;
+            context.save(&ready, path)?;
         }
         Ok(RejectAnswer {
             output: self.output.clone(),

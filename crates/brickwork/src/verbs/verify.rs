@@ -64,7 +64,7 @@ impl Verb for Verify {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<VerifyAnswer, Error> {
-        let models = self.models.iter().map(|path| inputs::load(path));
+        let models = self.models.iter().map(|path| inputs::load(path, context));
         let mut models = models.collect::<Result<Vec<_>, _>>()?;
         let mut model = models.pop().ok_or_else(|| Error::options("no models are given"))?;
         let images = self.compared(&mut model, context)?;

@@ -213,25 +213,31 @@ fn classes(place: &str, file: &dyn ArrayFile, count: usize) -> Result<Vec<String
     if let Some(names) = file.class_names()? {
         return Ok(names);
     }
-    if count > MOST_CLASSES {
-        let problem = format!(
-            "holds the label {}, expected class numbers from 0 to {}",
-            count - 1,
-            MOST_CLASSES - 1
-        );
-        return Err(DataError::malformed(place, problem));
-    }
+    check_classes(place, count)?;
     Ok((0..count).map(|class| class.to_string()).collect())
 }
 
+/// That labels speak of no more classes than there can be without names.
+pub(super) fn check_classes(place: &str, count: usize) -> Result<(), DataError> {
+    if count <= MOST_CLASSES {
+        return Ok(());
+    }
+    let problem = format!(
+        "holds the label {}, expected class numbers from 0 to {}",
+        count - 1,
+        MOST_CLASSES - 1
+    );
+    Err(DataError::malformed(place, problem))
+}
+
 /// Labels of an array, and how many classes they speak of.
-struct Labelling {
-    labels: Labels,
-    classes: usize,
+pub(super) struct Labelling {
+    pub(super) labels: Labels,
+    pub(super) classes: usize,
 }
 
 /// Labels `[n]` or `[n, 1]`, or the places of the ones in `[n, k]`, of which a row may hold several.
-fn labels(array: &Array) -> Result<Labelling, DataError> {
+pub(super) fn labels(array: &Array) -> Result<Labelling, DataError> {
     let Array { place, shape, element, .. } = array;
     let problem = |why: &str| {
         let problem = format!("{element} of shape {shape:?}{why}, expected integers of shape [n]");
@@ -345,7 +351,8 @@ fn layout(array: &Array) -> Result<(Shape, bool), DataError> {
     Err(DataError::malformed(array.place.clone(), problem))
 }
 
-fn ordered<T: Copy>(
+/// Images as `[n, h, w, c]`, whose channels may come first.
+pub(super) fn ordered<T: Copy>(
     place: &str,
     values: Vec<T>,
     shape: Shape,
@@ -361,7 +368,8 @@ fn ordered<T: Copy>(
     Ok(out)
 }
 
-fn check_finite(place: &str, values: &[f32], shape: Shape) -> Result<(), DataError> {
+/// That all values of images of `shape` are finite.
+pub(super) fn check_finite(place: &str, values: &[f32], shape: Shape) -> Result<(), DataError> {
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(()),
         Some(at) => Err(DataError::NotFinite {

@@ -17,7 +17,6 @@ use crate::model::error::{Error, Problem};
 use crate::model::head::HeadKind;
 use crate::refit::{RefitOptions, refitted};
 use crate::relevance::profile::Profile;
-use crate::relevance::profile_file::load_profile;
 use crate::verbs::Context;
 use crate::verbs::inputs::{self, Labelled};
 
@@ -65,8 +64,8 @@ impl Disassemble {
     }
 
     pub(super) fn by_choice(&self, context: &Context<'_>) -> Result<DisassembleAnswer, Error> {
-        let mut model = self.model.load(&self.data.pixels)?;
-        let profile = self.profile.as_deref().map(load_profile).transpose()?;
+        let mut model = self.model.load(&self.data.pixels, context)?;
+        let profile = self.profile.as_deref().map(|path| context.profile(path)).transpose()?;
         if let Some(profile) = &profile {
             profile.check_model(&model)?;
             model = model.with_classes(profile.header.classes.clone())?;
@@ -75,7 +74,7 @@ impl Disassemble {
         if several && self.readout {
             inputs::exclusive(&model, "a readout (`readout=`)")?;
         }
-        let images = self.images(&mut model, profile.as_ref(), context)?;
+        let images = self.images(&mut model, profile.as_deref(), context)?;
         let classes = inputs::chosen(Some(&self.classes), &model.class_names(), context)?;
         let choice = match (&profile, &self.keep) {
             (Some(profile), _) => Choice::Profile(profile, self.link.rule, self.link.thresholds()),

@@ -87,7 +87,7 @@ impl Disassemble {
     }
 
     pub(super) fn to_size(&self, context: &Context<'_>) -> Result<DisassembleAnswer, Error> {
-        let mut model = self.model.load(&self.data.pixels)?;
+        let mut model = self.model.load(&self.data.pixels, context)?;
         inputs::exclusive(&model, "a cut to a size (without `profile=` or `keep=`)")?;
         let asked = Some(&self.classes[..]);
         let Labelled { sources, classes, account, .. } =
@@ -123,14 +123,8 @@ impl Disassemble {
             chosen,
             by_table: self.by_table(&unit, &component),
         };
-        self.answer(
-            &model,
-            component,
-            Default::default(),
-            Some(images.account),
-            Some(walk),
-            context,
-        )
+        let account = Some(images.account);
+        self.answer(&model, component, Default::default(), account, Some(walk), context)
     }
 
     fn goal(&self, shrink: &Shrink<'_>, unit: &Unit, model: &Classifier) -> Result<Goal, Error> {

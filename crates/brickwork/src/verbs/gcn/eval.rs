@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::NodesInput;
-use crate::gcn::{Gcn, eval_gcn};
+use super::{NodesInput, load};
+use crate::gcn::eval_gcn;
 use crate::measure::eval::{Accuracy, Leakage};
 use crate::model::error::{Error, Problem};
 use crate::model::percent::Percent;
@@ -83,8 +83,8 @@ impl Verb for GcnEval {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<GcnEvalAnswer, Error> {
-        let (model, nodes) = (Gcn::load(&self.model)?, self.nodes.open()?);
-        let source = self.source.as_deref().map(Gcn::load).transpose()?;
+        let (model, nodes) = (load(&self.model, context)?, self.nodes.open()?);
+        let source = self.source.as_deref().map(|path| load(path, context)).transpose()?;
         let classes = chosen(self.classes.as_deref(), &model.class_names(), context)?;
         let at = match self.split {
             NodeSplit::Val => &nodes.held,
