@@ -1,9 +1,10 @@
 //! Results go to stdout, talk to stderr.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use brickwork::verbs::Memory;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -175,9 +176,14 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{:.2}", share * 100.0)
 }
 
+/// The file that a result was written to; none if it stays in memory.
+pub(crate) fn file(output: Option<&PathBuf>) -> Option<&PathBuf> {
+    output.filter(|path| !Memory::is_name(path))
+}
+
 /// The line that tells where a result was written, if it was.
-pub(crate) fn written(output: Option<&Path>) -> String {
-    output.map(|path| format!("\nwritten {}", path.display())).unwrap_or_default()
+pub(crate) fn written(output: Option<&PathBuf>) -> String {
+    file(output).map(|path| format!("\nwritten {}", path.display())).unwrap_or_default()
 }
 
 /// How much smaller: "269,034 -> 161,540 (60.0 %)".
