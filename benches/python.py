@@ -7,7 +7,10 @@
 The best of all rounds counts. Beside them stands what the copies of a batch take that only Python needs.
 """
 import argparse
+import sys
 import time
+
+sys.path.pop(0)  # The file onnxruntime.py beside this one is no package.
 
 import brickwork as bw
 import numpy as np

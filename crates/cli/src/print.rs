@@ -1,10 +1,11 @@
 //! Results go to stdout, talk to stderr.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use brickwork::Percent;
+use brickwork::verbs::Memory;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -176,9 +177,14 @@ pub(crate) fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
+/// The file that a result was written to; none if it stays in memory.
+pub(crate) fn file(output: Option<&PathBuf>) -> Option<&PathBuf> {
+    output.filter(|path| !Memory::is_name(path))
+}
+
 /// The line that tells where a result was written, if it was.
-pub(crate) fn written(output: Option<&Path>) -> String {
-    output.map(|path| format!("\nwritten {}", path.display())).unwrap_or_default()
+pub(crate) fn written(output: Option<&PathBuf>) -> String {
+    file(output).map(|path| format!("\nwritten {}", path.display())).unwrap_or_default()
 }
 
 /// How much smaller: "269,034 -> 161,540 (60.0 %)".

@@ -9,7 +9,7 @@ use rayon::ThreadPoolBuilder;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::memory::{self, InMemory, Memory};
+use super::memory::{InMemory, Memory};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::progress::{Progress, Silent};
@@ -66,7 +66,7 @@ impl Context<'_> {
     /// # Errors
     /// If there is nothing of this name.
     pub(super) fn held(&self, name: &Path) -> Result<Option<InMemory>, Error> {
-        let Some(memory) = self.memory.filter(|_| memory::is_name(name)) else { return Ok(None) };
+        let Some(memory) = self.memory.filter(|_| Memory::is_name(name)) else { return Ok(None) };
         let missing =
             || Error::options(format!("there is nothing in memory as `{}`", name.display()));
         memory.get(name).ok_or_else(missing).map(Some)
@@ -102,7 +102,7 @@ impl Context<'_> {
 
     /// Writes a profile under this name.
     pub(super) fn save_profile(&self, profile: &Profile, name: &Path) -> Result<(), Error> {
-        let Some(memory) = self.memory.filter(|_| memory::is_name(name)) else {
+        let Some(memory) = self.memory.filter(|_| Memory::is_name(name)) else {
             return save_profile(profile, name);
         };
         check_finite(profile)?;
@@ -112,7 +112,7 @@ impl Context<'_> {
 
     /// Writes a file under this name.
     pub(super) fn write(&self, bytes: &[u8], name: &Path) -> Result<(), Error> {
-        let Some(memory) = self.memory.filter(|_| memory::is_name(name)) else {
+        let Some(memory) = self.memory.filter(|_| Memory::is_name(name)) else {
             return Ok(write_atomically(name, bytes)?);
         };
         memory.put(name, InMemory::File(bytes.into()));
@@ -125,7 +125,7 @@ fn name_in(value: &Value) -> Option<&str> {
     match value {
         Value::String(text) => {
             let named = text.split_once('=').map_or(&text[..], |(_, name)| name);
-            [&text[..], named].into_iter().find(|name| memory::is_name(Path::new(name)))
+            [&text[..], named].into_iter().find(|name| Memory::is_name(name))
         }
         Value::Array(all) => all.iter().find_map(name_in),
         Value::Object(all) => all.values().find_map(name_in),

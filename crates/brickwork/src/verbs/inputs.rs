@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::forms::Size;
-use super::memory::{self, InMemory};
+use super::memory::{self, InMemory, Memory};
 use crate::images::account::{DataAccount, SetAccount};
 use crate::images::labels::LabelTable;
 use crate::images::matching::{Matching, Numbered};
@@ -789,7 +789,7 @@ pub(super) fn unwritable<'a>(
     files: impl IntoIterator<Item = (&'static str, &'a PathBuf)>,
 ) -> impl Iterator<Item = Problem> {
     let files = files.into_iter();
-    let files = files.filter(|(field, path)| *field != "output" || !memory::is_name(path));
+    let files = files.filter(|(field, path)| *field != "output" || !Memory::is_name(path));
     files.filter_map(|(field, path)| check_writable(path).map(|why| Problem::new(field, why)))
 }
 

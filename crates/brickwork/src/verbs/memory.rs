@@ -55,14 +55,14 @@ impl Memory {
         self.held().remove(name.as_ref())
     }
 
+    /// Whether `path` is the name of something in memory.
+    pub fn is_name(path: impl AsRef<Path>) -> bool {
+        path.as_ref().to_str().is_some_and(|text| text.starts_with(PREFIX))
+    }
+
     fn held(&self) -> MutexGuard<'_, BTreeMap<PathBuf, InMemory>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether `path` names something in memory.
-pub(super) fn is_name(path: &Path) -> bool {
-    path.to_str().is_some_and(|text| text.starts_with(PREFIX))
 }
 
 /// What the thing of this name is called.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Context;
 use super::forms::{Augmentation, HoldOut};
 use super::inputs::{Labelled, described, note_small, unwritable};
-use super::memory::is_name;
+use super::memory::Memory;
 use crate::architectures::{Architecture, ArchitectureOptions};
 use crate::images::account::DataAccount;
 use crate::images::source::Source;
@@ -220,7 +220,7 @@ impl RunInput {
     }
 
     fn files(&self) -> RunFiles {
-        let file = self.output.as_ref().filter(|output| !is_name(output));
+        let file = self.output.as_ref().filter(|output| !Memory::is_name(output));
         let beside = || file.map(|output| output.with_extension("checkpoint"));
         RunFiles {
             checkpoint: self.checkpoint.clone().or_else(beside),

@@ -6,7 +6,7 @@ use brickwork::Percent;
 use brickwork::verbs::{Compress, CompressAnswer};
 
 use crate::command::Shown;
-use crate::print::{row, table, thousands};
+use crate::print::{file, row, table, thousands};
 
 impl Shown for Compress {
     const PLACES: &'static [&'static str] = &["model"];
@@ -49,7 +49,7 @@ impl Shown for Compress {
         for skipped in &answer.skipped {
             let _ = writeln!(text, "left out: {}", skipped.reason);
         }
-        for path in answer.output.iter().chain(&answer.kept_all) {
+        for path in file(answer.output.as_ref()).into_iter().chain(&answer.kept_all) {
             let _ = writeln!(text, "written {}", path.display());
         }
         text

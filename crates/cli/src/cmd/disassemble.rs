@@ -6,7 +6,7 @@ use brickwork::verbs::{Disassemble, DisassembleAnswer, WalkAnswer};
 use brickwork::{Percent, Point, Speed};
 
 use crate::command::Shown;
-use crate::print::{counted, row, shrunk, table, thousands};
+use crate::print::{counted, file, row, shrunk, table, thousands};
 
 impl Shown for Disassemble {
     const PLACES: &'static [&'static str] = &["model"];
@@ -32,7 +32,7 @@ impl Shown for Disassemble {
             text.push_str(&how(answer));
         }
         text.push_str(&trust(answer));
-        for path in answer.output.iter().chain(&self.frontier) {
+        for path in file(answer.output.as_ref()).into_iter().chain(&self.frontier) {
             let _ = writeln!(text, "written     {}", path.display());
         }
         text

@@ -23,7 +23,7 @@ impl Shown for Reject {
             reject.threshold,
             reject.recall,
             reject.own_images,
-            written(answer.output.as_deref())
+            written(answer.output.as_ref())
         )
     }
 }

@@ -36,5 +36,5 @@ pub(crate) fn run_words(answer: &TrainAnswer) -> String {
             share(best.and_then(|epoch| epoch.held).map(|held| held.accuracy)),
         ],
     ];
-    format!("{}{}", table(&rows), written(answer.output.as_deref()))
+    format!("{}{}", table(&rows), written(answer.output.as_ref()))
 }

@@ -162,7 +162,10 @@ def _asked(
             )
     finally:
         ear.close()
-    return form(json.loads(answer), words), thing
+    fields = json.loads(answer)
+    if made is not None:
+        fields["output"] = None  # It is in memory.
+    return form(fields, words), thing
 
 
 def answered(

@@ -22,7 +22,7 @@ The best epoch is chosen on the validation nodes. Measure the result with `brick
             answer.classes.len(),
             answer.best_epoch,
             answer.epochs.len(),
-            written(answer.output.as_deref())
+            written(answer.output.as_ref())
         )
     }
 }
