@@ -34,6 +34,7 @@ use crate::images::image_set::ImageSet;
 use crate::model::card::{Origin, RefitNote, SourceAgreement};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::head::HeadKind;
 use crate::model::percent::Percent;
 use crate::model::progress::Progress;
 pub use cut::Cut;
@@ -96,7 +97,8 @@ impl<'a> CutRefit<'a> {
         options: &'a RefitOptions,
         progress: &'a dyn Progress,
     ) -> Self {
-        let goal = Goal { source: cut.source, classes: cut.classes, batch };
+        let Cut { source, classes, apart, .. } = *cut;
+        let goal = Goal { source, classes, batch, apart };
         Self { cut, goal, images, options, progress }
     }
 
@@ -240,7 +242,8 @@ pub fn refitted(
         let name = &component.name;
         return Err(Error::model(format!("`{name}` does not say which model it was cut from")));
     };
-    let cut = Cut { source: source.graph(), graph: component.graph(), kept, classes };
+    let apart = component.head() == HeadKind::Multilabel;
+    let cut = Cut { source: source.graph(), graph: component.graph(), kept, classes, apart };
     let (graph, note) = refit(&cut, images, source.batch_size(), options, progress)?;
     written.refit = Some(note);
     Classifier::described(&component.name, graph, card)
