@@ -61,7 +61,7 @@ pub(super) fn open_folder(
     let mut tables = Vec::new();
     for entry in entries.iter().filter(|entry| !entry.is_folder && is_name(&entry.name)) {
         let table = Table::read(&entry.path)?;
-        if let Some(paths) = table.paths(path, entries) {
+        if let Some(paths) = table.paths(&entry.name, path, entries) {
             tables.push((entry, table, paths));
         }
     }
@@ -88,11 +88,7 @@ const KIND: &str = "listed image files";
 /// The parts that names of tables tell, if each tells another one; where there is a part to test on, one to
 /// validate on is none of both.
 fn parts_of(names: &[String]) -> Option<Vec<Option<Split>>> {
-    let told = |name: &String| {
-        let mut words = name.split(|c: char| !c.is_alphanumeric()).map(split_of);
-        words.find_map(|word| word)
-    };
-    let told: Vec<Named> = names.iter().map(told).collect::<Option<_>>()?;
+    let told: Vec<Named> = names.iter().map(|name| part_in(name)).collect::<Option<_>>()?;
     let twice = (1..told.len()).any(|k| told[..k].contains(&told[k]));
     let has_test = told.contains(&Named::Test);
     let part = |named: &Named| match named {
@@ -108,7 +104,8 @@ pub(super) fn open_file(path: &Path, split: Option<Split>) -> Result<Option<Foun
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let (table, entries) = (Table::read(path)?, files::list(folder)?);
-    match table.paths(folder, &entries) {
+    let named = path.file_name().unwrap_or_default().to_string_lossy();
+    match table.paths(&named, folder, &entries) {
         Some(paths) => table.found(path, &paths, split).map(Some),
         None if files::has_ending(&path.to_string_lossy(), &["txt"]) => Ok(None),
         None => Err(DataError::malformed(
@@ -117,6 +114,11 @@ pub(super) fn open_file(path: &Path, split: Option<Split>) -> Result<Option<Foun
              of one and its label",
         )),
     }
+}
+
+/// The part that a word in a name tells.
+fn part_in(name: &str) -> Option<Named> {
+    name.split(|c: char| !c.is_alphanumeric()).find_map(split_of)
 }
 
 /// The rows of a table.
@@ -202,11 +204,14 @@ impl Table {
 
     /// Where the paths are: the column of which the first row is an image beside the table or in a folder
     /// beside it, or else would be one with an ending.
-    fn paths(&self, folder: &Path, entries: &[Entry]) -> Option<Paths> {
+    /// Of several such folders it is that of the part which the table's `name` tells.
+    fn paths(&self, name: &str, folder: &Path, entries: &[Entry]) -> Option<Paths> {
         let first = self.rows.first()?;
-        let folders = entries.iter().filter(|entry| entry.is_folder);
-        let bases: Vec<PathBuf> =
-            std::iter::once(folder.to_owned()).chain(folders.map(|e| e.path.clone())).collect();
+        let part = part_in(name);
+        let mut folders: Vec<&Entry> = entries.iter().filter(|entry| entry.is_folder).collect();
+        folders.sort_by_key(|entry| part.is_none() || part_in(&entry.name) != part);
+        let folders = folders.into_iter().map(|entry| entry.path.clone());
+        let bases: Vec<PathBuf> = std::iter::once(folder.to_owned()).chain(folders).collect();
         let named = |bare: bool| {
             (0..first.len()).find_map(|column| {
                 let mut tried = bases.iter().map(|base| Paths { column, base: base.clone(), bare });

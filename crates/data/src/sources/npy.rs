@@ -79,7 +79,7 @@ fn element(value: &str) -> Result<(Element, bool), String> {
                 );
             }
         };
-        format!("holds {what}")
+        format!("holds elements of the type `{name}`, {what}")
     };
     let mut letters = name.chars();
     let order = letters.next().filter(|order| "<>|=".contains(*order)).ok_or_else(unknown)?;

@@ -35,7 +35,7 @@ impl Npz {
         let names = names.map_err(|error| failed(path, &error))?;
         let mut names: Vec<String> =
             names.iter().filter_map(|name| name.strip_suffix(".npy")).map(str::to_owned).collect();
-        if names.is_empty() {
+        if names.is_empty() && !archive.is_empty() {
             let problem = "is an archive without NumPy arrays; if it holds images, unpack it";
             return Err(DataError::malformed(path.display().to_string(), problem));
         }
