@@ -33,6 +33,7 @@ use crate::images::image_set::ImageSet;
 use crate::model::card::{Origin, RefitNote};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::head::HeadKind;
 use crate::model::progress::Progress;
 pub use cut::Cut;
 pub(crate) use cut_refit::CutRefit;
@@ -85,7 +86,8 @@ pub fn refitted(
         let name = &component.name;
         return Err(Error::model(format!("`{name}` does not say which model it was cut from")));
     };
-    let cut = Cut { source: source.graph(), graph: component.graph(), kept, classes };
+    let apart = component.head() == HeadKind::Multilabel;
+    let cut = Cut { source: source.graph(), graph: component.graph(), kept, classes, apart };
     let (graph, note) = refit(&cut, images, source.batch_size(), options, progress)?;
     written.refit = Some(note);
     Classifier::described(&component.name, graph, card)

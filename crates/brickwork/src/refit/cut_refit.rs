@@ -65,7 +65,8 @@ impl<'a> CutRefit<'a> {
         options: &'a RefitOptions,
         progress: &'a dyn Progress,
     ) -> Self {
-        let goal = Goal { source: cut.source, classes: cut.classes, batch };
+        let Cut { source, classes, apart, .. } = *cut;
+        let goal = Goal { source, classes, batch, apart };
         Self { cut, goal, images, options, progress }
     }
 

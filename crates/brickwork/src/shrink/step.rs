@@ -169,7 +169,8 @@ impl<'a> Shrink<'a> {
         self.current = Arc::new(graph);
         if let Some(images) = self.images.as_ref().filter(|_| rules.refits) {
             let (source, size) = (self.whole.graph(), self.whole.batch_size());
-            let cut = Cut { source, graph: &self.current, kept: &self.kept, classes: &classes };
+            let (graph, kept) = (&self.current, &self.kept);
+            let cut = Cut { source, graph, kept, classes: &classes, apart: false };
             let refit = CutRefit::new(&cut, images, size, &self.options.refit, progress);
             let (better, note) = refit.on_the_way()?;
             (self.current, self.note) = (better, Some(note));
@@ -195,7 +196,8 @@ impl<'a> Shrink<'a> {
         let Some(note) = &mut origin.refit else { return Ok(None) };
         let bare = recut(self.source, component)?;
         let (source, graph) = (self.source.graph(), bare.graph());
-        let cut = Cut { source, graph, kept: &origin.kept, classes: &origin.classes };
+        let (kept, classes) = (&origin.kept, &origin.classes);
+        let cut = Cut { source, graph, kept, classes, apart: false };
         let (options, size) = (&self.options.refit, self.whole.batch_size());
         let refit = CutRefit::new(&cut, images, size, options, progress);
         let graph = refit.finish(component.graph().clone(), note)?;

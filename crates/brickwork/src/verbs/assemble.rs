@@ -87,7 +87,6 @@ impl Verb for Assemble {
     fn work(&self, context: &Context<'_>) -> Result<AssembleAnswer, Error> {
         let parts = self.parts.iter().map(|path| inputs::load(path, context));
         let parts = parts.collect::<Result<Vec<_>, _>>()?;
-        parts.iter().try_for_each(|part| inputs::exclusive(part, "assemble"))?;
         let parts = replaced(&parts, &self.remove, &self.substitutes(context)?)?;
         let options = AssembleOptions { layout: self.layout, on_duplicate: self.on_duplicate };
         let model = assemble(&parts, &options)?;

@@ -193,7 +193,7 @@ impl Visit<'_> {
         let lenient = DataInput { allow_missing: true, ..request.data.clone() };
         match lenient.labelled(model, None, usual, context) {
             Ok(data) => {
-                self.account(&data);
+                self.account(&data, request.data.allow_missing);
                 Ok((data.sources, Some(data.account)))
             }
             Err(Error::Classes(refusal)) => {
@@ -206,9 +206,14 @@ impl Visit<'_> {
         }
     }
 
-    fn account(&mut self, data: &Labelled) {
+    /// What does not match. Classes without images are wrong unless that is `allowed`.
+    fn account(&mut self, data: &Labelled, allowed: bool) {
         if let Some(missing) = data.account.missing(data.classes.len()) {
-            self.note(Severity::Wrong, missing);
+            let (severity, advice) = match allowed {
+                true => (Severity::Doubtful, ""),
+                false => (Severity::Wrong, "; if they are not wanted, say `allow_missing=true`"),
+            };
+            self.note(severity, missing + advice);
         }
         for set in &data.account.sets {
             let remarks = set.remarks();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Context;
 use super::forms::Size;
 use super::memory::{self, InMemory, Memory};
-use crate::images::account::{DataAccount, SetAccount};
+use crate::images::account::{DataAccount, SetAccount, TakenSet};
 use crate::images::labels::LabelTable;
 use crate::images::matching::{Matching, Numbered};
 use crate::images::source::{Held, Source};
@@ -20,7 +20,7 @@ use crate::model::classes;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
 use crate::model::head::{HeadKind, HeadOptions};
-use crate::model::names::{first_few, number, numbers};
+use crate::model::names::{are_whole, first_few, number, numbered_out_of_order};
 
 /// Which model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -370,7 +370,11 @@ impl DataInput {
     }
 
     /// [`open`](Self::open) of data whose images may be of several classes at once.
-    fn open_any(&self, usual: Split, context: &Context<'_>) -> Result<Vec<Opened>, Error> {
+    pub(super) fn open_any(
+        &self,
+        usual: Split,
+        context: &Context<'_>,
+    ) -> Result<Vec<Opened>, Error> {
         if self.data.is_empty() {
             return Err(Error::options("no images are given; pass `data=`"));
         }
@@ -599,11 +603,39 @@ pub(super) fn note_merged<'a>(sets: impl Iterator<Item = &'a Opened>, context: &
     }
 }
 
+/// What was taken of several data sets, of which all samples count on in their order. Says what was left out.
+pub(super) fn taken_of(sets: &[Opened], samples: &[usize], context: &Context<'_>) -> Vec<TakenSet> {
+    let mut start = 0;
+    let mut found = Vec::new();
+    for one in sets {
+        let own = start..start + one.dataset.len();
+        let taken = samples.iter().filter(|sample| own.contains(sample));
+        let taken: Vec<usize> = taken.map(|sample| sample - start).collect();
+        start = own.end;
+        let set = TakenSet::new(one.label.clone(), &one.dataset, &taken, one.left_out.clone());
+        set.remark().iter().for_each(|remark| context.progress.note(remark));
+        found.push(set);
+    }
+    found
+}
+
 /// Gives a model without class names those of the data, if there are as many and they are no numbers.
+///
+/// # Errors
+/// If they are words with numbers whose order is not that of the words.
 fn name_by(model: &mut Classifier, dataset: &Dataset, context: &Context<'_>) -> Result<(), Error> {
     let names = dataset.classes();
     let unnamed = model.card().classes.is_empty();
-    if unnamed && names.len() == model.class_count() && numbers(names).is_none() {
+    if unnamed && names.len() == model.class_count() && !are_whole(names) {
+        if numbered_out_of_order(names) {
+            return Err(Error::classes(format!(
+                "`{}` has no class names, and those of {} are in the order of text, not of their numbers: {}; \
+                 name the model's classes in the order of its scores (`class_names=`)",
+                model.name,
+                dataset.name(),
+                first_few(names)
+            )));
+        }
         context.progress.note(&format!(
             "taking class names from {}, in its order: {}",
             dataset.name(),

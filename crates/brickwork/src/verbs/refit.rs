@@ -110,7 +110,9 @@ impl Verb for Refit {
 
     fn work(&self, context: &Context<'_>) -> Result<RefitAnswer, Error> {
         let mut model = self.model.load(&self.data.pixels, context)?;
-        inputs::exclusive(&model, "refit")?;
+        if self.readout {
+            inputs::exclusive(&model, "a readout (`readout=`)")?;
+        }
         let source = inputs::load(&self.source, context)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let Labelled { sources, present, account, .. } =

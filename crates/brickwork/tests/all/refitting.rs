@@ -52,7 +52,8 @@ fn refitted(
 ) -> (Graph, RefitNote) {
     let all = (0..model.class_count()).collect();
     let classes: Vec<usize> = kept.get("head").map_or(all, |head| head.output.clone());
-    let cut = Cut { source: model.graph(), graph: small, kept, classes: &classes };
+    let source = model.graph();
+    let cut = Cut { source, graph: small, kept, classes: &classes, apart: false };
     refit(&cut, &images.clone().into(), batch, options, &Silent).unwrap()
 }
 

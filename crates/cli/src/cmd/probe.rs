@@ -21,6 +21,12 @@ impl Shown for Probe {
         }));
         let chance = answer.models.first().map_or(Percent::default(), |model| model.probe.chance);
         rows.push(row(["chance", "", &chance.cell()]));
-        format!("{}\nclasses     {}", table(&rows), answer.classes.join(", "))
+        let mut text = format!("{}\nclasses     {}", table(&rows), answer.classes.join(", "));
+        for (what, sets) in [("fitted on", &answer.fitted), ("measured on", &answer.measured)] {
+            for set in sets {
+                text.push_str(&format!("\n{what:<11} {}", set.words()));
+            }
+        }
+        text
     }
 }

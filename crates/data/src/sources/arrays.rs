@@ -99,7 +99,7 @@ pub(super) trait ArrayFile {
 
 /// What the arrays of images and of labels are called, and of which part they then are: as MedMNIST has
 /// them, as Keras has them, and without parts.
-const NAMES: [(&str, &str, Part); 11] = [
+const NAMES: [(&str, &str, Part); 17] = [
     ("train_images", "train_labels", Part::Train),
     ("val_images", "val_labels", Part::Validation),
     ("test_images", "test_labels", Part::Test),
@@ -107,8 +107,14 @@ const NAMES: [(&str, &str, Part); 11] = [
     ("x_val", "y_val", Part::Validation),
     ("x_test", "y_test", Part::Test),
     ("X_train", "y_train", Part::Train),
+    ("X_val", "y_val", Part::Validation),
     ("X_test", "y_test", Part::Test),
+    ("train_x", "train_y", Part::Train),
+    ("test_x", "test_y", Part::Test),
     ("images", "labels", Part::Whole),
+    ("data", "labels", Part::Whole),
+    ("data", "target", Part::Whole),
+    ("data", "targets", Part::Whole),
     ("x", "y", Part::Whole),
     ("X", "y", Part::Whole),
 ];

@@ -1049,6 +1049,12 @@ class ProbeAnswer(Answer):
     models: list[ProbedModel]
     """Every model, in order."""
 
+    fitted: list[TakenSet]
+    """What the linear classifiers were fitted on."""
+
+    measured: list[TakenSet]
+    """What they were measured on."""
+
 
 class ProbedModel(Answer):
     """What a model knows."""
@@ -1489,6 +1495,25 @@ class TableTime(Answer):
     """Milliseconds of the component."""
 
 
+class TakenSet(Answer):
+    """What was taken of a data set by work that asks for no class of a model."""
+
+    name: str
+    """The data set."""
+
+    images: int
+    """Images in it."""
+
+    taken: int
+    """Those that were taken."""
+
+    untouched: list[ClassImages]
+    """Its classes of which none was taken, where they have images."""
+
+    left_out: list[str]
+    """Files that were left out, with the reason."""
+
+
 class Thresholds(Answer):
     """Where a relative contribution starts to count (Model LEGO, sections 3.1 and 5.1)."""
 
@@ -1569,6 +1594,9 @@ class VerifyAnswer(Answer):
 
     images: int
     """Images that were compared."""
+
+    data: list[TakenSet]
+    """What they were taken of; nothing if they are random."""
 
 
 class ModelVerbs:
@@ -2155,7 +2183,8 @@ class ModelVerbs:
                 data
             class_names: Names of the model's classes, in order: a,b,c ("a, b",c where a name
                 holds a comma) or @FILE with one a line
-            method: How to make them comparable [default: linear; affine without images]
+            method: How to make them comparable [default: linear; affine without images, or
+                where an image may be of several classes]
             samples: Images per class, chosen at random [default: all]
             called: What the model is called, as a file is by its stem [default: as the one it
                 is made of]

@@ -90,8 +90,6 @@ impl Disassemble {
         let mut component = plan.component(&model, &choice, context.seed)?;
         if let Some(images) = images.as_ref().filter(|_| !self.dry_run) {
             if let Some(options) = self.refit_options(context.seed) {
-                // Passes over all layers take scores for those of classes that exclude each other.
-                let options = if several { options.layers() } else { options };
                 component = self.refitted(&model, &component, images, &options, context)?;
             }
             if !several {
