@@ -27,7 +27,7 @@ def misrouted(parts):
         return None
     images = parts["images"]
     right = sum(images[k][k] for k in range(len(images)))
-    return 1 - right / sum(map(sum, images))
+    return 100 * (1 - right / sum(map(sum, images)))
 
 
 def bound(answer):

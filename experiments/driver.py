@@ -116,11 +116,11 @@ class Driver:
         return self("bench", model, "--batch", 1, "--runs", 500, threads=1)["runs"][0]["forward_ms"]
 
 
-def arguments(description, name, models=True):
-    """The options that every experiment takes; `models` says whether it starts from models."""
+def arguments(description, name, models=True, data=True):
+    """The options that every experiment takes; `models` and `data` say whether it starts from such."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--models", required=models, type=pathlib.Path, help="folder of models")
-    parser.add_argument("--data", required=True, type=pathlib.Path, help="folder of data sets")
+    parser.add_argument("--data", required=data, type=pathlib.Path, help="folder of data sets")
     parser.add_argument("--bin", default=ROOT / "target/release/brickwork", type=pathlib.Path)
     parser.add_argument("--work", default=ROOT / "target/experiments", type=pathlib.Path,
                         help="folder for models and answers; a second run goes on from there")
@@ -155,8 +155,8 @@ def table(head, rows):
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
-def percent(share):
-    return "–" if share is None else f"{100 * share:.2f}"
+def percent(number):
+    return "–" if number is None else f"{number:.2f}"
 
 
 def thousands(number):

@@ -135,8 +135,8 @@ def drawn(figures, unit):
         for row in rows[1:]:
             points.setdefault(row["cut"], {}).setdefault(row["share"], []).append(row)
         mean = lambda group, key: sum(row[key] for row in group) / len(group)
-        whole = (100, 100 * base["accuracy"])
-        at = lambda group: (100 * mean(group, unit) / base[unit], 100 * mean(group, "accuracy"))
+        whole = (100, base["accuracy"])
+        at = lambda group: (100 * mean(group, unit) / base[unit], mean(group, "accuracy"))
         panels.append(Panel(name, f"% of the {UNITS[unit]}", "accuracy, %", {
             cut: sorted([whole, *(at(group) for group in shares.values())]) for cut, shares in points.items()}))
     return chart(panels) if panels else None

@@ -63,9 +63,9 @@ def drawn(figures):
     panels = []
     for model, (source, *rows) in figures.items():
         line = lambda key, unit: [(row["layers"], unit * row[key]) for row in rows]
-        base = [(row["layers"], 100 * source["accuracy_bare"]) for row in rows]
+        base = [(row["layers"], source["accuracy_bare"]) for row in rows]
         panels.append(Panel(f"{model}: accuracy", AXIS, "accuracy, %", {
-            "refitted": line("accuracy_refitted", 100), "bare cut": line("accuracy_bare", 100),
+            "refitted": line("accuracy_refitted", 1), "bare cut": line("accuracy_bare", 1),
             "source, all classes": base}))
         panels.append(Panel(f"{model}: cost", AXIS, "million MACs", {"MACs of both": line("macs", 1e-6)}))
     return chart(panels)

@@ -56,7 +56,7 @@ def measure(run, file, data, task, name, options):
         row = {"cut": name, "threshold": fit, "macs": answer["macs"], "fitted_recall": known["recall"],
                "fitted_false_accepts": known["false_accepts"], "recall": near["accepted"],
                "accuracy": answer["accuracy_per_image"], "auroc": answer["leakage"]["auroc"],
-               "accuracy_of_accepted": near["accepted_and_right"] / near["accepted"] if near["accepted"] else None,
+               "accuracy_of_accepted": 100 * near["accepted_and_right"] / near["accepted"] if near["accepted"] else None,
                "near": near["false_accepts"]}
         for far in options.far:
             resized = [] if far == "CIFAR-100" else ["--fit", "cover"]
@@ -78,8 +78,8 @@ def lines(task, rows):
     for row in rows:
         start = [task, row["cut"], thousands(row["macs"])]
         if row["threshold"] == next(iter(FITS)):
-            yield [*start, "everything", percent(1), percent(row["accuracy"]), percent(row["accuracy"]), percent(1),
-                   *(percent(1) for _ in FAR)]
+            yield [*start, "everything", percent(100), percent(row["accuracy"]), percent(row["accuracy"]), percent(100),
+                   *(percent(100) for _ in FAR)]
         yield [*start, row["threshold"], percent(row["recall"]), percent(row["accuracy"]),
                percent(row["accuracy_of_accepted"]), percent(row["near"]), *(percent(row.get(far)) for far in FAR)]
 

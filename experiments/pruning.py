@@ -181,7 +181,7 @@ def pruned(net, way, shares, whole):
 def accuracy(net, test):
     net.eval()
     right = sum((net(images).argmax(1) == labels).sum().item() for images, labels in test.batches(500))
-    return right / len(test.labels)
+    return 100 * right / len(test.labels)
 
 
 @torch.no_grad()

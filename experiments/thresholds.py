@@ -48,7 +48,7 @@ def drawn(figures):
         rows = {task: [row for row in rows if row["threshold"] == threshold] for task, rows in figures.items()}
         line = lambda task, key, unit: [(row["value"], row[key] * unit) for row in rows[task]]
         panels.append(Panel(f"Accuracy against {name}", name, "accuracy, %", {
-            f"{task}, {how}": line(task, f"accuracy_{how}", 100) for task in rows for how in ("refitted", "bare")}))
+            f"{task}, {how}": line(task, f"accuracy_{how}", 1) for task in rows for how in ("refitted", "bare")}))
         panels.append(Panel(f"Cost against {name}", name, "million MACs", {
             f"{task}, refitted": line(task, "macs", 1e-6) for task in rows}))
     return chart(panels)

@@ -69,7 +69,7 @@ def measure(run, model, data, balanced, skewed, task):
 
 
 def gain(row, key):
-    return f"{100 * row[key]:+.2f}" if row.get(key) is not None else "–"
+    return f"{row[key]:+.2f}" if row.get(key) is not None else "–"
 
 
 def lines(figures):

@@ -50,6 +50,6 @@ fn main() -> Result<(), Error> {
     Calibrate { model: joined, data: data(&sets), output, ..Calibrate::default() }.run(&context)?;
     let request = Eval { model: ModelInput::file(ready), data: data(&sets), ..Eval::default() };
     let report = request.run(&context)?.report;
-    println!("{:.2} % of {} images", 100.0 * report.accuracy_per_image, report.images);
+    println!("{} of {} images", report.accuracy_per_image, report.images);
     Ok(())
 }

@@ -30,7 +30,7 @@
 //! let (model, output) = ("joined.onnx".into(), Some("ready.onnx".into()));
 //! Calibrate { model, data: data.clone(), output, ..Calibrate::default() }.run(&context)?;
 //! let answer = Eval { model: ModelInput::file("ready.onnx"), data, ..Eval::default() }.run(&context)?;
-//! assert!(answer.report.accuracy_per_image > 0.9);
+//! assert!(answer.report.accuracy_per_image.share() > 0.9);
 //! # Ok(())
 //! # }
 //! ```
@@ -100,6 +100,7 @@ pub use measure::moments::with_moments;
 pub use measure::multilabel::{ClassRetrieval, Retrieval};
 pub use measure::probe::{Probe, ProbeImages, probe};
 pub use measure::reject::{RejectAt, Rejection, fit_reject};
+pub use measure::speed::Speed;
 pub use measure::timing::NodeTime;
 pub use measure::verify::{Verification, Weights, part_images, recut, verify, verify_assembled};
 pub use model::card::{
@@ -110,7 +111,9 @@ pub use model::classes::parse as parse_classes;
 pub use model::classifier::{Classifier, Scorer};
 pub use model::error::{Error, Problem, Refusal};
 pub use model::head::{Activation, Head, HeadKind, HeadOptions};
+pub use model::latency_table::{LatencyTable, WidthTime};
 pub use model::layers::{LayerInfo, layers};
+pub use model::percent::Percent;
 pub use model::progress::{Progress, Silent};
 pub use model::random::{random_weights, uniform};
 pub use model::sizes::{Sizes, Unit};
@@ -119,7 +122,7 @@ pub use relevance::link::{Relevance, link, reference_masks};
 pub use relevance::profile::{
     Header, LayerSums, Profile, ProfileOptions, ProfilingPass, profile, profiling_pass,
 };
-pub use relevance::profile_file::{decode_profile, load_profile, save_profile};
+pub use relevance::profile_file::{decode_profile, encode_profile, load_profile, save_profile};
 pub use show::report::{Page, Picture, png};
 pub use show::route::{
     LayerOverlap, Merge, Overlap, Ownership, Route, RouteLayer, RouteLink, RouteNode, RouteOptions,

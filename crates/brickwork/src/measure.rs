@@ -12,6 +12,7 @@ pub(crate) mod multilabel;
 pub(crate) mod probe;
 pub(crate) mod reject;
 pub(crate) mod scored;
+pub(crate) mod speed;
 pub(crate) mod statistics;
 pub(crate) mod timing;
 pub(crate) mod verify;

@@ -22,12 +22,14 @@ mod init;
 mod inputs;
 mod inspect;
 mod masks;
+mod memory;
 mod predict;
 mod profile;
 mod questioning;
 mod route;
 mod train;
 mod training;
+mod unlabelled;
 mod verify;
 
 pub use annotate::{Annotate, AnnotateAnswer};
@@ -41,14 +43,17 @@ pub use assemble::{Assemble, AssembleAnswer, AssembledPart};
 pub use calibrate::{Calibrate, CalibrateAnswer, PartLogit};
 pub use context::Context;
 pub use diff::Diff;
-pub use disassemble::{Choose, Disassemble, DisassembleAnswer, Refitting, Shrunk, WalkAnswer};
+pub use disassemble::{
+    Choose, Disassemble, DisassembleAnswer, RefitAgreement, RefitReport, Refitting, Shrunk,
+    WalkAnswer,
+};
 pub use distill::Distill;
 pub use doctor::{Doctor, DoctorAnswer, Finding, ModelFacts, PixelFacts, Severity};
 pub use eval::{Eval, EvalAnswer};
 pub use finetune::{Finetune, FinetuneAnswer};
 pub use forms::{
     Augmentation, Budget, Feature, HoldOut, Milliseconds, Portion, Replacement, Samples, Share,
-    Size,
+    Size, Times,
 };
 pub use gcn::{
     GcnDisassemble, GcnDisassembleAnswer, GcnEval, GcnEvalAnswer, GcnTrain, GcnTrainAnswer,
@@ -58,11 +63,12 @@ pub use init::{Init, InitAnswer, KnownArchitecture, MadeNetwork};
 pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};
 pub use inspect::{Inspect, InspectAnswer};
 pub use masks::{Masks, MasksAnswer};
+pub use memory::{InMemory, Memory};
 pub use predict::{Guess, Predict, PredictAnswer, Prediction};
 pub use probe::{Probe, ProbeAnswer, ProbedModel};
 pub use profile::{Profile, ProfileAnswer, ProfiledClass};
 pub use refit::{Divergence, Refit, RefitAnswer};
-pub use reject::{Reject, RejectAnswer};
+pub use reject::{FittedThreshold, Reject, RejectAnswer};
 pub use route::{Route, RouteAnswer};
 pub use train::Train;
 pub use training::{Course, OptimiserName, RunInput, TrainAnswer};
@@ -112,6 +118,7 @@ pub trait Verb:
     /// were. [`Error::Stopped`] if the progress stopped it.
     fn run(&self, context: &Context<'_>) -> Result<Self::Answer, Error> {
         self.check()?;
+        context.check_names(self)?;
         context.install(|| self.work(context))
     }
 }

@@ -95,4 +95,7 @@ pub(crate) enum About {
     /// Print the reference of all commands, in Markdown
     #[command(hide = true)]
     Reference,
+    /// Print the Python module of all verbs
+    #[command(hide = true)]
+    Python,
 }

@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 
+use brickwork::Error;
 use brickwork::verbs::Context;
 use clap::ArgMatches;
 use schemars::{Schema, schema_for};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::args::Global;
 use crate::options;
@@ -19,6 +21,12 @@ pub(crate) struct Entry {
     pub(crate) command: fn() -> clap::Command,
     pub(crate) run: fn(&ArgMatches, &Global, &Out) -> anyhow::Result<ExitCode>,
     pub(crate) schemas: fn() -> Schemas,
+    /// Options without which the command line makes no sense.
+    pub(crate) required: &'static [&'static str],
+    /// What the values of its options are called in help, by option.
+    pub(crate) values: fn() -> Vec<(String, String)>,
+    /// Answers a request that is JSON.
+    pub(crate) ask: fn(Value, &Context<'_>) -> Result<Answered, Error>,
     /// Asserts that all that tells of its options says the same.
     #[cfg(test)]
     pub(crate) agrees: fn(),
@@ -31,6 +39,17 @@ pub(crate) struct Schemas {
     answer: Schema,
 }
 
+/// An answer, for programs and for people.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The answer, as `--json` prints it.
+    pub json: Value,
+    /// The answer in words.
+    pub text: String,
+    /// Whether it is good news.
+    pub succeeded: bool,
+}
+
 /// The command of a verb.
 pub(crate) const fn entry<V: Shown>() -> Entry {
     Entry {
@@ -38,6 +57,9 @@ pub(crate) const fn entry<V: Shown>() -> Entry {
         command: options::command::<V>,
         run: run::<V>,
         schemas: schemas::<V>,
+        required: V::REQUIRED,
+        values: options::value_names::<V>,
+        ask: ask::<V>,
         #[cfg(test)]
         agrees: options::tests::agrees::<V>,
     }
@@ -47,11 +69,20 @@ fn schemas<V: Shown>() -> Schemas {
     Schemas { request: schema_for!(V), answer: options::written_schema::<V::Answer>() }
 }
 
+fn ask<V: Shown>(request: Value, context: &Context<'_>) -> Result<Answered, Error> {
+    let request: V = options::understood(request)
+        .map_err(|wrong| Error::Options(wrong.join("\n  and: ").into()))?;
+    let answer = request.run(context)?;
+    let json =
+        serde_json::to_value(&answer).map_err(|error| Error::File(error.to_string().into()))?;
+    Ok(Answered { json, text: request.text(&answer), succeeded: V::succeeded(&answer) })
+}
+
 fn run<V: Shown>(matches: &ArgMatches, global: &Global, out: &Out) -> anyhow::Result<ExitCode> {
     let request: V = options::request(matches).unwrap_or_else(|error| error.exit());
     let shown = progress::Shown::new(out);
     // Threads are those of the whole process.
-    let context = Context { progress: &shown, threads: None, seed: global.seed };
+    let context = Context { progress: &shown, seed: global.seed, ..Context::default() };
     let answer = request.run(&context)?;
     drop(shown);
     match V::LINES {

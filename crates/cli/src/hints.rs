@@ -6,27 +6,32 @@ use brickwork_formats::ReadError;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What went wrong, and why.
+/// What went wrong, and why, options as they are typed.
 pub(crate) fn words(error: &anyhow::Error) -> String {
+    with_flags(&with_causes(error.as_ref()))
+}
+
+/// What went wrong, and why.
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut words = error.to_string();
-    for cause in error.chain().skip(1) {
+    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
         // Some errors already hold their cause's words.
         if !words.contains(&cause.to_string()) {
             words.push_str(&format!("\n  because: {cause}"));
         }
     }
-    with_flags(&words)
+    words
 }
 
 /// What `--json` prints when a command fails.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Failure {
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Failure {
     /// Why it failed.
     error: Described,
 }
 
 /// An error, for programs.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Described {
     /// What kind of error it is, in a word that programs may rely on; `command` for those of the
     /// command line alone.
@@ -42,11 +47,11 @@ struct Described {
     /// The class that it is about, by name.
     class: Option<String>,
     /// What the user can do about it, if that goes beyond the message.
-    hint: Option<&'static str>,
+    hint: Option<String>,
 }
 
 /// What is wrong with one option.
-#[derive(Serialize, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct DescribedProblem {
     /// The option, by its name in the request.
     option: &'static str,
@@ -54,28 +59,60 @@ struct DescribedProblem {
     message: String,
 }
 
-/// The same for programs.
+/// The same for programs, options as they are typed.
 pub(crate) fn described(error: &anyhow::Error) -> Failure {
-    let own = error.downcast_ref::<Error>();
-    let about = own.and_then(Error::refusal).cloned().unwrap_or_default();
-    let problems = match own {
-        Some(Error::Request(problems)) => problems.as_slice(),
+    let failure = match error.downcast_ref::<Error>() {
+        Some(own) => failure(own),
+        None => Failure { error: Described::new("command", hint(error)) },
+    };
+    let Described { problems, hint, .. } = failure.error;
+    let typed = |problem: DescribedProblem| DescribedProblem {
+        message: with_flags(&problem.message),
+        ..problem
+    };
+    let error = Described {
+        message: words(error),
+        problems: problems.into_iter().map(typed).collect(),
+        hint: hint.map(|hint| with_flags(&hint)),
+        ..failure.error
+    };
+    Failure { error }
+}
+
+/// What went wrong, and why, in the words of requests.
+pub(crate) fn failure(error: &Error) -> Failure {
+    let about = error.refusal().cloned().unwrap_or_default();
+    let problems = match error {
+        Error::Request(problems) => problems.as_slice(),
         _ => &[],
     };
     let problem = |problem: &Problem| DescribedProblem {
         option: problem.field,
-        message: with_flags(&problem.message),
+        message: problem.message.clone(),
     };
     let error = Described {
-        kind: own.map_or("command", Error::kind),
-        message: words(error),
+        message: with_causes(error),
         problems: problems.iter().map(problem).collect(),
         node: about.node,
         layer: about.layer,
         class: about.class,
-        hint: hint(error),
+        ..Described::new(error.kind(), of_error(error))
     };
     Failure { error }
+}
+
+impl Described {
+    fn new(kind: &'static str, hint: Option<&str>) -> Self {
+        Self {
+            kind,
+            message: String::new(),
+            problems: Vec::new(),
+            node: None,
+            layer: None,
+            class: None,
+            hint: hint.map(str::to_owned),
+        }
+    }
 }
 
 /// The name of an option on a command line.
@@ -104,9 +141,16 @@ pub(crate) fn with_flags(text: &str) -> String {
 /// What the user can do about `error`, if that goes beyond its own words.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
     match error.downcast_ref::<Error>() {
-        Some(Error::Read(error)) => of_read(error),
-        Some(Error::Data(error)) => of_data(error),
-        _ => error.downcast_ref::<DataError>().and_then(of_data),
+        Some(error) => of_error(error),
+        None => error.downcast_ref::<DataError>().and_then(of_data),
+    }
+}
+
+fn of_error(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::Read(error) => of_read(error),
+        Error::Data(error) => of_data(error),
+        _ => None,
     }
 }
 
@@ -129,11 +173,11 @@ fn of_read(error: &ReadError) -> Option<&'static str> {
 fn of_data(error: &DataError) -> Option<&'static str> {
     match error {
         DataError::Sample { source, .. } => of_data(source),
-        DataError::Size { .. } => Some("--fit cover resizes and crops"),
+        DataError::Size { .. } => Some("`fit=cover` resizes and crops"),
         DataError::NoSplit { found, .. } if found.is_empty() => {
-            Some("leave --split out to use all of it")
+            Some("leave `split=` out to use all of it")
         }
-        DataError::NoSplit { .. } => Some("choose the other part with --split"),
+        DataError::NoSplit { .. } => Some("choose the other part with `split=`"),
         _ => None,
     }
 }

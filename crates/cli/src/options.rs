@@ -84,6 +84,8 @@ const HEADINGS: &[(&str, &[&str])] = &[
             "params",
             "max_drop",
             "latency",
+            "speed",
+            "latency_table",
             "frontier",
             "keep_all",
             "pick",
@@ -176,6 +178,16 @@ fn usage<V: Shown>(command: &Command, other: &str) -> String {
     let (name, needed, other) =
         (V::NAME, needed.filter_map(typed).collect::<String>(), flag(other));
     format!("brickwork {name} [OPTIONS]{needed}\n       brickwork {name} --{other}")
+}
+
+/// What the values of all options are called in help, by option.
+pub(crate) fn value_names<V: Shown>() -> Vec<(String, String)> {
+    let schema = schema::<V>();
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let named = |(name, property): (&String, &Value)| {
+        (name.clone(), Option_::new(name, property, &schema).value_name())
+    };
+    properties.map(named).collect()
 }
 
 fn schema<V: Shown>() -> Value {
@@ -308,13 +320,13 @@ fn told(default: &Value) -> Option<String> {
 }
 
 /// A number in as few digits as tell it: 0.3 for what a single-precision number comes to in double.
-fn short(number: f64) -> String {
+pub(crate) fn short(number: f64) -> String {
     let single = number as f32;
     if f64::from(single) == number { single.to_string() } else { number.to_string() }
 }
 
 /// What a schema says once references and what may be left out are followed.
-fn resolved<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
+pub(crate) fn resolved<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
     if let Some(place) = schema["$ref"].as_str() {
         let found = root.pointer(place.trim_start_matches('#'));
         return resolved(found.unwrap_or(&Value::Null), root);
@@ -324,7 +336,7 @@ fn resolved<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
     given.map_or(schema, |given| resolved(given, root))
 }
 
-fn has_type(schema: &Value, name: &str) -> bool {
+pub(crate) fn has_type(schema: &Value, name: &str) -> bool {
     match &schema["type"] {
         Value::Array(types) => types.iter().any(|one| one == name),
         one => one == name,
@@ -373,6 +385,26 @@ pub(crate) fn request<V: Shown>(matches: &ArgMatches) -> Result<V, clap::Error> 
         return Err(wrong(problems.join("\n  and: ")));
     }
     serde_json::from_value(Value::Object(given)).map_err(|error| wrong(error.to_string()))
+}
+
+/// The request that is JSON.
+///
+/// # Errors
+/// What is wrong with each option that cannot be understood.
+pub(crate) fn understood<V: Shown>(request: Value) -> Result<V, Vec<String>> {
+    let known = schema::<V>();
+    let alone = |(name, value): (&String, &Value)| {
+        if known["properties"].get(name).is_none() {
+            return Some(format!("there is no option `{name}=`"));
+        }
+        let wrong = serde_json::from_value::<V>(json!({ name: value })).err()?;
+        Some(format!("`{name}=`: {wrong}"))
+    };
+    let wrong: Vec<String> = request.as_object().into_iter().flatten().filter_map(alone).collect();
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    serde_json::from_value(request).map_err(|error| vec![error.to_string()])
 }
 
 #[cfg(test)]

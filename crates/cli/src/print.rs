@@ -1,9 +1,11 @@
 //! Results go to stdout, talk to stderr.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use brickwork::Percent;
+use brickwork::verbs::Memory;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -113,7 +115,7 @@ impl Out {
         }
         let mut words = format!("error: {}", hints::words(error));
         if let Some(hint) = hints::hint(error) {
-            words.push_str(&format!("\n\nhint: {hint}"));
+            words.push_str(&format!("\n\nhint: {}", hints::with_flags(hint)));
         }
         let _ = writeln!(io::stderr(), "{words}");
     }
@@ -170,20 +172,25 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
-/// 0.12345 as 12.35.
-pub(crate) fn percent(share: f64) -> String {
-    format!("{:.2}", share * 100.0)
+/// "1 image", "8 images".
+pub(crate) fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The file that a result was written to; none if it stays in memory.
+pub(crate) fn file(output: Option<&PathBuf>) -> Option<&PathBuf> {
+    output.filter(|path| !Memory::is_name(path))
 }
 
 /// The line that tells where a result was written, if it was.
-pub(crate) fn written(output: Option<&Path>) -> String {
-    output.map(|path| format!("\nwritten {}", path.display())).unwrap_or_default()
+pub(crate) fn written(output: Option<&PathBuf>) -> String {
+    file(output).map(|path| format!("\nwritten {}", path.display())).unwrap_or_default()
 }
 
 /// How much smaller: "269,034 -> 161,540 (60.0 %)".
 pub(crate) fn shrunk(before: u64, after: u64) -> String {
-    let share = 100.0 * after as f64 / before.max(1) as f64;
-    format!("{} -> {} ({share:.1} %)", thousands(before), thousands(after))
+    let share = Percent::ratio(after, before);
+    format!("{} -> {} ({share:.1})", thousands(before), thousands(after))
 }
 
 #[cfg(test)]
@@ -194,7 +201,6 @@ mod tests {
     fn numbers_read_well() {
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(thousands(12), "12");
-        assert_eq!(percent(0.98765), "98.77");
         assert_eq!(shrunk(2000, 500), "2,000 -> 500 (25.0 %)");
     }
 

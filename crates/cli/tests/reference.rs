@@ -12,16 +12,21 @@ use serde_json::Value;
 const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
 
 /// Asserts that a file of the documents is as the code makes it, or makes it so.
-#[allow(clippy::unwrap_used)]
 fn kept(name: &str, made: &str) {
-    let path = Path::new(DOCS).join(name);
+    kept_at(&Path::new(DOCS).join(name), made);
+}
+
+/// Asserts that a file is as the code makes it, or makes it so.
+#[allow(clippy::unwrap_used)]
+fn kept_at(path: &Path, made: &str) {
     if std::env::var_os("BRICKWORK_UPDATE").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, made).unwrap();
+        fs::write(path, made).unwrap();
     }
-    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let kept = fs::read_to_string(path).unwrap_or_default();
     let update = "BRICKWORK_UPDATE=1 cargo test --workspace --test reference";
-    assert!(kept == made, "docs/{name} is not what the code says; update it with\n  {update}");
+    let place = path.display();
+    assert!(kept == made, "{place} is not what the code says; update it with\n  {update}");
 }
 
 #[test]
@@ -32,6 +37,23 @@ fn the_reference_is_what_the_code_says() {
     assert!(text.contains(help), "{text}");
     assert!(text.contains("\n- `-o`, `--output <FILE>`: Where to write"), "{text}");
     kept("reference.md", &text);
+}
+
+#[test]
+fn the_functions_of_python_are_what_the_code_says() {
+    let text = Own::new().succeeds("python");
+    let evaluate = text.split("    def ").find(|text| text.starts_with("evaluate("));
+    let evaluate = evaluate.unwrap_or_default();
+    for words in [
+        "\n        data: Data = (),\n        *,\n",
+        "\n        no_latency: bool = False,\n",
+        ") -> EvalAnswer:\n        \"\"\"Measure accuracy, leakage, size and speed.\n",
+        "\n            foreign: Images of which none is of the model's classes",
+        "\n                \"source\": source,\n",
+    ] {
+        assert!(evaluate.contains(words), "{words}\nin\n{evaluate}");
+    }
+    kept_at(&Path::new(DOCS).join("../crates/python/python/brickwork/_verbs.py"), &text);
 }
 
 #[test]

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use brickwork_tensor::Nd;
 use rayon::prelude::*;
 
 use crate::error::DataError;
 use crate::image::Image;
 use crate::samples::{Found, ImageFile, Labels, Samples};
-use crate::sources;
 use crate::sources::decode::{self, Decoded};
+use crate::sources::{self, ImageArray};
 use crate::split::Split;
 
 /// Labelled images. Clones and subsets share the storage.
@@ -74,6 +75,44 @@ impl Dataset {
         let files = files.into_iter().map(ImageFile::Own).collect();
         let (classes, samples) = (vec![String::new()], Samples::Files(files));
         Self::of(name.into(), None, Found { kind: "image files", classes, samples, labels })
+    }
+
+    /// The same images with these `labels` `[n]`, the places of their classes among some others.
+    ///
+    /// # Panics
+    /// If there are not as many as images, or one is no class.
+    pub fn labelled_as(&self, labels: Vec<usize>, classes: Vec<String>) -> Self {
+        assert_eq!(labels.len(), self.len(), "a label for every image");
+        assert!(labels.iter().all(|&label| label < classes.len()), "labels of known classes");
+        let Content { name, kind, split, .. } = &*self.content;
+        let (name, kind, split) = (name.clone(), *kind, *split);
+        let storage = Storage::Joined(vec![self.clone()]);
+        let content = Content { name, kind, split, classes, storage, turned: Vec::new() };
+        let origins = (0..labels.len()).collect();
+        Self { content: Arc::new(content), origins, labels: labels.into(), sets: None }
+    }
+
+    /// The image files of a folder that holds nothing else: none in folders, no data of another kind.
+    pub fn unlabelled_files(folder: impl AsRef<Path>) -> Option<Vec<PathBuf>> {
+        let folder = folder.as_ref();
+        let files = Self::files_in(folder).ok().filter(|files| !files.is_empty())?;
+        files.iter().all(|file| file.parent() == Some(folder)).then_some(files)
+    }
+
+    /// Images in memory, with labels `[n]`, or `[n, k]` of zeros and ones, of which a row may hold several;
+    /// without labels all are of one class without a name. Classes without names are called by numbers.
+    ///
+    /// # Errors
+    /// If there are no images, they are not as many as labels, or a number is not finite.
+    pub fn of_arrays(
+        name: impl Into<String>,
+        images: ImageArray,
+        labels: Option<&Nd<i64>>,
+        classes: Option<Vec<String>>,
+    ) -> Result<Self, DataError> {
+        let name = name.into();
+        let found = sources::held(&name, images, labels, classes)?;
+        Ok(Self::of(name, None, found))
     }
 
     /// All image files in a folder and below, files before folders.

@@ -35,5 +35,5 @@ pub use batches::Batches;
 pub use dataset::Dataset;
 pub use error::DataError;
 pub use preprocess::{ChannelOrder, Filter, Fit, PixelRange, Preprocess};
-pub use sources::whole_arrays;
+pub use sources::{ImageArray, whole_arrays};
 pub use split::Split;

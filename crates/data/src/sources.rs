@@ -7,6 +7,7 @@ pub(crate) mod decode;
 mod files;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod held;
 mod idx;
 mod idx_folder;
 mod jpeg;
@@ -30,6 +31,8 @@ use crate::samples::{Found, ImageFile};
 use crate::split::Split;
 use files::Entry;
 
+pub use held::ImageArray;
+pub(crate) use held::open as held;
 pub use npz::whole_arrays;
 
 /// Reads what is at `path`.
@@ -42,10 +45,33 @@ pub(crate) fn open(path: &Path, split: Option<Split>) -> Result<Found, DataError
     }
 }
 
+/// Opens a folder. Where it holds one folder that looks like that of a single class, or like nothing, but which
+/// holds data of several classes itself, it is that one.
 fn open_folder(path: &Path, split: Option<Split>) -> Result<Found, DataError> {
     let entries = files::list(path)?;
-    if let Some(found) = open_records(path, &entries, split)? {
+    let folders: Vec<&Entry> = entries.iter().filter(|entry| entry.is_folder).collect();
+    if let [wrapper] = folders[..] {
+        let single = match open_listed(path, &entries, None) {
+            Ok(found) => found.classes.len() == 1,
+            Err(error) => matches!(error, DataError::Unrecognised { .. }),
+        };
+        // What cannot be opened as a data set of its own is a folder of images.
+        match single.then(|| open_folder(&wrapper.path, split)) {
+            Some(Ok(inner)) if inner.classes.len() > 1 => return Ok(inner),
+            Some(Err(missing @ DataError::NoSplit { .. })) => return Err(missing),
+            _ => {}
+        }
+    }
+    open_listed(path, &entries, split)
+}
+
+/// Opens a folder with these entries.
+fn open_listed(path: &Path, entries: &[Entry], split: Option<Split>) -> Result<Found, DataError> {
+    if let Some(found) = open_records(path, entries, split)? {
         return Ok(found);
+    }
+    if npz::is_folder(entries) {
+        return arrays::open(path, &mut npz::Folder::new(path, entries), split);
     }
     let shards: Vec<&Entry> = entries.iter().filter(|entry| shards::is_name(&entry.name)).collect();
     if !shards.is_empty() {
@@ -63,8 +89,8 @@ fn open_folder(path: &Path, split: Option<Split>) -> Result<Found, DataError> {
         }
     }
     match inner.as_slice() {
-        [] => open_images(path, &entries, split)?
-            .ok_or_else(|| DataError::Unrecognised { path: path.into(), found: summary(&entries) }),
+        [] => open_images(path, entries, split)?
+            .ok_or_else(|| DataError::Unrecognised { path: path.into(), found: summary(entries) }),
         [(entry, listed)] => open_records(&entry.path, listed, split)?
             .ok_or_else(|| DataError::Empty { place: entry.path.display().to_string() }),
         several => Err(DataError::Several {
@@ -162,7 +188,7 @@ fn open_file(path: &Path, length: u64, split: Option<Split>) -> Result<Found, Da
                 (None, Some(flavour)) => cifar::open_file(path, flavour, split),
                 (None, None) => Err(DataError::Unrecognised {
                     path: path.into(),
-                    found: format!("a file of {length} bytes beginning with {start:02x?}"),
+                    found: looks(&named, start, length),
                 }),
             }
         }
@@ -191,14 +217,51 @@ pub(crate) fn unread(file: &ImageFile) -> Option<DataError> {
     doubtful.then(|| decode::read(file).err()).flatten()
 }
 
+/// What a folder holds, in words.
 fn summary(entries: &[Entry]) -> String {
     let folders = entries.iter().filter(|entry| entry.is_folder).count();
+    let images = entries.iter().filter(|entry| files::is_any_image_name(&entry.name)).count();
+    if folders == 0 && images > 0 {
+        return format!(
+            "a folder of {images} image files without what says their classes (folders of classes, or a table \
+             beside them of names and labels, such as labels.csv)"
+        );
+    }
     let mut names: Vec<&str> = entries.iter().take(5).map(|entry| entry.name.as_str()).collect();
     if entries.len() > names.len() {
         names.push("…");
     }
     let named = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
     format!("a folder of {folders} folders and {} files{named}", entries.len() - folders)
+}
+
+/// What a file looks like by its name and its first bytes, with what could be done.
+fn looks(name: &str, start: &[u8], length: u64) -> String {
+    let packed = [".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".7z", ".rar"];
+    let lower = name.to_lowercase();
+    let known = match start {
+        _ if packed.iter().any(|ending| lower.ends_with(ending)) => "a packed archive (unpack it)",
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => {
+            "one NumPy array (images and labels come in two: open the folder with both, such as images.npy and \
+             labels.npy, or save them as one file by numpy.savez)"
+        }
+        [0x80, 2..=5, ..] => {
+            "a Python pickle, which can run any code when it is opened (take the binary version of CIFAR, or save \
+             images and labels by numpy.savez)"
+        }
+        [0x89, b'H', b'D', b'F', ..] => "an HDF5 file (save images and labels by numpy.savez)",
+        [b'M', b'A', b'T', b'L', b'A', b'B', ..] => {
+            "a MATLAB file (save images and labels by numpy.savez)"
+        }
+        [b'A', b'R', b'R', b'O', b'W', ..] => "an Arrow file (save it as Parquet)",
+        _ if files::is_any_image_name(name) => {
+            "a single image (open a folder of images, or ask `predict` for its class)"
+        }
+        [] => "an empty file",
+        _ if std::str::from_utf8(start).is_ok_and(|text| !text.contains('\0')) => "text",
+        _ => return format!("a file of {length} bytes of a kind that is not known"),
+    };
+    format!("a file of {length} bytes that looks like {known}")
 }
 
 #[cfg(test)]
@@ -218,13 +281,74 @@ mod tests {
     }
 
     #[test]
+    fn data_may_lie_in_folders_of_one() {
+        let folder = fixtures::folder();
+        let path =
+            fixtures::tree(&folder, &["x/y/set/a/1.png", "x/y/set/b/2.png", "x/y/set/b/c/3.png"]);
+        fixtures::file(&folder, "tree/x/readme.txt", b"about");
+        let data = Dataset::open(&path, None).expect("opens");
+        assert_eq!((data.classes(), data.len()), (&["a".into(), "b".into()][..], 3));
+        // One class with folders in its folder stays one class.
+        let inner = fixtures::folder();
+        let one = fixtures::tree(&inner, &["a/b/1.png", "a/2.png"]);
+        assert_eq!(Dataset::open(&one, None).expect("opens").classes(), ["a"]);
+        let tables = fixtures::tree(&folder, &["wrap/set/images/1.png", "wrap/set/images/2.png"]);
+        fixtures::file(&folder, "tree/wrap/set/labels.csv", b"path,label\n1.png,a\n2.png,b\n");
+        let data = Dataset::open(tables.join("wrap"), None).expect("opens");
+        assert_eq!(data.classes(), ["a", "b"]);
+        let parts = ["p/x/y/train/a/1.png", "p/x/y/train/b/2.png", "p/x/y/test/b/3.png"];
+        let path = fixtures::tree(&folder, &parts).join("p");
+        assert_eq!(Dataset::open(&path, Some(crate::Split::Test)).expect("test").labels(), [1]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_but_not_in_circles() {
+        let folder = fixtures::folder();
+        let path = fixtures::tree(&folder, &["tree/a/1.png", "tree/b/2.png", "other/3.png"]);
+        let set = path.join("tree");
+        std::os::unix::fs::symlink(path.join("other"), set.join("c")).expect("linked");
+        assert_eq!(Dataset::open(&set, None).expect("opens").classes(), ["a", "b", "c"]);
+        std::os::unix::fs::symlink("..", set.join("b/loop")).expect("linked");
+        let refused = Dataset::open(&set, None).expect_err("refused").to_string();
+        assert!(refused.contains("loop: is a link to a folder that it is in itself"), "{refused}");
+    }
+
+    #[test]
+    fn arrays_may_lie_in_files_of_their_own() {
+        let folder = fixtures::folder();
+        let images = fixtures::npy("|u1", &[2, 2, 2, 3], &fixtures::counted(24));
+        fixtures::file(&folder, "x_train.npy", &images);
+        fixtures::file(&folder, "y_train.npy", &fixtures::npy("|u1", &[2, 1], &[1, 0]));
+        let data = Dataset::open(folder.path(), Some(crate::Split::Train)).expect("opens");
+        assert_eq!(data.labels(), [1, 0]);
+        std::fs::remove_file(folder.path().join("y_train.npy")).expect("removed");
+        fixtures::file(&folder, "labels.npy", &fixtures::npy("|u1", &[2], &[1, 0]));
+        let refused = Dataset::open(folder.path(), None).expect_err("refused").to_string();
+        assert!(refused.contains("has the array"), "{refused}");
+    }
+
+    #[test]
     fn what_is_not_recognised_is_described() {
         let folder = fixtures::folder();
         let nothing = Dataset::open(folder.path(), None).expect_err("refused").to_string();
         assert!(nothing.contains("a folder of 0 folders and 0 files"), "{nothing}");
         let path = fixtures::file(&folder, "notes.txt", b"hello, world");
         let text = Dataset::open(&path, None).expect_err("refused").to_string();
-        assert!(text.contains("a file of 12 bytes beginning with [68, 65, 6c"), "{text}");
+        assert!(text.contains("a file of 12 bytes that looks like text"), "{text}");
+        for (name, start, words) in [
+            ("a.npy", &b"\x93NUMPY\x01\0"[..], "one NumPy array"),
+            ("data_batch_1", b"\x80\x04\x95", "a Python pickle"),
+            ("a.h5", b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+            ("a.tar.gz", b"whatever", "a packed archive"),
+            ("a.jpg", b"\xff\xd8\xff", "a single image"),
+            ("a", b"\x01\x02\0", "a kind that is not known"),
+        ] {
+            let path = fixtures::file(&folder, name, start);
+            let said = Dataset::open(&path, None).expect_err("refused").to_string();
+            assert!(said.contains(words) && !said.contains('['), "{name}: {said}");
+            std::fs::remove_file(path).expect("removed");
+        }
         assert!(text.contains(".safetensors"), "{text}");
         let named = Dataset::open(folder.path(), None).expect_err("refused").to_string();
         assert!(named.contains("0 folders and 1 files (notes.txt)"), "{named}");

@@ -55,22 +55,22 @@ impl Keep {
         (0..labels.len()).filter(|&k| self.has(channels, labels[k])).collect()
     }
 
-    /// Enlarges the set until the number of kept channels in every family of groups, and on lines that stay equally
-    /// long, is a multiple of what `step` says of it, or all; best `score` first.
+    /// Enlarges the set until so many channels are kept in every family of groups, and on lines that stay equally long,
+    /// as `width` makes of what is kept of it now, or all; best `score` first.
     pub fn round_up(
         &mut self,
         graph: &Graph,
         channels: &Channels,
-        step: impl Fn(&[Label]) -> usize,
+        width: impl Fn(&[Label], usize) -> usize,
         score: impl Fn(Label) -> f64,
     ) {
         for family in &families(graph, channels) {
             let kept = family.iter().filter(|&&root| self.roots[root as usize]).count();
-            let target = kept.next_multiple_of(step(family).max(1)).min(family.len());
+            let target = width(family, kept).clamp(kept, family.len());
             self.add_best(channels, family, target - kept, &score);
         }
         *self = Self::closed(graph, channels, |label| self.has(channels, label), &score);
-        self.fill_lines(channels, |line, most| most.next_multiple_of(step(line).max(1)), &score);
+        self.fill_lines(channels, width, &score);
         *self = Self::closed(graph, channels, |label| self.has(channels, label), &score);
     }
 

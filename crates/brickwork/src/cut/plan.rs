@@ -302,11 +302,11 @@ impl NeededChannels {
         if round_to > 1 {
             // Class scores are what was asked for.
             let of_classes = |root: &Label| stays.contains_key(&channels.group(*root));
-            let step = |family: &[Label]| match family.iter().any(of_classes) {
-                true => 1,
-                false => round_to,
+            let width = |family: &[Label], kept: usize| match family.iter().any(of_classes) {
+                true => kept,
+                false => kept.next_multiple_of(round_to),
             };
-            keep.round_up(graph, channels, step, score);
+            keep.round_up(graph, channels, width, score);
         }
         let left = keep.indices(channels, &class_labels);
         if left == classes {

@@ -39,16 +39,20 @@ pub(crate) fn write(
     arrays: &[Array],
     metadata: HashMap<String, String>,
 ) -> Result<(), Error> {
+    Ok(write_atomically(path, &encode(arrays, metadata)?)?)
+}
+
+/// The bytes of a file of arrays and metadata, without a digest.
+fn encode(arrays: &[Array], metadata: HashMap<String, String>) -> Result<Vec<u8>, Error> {
     let broken = |error: safetensors::SafeTensorError| {
-        Error::file(format!("{} cannot be laid out: {error}", path.display()))
+        Error::file(format!("the arrays cannot be laid out as a file: {error}"))
     };
     let views = arrays
         .iter()
         .map(|a| Ok((a.name.as_str(), TensorView::new(a.dtype, a.shape.clone(), &a.bytes)?)))
         .collect::<Result<Vec<_>, _>>()
         .map_err(broken)?;
-    let bytes = safetensors::serialize(views, Some(metadata)).map_err(broken)?;
-    Ok(write_atomically(path, &bytes)?)
+    safetensors::serialize(views, Some(metadata)).map_err(broken)
 }
 
 /// SHA-256 over a header and arrays, in order.
@@ -70,8 +74,16 @@ pub(crate) fn seal(
     path: &Path,
     key: &str,
     header: String,
-    mut arrays: Vec<Array>,
+    arrays: Vec<Array>,
 ) -> Result<(), Error> {
+    Ok(write_atomically(path, &sealed(key, header, arrays)?)?)
+}
+
+/// The bytes of the file that [`seal`] writes.
+///
+/// # Errors
+/// If there can be no such file.
+pub(crate) fn sealed(key: &str, header: String, mut arrays: Vec<Array>) -> Result<Vec<u8>, Error> {
     let views = arrays.iter().filter_map(|array| {
         let view = TensorView::new(array.dtype, array.shape.clone(), &array.bytes).ok()?;
         Some((array.name.as_str(), view))
@@ -79,7 +91,7 @@ pub(crate) fn seal(
     let bytes = digest(&header, views);
     let shape = vec![bytes.len()];
     arrays.push(Array { name: DIGEST.to_owned(), dtype: Dtype::U8, shape, bytes });
-    write(path, &arrays, HashMap::from([(key.to_owned(), header)]))
+    encode(&arrays, HashMap::from([(key.to_owned(), header)]))
 }
 
 /// A file that [`seal`] wrote, not yet known to be whole.

@@ -96,6 +96,14 @@ impl Gcn {
         Self::new(name.unwrap_or_default(), onnx::load(path, &ReadOptions::default())?)
     }
 
+    /// Reads the bytes of an ONNX file, whose model is called `name`.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn decode(name: impl Into<String>, bytes: &[u8]) -> Result<Self, Error> {
+        Self::new(name, onnx::decode(bytes, None, &ReadOptions::default())?)
+    }
+
     /// Takes a graph for a classifier of nodes, with the card that its metadata holds.
     ///
     /// # Errors
@@ -166,6 +174,14 @@ impl Gcn {
     /// If it cannot be written; the target is then as it was.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         Ok(onnx::save(&self.card.on(&self.graph)?, path)?)
+    }
+
+    /// The bytes of its ONNX file, the card in its metadata.
+    ///
+    /// # Errors
+    /// If there are 2 GiB or more.
+    pub fn encode(&self) -> Result<Vec<u8>, Error> {
+        Ok(onnx::encode(&self.card.on(&self.graph)?)?)
     }
 
     /// Number of nodes and of features.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Gcn, Nodes};
 use crate::model::error::{Error, Problem};
+use crate::model::percent::Percent;
 use crate::model::progress::Progress;
 use crate::train::{Epoch, MOST_EPOCHS, Score};
 
@@ -69,15 +70,16 @@ pub fn train_gcn(
     Problem::refuse(options.problem().into_iter().collect())?;
     let mut run = Run::new(model, nodes, options)?;
     let mut outcome = GcnOutcome { model: model.clone(), best: 0, log: Vec::new() };
-    let mut top = Score { loss: f64::INFINITY, accuracy: -1.0 };
+    let mut top: Option<Score> = None;
     progress.begin("training", options.epochs as u64);
     for epoch in 1..=options.epochs {
         let train = run.step(epoch)?;
         let now = model.with_graph(run.training.trained()?)?;
         let held = judge(&now.scores(&run.features)?, &nodes.labels, &nodes.held)?;
         outcome.log.push(Epoch { epoch, rate: options.rate, train, held: Some(held) });
-        if (held.accuracy, -held.loss) > (top.accuracy, -top.loss) {
-            (top, outcome.best, outcome.model) = (held, epoch, now);
+        let order = |score: Score| (score.accuracy, -score.loss);
+        if top.is_none_or(|top| order(held) > order(top)) {
+            (top, outcome.best, outcome.model) = (Some(held), epoch, now);
         }
         progress.advance(1)?;
     }
@@ -91,7 +93,7 @@ fn judge(scores: &Tensor, labels: &[usize], at: &[usize]) -> Result<Score, Error
     let mut unused = vec![0.0; rows.data().len()];
     let loss = cross_entropy(rows.data(), &own, 0.0, &mut unused).map_err(broken)?;
     let right = correct(rows.data(), &own).map_err(broken)?;
-    Ok(Score { loss, accuracy: right as f64 / own.len() as f64 })
+    Ok(Score { loss, accuracy: Percent::ratio(right as u64, own.len() as u64) })
 }
 
 fn broken(error: LossError) -> Error {
@@ -145,7 +147,8 @@ impl<'a> Run<'a> {
             let mut slopes = vec![0.0; rows.len()];
             score = cross_entropy(&rows, &own, 0.0, &mut slopes)
                 .and_then(|loss| {
-                    let accuracy = correct(&rows, &own)? as f64 / own.len() as f64;
+                    let right = correct(&rows, &own)? as u64;
+                    let accuracy = Percent::ratio(right, own.len() as u64);
                     Ok(Score { loss, accuracy })
                 })
                 .map_err(broken);

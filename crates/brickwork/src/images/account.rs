@@ -102,6 +102,71 @@ impl SetAccount {
     }
 }
 
+/// What was taken of a data set by work that asks for no class of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TakenSet {
+    /// The data set.
+    pub name: String,
+    /// Images in it.
+    pub images: usize,
+    /// Those that were taken.
+    pub taken: usize,
+    /// Its classes of which none was taken, where they have images.
+    pub untouched: Vec<ClassImages>,
+    /// Files that were left out, with the reason.
+    pub left_out: Vec<String>,
+}
+
+impl TakenSet {
+    /// Of `dataset`, the images at `taken`.
+    pub(crate) fn new(
+        name: String,
+        dataset: &Dataset,
+        taken: &[usize],
+        left_out: Vec<String>,
+    ) -> Self {
+        let classes = dataset.classes();
+        let mut counts = vec![[0, 0]; classes.len()];
+        let mut count = |index: usize, kind: usize| {
+            for &label in dataset.labels_of(index) {
+                counts[label][kind] += 1;
+            }
+        };
+        (0..dataset.len()).for_each(|index| count(index, 0));
+        taken.iter().for_each(|&index| count(index, 1));
+        let untouched =
+            classes.iter().zip(counts).filter(|(_, [all, taken])| *all > 0 && *taken == 0);
+        let untouched =
+            untouched.map(|(class, [images, _])| ClassImages { class: class.clone(), images });
+        Self {
+            images: dataset.len(),
+            taken: taken.len(),
+            untouched: untouched.collect(),
+            name,
+            left_out,
+        }
+    }
+
+    /// In a line, without what was left out.
+    pub fn words(&self) -> String {
+        let Self { name, images, taken, untouched, .. } = self;
+        let classes: Vec<String> =
+            untouched.iter().map(|one| format!("{} ({})", one.class, one.images)).collect();
+        let none = match classes.is_empty() {
+            true => String::new(),
+            false => format!(", none of {}", first_few(&classes)),
+        };
+        format!("{taken} of {images} images of {name}{none}")
+    }
+
+    /// What was left out, in a sentence.
+    pub(crate) fn remark(&self) -> Option<String> {
+        let Self { name, left_out, .. } = self;
+        let count = left_out.len();
+        (count > 0).then(|| format!("{name}: {count} files left out: {}", first_few(left_out)))
+    }
+}
+
 /// What all data sets hold together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DataAccount {

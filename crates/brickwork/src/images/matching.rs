@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::images::labels::{LabelTable, is_wordnet};
 use crate::model::card::Origin;
 use crate::model::error::Error;
-use crate::model::names::{Names, first_few, number, numbers};
+use crate::model::names::{Names, are_whole, first_few, number, numbers};
 
 /// Class names of a model, and their numbers in the data set it was trained on.
 #[derive(Clone, Debug)]
@@ -84,6 +84,9 @@ impl Matching {
             return by_number(data, &numbers, model);
         }
         let names = by_name(data, model);
+        if are_whole(data) && names.class_of.iter().any(Option::is_none) {
+            return Err(unclear(data, model, "these are no indices of its classes"));
+        }
         let identifiers =
             names.class_of.iter().all(Option::is_none) && data.iter().all(|name| is_wordnet(name));
         match LabelTable::imagenet(model.of).filter(|_| identifiers) {
@@ -126,25 +129,14 @@ fn by_number(data: &[String], found: &[usize], model: &Numbered) -> Result<Match
     let (least, most) = (found.iter().min().copied(), found.iter().max().copied());
     let fit = most.is_none_or(|most| most < model.of);
     let same = named.iter().zip(&model.numbers).all(|(name, number)| *name == Some(*number));
-    let unclear = |why: &str| {
-        Error::classes(format!(
-            "the data's classes are the numbers {}, the model's classes are {} (indices 0 to {}): {why}; \
-             say which number is which class (`labels=FILE` with lines such as `0,{}`), or name the folders \
-             as the model does",
-            first_few(data),
-            first_few(&model.names),
-            model.of.saturating_sub(1),
-            model.names.first().filter(|name| number(name).is_none()).map_or("cat", |name| name)
-        ))
-    };
     if same {
         // Names and indices say the same, unless the data counts otherwise.
         return match fit {
             true => Ok(Matching { class_of: by_name, by: MatchedBy::Number }),
             false if least == Some(1) && most == Some(model.of) => {
-                Err(unclear("the data may count them from 1"))
+                Err(unclear(data, model, "the data may count them from 1"))
             }
-            false => Err(unclear("these are no indices of its classes")),
+            false => Err(unclear(data, model, "these are no indices of its classes")),
         };
     }
     if by_name.iter().all(Option::is_some) {
@@ -153,15 +145,28 @@ fn by_number(data: &[String], found: &[usize], model: &Numbered) -> Result<Match
     // Beside words, numbers are names; where all names are other numbers, they may be either.
     if named.iter().any(Option::is_some) {
         return match fit && named.iter().all(Option::is_some) {
-            true => Err(unclear("the numbers may be names or indices")),
+            true => Err(unclear(data, model, "the numbers may be names or indices")),
             false => Ok(Matching { class_of: by_name, by: MatchedBy::Name }),
         };
     }
     if !fit {
-        return Err(unclear("these are no indices of its classes"));
+        return Err(unclear(data, model, "these are no indices of its classes"));
     }
     let class_of = found.iter().map(|&number| model.place(number)).collect();
     Ok(Matching { class_of, by: MatchedBy::Number })
+}
+
+/// The error that the numbers by which `data` calls its classes may be several of the model's or none.
+fn unclear(data: &[String], model: &Numbered, why: &str) -> Error {
+    Error::classes(format!(
+        "the data's classes are the numbers {}, the model's classes are {} (indices 0 to {}): {why}; \
+         say which number is which class (`labels=FILE` with lines such as `0,{}`), or name the folders \
+         as the model does",
+        first_few(data),
+        first_few(&model.names),
+        model.of.saturating_sub(1),
+        model.names.first().filter(|name| number(name).is_none()).map_or("cat", |name| name)
+    ))
 }
 
 #[cfg(test)]
@@ -213,10 +218,13 @@ mod tests {
     fn numbers_that_may_mean_two_things_are_asked_about() {
         let from_one = whole(&["1", "2", "3"]);
         assert_eq!(matched(&["1", "3"], &from_one), Ok(vec![Some(0), Some(2)]));
+        let signed = whole(&["-1", "0", "1"]);
+        assert_eq!(matched(&["1", "-1"], &signed), Ok(vec![Some(2), Some(0)]));
         for (data, model, why) in [
             (&["0", "1", "2"][..], &from_one, "names or indices"),
             (&["1", "2", "3"], &whole(&["0", "1", "2"]), "count them from 1"),
             (&["1", "2", "3"], &whole(&["a", "b", "c"]), "no indices"),
+            (&["-1", "0", "1"], &whole(&["a", "b", "c"]), "no indices"),
         ] {
             let refused = matched(data, model).expect_err("unclear");
             assert!(refused.contains(why) && refused.contains("`labels=FILE`"), "{refused}");

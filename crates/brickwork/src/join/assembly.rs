@@ -10,6 +10,7 @@ use super::shared::{SHARED, unique};
 use crate::model::card::{Card, InputLayout, OnDuplicate, Part};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::head::{Activation, Head, HeadKind};
 
 /// One part, ready to be placed.
 pub(super) struct Placed<'a> {
@@ -37,11 +38,13 @@ impl<'a> Assembly<'a> {
     /// Of components whose preprocessing is known.
     ///
     /// # Errors
-    /// If there are none, one lacks preprocessing, or classes share a name and are not to be joined.
+    /// If there are none, one lacks preprocessing, classes exclude each other in some alone, or classes share a name
+    /// and are not to be joined.
     pub(super) fn new(parts: &'a [Classifier], on_duplicate: OnDuplicate) -> Result<Self, Error> {
         if parts.is_empty() {
             return Err(Error::options("there are no parts to assemble".to_owned()));
         }
+        check_heads(parts)?;
         let lost: Vec<&str> = parts
             .iter()
             .filter(|p| p.card().preprocess.is_none())
@@ -87,6 +90,18 @@ impl<'a> Assembly<'a> {
         first.filter(|_| self.parts.iter().all(|part| part.classifier.card().layout == first))
     }
 
+    /// How scores stand in the file, where an image may be of several classes: as those of the parts.
+    fn head(&self) -> Option<Head> {
+        let heads: Option<Vec<&Head>> =
+            self.parts.iter().map(|part| part.classifier.card().head.as_ref()).collect();
+        let heads = heads.filter(|heads| heads[0].kind == HeadKind::Multilabel)?;
+        let sigmoid = heads.iter().find(|head| head.activation != Activation::None);
+        Some(match sigmoid {
+            Some(head) => Head { output: "probabilities".to_owned(), ..Head::clone(head) },
+            None => Head { output: "logits".to_owned(), ..heads[0].clone() },
+        })
+    }
+
     /// What is known of the assembled model.
     pub(super) fn card(&self) -> Card {
         let parts = self.parts.iter().zip(&self.scores).map(|(part, scores)| {
@@ -109,11 +124,30 @@ impl<'a> Assembly<'a> {
             classes: self.names.clone(),
             preprocess: Some(self.shared.clone()),
             layout: self.layout(),
+            head: self.head(),
             parts: parts.collect(),
             joined: (self.names.len() < raw).then_some(self.on_duplicate),
             ..Card::default()
         }
     }
+}
+
+/// That classes exclude each other in all parts or in none.
+///
+/// # Errors
+/// If they do in some.
+fn check_heads(parts: &[Classifier]) -> Result<(), Error> {
+    let named = |several: bool| {
+        let of = parts.iter().filter(|part| (part.head() == HeadKind::Multilabel) == several);
+        of.map(|part| part.name.as_str()).collect::<Vec<&str>>().join("`, `")
+    };
+    let [several, single] = [true, false].map(named);
+    if several.is_empty() || single.is_empty() {
+        return Ok(());
+    }
+    Err(Error::model(format!(
+        "an image may be of several classes of `{several}` at once, but of one of `{single}`; such parts are not          joined: say which it is of all (annotate, `head=`)"
+    )))
 }
 
 /// Parts that resize images get them resized in one way.

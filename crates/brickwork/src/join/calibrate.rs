@@ -2,6 +2,7 @@
 //! shift for every logit, and at will a linear correction, from calibration images of all parts.
 
 mod affine;
+mod apart;
 mod correction;
 mod drawn;
 mod factors;
@@ -19,8 +20,10 @@ use crate::images::source::Source;
 use crate::model::card::CalibrationNote;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::head::HeadKind;
 use crate::model::progress::Progress;
 use affine::{affine, hold};
+use apart::apart;
 pub(crate) use correction::CORRECTION;
 pub use drawn::calibrate_from_moments;
 use factors::{check, with_factors};
@@ -47,6 +50,19 @@ pub fn calibrate(
 ) -> Result<Classifier, Error> {
     check(model)?;
     let plain = with_factors(&correction::removed(model)?, None)?;
+    if model.head() == HeadKind::Multilabel && method != Method::None {
+        if method != Method::Affine {
+            return Err(Error::options(format!(
+                "an image may be of several classes of `{}`, which the method {} is not for; `method=affine` fits \
+                 each class for itself",
+                model.name,
+                method.name()
+            )));
+        }
+        let note = apart(&plain, preprocess, sources, progress)?;
+        note.notes.iter().for_each(|note| progress.note(note));
+        return with_factors(&plain, Some(note));
+    }
     let form = match method {
         Method::None => return Ok(plain),
         Method::Layerwise => return layerwise(&plain, preprocess, sources, progress),

@@ -11,6 +11,7 @@ use crate::images::source::Source;
 use crate::measure::statistics::{probability, wilson};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::percent::Percent;
 use crate::model::progress::Progress;
 
 /// How a model answered some labelled images.
@@ -19,11 +20,11 @@ pub struct Agreement {
     /// Images with a class of the model.
     pub images: usize,
     /// Share of them that were answered with their class.
-    pub share: f64,
+    pub share: Percent,
     /// Its 95 % interval (Wilson 1927).
-    pub interval: [f64; 2],
+    pub interval: [Percent; 2],
     /// Share that guessing the most frequent class gets right.
-    pub chance: f64,
+    pub chance: Percent,
 }
 
 /// What a model's scores look like.
@@ -38,7 +39,7 @@ pub struct ScoreFacts {
     /// Logits that are infinite or no numbers.
     pub not_finite: usize,
     /// Mean softmax of the answers.
-    pub confidence: f64,
+    pub confidence: Percent,
     /// Images by answer.
     pub answers: BTreeMap<String, usize>,
 }
@@ -49,7 +50,7 @@ pub struct Alternative {
     /// What it does otherwise, as options.
     pub change: String,
     /// Share of images that were answered with their class.
-    pub share: f64,
+    pub share: Percent,
 }
 
 /// Labels and logits of some images.
@@ -98,7 +99,7 @@ impl Looked {
             least: logits().fold(f32::INFINITY, f32::min),
             largest: logits().fold(f32::NEG_INFINITY, f32::max),
             not_finite: logits().filter(|x| !x.is_finite()).count(),
-            confidence,
+            confidence: Percent::of(confidence),
             answers,
         }
     }
@@ -112,9 +113,9 @@ impl Looked {
         let most = *counts.values().max()?;
         Some(Agreement {
             images: labelled.len(),
-            share: right as f64 / labelled.len() as f64,
-            interval: wilson(right, labelled.len()),
-            chance: most as f64 / labelled.len() as f64,
+            share: Percent::ratio(right as u64, labelled.len() as u64),
+            interval: wilson(right, labelled.len()).map(Percent::of),
+            chance: Percent::ratio(most as u64, labelled.len() as u64),
         })
     }
 
@@ -206,7 +207,7 @@ mod tests {
         ]);
         assert_eq!(turned.reordering(), Some(vec![(0, 1), (1, 2), (2, 0)]));
         let agreement = turned.agreement().expect("labels");
-        assert_eq!((agreement.share, agreement.chance), (0.0, 0.5));
+        assert_eq!([agreement.share, agreement.chance].map(Percent::share), [0.0, 0.5]);
         let right = looked(&[(0, [1.0, 0.0, 0.0]), (1, [0.0, 1.0, 0.0])]);
         assert_eq!(right.reordering(), None);
         let collapsed = looked(&[(0, [1.0, 0.0, 0.0]), (1, [1.0, 0.0, 0.0])]);

@@ -9,6 +9,7 @@ use crate::measure::scored::Scored;
 use crate::measure::statistics::probability;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::percent::Percent;
 use brickwork_formats::write_atomically;
 
 /// Images of every class, by the class that was answered: those that there are.
@@ -60,7 +61,7 @@ pub struct ImageRecord {
     /// The class that was answered.
     pub answer: String,
     /// The softmax of the answer.
-    pub score: f64,
+    pub score: Percent,
     /// Of an own image, how far the logit of its class is above the others: `z_y - log sum exp(z_other)`.
     pub margin: Option<f32>,
     /// The part that answered, in an assembled model.
@@ -87,7 +88,7 @@ impl ImageRecord {
                 label: source.dataset.classes()[label].clone(),
                 own: class.is_some(),
                 answer: names[answer].clone(),
-                score: probability(logits, answer),
+                score: Percent::of(probability(logits, answer)),
                 margin: class.map(|class| margin(logits, class)),
                 part: part_of(model, answer).map(str::to_owned),
                 accepted: accepted(model, logits),
@@ -127,7 +128,7 @@ impl ImageRecord {
                 record.label.clone(),
                 record.own.to_string(),
                 record.answer.clone(),
-                format!("{:.6}", record.score),
+                record.score.number().to_string(),
                 shown(record.margin),
                 record.part.clone().unwrap_or_default(),
                 shown(record.accepted),

@@ -18,6 +18,7 @@ use crate::model::card::Card;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::head::HeadKind;
+use crate::model::percent::Percent;
 use crate::model::progress::Progress;
 
 /// What to measure.
@@ -59,9 +60,10 @@ impl Retrieval {
     /// Of so many images those of which all classes are decided rightly, and the mean recall of the classes.
     fn accuracy(&self, images: usize) -> Accuracy {
         let seen = || self.classes.values().filter(|class| class.images > 0);
-        let recall = seen().map(|class| class.recall).sum::<f64>() / seen().count().max(1) as f64;
-        let right = (self.all_right * images as f64).round() as usize;
-        Accuracy { per_image: self.all_right, interval: wilson(right, images), per_class: recall }
+        let recall = seen().map(|class| class.recall.share()).sum::<f64>();
+        let per_class = Percent::of(recall / seen().count().max(1) as f64);
+        let right = (self.all_right.share() * images as f64).round() as usize;
+        Accuracy { per_image: self.all_right, interval: bounds(right, images), per_class }
     }
 }
 
@@ -69,11 +71,11 @@ impl Retrieval {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Accuracy {
     /// Share of images classified correctly.
-    pub per_image: f64,
+    pub per_image: Percent,
     /// Its 95 % interval (Wilson 1927).
-    pub interval: [f64; 2],
+    pub interval: [Percent; 2],
     /// Mean of the classes' shares.
-    pub per_class: f64,
+    pub per_class: Percent,
 }
 
 /// How a model reacts to classes that are none of its own.
@@ -84,11 +86,11 @@ pub struct Leakage {
     /// Probability that the top logit of an own image exceeds that of a foreign one.
     pub auroc: f64,
     /// Share of foreign images whose top logit is above the threshold that accepts 95 % of own ones.
-    pub false_accepts_at_95_recall: f64,
+    pub false_accepts_at_95_recall: Percent,
     /// Share of own images accepted at the threshold that at most 5 % of foreign ones pass.
-    pub recall_at_5_false_accepts: f64,
+    pub recall_at_5_false_accepts: Percent,
     /// Share of foreign images accepted with a softmax of at least 0.5.
-    pub accepts_at_half: f64,
+    pub accepts_at_half: Percent,
 }
 
 /// Where the images of each part ended up.
@@ -109,15 +111,15 @@ pub struct Report {
     pub images: usize,
     /// Share of images classified correctly. For a single class it says nothing: see `leakage`. Where an
     /// image may be of several classes, the share of those for which all are decided rightly.
-    pub accuracy_per_image: f64,
+    pub accuracy_per_image: Percent,
     /// Its 95 % interval (Wilson 1927).
-    pub accuracy_interval: [f64; 2],
+    pub accuracy_interval: [Percent; 2],
     /// Share of images classified correctly, by class. Where an image may be of several, its recall.
-    pub accuracy_per_class: BTreeMap<String, f64>,
+    pub accuracy_per_class: BTreeMap<String, Percent>,
     /// Their 95 % intervals.
-    pub interval_per_class: BTreeMap<String, [f64; 2]>,
+    pub interval_per_class: BTreeMap<String, [Percent; 2]>,
     /// Mean of the classes' shares.
-    pub mean_class_accuracy: f64,
+    pub mean_class_accuracy: Percent,
     /// The source with all its classes, on the same images.
     pub base: Option<Accuracy>,
     /// The source with its scores restricted to the task: the fair comparison.
@@ -133,8 +135,8 @@ pub struct Report {
     /// What the model's threshold does, if it has one.
     pub reject: Option<Rejection>,
     /// How far the softmax of the answers is from the share of right ones (expected calibration error, Guo
-    /// et al. 2017, 15 bins), from 0 to 1; none where an image may be of several classes.
-    pub calibration_error: Option<f64>,
+    /// et al. 2017, 15 bins); none where an image may be of several classes.
+    pub calibration_error: Option<Percent>,
     /// Images of every class by the class that was answered.
     pub confusion: Confusion,
     /// What was answered for every image, if asked for.
@@ -227,7 +229,7 @@ impl Report {
         let Accuracy { per_image, interval, per_class } = found.accuracy(images);
         let seen = || found.classes.iter().filter(|(_, class)| class.images > 0);
         let interval_of = |class: &ClassRetrieval| {
-            wilson((class.recall * class.images as f64).round() as usize, class.images)
+            bounds((class.recall.share() * class.images as f64).round() as usize, class.images)
         };
         Self {
             images,
@@ -260,8 +262,9 @@ impl Report {
             images: scored.own.len(),
             accuracy_per_image: component.per_image(),
             accuracy_interval: component.interval(),
-            accuracy_per_class: component.by_class(names, share),
-            interval_per_class: component.by_class(names, wilson),
+            accuracy_per_class: component
+                .by_class(names, |part, all| Percent::of(share(part, all))),
+            interval_per_class: component.by_class(names, bounds),
             mean_class_accuracy: component.per_class(),
             // A model that was cut from nothing is its own base.
             base: whole.then(|| component.accuracy()),
@@ -271,7 +274,7 @@ impl Report {
             base_leakage: None,
             parts: None,
             reject: card.reject.map(|reject| Rejection::of(scored, reject.threshold)),
-            calibration_error: Some(calibration_error(&confidences(&scored.own))),
+            calibration_error: Some(Percent::of(calibration_error(&confidences(&scored.own)))),
             confusion: answers::confusion(&scored.own, classes, names),
             records: Vec::new(),
             multilabel: None,
@@ -294,6 +297,11 @@ impl Report {
         self.base_restricted = Some(Tally::of(&base.own, &task, &task).accuracy());
         self.base_leakage = leakage(&base, &task);
     }
+}
+
+/// The [interval](wilson) of a share.
+fn bounds(part: usize, whole: usize) -> [Percent; 2] {
+    wilson(part, whole).map(Percent::of)
 }
 
 /// Correct answers by class.
@@ -320,20 +328,20 @@ impl Tally {
         tally
     }
 
-    fn per_image(&self) -> f64 {
-        share(self.correct.iter().sum(), self.seen.iter().sum())
+    fn per_image(&self) -> Percent {
+        Percent::of(share(self.correct.iter().sum(), self.seen.iter().sum()))
     }
 
-    fn per_class(&self) -> f64 {
+    fn per_class(&self) -> Percent {
         let shares: Vec<f64> = (0..self.classes.len())
             .filter(|&k| self.seen[k] > 0)
             .map(|k| share(self.correct[k], self.seen[k]))
             .collect();
-        shares.iter().sum::<f64>() / shares.len().max(1) as f64
+        Percent::of(shares.iter().sum::<f64>() / shares.len().max(1) as f64)
     }
 
-    fn interval(&self) -> [f64; 2] {
-        wilson(self.correct.iter().sum(), self.seen.iter().sum())
+    fn interval(&self) -> [Percent; 2] {
+        bounds(self.correct.iter().sum(), self.seen.iter().sum())
     }
 
     fn accuracy(&self) -> Accuracy {
@@ -376,12 +384,13 @@ fn leakage(scored: &Scored, classes: &[usize]) -> Option<Leakage> {
     };
     let at_recall = own[own.len() / 20];
     let at_accepts = foreign[foreign.len() - 1 - foreign.len() / 20];
+    let at_half = scored.foreign.iter().filter(|logits| half(logits)).count();
     Some(Leakage {
         foreign_images: foreign.len(),
         auroc: auroc(&own, &foreign),
-        false_accepts_at_95_recall: share_from(&foreign, |x| x >= at_recall),
-        recall_at_5_false_accepts: share_from(&own, |x| x > at_accepts),
-        accepts_at_half: share(scored.foreign.iter().filter(|l| half(l)).count(), foreign.len()),
+        false_accepts_at_95_recall: Percent::of(share_from(&foreign, |x| x >= at_recall)),
+        recall_at_5_false_accepts: Percent::of(share_from(&own, |x| x > at_accepts)),
+        accepts_at_half: Percent::of(share(at_half, foreign.len())),
     })
 }
 
@@ -439,8 +448,8 @@ mod tests {
         assert_eq!(Tally::of(&own, &[0, 1, 2], &[0, 1]).correct, [0, 1]);
         let restricted = Tally::of(&own, &[0, 1], &[0, 1]);
         assert_eq!(restricted.correct, [1, 1]);
-        assert_eq!(restricted.per_image(), 2.0 / 3.0);
-        assert_eq!(restricted.per_class(), 0.75);
+        assert_eq!(restricted.per_image().share(), 2.0 / 3.0);
+        assert_eq!(restricted.per_class().share(), 0.75);
     }
 
     #[test]
@@ -455,7 +464,7 @@ mod tests {
         let parts = EvalParts { names, of_class: vec![0, 0, 1, 1] };
         let found = confusion(&own, &[0, 1, 2, 3], &parts);
         assert_eq!(found.images, [[1, 0], [1, 1]]);
-        assert_eq!(found.perfect_routing.per_image, 1.0);
+        assert_eq!(found.perfect_routing.per_image.share(), 1.0);
     }
 
     #[test]
@@ -465,10 +474,10 @@ mod tests {
             foreign: (0..100).map(|k| vec![k as f32]).collect(),
         };
         let found = leakage(&scored, &[0]).unwrap();
-        assert_eq!(found.accepts_at_half, 1.0);
-        assert!((found.false_accepts_at_95_recall - 0.45).abs() < 1e-9);
+        assert_eq!(found.accepts_at_half.share(), 1.0);
+        assert!((found.false_accepts_at_95_recall.share() - 0.45).abs() < 1e-9);
         // Five foreign ones are above 94, as are 95 to 149 of the own.
-        assert!((found.recall_at_5_false_accepts - 0.55).abs() < 1e-9);
+        assert!((found.recall_at_5_false_accepts.share() - 0.55).abs() < 1e-9);
         assert!((found.auroc - 0.87625).abs() < 2e-3);
     }
 }

@@ -6,6 +6,7 @@ use crate::images::source::{Held, Source};
 use crate::measure::eval::{EvalOptions, eval};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::percent::Percent;
 use crate::model::progress::Progress;
 
 /// Images that only measure.
@@ -57,7 +58,7 @@ impl HeldOut {
     ///
     /// # Errors
     /// If an image cannot be read, or the model cannot run.
-    pub fn accuracy(&self, model: &Classifier, progress: &dyn Progress) -> Result<f64, Error> {
+    pub fn accuracy(&self, model: &Classifier, progress: &dyn Progress) -> Result<Percent, Error> {
         let classes = (0..model.class_count()).collect();
         let options = EvalOptions {
             classes,

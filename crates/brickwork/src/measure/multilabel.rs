@@ -11,6 +11,7 @@ use crate::images::source::Source;
 use crate::measure::scored::share;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::percent::Percent;
 use crate::model::progress::Progress;
 
 /// How one class is told from all other images.
@@ -19,13 +20,13 @@ pub struct ClassRetrieval {
     /// Images that are labelled with it.
     pub images: usize,
     /// Average precision; none where no image is labelled with it.
-    pub average_precision: Option<f64>,
+    pub average_precision: Option<Percent>,
     /// Share of the images above the threshold that are labelled with it.
-    pub precision: f64,
+    pub precision: Percent,
     /// Share of the images labelled with it that are above the threshold.
-    pub recall: f64,
+    pub recall: Percent,
     /// Harmonic mean of precision and recall.
-    pub f1: f64,
+    pub f1: Percent,
 }
 
 /// The measurements of all classes.
@@ -34,13 +35,13 @@ pub struct Retrieval {
     /// The probability above which an image counts as of a class.
     pub threshold: f64,
     /// Mean of the average precisions.
-    pub mean_average_precision: f64,
+    pub mean_average_precision: Percent,
     /// Mean of the classes' F1, those without images left out.
-    pub macro_f1: f64,
+    pub macro_f1: Percent,
     /// F1 of all decisions together.
-    pub micro_f1: f64,
+    pub micro_f1: Percent,
     /// Share of the images for which every class is decided rightly.
-    pub all_right: f64,
+    pub all_right: Percent,
     /// Every class.
     pub classes: BTreeMap<String, ClassRetrieval>,
 }
@@ -112,15 +113,16 @@ impl Decided {
         };
         let all_right = self.logits.iter().zip(&self.labels).filter(right).count();
         let seen = || by_class.values().filter(|class| class.images > 0);
-        let mean = |of: &dyn Fn(&ClassRetrieval) -> f64| {
-            seen().map(of).sum::<f64>() / seen().count().max(1) as f64
+        let mean = |of: &dyn Fn(&ClassRetrieval) -> Percent| {
+            let sum: f64 = seen().map(|class| of(class).share()).sum();
+            Percent::of(sum / seen().count().max(1) as f64)
         };
         Retrieval {
             threshold,
-            mean_average_precision: mean(&|class| class.average_precision.unwrap_or(0.0)),
+            mean_average_precision: mean(&|class| class.average_precision.unwrap_or_default()),
             macro_f1: mean(&|class| class.f1),
             micro_f1: all.f1(),
-            all_right: share(all_right, self.len()),
+            all_right: Percent::of(share(all_right, self.len())),
             classes: by_class,
         }
     }
@@ -151,16 +153,16 @@ impl Counts {
     }
 
     /// `2 tp / (2 tp + fp + fn)`.
-    fn f1(&self) -> f64 {
-        share(2 * self.both, self.labelled + self.above)
+    fn f1(&self) -> Percent {
+        Percent::of(share(2 * self.both, self.labelled + self.above))
     }
 
     fn retrieval(&self, average_precision: Option<f64>) -> ClassRetrieval {
         ClassRetrieval {
             images: self.labelled,
-            average_precision,
-            precision: share(self.both, self.above),
-            recall: share(self.both, self.labelled),
+            average_precision: average_precision.map(Percent::of),
+            precision: Percent::of(share(self.both, self.above)),
+            recall: Percent::of(share(self.both, self.labelled)),
             f1: self.f1(),
         }
     }
@@ -206,12 +208,12 @@ mod tests {
         let names = ["a", "b"].map(str::to_owned);
         let found = decided.retrieval(&[0, 1], &names, 0.5, |class| class);
         let [a, b] = [&found.classes["a"], &found.classes["b"]];
-        assert_eq!((a.images, a.precision, a.recall), (3, 1.0, 2.0 / 3.0));
-        assert_eq!((b.images, b.precision, b.recall), (1, 0.5, 1.0));
-        assert!((a.f1 - 0.8).abs() < 1e-12 && (b.f1 - 2.0 / 3.0).abs() < 1e-12);
-        assert!((found.micro_f1 - 0.75).abs() < 1e-12);
-        assert_eq!(found.all_right, 0.75);
+        assert_eq!((a.images, a.precision.share(), a.recall.share()), (3, 1.0, 2.0 / 3.0));
+        assert_eq!((b.images, b.precision.share(), b.recall.share()), (1, 0.5, 1.0));
+        assert!((a.f1.share() - 0.8).abs() < 1e-12 && (b.f1.share() - 2.0 / 3.0).abs() < 1e-12);
+        assert!((found.micro_f1.share() - 0.75).abs() < 1e-12);
+        assert_eq!(found.all_right.share(), 0.75);
         let strict = decided.retrieval(&[0, 1], &names, 0.9, |class| class);
-        assert_eq!((strict.micro_f1, strict.all_right), (0.0, 0.25));
+        assert_eq!((strict.micro_f1.share(), strict.all_right.share()), (0.0, 0.25));
     }
 }

@@ -11,6 +11,7 @@ use crate::images::source::Source;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::layers::layers;
+use crate::model::percent::Percent;
 use crate::model::progress::Progress;
 use crate::refit::regression::Regression;
 
@@ -24,9 +25,9 @@ pub struct Probe {
     /// Images it was measured on.
     pub images: usize,
     /// Share of those that it classifies correctly.
-    pub accuracy: f64,
+    pub accuracy: Percent,
     /// Share of the most frequent class among them.
-    pub chance: f64,
+    pub chance: Percent,
 }
 
 /// Labelled images for a probe; the classes are those of the data, whatever the model's are.
@@ -93,8 +94,8 @@ pub fn probe(
         features: known.shape()[1],
         fitted_on: fitted.samples.len(),
         images: all,
-        accuracy: right as f64 / all as f64,
-        chance: most as f64 / all as f64,
+        accuracy: Percent::ratio(right as u64, all as u64),
+        chance: Percent::ratio(most as u64, all as u64),
     })
 }
 

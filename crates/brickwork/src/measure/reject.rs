@@ -9,6 +9,7 @@ use crate::measure::scored::{Scored, foreign_of, share_from, sorted};
 use crate::model::card::{Card, Reject};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::percent::Percent;
 use crate::model::progress::Progress;
 
 /// What a threshold is fitted to.
@@ -26,11 +27,11 @@ pub struct Rejection {
     /// The threshold.
     pub threshold: f32,
     /// Share of own images that are accepted.
-    pub accepted: f64,
+    pub accepted: Percent,
     /// Share of own images that are accepted and classified correctly.
-    pub accepted_and_right: f64,
+    pub accepted_and_right: Percent,
     /// Share of foreign images that are accepted, if there are any.
-    pub false_accepts: Option<f64>,
+    pub false_accepts: Option<Percent>,
 }
 
 /// The model with a threshold fitted on labelled images; never give it test images.
@@ -86,9 +87,9 @@ impl Rejection {
         let foreign: Vec<f32> = scored.foreign.iter().map(|logits| top(logits)).collect();
         Self {
             threshold,
-            accepted: above(&own, threshold),
-            accepted_and_right: right.count() as f64 / own.len().max(1) as f64,
-            false_accepts: (!foreign.is_empty()).then(|| above(&foreign, threshold)),
+            accepted: Percent::of(above(&own, threshold)),
+            accepted_and_right: Percent::ratio(right.count() as u64, own.len() as u64),
+            false_accepts: (!foreign.is_empty()).then(|| Percent::of(above(&foreign, threshold))),
         }
     }
 }
@@ -137,7 +138,8 @@ mod tests {
             foreign: vec![vec![0.0, 0.9], vec![1.5, 0.0]],
         };
         let found = Rejection::of(&scored, 1.0);
-        assert_eq!((found.accepted, found.accepted_and_right), (2.0 / 3.0, 1.0 / 3.0));
-        assert_eq!(found.false_accepts, Some(0.5));
+        let shares = [found.accepted, found.accepted_and_right].map(Percent::share);
+        assert_eq!(shares, [2.0 / 3.0, 1.0 / 3.0]);
+        assert_eq!(found.false_accepts, Some(Percent::of(0.5)));
     }
 }

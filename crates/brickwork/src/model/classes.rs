@@ -16,8 +16,7 @@ pub(crate) fn items(text: &str) -> Result<Vec<String>, Error> {
         let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
         return Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect());
     }
-    // A quote counts where an item begins.
-    let text = text.split(',').map(str::trim).collect::<Vec<_>>().join(",");
+    let text = flush(text);
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .trim(csv::Trim::All)
@@ -26,6 +25,23 @@ pub(crate) fn items(text: &str) -> Result<Vec<String>, Error> {
     let record = record
         .map_err(|error| Error::classes(format!("`{text}` is no list of classes: {error}")))?;
     Ok(record.iter().flatten().map(str::to_owned).collect())
+}
+
+/// The list without spaces before its items, as a quote counts where an item begins.
+fn flush(text: &str) -> String {
+    let (mut list, mut begins, mut in_quotes, mut open) = (String::new(), true, false, false);
+    for letter in text.chars() {
+        if begins && letter.is_whitespace() {
+            continue;
+        }
+        if begins {
+            in_quotes = letter == '"';
+        }
+        open ^= in_quotes && letter == '"';
+        begins = letter == ',' && !open;
+        list.push(letter);
+    }
+    list
 }
 
 /// The indices that `text` selects among `names`, rising: one name, or a list (`a,b,"c, d"`, or `@FILE` with
@@ -178,6 +194,14 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "\u{feff}deer\r\ntench, Tinca tinca\n").unwrap();
         assert_eq!(parse(&format!("@{}", file.path().display())), Ok(vec![4, 5]));
+    }
+
+    #[test]
+    fn quoted_items_are_as_they_stand() {
+        let list = |text| items(text).unwrap();
+        assert_eq!(list("cat, \"dog,  small\" ,owl"), ["cat", "dog,  small", "owl"]);
+        assert_eq!(list("\"a \"\"b\"\", c\", d"), ["a \"b\", c", "d"]);
+        assert_eq!(list(" 6\" nail , cat"), ["6\" nail", "cat"]);
     }
 
     #[test]

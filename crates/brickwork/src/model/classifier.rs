@@ -51,9 +51,39 @@ impl Classifier {
     ) -> Result<Self, Error> {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let named = options.output.is_some() || head.class_axis.is_some();
-        let check =
-            |outline: &Outline| looks::problem(name.as_deref().unwrap_or_default(), outline, named);
-        let mut graph = onnx::load_checked(path, options, &check)?;
+        let name = name.unwrap_or_default();
+        let check = |outline: &Outline| looks::problem(&name, outline, named);
+        let graph = onnx::load_checked(path, options, &check)?;
+        Self::read(name, graph, options, swap, head)
+    }
+
+    /// [`load_as`](Self::load_as) of the bytes of a file, whose model is called `name`. Its weights must all
+    /// be in them.
+    ///
+    /// # Errors
+    /// As [`load_as`](Self::load_as).
+    pub fn decode_as(
+        name: impl Into<String>,
+        bytes: &[u8],
+        options: &ReadOptions,
+        swap: Option<&Path>,
+        head: &HeadOptions,
+    ) -> Result<Self, Error> {
+        let name = name.into();
+        let named = options.output.is_some() || head.class_axis.is_some();
+        let check = |outline: &Outline| looks::problem(&name, outline, named);
+        let graph = onnx::decode_checked(bytes, None, options, &check)?;
+        Self::read(name, graph, options, swap, head)
+    }
+
+    /// Takes a graph that was just read for a classifier, with weights from the file `swap`.
+    fn read(
+        name: String,
+        mut graph: Graph,
+        options: &ReadOptions,
+        swap: Option<&Path>,
+        head: &HeadOptions,
+    ) -> Result<Self, Error> {
         if let Some(file) = swap {
             graph = weights::swap(&graph, file)?.apply(&graph)?;
         }
@@ -61,7 +91,7 @@ impl Classifier {
             true => InputLayout::Nhwc,
             false => InputLayout::Nchw,
         });
-        Self::stored(name.unwrap_or_default(), graph, layout, head)
+        Self::stored(name, graph, layout, head)
     }
 
     /// Takes a graph for a classifier, with the card that its metadata holds. Its input may be
@@ -258,6 +288,14 @@ impl Classifier {
     /// If it cannot be written; the target is then as it was.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         Ok(onnx::save(&self.to_graph()?, path)?)
+    }
+
+    /// The bytes of its ONNX file, the card in its metadata.
+    ///
+    /// # Errors
+    /// If there are 2 GiB or more, or the card cannot be written as JSON.
+    pub fn encode(&self) -> Result<Vec<u8>, Error> {
+        Ok(onnx::encode(&self.to_graph()?)?)
     }
 
     /// A batch size that keeps cores busy and memory small: the largest value of a batch holds about

@@ -8,13 +8,15 @@
 //! |---|---|
 //! | one logit `z` of two classes, `[n, 1]` or `[n]`, with a sigmoid or without | `[-z/2, z/2]`, of which the softmax is `[1 - s(z), s(z)]` |
 //! | sigmoids `[n, k]` of classes that do not exclude each other | their logits |
+//! | other probabilities `p` of one class or of several, each for itself | `ln p - ln (1 - p)` |
 //! | a mean of probabilities `[n, k]` | its logarithm |
 
 mod axis;
 mod outputs;
+mod range;
 mod tail;
 
-use brickwork_graph::{Graph, Literal};
+use brickwork_graph::{Builder, Graph, Literal};
 use brickwork_tensor::Nd;
 use brickwork_tensor::kernels::pointwise::Pointwise;
 use schemars::JsonSchema;
@@ -25,7 +27,8 @@ use crate::model::layers::layers;
 use crate::model::rebuild::{begun, copy_node, ending, operation};
 use axis::ClassAxis;
 use outputs::main_output;
-use tail::{gives_probabilities, last_function, pair};
+use range::Probabilities;
+use tail::{last_function, pair};
 
 /// What scores mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -88,7 +91,7 @@ pub struct Head {
 }
 
 /// What is said of a model's scores beside what its file says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeadOptions {
     /// What they mean.
     pub kind: Option<HeadKind>,
@@ -138,13 +141,18 @@ pub(crate) fn read(
     let axis = ClassAxis::of(called, &graph, options.class_axis)?;
     let output = graph.value(graph.outputs()[0]).name.clone();
     let sigmoid = last_function(&graph, &Pointwise::Sigmoid).is_some();
+    let probabilities = match facts.head {
+        None if !sigmoid => Probabilities::of(&graph)?,
+        _ => None,
+    };
+    let apart = probabilities == Some(Probabilities::Apart);
     let kind = match (options.kind, facts.head) {
         (Some(kind), _) => kind,
         (None, Some(head)) => head.kind,
         (None, None) if facts.made => HeadKind::Single,
         (None, None) => {
             let names = if options.names > 0 { options.names } else { facts.names };
-            let (kind, note) = likely(called, axis.classes, sigmoid, names);
+            let (kind, note) = likely(called, axis.classes, sigmoid || apart, names);
             notes.extend(note);
             kind
         }
@@ -153,12 +161,16 @@ pub(crate) fn read(
     let activation = match facts.head {
         Some(head) if head.kind == kind => head.activation,
         _ if kind != HeadKind::Single && sigmoid => Activation::Sigmoid,
-        _ if kind == HeadKind::Single && axis.classes > 1 && gives_probabilities(&graph)? => {
-            return averaged(&axis.flat(&graph)?, output, notes);
+        _ if kind != HeadKind::Single && apart => Activation::Sigmoid,
+        _ if kind == HeadKind::Single && probabilities == Some(Probabilities::Exclusive) => {
+            return exclusive(&axis.flat(&graph)?, output, notes);
         }
         _ => Activation::None,
     };
-    let graph = axis.flat(&without(graph, activation)?)?;
+    let graph = match apart && activation == Activation::Sigmoid {
+        true => logits(&axis.flat(&graph)?, &output)?,
+        false => axis.flat(&without(graph, activation)?)?,
+    };
     let graph = match kind {
         HeadKind::Binary => two_scores(&graph, &output)?,
         HeadKind::Single | HeadKind::Multilabel => graph,
@@ -170,22 +182,23 @@ pub(crate) fn read(
     Ok(ReadHead { graph, head: (!usual || said).then_some(head), notes })
 }
 
-/// What the scores of a model mean of which nothing is said, and what to say of that.
-fn likely(called: &str, classes: usize, sigmoid: bool, names: usize) -> (HeadKind, Option<String>) {
+/// What the scores of a model mean of which nothing is said, and what to say of that. They may be
+/// probabilities of each class for itself.
+fn likely(called: &str, classes: usize, apart: bool, names: usize) -> (HeadKind, Option<String>) {
     match (classes, names) {
         (1, 1) => (HeadKind::Single, None),
         (1, 2) => (HeadKind::Binary, None),
         (1, _) => {
-            let limit = if sigmoid { 0.5 } else { 0.0 };
+            let limit = if apart { 0.5 } else { 0.0 };
             let note = format!(
                 "`{called}` has one score, which is taken to tell two classes apart: above {limit} it is the \
                  second (`head=binary`); if it is the score of a single class, say `head=single`"
             );
             (HeadKind::Binary, Some(note))
         }
-        _ if sigmoid => {
+        _ if apart => {
             let note = format!(
-                "`{called}` ends in sigmoids, so an image may be of several classes at once \
+                "`{called}` ends in sigmoids or the like, so an image may be of several classes at once \
                  (`head=multilabel`); if it is of one, say `head=single`"
             );
             (HeadKind::Multilabel, Some(note))
@@ -242,21 +255,48 @@ fn two_scores(graph: &Graph, output: &str) -> Result<Graph, Error> {
     }
 }
 
-/// A mean of probabilities as its logarithm.
-fn averaged(graph: &Graph, output: String, notes: Vec<String>) -> Result<ReadHead, Error> {
+/// Probabilities kept off 0, and at most `most`.
+const CLIPPED: &str = "head.clipped";
+
+/// Adds what is called [`CLIPPED`] of the probabilities `value`.
+fn clipped(builder: &mut Builder, value: &str, most: f32) {
+    let bounds = [("head.least", f32::MIN_POSITIVE), ("head.most", most)];
+    for (name, bound) in bounds {
+        builder.constant(name, Literal::Floats(Nd::scalar(bound)));
+    }
+    operation(builder, "Clip", &[value, bounds[0].0, bounds[1].0], CLIPPED, &[]);
+}
+
+/// Probabilities of classes that exclude each other as their logarithms.
+fn exclusive(graph: &Graph, output: String, notes: Vec<String>) -> Result<ReadHead, Error> {
     let probabilities = graph.value(graph.outputs()[0]).name.clone();
     let graph = ending(graph, &probabilities, |builder, last| {
-        let [least, most, clipped] = ["head.least", "head.most", "head.clipped"];
-        builder.constant(least, Literal::Floats(Nd::scalar(f32::MIN_POSITIVE)));
-        builder.constant(most, Literal::Floats(Nd::scalar(1.0)));
-        operation(builder, "Clip", &[&last, least, most], clipped, &[]);
+        clipped(builder, &last, 1.0);
         let scores = scores_name(&output);
-        operation(builder, "Log", &[clipped], &scores, &[]);
+        operation(builder, "Log", &[CLIPPED], &scores, &[]);
         scores
     })?;
     let graph = without_name(graph, &output)?;
     let head = Head { kind: HeadKind::Single, activation: Activation::Exponential, output };
     Ok(ReadHead { graph, head: Some(head), notes })
+}
+
+/// Probabilities of classes each for itself as their logits, `ln p - ln (1 - p)`.
+fn logits(graph: &Graph, output: &str) -> Result<Graph, Error> {
+    let probabilities = graph.value(graph.outputs()[0]).name.clone();
+    ending(graph, &probabilities, |builder, last| {
+        clipped(builder, &last, 1.0 - f32::EPSILON);
+        let [one, minus, rest, yes, no] =
+            ["one", "minus", "rest", "yes", "no"].map(|stem| format!("head.{stem}"));
+        builder.constant(&one, Literal::Floats(Nd::new([1], vec![1.0])));
+        operation(builder, "Neg", &[CLIPPED], &minus, &[]);
+        operation(builder, "Add", &[&minus, &one], &rest, &[]);
+        operation(builder, "Log", &[CLIPPED], &yes, &[]);
+        operation(builder, "Log", &[&rest], &no, &[]);
+        let scores = format!("{output}.logits");
+        operation(builder, "Sub", &[&yes, &no], &scores, &[]);
+        scores
+    })
 }
 
 /// `graph` with another name for the value called `output`, which is that of the output in the file.

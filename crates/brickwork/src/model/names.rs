@@ -43,10 +43,14 @@ fn note(places: &mut HashMap<String, Option<usize>>, name: String, place: usize)
     }
 }
 
-/// Letters and digits of a name, in small letters and in Unicode's form NFKC.
+/// Letters and digits of a name, in small letters and in Unicode's form NFKC. Numbers keep their signs and points:
+/// -1 is not 1, and 1.0 is not 10.
 pub(crate) fn spelt_plainly(name: &str) -> String {
     let lower: String = name.nfkc().flat_map(char::to_lowercase).collect();
-    lower.nfkc().filter(|c| c.is_alphanumeric()).collect()
+    let number = lower.trim();
+    let is_number = number.parse::<f64>().is_ok_and(f64::is_finite);
+    let kept = |c: &char| is_number || c.is_alphanumeric();
+    number.nfkc().filter(kept).collect()
 }
 
 /// The numbers that names are, if all are whole numbers.
@@ -57,6 +61,28 @@ pub(crate) fn numbers<'a>(names: impl IntoIterator<Item = &'a String>) -> Option
 /// The whole number that a name is.
 pub(crate) fn number(name: &str) -> Option<usize> {
     name.bytes().all(|byte| byte.is_ascii_digit()).then(|| name.parse().ok()).flatten()
+}
+
+/// Whether all names are whole numbers, with signs or without.
+pub(crate) fn are_whole(names: &[String]) -> bool {
+    !names.is_empty() && names.iter().all(|name| name.parse::<i128>().is_ok())
+}
+
+/// Whether names are the same words around numbers, such as class1, class2 and class10, that do not stand
+/// in the order of the numbers.
+pub(crate) fn numbered_out_of_order(names: &[String]) -> bool {
+    let parted: Option<Vec<([&str; 2], u128)>> = names.iter().map(|name| around(name)).collect();
+    let Some(parted) = parted else { return false };
+    let same = parted.iter().all(|(words, _)| *words == parted[0].0);
+    same && !parted.is_sorted_by_key(|(_, number)| *number)
+}
+
+/// What stands before and behind the last number in a name, and that number.
+fn around(name: &str) -> Option<([&str; 2], u128)> {
+    let end = name.rfind(|c: char| c.is_ascii_digit())? + 1;
+    let start = name[..end].rfind(|c: char| !c.is_ascii_digit());
+    let start = start.map_or(0, |at| at + name[at..].chars().next().map_or(1, char::len_utf8));
+    Some(([&name[..start], &name[end..]], name[start..end].parse().ok()?))
 }
 
 /// The first few of a list, for people.
@@ -73,7 +99,7 @@ mod tests {
 
     #[test]
     fn spelling_is_forgiven_where_it_leaves_no_doubt() {
-        let list = ["Ankle boot", "C", "C++", "M\u{fc}ll", "+", "-", "cat", "Cat"];
+        let list = ["Ankle boot", "C", "C++", "M\u{fc}ll", "+", "-", "cat", "Cat", "1", "10"];
         let names = Names::new(list.iter().copied().zip(0..));
         for (name, place) in [
             ("ankle-boot", Some(0)),
@@ -85,6 +111,9 @@ mod tests {
             ("*", None),
             ("cat", Some(6)),
             ("CAT", None),
+            ("-1", None),
+            ("1.0", None),
+            ("(1)", Some(8)),
         ] {
             assert_eq!(names.find(name), place, "{name}");
         }
@@ -97,5 +126,20 @@ mod tests {
         for odd in ["", "-1", "+1", "1.0", "a", "99999999999999999999999"] {
             assert_eq!(number(odd), None, "{odd}");
         }
+    }
+
+    #[test]
+    fn numbers_in_names_are_compared() {
+        let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        for (names, odd) in [
+            (&["class1", "class10", "class2"][..], true),
+            (&["class1", "class2", "class10"], false),
+            (&["1_a", "2_b", "10_c"], false),
+            (&["été 10 x", "été 9 x"], true),
+            (&["a", "b"], false),
+        ] {
+            assert_eq!(numbered_out_of_order(&list(names)), odd, "{names:?}");
+        }
+        assert!(are_whole(&list(&["-1", "0", "12"])) && !are_whole(&list(&["1", "a"])));
     }
 }

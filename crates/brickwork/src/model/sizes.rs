@@ -1,39 +1,48 @@
 //! What a cut would cost, counted without making it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use brickwork_graph::{Binding, Channels, Graph, Keep, Label, Layer, Product, ValueId};
 
-use schemars::JsonSchema;
-use serde::Serialize;
-
+use crate::model::latency_table::{LatencyTable, PICOSECONDS};
 use crate::model::layers::layers;
 
 /// What a budget counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Unit {
     /// Multiply-accumulates of one sample.
-    #[serde(rename = "MACs")]
     Macs,
     /// Learned parameters.
-    #[serde(rename = "parameters")]
     Parameters,
+    /// Picoseconds of a run, as a table tells.
+    Time(Arc<LatencyTable>),
 }
 
 impl Unit {
     /// In words.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Macs => "MACs",
             Self::Parameters => "parameters",
+            Self::Time(_) => "milliseconds",
+        }
+    }
+
+    /// A size in words.
+    pub fn counted(&self, size: u64) -> String {
+        match self {
+            Self::Macs | Self::Parameters => format!("{size} {}", self.name()),
+            Self::Time(_) => format!("{:.3} ms", size as f64 / PICOSECONDS),
         }
     }
 
     /// The size of a graph.
-    pub fn of(self, graph: &Graph) -> u64 {
+    pub fn of(&self, graph: &Graph) -> u64 {
         match self {
             Self::Macs => graph.macs(),
             Self::Parameters => graph.parameters() as u64,
+            Self::Time(table) => table.of(graph),
         }
     }
 }
@@ -52,6 +61,7 @@ pub struct Sizes<'a> {
 
 /// A weighted layer.
 struct Cost<'a> {
+    name: String,
     ends: &'a Layer,
     /// Multiply-accumulates of one output reading one input.
     each: u64,
@@ -84,7 +94,7 @@ impl<'a> Sizes<'a> {
             let each = graph.node_macs(layer.node) / (inputs * outputs).max(1) as u64;
             let slot = layer.weighted.bias_slot;
             let gains_bias = slot.is_some_and(|slot| graph.node(layer.node).input(slot).is_none());
-            costs.push(Cost { ends, each, gains_bias });
+            costs.push(Cost { name: layer.name, ends, each, gains_bias });
         }
         let shared = |product: &'a Product| {
             let shares = product.work.len().max(1) as u64;
@@ -107,6 +117,18 @@ impl<'a> Sizes<'a> {
         };
         sizes.other_macs = graph.macs() - sizes.macs(&Keep::all(channels));
         sizes
+    }
+
+    /// The size of a cut.
+    pub fn of(&self, unit: &Unit, keep: &Keep) -> u64 {
+        match unit {
+            Unit::Macs => self.macs(keep),
+            Unit::Parameters => self.parameters(keep),
+            Unit::Time(table) => table.sum(self.layers.iter().map(|layer| {
+                let [inputs, outputs] = [&layer.ends.inputs, &layer.ends.outputs];
+                (&layer.name[..], [self.kept(keep, inputs), self.kept(keep, outputs)])
+            })),
+        }
     }
 
     /// Multiply-accumulates of one sample.
@@ -138,21 +160,22 @@ impl<'a> Sizes<'a> {
     }
 
     /// What dropping each group alone saves, at the places of all its labels.
-    pub fn savings(&self, unit: Unit) -> Vec<u64> {
+    pub fn savings(&self, unit: &Unit) -> Vec<u64> {
         let mut saved = vec![0; self.channels.len()];
         match unit {
             Unit::Macs => {
                 for Cost { ends, each, .. } in &self.layers {
-                    let (inputs, outputs) =
-                        (ends.inputs.len() / ends.groups, ends.outputs.len() / ends.groups);
-                    for (i, o) in ends.inputs.chunks(inputs).zip(ends.outputs.chunks(outputs)) {
-                        self.without(*each, &[i, o], &mut saved);
-                    }
+                    self.without_layer(ends, *each, &mut saved);
                 }
                 for Shared { product, each } in &self.products {
                     self.without(*each, &[&product.work], &mut saved);
                 }
             }
+            Unit::Time(table) => self.layers.iter().for_each(|layer| {
+                let counts = [&layer.ends.inputs, &layer.ends.outputs].map(|l| l.len() as u64);
+                let each = table.each(&layer.name, counts, layer.ends.groups as u64);
+                self.without_layer(layer.ends, each, &mut saved);
+            }),
             Unit::Parameters => self.constants.iter().for_each(|held| {
                 for block in 0..held.blocks {
                     let axes: Vec<_> =
@@ -162,6 +185,14 @@ impl<'a> Sizes<'a> {
             }),
         }
         (0..saved.len()).map(|label| saved[self.channels.group(label as Label) as usize]).collect()
+    }
+
+    /// Adds what a layer saves where one group is gone and a pair of an input and an output costs so much.
+    fn without_layer(&self, ends: &Layer, each: u64, saved: &mut [u64]) {
+        let (inputs, outputs) = (ends.inputs.len() / ends.groups, ends.outputs.len() / ends.groups);
+        for (i, o) in ends.inputs.chunks(inputs).zip(ends.outputs.chunks(outputs)) {
+            self.without(each, &[i, o], saved);
+        }
     }
 
     /// Adds what is missing from a block with these labels along its axes, where one group is gone.

@@ -18,6 +18,8 @@ pub struct Cut<'a> {
     pub kept: &'a KeptMap,
     /// The source's scores that are the cut's.
     pub classes: &'a [usize],
+    /// Whether an image may be of several of them at once.
+    pub apart: bool,
 }
 
 /// The layers of a cut from the first that lost anything.

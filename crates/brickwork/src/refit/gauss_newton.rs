@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn a_step_that_is_too_long_is_taken_back() {
         let [source, graph] = [5, 9].map(|seed| network(3, seed));
-        let goal = Goal { source: &source, classes: &[0, 1, 2], batch: 40 };
+        let goal = Goal { source: &source, classes: &[0, 1, 2], batch: 40, apart: false };
         let images = uniform([40, 3, 32, 32], -1.0, 1.0, 2);
         let judge = Judge::new(&goal, images.clone().into()).unwrap();
         let all: Vec<String> = layers(&graph).into_iter().map(|layer| layer.name).collect();

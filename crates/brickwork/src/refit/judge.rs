@@ -34,6 +34,8 @@ pub(super) struct Goal<'a> {
     pub(super) classes: &'a [usize],
     /// Images that networks run on at once.
     pub(super) batch: usize,
+    /// Whether an image may be of several classes at once.
+    pub(super) apart: bool,
 }
 
 impl Goal<'_> {
@@ -55,12 +57,17 @@ impl Judge {
     /// By these images `[n, c, h, w]`.
     pub(super) fn new(goal: &Goal<'_>, images: ImageSet) -> Result<Self, Error> {
         let given = goal.scores(&images)?;
-        Ok(Self { images, batch: goal.batch, soft: Soft::of(&given), given })
+        Ok(Self { images, batch: goal.batch, soft: Soft::of(&given, goal.apart), given })
+    }
+
+    /// Divergence of every image, in nats.
+    pub(super) fn losses(&self, graph: &Arc<Graph>) -> Result<Vec<f64>, Error> {
+        Ok(self.soft.losses(&scores(graph, &self.images, self.batch)?, &self.given))
     }
 
     /// Mean divergence, in nats.
     pub(super) fn loss(&self, graph: &Arc<Graph>) -> Result<f64, Error> {
-        Ok(self.soft.loss(&scores(graph, &self.images, self.batch)?, &self.given))
+        Ok(mean(&self.losses(graph)?))
     }
 
     /// How many images it judges by.
@@ -68,9 +75,15 @@ impl Judge {
         self.images.len()
     }
 
-    /// The share of images to which a network gives the class that it should. Meaningless for a single class.
+    /// The share of images to which a network gives the class that it should, or that of right decisions, where
+    /// there is one on every class. Meaningless for a single class that excludes others.
     pub(super) fn agreement(&self, graph: &Arc<Graph>) -> Result<f64, Error> {
         let found = scores(graph, &self.images, self.batch)?;
+        if self.soft.apart {
+            let sides = found.data().iter().zip(self.given.data());
+            let right = sides.filter(|(found, given)| (**found > 0.0) == (**given > 0.0)).count();
+            return Ok(right as f64 / self.given.data().len() as f64);
+        }
         let classes = self.given.shape()[1];
         let sides = found.data().chunks(classes).zip(self.given.data().chunks(classes));
         let right = sides.filter(|(found, given)| top_class(found) == top_class(given)).count();
@@ -106,6 +119,15 @@ pub(super) fn fetched<const N: usize>(
     Ok(all.map(|all| Tensor::new([count, all.len() / count], all)))
 }
 
+/// Whether some images' losses are less than their losses `before` by more than chance: by two standard errors of the mean
+/// of their differences.
+pub(super) fn surely_less(losses: &[f64], before: &[f64]) -> bool {
+    let gains: Vec<f64> = before.iter().zip(losses).map(|(before, loss)| before - loss).collect();
+    let (gain, count) = (mean(&gains), gains.len() as f64);
+    let variance = gains.iter().map(|g| (g - gain).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
+    gain > 2.0 * (variance / count).sqrt()
+}
+
 pub(super) fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len() as f64
 }
@@ -115,24 +137,31 @@ pub(super) fn mean(numbers: &[f64]) -> f64 {
 pub(super) struct Soft {
     /// What scores are divided by.
     pub(super) temperature: f64,
+    /// Whether every class has a probability of its own, as an image may be of several.
+    pub(super) apart: bool,
 }
 
 impl Soft {
     /// With a temperature that leaves scores such as the `wanted` ones two apart, on average, so that
     /// confident images count too.
-    pub(super) fn of(wanted: &Tensor) -> Self {
+    pub(super) fn of(wanted: &Tensor, apart: bool) -> Self {
         let classes = wanted.shape()[1];
         let off = |row: &[f32]| {
-            let mean = if classes > 1 { row.iter().sum::<f32>() / classes as f32 } else { 0.0 };
+            let mean =
+                if classes > 1 && !apart { row.iter().sum::<f32>() / classes as f32 } else { 0.0 };
             row.iter().map(|s| f64::from(s - mean).powi(2)).sum::<f64>()
         };
         let squares: f64 = wanted.data().chunks(classes).map(off).sum();
         let spread = (squares / wanted.data().len() as f64).sqrt();
-        Self { temperature: if spread > 0.0 { spread / 2.0 } else { 1.0 } }
+        Self { temperature: if spread > 0.0 { spread / 2.0 } else { 1.0 }, apart }
     }
 
-    /// Logarithms of the probabilities of the classes; a single class is held against a score of 0.
+    /// Logarithms of the probabilities of the classes; a single class is held against a score of 0. Where classes
+    /// are apart, each of them is, and there are two sides for each.
     fn logs(&self, row: &[f32]) -> Vec<f64> {
+        if self.apart && row.len() > 1 {
+            return row.iter().flat_map(|z| self.logs(&[*z])).collect();
+        }
         let mut logs: Vec<f64> = row.iter().map(|&z| f64::from(z) / self.temperature).collect();
         if row.len() == 1 {
             logs.push(0.0);
@@ -157,20 +186,29 @@ impl Soft {
     /// Writes the gradient of an image's loss with respect to its scores `z`, where it should have `s`, but for a factor.
     pub(super) fn slope(&self, z: &[f32], s: &[f32], gradient: &mut [f32]) {
         let sides = self.logs(z).into_iter().zip(self.logs(s));
-        let slopes = sides.map(|(z, s)| (z.exp() - s.exp()) as f32);
+        let slopes = sides.map(|(z, s)| (z.exp() - s.exp()) as f32).step_by(self.step());
         gradient.iter_mut().zip(slopes).for_each(|(gradient, slope)| *gradient = slope);
     }
 
-    /// Their mean.
-    fn loss(&self, found: &Tensor, wanted: &Tensor) -> f64 {
-        mean(&self.losses(found, wanted))
+    /// How many sides a class has.
+    fn step(&self) -> usize {
+        if self.apart { 2 } else { 1 }
     }
 
     /// Writes the direction `v` of an image with the scores `z` where it should have `s`, by these
     /// signs.
     pub(super) fn direction(&self, s: &[f32], z: &[f32], signs: &[bool], v: &mut [f32]) {
         let sides = self.logs(z).into_iter().zip(self.logs(s));
-        let p: Vec<f64> = sides.map(|(z, s)| f64::midpoint(z.exp(), s.exp())).collect();
+        let p: Vec<f64> =
+            sides.map(|(z, s)| f64::midpoint(z.exp(), s.exp())).step_by(self.step()).collect();
+        if self.apart {
+            let each = p
+                .iter()
+                .zip(signs)
+                .map(|(p, &up)| (p * (1.0 - p)).sqrt() * if up { 1.0 } else { -1.0 });
+            v.iter_mut().zip(each).for_each(|(v, each)| *v = each as f32);
+            return;
+        }
         let signed = |(p, &up): (&f64, &bool)| if up { p.sqrt() } else { -p.sqrt() };
         let drawn: Vec<f64> = p.iter().zip(signs).map(signed).collect();
         let total: f64 = drawn.iter().sum();
@@ -189,7 +227,7 @@ mod tests {
     #[test]
     fn directions_have_the_curvature_as_their_covariance() {
         let wanted = Tensor::new([1, 3], vec![2.0, 0.5, -1.0]);
-        let soft = Soft { temperature: 1.0 };
+        let soft = Soft { temperature: 1.0, apart: false };
         let p: Vec<f64> = soft.logs(wanted.data()).into_iter().map(f64::exp).collect();
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         let mut sums = [[0.0f64; 3]; 3];
@@ -213,12 +251,44 @@ mod tests {
     }
 
     #[test]
+    fn chance_is_not_less() {
+        assert!(surely_less(&[0.1, 0.2, 0.1, 0.3], &[0.6, 0.8, 0.5, 0.7]));
+        assert!(!surely_less(&[0.1, 0.9, 0.1, 0.7], &[0.6, 0.3, 0.5, 0.8]));
+        assert!(!surely_less(&[0.1, 0.2], &[0.1, 0.2]));
+    }
+
+    #[test]
     fn a_single_score_is_held_against_none() {
-        let soft = Soft { temperature: 2.0 };
+        let soft = Soft { temperature: 2.0, apart: false };
         let alone = soft.logs(&[3.0]);
         let pair = soft.logs(&[3.0, 0.0]);
         assert_eq!(alone, pair);
         let (a, b) = (Tensor::new([1, 1], vec![3.0]), Tensor::new([1, 1], vec![1.0]));
-        assert!(soft.loss(&a, &b) > 0.01 && soft.loss(&a, &a).abs() < 1e-12);
+        assert!(soft.losses(&a, &b)[0] > 0.01 && soft.losses(&a, &a)[0].abs() < 1e-12);
+    }
+
+    #[test]
+    fn classes_apart_are_each_held_against_none() {
+        let [soft, single] = [true, false].map(|apart| Soft { temperature: 2.0, apart });
+        let (z, s) = ([3.0, -1.0], [0.5, 2.0]);
+        let tensor = |row: &[f32]| Tensor::new([1, row.len()], row.to_vec());
+        let alone: f64 =
+            z.iter().zip(&s).map(|(z, s)| single.losses(&tensor(&[*z]), &tensor(&[*s]))[0]).sum();
+        assert!((soft.losses(&tensor(&z), &tensor(&s))[0] - alone).abs() < 1e-12);
+        let mut slopes = [0.0; 2];
+        soft.slope(&z, &s, &mut slopes);
+        for (k, slope) in slopes.iter().enumerate() {
+            let moved = |by: f32| {
+                let mut z = z;
+                z[k] += by;
+                soft.losses(&tensor(&z), &tensor(&s))[0]
+            };
+            let found = (moved(1e-2) - moved(-1e-2)) / 2e-2 * soft.temperature;
+            assert!((found - f64::from(*slope)).abs() < 1e-4, "{k}: {found} {slope}");
+        }
+        let mut v = [0.0; 2];
+        soft.direction(&s, &s, &[true, false], &mut v);
+        let p = 1.0 / (1.0 + (-0.25f32).exp());
+        assert!((v[0] - (p * (1.0 - p)).sqrt()).abs() < 1e-6 && v[1] < 0.0);
     }
 }

@@ -22,7 +22,7 @@ use crate::model::error::Error;
 use crate::model::layers::layers;
 use crate::model::progress::Progress;
 use crate::model::rebuild::{averaged, begun, copy_node, linear_of_zero, operation, with_linear};
-use crate::refit::regression::{Fits, Problem, Regression, softmax};
+use crate::refit::regression::{EXACT, Fits, Problem, Regression, softmax};
 
 /// What the names of all nodes and constants of a readout begin with.
 const PREFIX: &str = "readout.";
@@ -97,7 +97,7 @@ pub(super) fn with_readout(
     };
     let problem = known.problem();
     let fits = Fits::new(&problem);
-    let map = fits.fit(penalty, fits.zero());
+    let map = fits.fit(penalty, fits.zero(), EXACT);
     progress.advance(1)?;
     Ok(Some((known.set(&zero.graph, &map)?, Readout { features, before, after })))
 }
@@ -125,7 +125,7 @@ impl Known {
         let values = [zero.features, zero.before];
         let [features, given] = fetched(&zero.graph, values, images, goal.batch)?;
         let wanted = goal.scores(images)?;
-        Ok(Self { features, given, soft: Soft::of(&wanted), wanted })
+        Ok(Self { features, given, soft: Soft::of(&wanted, goal.apart), wanted })
     }
 
     /// Some of the images.
@@ -161,7 +161,7 @@ impl Known {
         let (mut chosen, mut after) = (None, before.clone());
         let near = mean(&before) < NEAR;
         for penalty in PENALTIES.into_iter().filter(|_| !near) {
-            map = fits.fit(penalty, map);
+            map = fits.fit(penalty, map, EXACT);
             progress.advance(1)?;
             let losses = checks.losses(&map);
             if mean(&losses) >= mean(&after) {
@@ -390,8 +390,12 @@ mod tests {
     fn scores_come_closer_and_a_second_readout_takes_the_place_of_the_first() {
         for classes in [1, 2, 3] {
             let [source, graph] = [5, 9].map(|seed| network(classes, seed));
-            let goal =
-                Goal { source: &source, classes: &(0..classes).collect::<Vec<_>>(), batch: 64 };
+            let goal = Goal {
+                source: &source,
+                classes: &(0..classes).collect::<Vec<_>>(),
+                batch: 64,
+                apart: false,
+            };
             let images = uniform([300, 3, 32, 32], -1.0, 1.0, 2);
             let (better, found) =
                 with_readout(&graph, &goal, &images.clone().into(), &Silent).unwrap().unwrap();
@@ -399,7 +403,7 @@ mod tests {
             let (again, same) =
                 with_readout(&better, &goal, &images.clone().into(), &Silent).unwrap().unwrap();
             assert_eq!((found, better.nodes().len()), (same, again.nodes().len()));
-            let soft = Soft::of(&run(&source, &images));
+            let soft = Soft::of(&run(&source, &images), false);
             let loss =
                 |graph: &Graph| mean(&soft.losses(&run(graph, &images), &run(&source, &images)));
             assert!(loss(&better) < loss(&graph), "{} to {}", loss(&graph), loss(&better));
@@ -410,7 +414,7 @@ mod tests {
     #[test]
     fn scores_that_are_near_and_few_images_leave_it_out() {
         let graph = network(3, 1);
-        let goal = Goal { source: &graph, classes: &[0, 1, 2], batch: 64 };
+        let goal = Goal { source: &graph, classes: &[0, 1, 2], batch: 64, apart: false };
         for count in [LEAST_IMAGES - 1, LEAST_IMAGES] {
             let images = uniform([count, 3, 32, 32], -1.0, 1.0, 2);
             assert!(

@@ -1,14 +1,22 @@
 //! Multinomial logistic regression.
 
 use brickwork_tensor::Tensor;
+use faer::linalg::matmul::matmul;
 use faer::linalg::solvers::Solve;
-use faer::{Mat, Side};
+use faer::{Accum, Mat, Par, Side};
+use rayon::prelude::*;
 
 /// Penalty of the squared weights, per image, where none is chosen.
 const PENALTY: f64 = 1e-3;
 
 /// Steps, at most.
 const STEPS: usize = 300;
+
+/// A step this short is the last.
+pub(crate) const EXACT: f64 = 1e-6;
+
+/// Rows whose gradient is worked out at a time. Sums of so many are added in order, whoever works them out.
+const ROWS: usize = 1024;
 
 /// A linear map from features to class scores.
 #[derive(Clone)]
@@ -63,10 +71,23 @@ impl<'a> Fits<'a> {
         self.zero.clone()
     }
 
+    /// A map of other features in the standards of these.
+    pub(crate) fn like(&self, other: &Regression) -> Regression {
+        let (plain, biases) = other.plain();
+        let Regression { means, scales, .. } = self.zero();
+        let f = means.len();
+        let weight = |k: usize, class: usize| plain[(k, class)] * scales[k];
+        let moved = |class: usize| (0..f).map(|k| plain[(k, class)] * means[k]).sum::<f64>();
+        let weights = Mat::from_fn(f + 1, biases.len(), |k, class| {
+            if k == f { biases[class] + moved(class) } else { weight(k, class) }
+        });
+        Regression { weights, means, scales }
+    }
+
     /// Minimises the mean cross-entropy plus half of `penalty` times the squared weights, starting at
     /// `from`, by steps `W - (bound + penalty)^-1 * gradient`, of which none overshoots, with momentum
-    /// (Nesterov 1983) that is given up where it leads uphill (O'Donoghue and Candès 2015).
-    pub(crate) fn fit(&self, penalty: f64, from: Regression) -> Regression {
+    /// (Nesterov 1983) that is given up where it leads uphill (O'Donoghue and Candès 2015), `until` a step changes no weight by more.
+    pub(crate) fn fit(&self, penalty: f64, from: Regression, until: f64) -> Regression {
         let mut found = from;
         let mut bound = self.bound.clone();
         (0..bound.nrows()).for_each(|k| bound[(k, k)] += penalty);
@@ -81,7 +102,7 @@ impl<'a> Fits<'a> {
             found.weights -= &step;
             moved = &found.weights - before;
             run = if product(&gradient, &moved) > 0.0 { 0.0 } else { run + 1.0 };
-            if step.norm_max() < 1e-6 {
+            if step.norm_max() < until {
                 break;
             }
         }
@@ -89,13 +110,32 @@ impl<'a> Fits<'a> {
     }
 
     fn gradient(&self, at: &Regression, penalty: f64) -> Mat<f64> {
-        let error = softmax(&self.problem.offset + &self.x * &at.weights) - &self.problem.target;
-        let mut gradient = self.x.transpose() * &error * faer::Scale(1.0 / self.x.nrows() as f64);
+        let rows = self.x.nrows();
+        let starts: Vec<usize> = (0..rows).step_by(ROWS).collect();
+        let parts =
+            starts.into_par_iter().map(|start| self.slope(at, start, ROWS.min(rows - start)));
+        let mut gradient = Mat::zeros(at.weights.nrows(), at.weights.ncols());
+        parts.collect::<Vec<_>>().iter().for_each(|part| gradient += part);
         for (k, &owner) in self.problem.owners.unwrap_or_default().iter().enumerate() {
             let others = (0..gradient.ncols()).filter(|&class| class != owner);
             others.for_each(|class| gradient[(k, class)] = 0.0);
         }
         gradient + &at.weights * faer::Scale(penalty)
+    }
+}
+
+impl Fits<'_> {
+    /// What some rows add to the gradient of the mean cross-entropy.
+    fn slope(&self, at: &Regression, start: usize, count: usize) -> Mat<f64> {
+        let (weights, alone) = (&at.weights, Par::Seq);
+        let x = self.x.subrows(start, count);
+        let mut scores = self.problem.offset.subrows(start, count).to_owned();
+        matmul(scores.as_mut(), Accum::Add, x, weights.as_ref(), 1.0, alone);
+        let error = softmax(scores) - self.problem.target.subrows(start, count);
+        let mut slope = Mat::zeros(weights.nrows(), weights.ncols());
+        let each = 1.0 / self.x.nrows() as f64;
+        matmul(slope.as_mut(), Accum::Replace, x.transpose(), error.as_ref(), each, alone);
+        slope
     }
 }
 
@@ -111,7 +151,7 @@ impl Regression {
         let offset = Mat::zeros(truth.len(), classes);
         let problem = Problem { features, target, offset, owners: None };
         let fits = Fits::new(&problem);
-        fits.fit(PENALTY, fits.zero())
+        fits.fit(PENALTY, fits.zero(), EXACT)
     }
 
     /// The most probable class of every row of `features` `[n, f]`.
@@ -245,7 +285,7 @@ mod tests {
             let fits = Fits::new(&problem);
             let mut sizes = Vec::new();
             for penalty in [1.0, 0.1, 0.01] {
-                let found = fits.fit(penalty, fits.zero());
+                let found = fits.fit(penalty, fits.zero(), EXACT);
                 let least = loss(&fits, &found, penalty);
                 assert!(least < loss(&fits, &fits.zero(), penalty));
                 for (k, class) in (0..5).flat_map(|k| (0..3).map(move |class| (k, class))) {
@@ -270,7 +310,7 @@ mod tests {
         let features = crate::model::random::uniform([60, 4], 2.0, 5.0, 9);
         let problem = with_offset(&features, None);
         let fits = Fits::new(&problem);
-        let found = fits.fit(0.1, fits.zero());
+        let found = fits.fit(0.1, fits.zero(), EXACT);
         let (weights, bias) = found.plain();
         let scores = found.scores(&features);
         for (row, class) in (0..60).flat_map(|row| (0..3).map(move |class| (row, class))) {

@@ -21,8 +21,7 @@ pub(super) const LEAST_IMAGES: usize = 16 * JUDGES;
 
 /// Moves the constants of these names until the scores of `graph` on `images` `[n, c, h, w]` come no
 /// closer to those of the goal `[n, k]`, as `judge` finds: by [Gauss-Newton](gauss_newton) passes, networks that learn
-/// more than [`LARGEST`] by [gradients](descend). `None` for those that cannot be passed back through, and if there are
-/// too few images to check on.
+/// more than [`LARGEST`] by [gradients](descend). `None` for those that cannot be passed back through.
 ///
 /// # Errors
 /// If the network cannot run, or an image cannot be read.
@@ -35,9 +34,6 @@ pub(super) fn align(
     options: &RefitOptions,
     progress: &dyn Progress,
 ) -> Result<Option<(Arc<Graph>, Alignment)>, Error> {
-    if images.len() < LEAST_IMAGES {
-        return Ok(None);
-    }
     let fitted = &images.fitted;
     match learned_count(&graph, names) > LARGEST {
         true => descend(graph, names, goal, fitted, judge, options, progress),

@@ -11,6 +11,7 @@ use crate::images::image_set::ImageSet;
 use crate::model::card::{Card, RefitNote};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::head::HeadKind;
 use crate::model::layers::layers;
 use crate::model::progress::Progress;
 
@@ -33,6 +34,13 @@ impl<'a> Towards<'a> {
             let [[c, h, w], [sc, sh, sw]] = [model.input(), source.input()];
             return Err(Error::options(format!(
                 "`{}` takes {h}x{w} images with {c} channels, source `{}` {sh}x{sw} with {sc}; both must agree",
+                model.name, source.name
+            )));
+        }
+        if (model.head() == HeadKind::Multilabel) != (source.head() == HeadKind::Multilabel) {
+            return Err(Error::options(format!(
+                "an image may be of several classes of one of `{}` and source `{}` alone; both must agree (annotate, \
+                 `head=`)",
                 model.name, source.name
             )));
         }
@@ -62,7 +70,8 @@ impl<'a> Towards<'a> {
         progress: &dyn Progress,
     ) -> Result<(Classifier, Nearer), Error> {
         let Self { model, source, classes } = self;
-        let goal = Goal { source: source.graph(), classes, batch: source.batch_size() };
+        let apart = model.head() == HeadKind::Multilabel;
+        let goal = Goal { source: source.graph(), classes, batch: source.batch_size(), apart };
         if images.len() < LEAST_IMAGES {
             return Err(Error::options(format!(
                 "`{}` cannot be refitted as a whole on {} images: it takes {} or more",

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use brickwork_formats::write_atomically;
 use brickwork_tensor::Tensor;
 use brickwork_tensor::kernels::exact::ExactSums;
 use safetensors::Dtype;
@@ -22,18 +23,19 @@ const KEY: &str = "brickwork.profile";
 /// If the file cannot be written; it is then as it was. Nor can a profile with numbers that are not
 /// finite, other than infinite margins.
 pub fn save_profile(profile: &Profile, path: &Path) -> Result<(), Error> {
+    Ok(write_atomically(path, &encode_profile(profile)?)?)
+}
+
+/// The bytes of the file that [`save_profile`] writes.
+///
+/// # Errors
+/// If the profile has numbers that are not finite, other than infinite margins.
+pub fn encode_profile(profile: &Profile) -> Result<Vec<u8>, Error> {
+    check_finite(profile)?;
     let mut arrays = Vec::new();
     for (entry, sums) in profile.header.samples.iter().zip(&profile.sums) {
         for (layer, sums) in profile.header.layers.iter().zip(sums) {
             let name = format!("{}/{layer}", entry.class);
-            if !sums.is_finite() {
-                let message = format!(
-                    "the sums of layer `{layer}` are not finite; the network overflows on these images, check \
-                     its weights and the preprocessing"
-                );
-                let layer = Some(layer.clone());
-                return Err(Error::profile(Refusal { message, layer, ..Refusal::default() }));
-            }
             arrays.push(match sums {
                 LayerSums::Samples(sums) => Array::floats(name, sums.shape(), sums.data()),
                 LayerSums::Totals(totals) => {
@@ -46,7 +48,27 @@ pub fn save_profile(profile: &Profile, path: &Path) -> Result<(), Error> {
     }
     let header = stored(&profile.header)
         .map_err(|why| Error::profile(format!("the profile's header cannot be written: {why}")))?;
-    sealed::seal(path, KEY, header, arrays)
+    sealed::sealed(KEY, header, arrays)
+}
+
+/// That a profile has no numbers that are not finite, other than infinite margins.
+///
+/// # Errors
+/// If it has.
+pub(crate) fn check_finite(profile: &Profile) -> Result<(), Error> {
+    for sums in &profile.sums {
+        if let Some((layer, _)) =
+            profile.header.layers.iter().zip(sums).find(|(_, sums)| !sums.is_finite())
+        {
+            let message = format!(
+                "the sums of layer `{layer}` are not finite; the network overflows on these images, check \
+                 its weights and the preprocessing"
+            );
+            let layer = Some(layer.clone());
+            return Err(Error::profile(Refusal { message, layer, ..Refusal::default() }));
+        }
+    }
+    Ok(())
 }
 
 /// Reads a profile.

@@ -6,6 +6,7 @@ use brickwork_formats::write_atomically;
 use plotters::prelude::*;
 
 use crate::model::error::Error;
+use crate::model::percent::Percent;
 use crate::show::report::Page;
 use crate::shrink::walk::Point;
 
@@ -54,15 +55,16 @@ impl Frontier<'_> {
         Ok(write_atomically(path, text.as_bytes())?)
     }
 
-    fn share(&self, point: &Point) -> f64 {
-        100.0 * point.macs as f64 / self.points[0].macs.max(1) as f64
+    fn share(&self, point: &Point) -> Percent {
+        Percent::ratio(point.macs, self.points[0].macs)
     }
 
     fn csv(&self) -> String {
         let lines = self.points.iter().map(|point| {
             let number =
                 |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-            let (accuracy, latency) = (number(point.accuracy), number(point.latency_ms));
+            let (accuracy, latency) =
+                (number(point.accuracy.map(Percent::number)), number(point.latency_ms));
             format!("{},{},{accuracy},{latency}\n", point.macs, point.params)
         });
         std::iter::once("macs,params,accuracy,latency_ms\n".to_owned()).chain(lines).collect()
@@ -75,10 +77,10 @@ impl Frontier<'_> {
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         for (k, point) in self.points.iter().enumerate() {
             rows.push(vec![
-                format!("{:.1}", self.share(point)),
+                format!("{:.1}", self.share(point).number()),
                 point.macs.to_string(),
                 point.params.to_string(),
-                point.accuracy.map_or("-".to_owned(), |a| format!("{:.2}", 100.0 * a)),
+                point.accuracy.map_or("-".to_owned(), Percent::cell),
                 if k == self.chosen { "kept".to_owned() } else { String::new() },
             ]);
         }
@@ -95,7 +97,7 @@ impl Frontier<'_> {
     }
 
     fn draw(&self, text: &mut String) -> Result<(), Box<dyn std::error::Error>> {
-        let of = |point: &Point| Some((self.share(point), 100.0 * point.accuracy?));
+        let of = |point: &Point| Some((self.share(point).number(), point.accuracy?.number()));
         let points: Vec<(f64, f64)> = self.points.iter().filter_map(of).collect();
         let low = points.iter().map(|(_, y)| *y).fold(100.0, f64::min);
         let high = points.iter().map(|(_, y)| *y).fold(0.0, f64::max);
@@ -142,15 +144,12 @@ mod tests {
         let point = |macs, accuracy| Point {
             macs,
             params: macs / 10,
-            accuracy: Some(accuracy),
+            accuracy: Some(Percent::of(accuracy)),
             latency_ms: None,
         };
         let points = [point(2000, 0.9), point(1000, 0.85)];
         let frontier = frontier(&points);
-        assert_eq!(
-            frontier.csv(),
-            "macs,params,accuracy,latency_ms\n2000,200,0.9,\n1000,100,0.85,\n"
-        );
+        assert_eq!(frontier.csv(), "macs,params,accuracy,latency_ms\n2000,200,90,\n1000,100,85,\n");
         let svg = frontier.svg().expect("draws");
         // A dot for either point, and a ring around the one that is kept.
         assert_eq!(svg.matches("<circle").count(), 3);

@@ -19,12 +19,12 @@ use crate::model::sizes::{Sizes, Unit};
 use crate::refit::{RefitOptions, refitted};
 use crate::shrink::criterion::Ground;
 
-/// How many channels a family of groups keeps: all or a multiple, if it has so many.
+/// How many channels a family of groups keeps: all, a multiple, or few.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Widths {
     /// Of this many.
     pub multiple: usize,
-    /// In families of at least so many; smaller ones keep any number.
+    /// Fewer than so many are kept as they are.
     pub from: usize,
 }
 
@@ -32,21 +32,21 @@ impl Widths {
     /// Any number.
     pub const ANY: Self = Self { multiple: 1, from: 0 };
 
-    /// What runtimes are fast with, where it costs little: their kernels take channels by the eight or sixteen.
-    pub const FAST: Self = Self { multiple: 8, from: 64 };
+    /// What runtimes are fast with: their kernels take channels by the eight.
+    pub const FAST: Self = Self { multiple: 8, from: 8 };
 
     /// A multiple of `count` everywhere, or what is [fast](Self::FAST) if none is asked for.
     pub fn of(count: Option<u16>) -> Self {
         count.map_or(Self::FAST, |count| Self { multiple: usize::from(count), from: 0 })
     }
 
-    fn step(self, family: usize) -> usize {
-        if family >= self.from { self.multiple } else { 1 }
+    fn of_kept(self, kept: usize) -> usize {
+        if kept < self.from { kept } else { kept.next_multiple_of(self.multiple) }
     }
 }
 
 /// How channels are given up.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CompressOptions {
     /// Every family of channels keeps this share of its own, and at least one.
     pub floor: f64,
@@ -102,7 +102,7 @@ impl<'a> Ranking<'a> {
         let mut worth = criterion.scores(ground)?;
         let sizes = Sizes::new(graph, channels, options.refits);
         if criterion.is_absolute() {
-            let savings = sizes.savings(options.unit);
+            let savings = sizes.savings(&options.unit);
             worth.iter_mut().zip(savings).for_each(|(worth, saved)| *worth /= saved.max(1) as f64);
         }
         by_block::level(channels, &mut worth);
@@ -132,7 +132,7 @@ impl<'a> Ranking<'a> {
             place.then(better(&worth, *left, *right))
         });
         let order = rest.into_iter().map(|(_, group)| group).collect();
-        let CompressOptions { uniform, widths, .. } = *options;
+        let &CompressOptions { uniform, widths, .. } = options;
         Ok(Self { ground, sizes, worth, always, order, uniform, widths })
     }
 
@@ -158,8 +158,7 @@ impl<'a> Ranking<'a> {
         let (graph, channels) = (self.ground.graph, &self.ground.channels);
         let mut keep = Keep::closed(graph, channels, |label| wanted[label as usize], score);
         if self.widths.multiple > 1 {
-            let step = |family: &[Label]| self.widths.step(family.len());
-            keep.round_up(graph, channels, step, score);
+            keep.round_up(graph, channels, |_, kept| self.widths.of_kept(kept), score);
         }
         keep
     }
@@ -170,18 +169,15 @@ impl<'a> Ranking<'a> {
     }
 
     /// The size of a cut.
-    pub fn size(&self, unit: Unit, keep: &Keep) -> u64 {
-        match unit {
-            Unit::Macs => self.sizes.macs(keep),
-            Unit::Parameters => self.sizes.parameters(keep),
-        }
+    pub fn size(&self, unit: &Unit, keep: &Keep) -> u64 {
+        self.sizes.of(unit, keep)
     }
 
     /// The best groups that fit into a budget, and what fits of the next unless shares are uniform.
     ///
     /// # Errors
     /// If the smallest cut exceeds it.
-    pub fn fitting(&self, unit: Unit, budget: u64) -> Result<Keep, Error> {
+    pub fn fitting(&self, unit: &Unit, budget: u64) -> Result<Keep, Error> {
         let count = self.within(unit, budget)?;
         let mut groups = self.order[..count].to_vec();
         let fillers = if self.uniform { 0 } else { FILLERS };
@@ -198,7 +194,7 @@ impl<'a> Ranking<'a> {
     ///
     /// # Errors
     /// If the smallest cut exceeds it.
-    pub fn within(&self, unit: Unit, budget: u64) -> Result<usize, Error> {
+    pub fn within(&self, unit: &Unit, budget: u64) -> Result<usize, Error> {
         let size = |count| self.size(unit, &self.keep(count));
         let (mut fits, mut exceeds) = (0, self.order.len());
         if size(exceeds) <= budget {
@@ -209,11 +205,12 @@ impl<'a> Ranking<'a> {
             let whole = unit.of(self.ground.graph);
             let share = |size: u64| 100.0 * size as f64 / whole.max(1) as f64;
             return Err(Error::too_small(format!(
-                "{budget} {name} ({:.1} %) cannot be reached: the smallest cut has {least} ({:.1} %); ask for at \
-                 least that, or let layers keep less (`floor=`)",
+                "{} ({:.1} %) cannot be reached: the smallest cut has {} ({:.1} %); ask for at least that, or let \
+                 layers keep less (`floor=`)",
+                unit.counted(budget),
                 share(budget),
-                share(least),
-                name = unit.name()
+                unit.counted(least),
+                share(least)
             )));
         }
         while exceeds - fits > 1 {

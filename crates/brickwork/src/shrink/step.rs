@@ -25,7 +25,7 @@ const SCORED_BY: usize = 1024;
 const IMAGE_NUMBERS: usize = 1 << 26;
 
 /// How to shrink.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ShrinkOptions {
     /// What makes a channel worth keeping; not contributions, which are of a network that was
     /// profiled.
@@ -102,9 +102,11 @@ impl<'a> Shrink<'a> {
             return 0;
         }
         let [macs, parameters] = readout_size(&self.current);
-        match self.options.rules.unit {
+        match &self.options.rules.unit {
             Unit::Macs => macs,
             Unit::Parameters => parameters,
+            // Next to none, and no table tells of it.
+            Unit::Time(_) => 0,
         }
     }
 
@@ -125,7 +127,18 @@ impl<'a> Shrink<'a> {
     pub fn check(&self, budget: u64) -> Result<(), Error> {
         let ground = Ground::new(&self.whole, None, None, self.options.seed)?;
         let rules = &self.options.rules;
-        Ranking::new(&ground, Criterion::Random, rules)?.within(rules.unit, budget).map(|_| ())
+        Ranking::new(&ground, Criterion::Random, rules)?.within(&rules.unit, budget).map(|_| ())
+    }
+
+    /// The size of the smallest cut.
+    ///
+    /// # Errors
+    /// If the model's scores do not lie along an axis.
+    pub fn least(&self) -> Result<u64, Error> {
+        let ground = Ground::new(&self.whole, None, None, self.options.seed)?;
+        let rules = &self.options.rules;
+        let ranking = Ranking::new(&ground, Criterion::Random, rules)?;
+        Ok(ranking.size(&rules.unit, &ranking.keep(0)))
     }
 
     /// Gives up channels until the size is at most `limit`, and refits.
@@ -147,7 +160,7 @@ impl<'a> Shrink<'a> {
         let ground = Ground::new(&now, None, some.as_ref(), self.options.seed)?.watched(progress);
         let rules = &self.options.rules;
         let ranking = Ranking::new(&ground, self.options.criterion, rules)?;
-        let choice = Choice::Given(ranking.kept(&ranking.fitting(rules.unit, limit)?));
+        let choice = Choice::Given(ranking.kept(&ranking.fitting(&rules.unit, limit)?));
         let classes: Vec<usize> = (0..now.class_count()).collect();
         let plan = Plan::new(&now, &classes, &choice, 1)?;
         let (graph, checked) = plan.cut(&now, self.options.seed)?;
@@ -156,7 +169,8 @@ impl<'a> Shrink<'a> {
         self.current = Arc::new(graph);
         if let Some(images) = self.images.as_ref().filter(|_| rules.refits) {
             let (source, size) = (self.whole.graph(), self.whole.batch_size());
-            let cut = Cut { source, graph: &self.current, kept: &self.kept, classes: &classes };
+            let (graph, kept) = (&self.current, &self.kept);
+            let cut = Cut { source, graph, kept, classes: &classes, apart: false };
             let refit = CutRefit::new(&cut, images, size, &self.options.refit, progress);
             let (better, note) = refit.on_the_way()?;
             (self.current, self.note) = (better, Some(note));
@@ -182,7 +196,8 @@ impl<'a> Shrink<'a> {
         let Some(note) = &mut origin.refit else { return Ok(None) };
         let bare = recut(self.source, component)?;
         let (source, graph) = (self.source.graph(), bare.graph());
-        let cut = Cut { source, graph, kept: &origin.kept, classes: &origin.classes };
+        let (kept, classes) = (&origin.kept, &origin.classes);
+        let cut = Cut { source, graph, kept, classes, apart: false };
         let (options, size) = (&self.options.refit, self.whole.batch_size());
         let refit = CutRefit::new(&cut, images, size, options, progress);
         let graph = refit.finish(component.graph().clone(), note)?;

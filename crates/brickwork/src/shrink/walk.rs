@@ -8,11 +8,15 @@ use crate::measure::held_out::HeldOut;
 use crate::measure::latency::latency_ms;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::percent::Percent;
 use crate::model::progress::Progress;
 use crate::shrink::step::Shrink;
 
 /// Where a walk without a size to reach ends: at this share.
 const END: f64 = 0.05;
+
+/// What a step towards a time leaves, at most.
+const LESS: f64 = 0.98;
 
 /// After so many steps in a row that lost too much, a walk ends.
 const PATIENCE: usize = 2;
@@ -38,7 +42,7 @@ pub struct Point {
     /// Learned parameters.
     pub params: u64,
     /// Share of the held-out images that are classified correctly, if any were held out.
-    pub accuracy: Option<f64>,
+    pub accuracy: Option<Percent>,
     /// Milliseconds that one image takes, if they are asked for.
     pub latency_ms: Option<f64>,
 }
@@ -77,7 +81,11 @@ impl<'a> Walk<'a> {
         self.measure()?;
         let left = |shrink: &Shrink<'_>| limit.saturating_sub(shrink.reserve());
         while self.shrink.size() > left(&self.shrink) && !self.has_enough() {
-            let next = self.shrink.next_limit(left(&self.shrink));
+            let next = match self.aim()? {
+                Some(aim) if aim >= self.shrink.size() => break,
+                Some(aim) => self.shrink.next_limit(aim),
+                None => self.shrink.next_limit(left(&self.shrink)),
+            };
             match self.shrink.step(next, self.progress) {
                 // There is nothing left to give up.
                 Err(Error::TooSmall(_)) if end.is_none() && self.points.len() > 1 => break,
@@ -86,6 +94,15 @@ impl<'a> Walk<'a> {
             self.measure()?;
         }
         Ok(())
+    }
+
+    /// The size at which a time that is measured will be what is asked for, if time follows size as it does now, but no less
+    /// than what can be reached.
+    fn aim(&self) -> Result<Option<u64>, Error> {
+        let now = self.points.last().and_then(|point| point.latency_ms);
+        let Some((asked, now)) = self.goal.latency_ms.zip(now) else { return Ok(None) };
+        let size = (self.shrink.size() as f64 * (asked / now).min(LESS)) as u64;
+        Ok(Some(size.max(self.shrink.least()?)))
     }
 
     /// Refits to the end all components, or the one that is asked for alone; gives its place.
@@ -148,12 +165,12 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn accuracy(&self, component: &Classifier) -> Result<Option<f64>, Error> {
+    fn accuracy(&self, component: &Classifier) -> Result<Option<Percent>, Error> {
         self.held.map(|held| held.accuracy(component, self.progress)).transpose()
     }
 
     fn note(&self, point: &Point) {
-        let right = point.accuracy.map_or(String::new(), |a| format!(", {:.2} % right", 100.0 * a));
+        let right = point.accuracy.map_or(String::new(), |a| format!(", {a} right"));
         let share = 100.0 * self.share(point);
         self.progress.note(&format!("{share:.1} % of the MACs{right}"));
     }
@@ -167,7 +184,7 @@ impl<'a> Walk<'a> {
     /// Points of accuracy that are lost.
     fn drop_of(&self, point: &Point) -> f64 {
         let whole = self.points.first().and_then(|first| first.accuracy);
-        100.0 * (whole.unwrap_or(0.0) - point.accuracy.unwrap_or(0.0))
+        whole.unwrap_or_default().points_above(point.accuracy.unwrap_or_default())
     }
 
     fn fits(&self, point: &Point) -> bool {

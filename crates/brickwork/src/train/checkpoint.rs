@@ -192,6 +192,7 @@ mod tests {
     use crate::images::matching::Numbered;
     use crate::images::source::Source;
     use crate::model::classifier::Classifier;
+    use crate::model::percent::Percent;
     use crate::train::{Epoch, Labels, Score, Trainer};
 
     /// The fingerprint of `net.onnx` in files of version 1.
@@ -279,7 +280,7 @@ mod tests {
                     ..serde_json::from_str(OPTIONS).unwrap()
                 },
             };
-            let score = Score { loss, accuracy: 0.5 };
+            let score = Score { loss, accuracy: Percent::of(0.5) };
             let log = vec![Epoch { epoch: 1, rate: 0.1, train: score, held: Some(score) }];
             let state = State { epoch: usize::MAX, log, best, ..State::default() };
             let moments = vec![format!("{name}.0"), format!("{name}.1")];

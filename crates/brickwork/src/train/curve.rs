@@ -39,7 +39,7 @@ fn draw(text: &mut String, log: &[Epoch]) -> Drawn {
     let accuracy = |held: bool| {
         let of = move |epoch: &Epoch| {
             let score = if held { epoch.held } else { Some(epoch.train) };
-            score.map(|s| 100.0 * s.accuracy)
+            score.map(|s| s.accuracy.number())
         };
         points(log, of)
     };
@@ -89,6 +89,7 @@ fn panel(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::percent::Percent;
     use crate::train::Score;
 
     #[test]
@@ -96,14 +97,14 @@ mod tests {
         let entry = |epoch: usize, held: Option<Score>| Epoch {
             epoch,
             rate: 0.1,
-            train: Score { loss: 1.0 / epoch as f64, accuracy: 0.5 },
+            train: Score { loss: 1.0 / epoch as f64, accuracy: Percent::of(0.5) },
             held,
         };
         let mut text = String::new();
         draw(&mut text, &[entry(1, None), entry(2, None)]).expect("draws");
         assert!(text.contains("train") && !text.contains("held out"));
         let mut both = String::new();
-        let held = Some(Score { loss: 0.7, accuracy: 0.6 });
+        let held = Some(Score { loss: 0.7, accuracy: Percent::of(0.6) });
         draw(&mut both, &[entry(1, held), entry(2, held)]).expect("draws");
         assert!(both.contains("held out") && both.starts_with("<svg"));
     }

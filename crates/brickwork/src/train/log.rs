@@ -62,7 +62,7 @@ fn csv(log: &[Epoch], took: impl Fn(&Epoch) -> Option<f64>, images: f64) -> Stri
                     images_per_second\n"
         .to_owned();
     let score = |score: Option<Score>| {
-        score.map_or(",".to_owned(), |s| format!("{:.6},{:.6}", s.loss, s.accuracy))
+        score.map_or(",".to_owned(), |s| format!("{:.6},{}", s.loss, s.accuracy.number()))
     };
     for epoch in log {
         let speed = took(epoch).map_or(",".to_owned(), |s| format!("{s:.2},{:.1}", images / s));

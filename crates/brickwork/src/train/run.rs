@@ -90,13 +90,13 @@ impl RunFiles {
 
 fn words(epoch: &Epoch, seconds: f64, images: f64) -> String {
     let held = epoch.held.map_or_else(String::new, |held| {
-        format!(", held out {:.4} / {:.2} %", held.loss, 100.0 * held.accuracy)
+        format!(", held out {:.4} / {}", held.loss, held.accuracy)
     });
     format!(
-        "epoch {}: loss {:.4} / {:.2} %{held}, rate {:.5}, {:.0} images/s, {seconds:.1} s",
+        "epoch {}: loss {:.4} / {}{held}, rate {:.5}, {:.0} images/s, {seconds:.1} s",
         epoch.epoch,
         epoch.train.loss,
-        100.0 * epoch.train.accuracy,
+        epoch.train.accuracy,
         epoch.rate,
         images / seconds
     )

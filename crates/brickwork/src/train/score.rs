@@ -3,21 +3,22 @@
 use brickwork_data::Preprocess;
 use brickwork_exec::cross_entropy;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::objective::broken;
 use crate::images::source::Source;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::percent::Percent;
 use crate::model::progress::Progress;
 
 /// Loss and accuracy over samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Score {
     /// Mean loss per sample.
     pub loss: f64,
-    /// Share of samples classified correctly, 0 to 1.
-    pub accuracy: f64,
+    /// Share of samples classified correctly.
+    pub accuracy: Percent,
 }
 
 /// Mean cross-entropy and accuracy of `model` on the samples of `source` that have a class.
@@ -52,5 +53,5 @@ pub fn score(
         Ok(())
     })?;
     let count = samples.len() as f64;
-    Ok(Score { loss: loss / count, accuracy: correct as f64 / count })
+    Ok(Score { loss: loss / count, accuracy: Percent::of(correct as f64 / count) })
 }

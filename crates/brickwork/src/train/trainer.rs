@@ -14,6 +14,7 @@ use super::state::{Epoch, State};
 use crate::images::source::Source;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::percent::Percent;
 use crate::model::progress::Progress;
 
 /// How a run ended.
@@ -248,8 +249,8 @@ impl<'a> Trainer<'a> {
     /// Measures the epoch that ended and begins the next.
     fn close_epoch(&mut self, progress: &dyn Progress) -> Result<(), Error> {
         let count = (self.state.step * self.options.batch) as f64;
-        let train =
-            Score { loss: self.state.loss / count, accuracy: self.state.correct as f64 / count };
+        let accuracy = Percent::of(self.state.correct as f64 / count);
+        let train = Score { loss: self.state.loss / count, accuracy };
         let held = match self.material.held {
             Some(source) => {
                 Some(score(&self.current()?, source, self.material.preprocess, progress)?)

@@ -48,7 +48,7 @@ impl Verb for Annotate {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<AnnotateAnswer, Error> {
-        let mut model = self.model.load(&self.pixels)?;
+        let mut model = self.model.load(&self.pixels, context)?;
         model.notes().iter().for_each(|note| context.progress.note(note));
         if model.card().preprocess.is_some() || self.pixels.prepares() {
             let preprocess = self.pixels.preprocess(&model)?;
@@ -56,7 +56,7 @@ impl Verb for Annotate {
             model = inputs::described(&model, &preprocess)?;
         }
         if let Some(path) = &self.output {
-            model.save(path)?;
+            context.save(&model, path)?;
         }
         let (output, classes) = (self.output.clone(), model.class_names());
         let preprocess = model.card().preprocess.clone();

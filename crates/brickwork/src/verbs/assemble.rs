@@ -85,15 +85,14 @@ impl Verb for Assemble {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<AssembleAnswer, Error> {
-        let parts = self.parts.iter().map(|path| inputs::load(path));
+        let parts = self.parts.iter().map(|path| inputs::load(path, context));
         let parts = parts.collect::<Result<Vec<_>, _>>()?;
-        parts.iter().try_for_each(|part| inputs::exclusive(part, "assemble"))?;
-        let parts = replaced(&parts, &self.remove, &self.substitutes()?)?;
+        let parts = replaced(&parts, &self.remove, &self.substitutes(context)?)?;
         let options = AssembleOptions { layout: self.layout, on_duplicate: self.on_duplicate };
         let model = assemble(&parts, &options)?;
         let difference_from_parts = difference(&model, &parts, context.seed)?;
         if let Some(path) = &self.output {
-            model.save(path)?;
+            context.save(&model, path)?;
         }
         Ok(AssembleAnswer {
             output: self.output.clone(),
@@ -110,7 +109,7 @@ impl Verb for Assemble {
 
 impl Assemble {
     /// The components that replace classes, each once.
-    fn substitutes(&self) -> Result<Vec<Substitute>, Error> {
+    fn substitutes(&self, context: &Context<'_>) -> Result<Vec<Substitute>, Error> {
         let mut files: Vec<&PathBuf> = Vec::new();
         for Replacement { component, .. } in &self.replace {
             if !files.contains(&component) {
@@ -120,7 +119,7 @@ impl Assemble {
         let substitute = |file: &PathBuf| -> Result<Substitute, Error> {
             let its = self.replace.iter().filter(|one| one.component == *file);
             let classes = its.map(|one| one.class.clone()).collect();
-            Ok(Substitute { component: inputs::load(file)?, classes })
+            Ok(Substitute { component: inputs::load(file, context)?, classes })
         };
         files.into_iter().map(substitute).collect()
     }

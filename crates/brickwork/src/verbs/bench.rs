@@ -91,7 +91,7 @@ impl Verb for Bench {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<BenchAnswer, Error> {
-        let model = self.model.load(&PixelInput::default())?;
+        let model = self.model.load(&PixelInput::default(), context)?;
         if self.layers {
             let batch = self.batch[0];
             return Ok(BenchAnswer::Nodes { batch, nodes: node_times(&model, batch)? });

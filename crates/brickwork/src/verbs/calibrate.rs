@@ -12,6 +12,7 @@ use crate::join::calibrate::{Method, calibrate, calibrate_from_moments};
 use crate::model::card::CalibrationNote;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::head::HeadKind;
 
 /// Make the scores of an assembled model's parts comparable
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,7 +25,8 @@ pub struct Calibrate {
     pub data: DataInput,
     /// Where to write the calibrated model
     pub output: Option<PathBuf>,
-    /// How to make them comparable [default: linear; affine without images]
+    /// How to make them comparable [default: linear; affine without images, or where an image may be of
+    /// several classes]
     pub method: Option<Method>,
     /// Images per class, chosen at random [default: all]
     pub samples: Option<usize>,
@@ -69,9 +71,17 @@ impl Verb for Calibrate {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<CalibrateAnswer, Error> {
-        let mut model = ModelInput::file(&self.model).load(&self.data.pixels)?;
-        inputs::exclusive(&model, "calibrate")?;
-        let (method, seed) = (self.method(), context.seed);
+        let mut model = ModelInput::file(&self.model).load(&self.data.pixels, context)?;
+        let several = model.head() == HeadKind::Multilabel;
+        let (method, seed) = (self.method(several), context.seed);
+        let lacks = self.samples.is_some() || self.data.is_empty();
+        if several && method != Method::None && lacks {
+            return Err(Error::options(format!(
+                "an image may be of several classes of `{}`, of which each is calibrated by images of it and others: \
+                 give images (`data=`) and leave `samples=` out",
+                model.name
+            )));
+        }
         let mut account = None;
         let ready = if self.data.is_empty() && method == Method::Affine {
             calibrate_from_moments(&model, seed, context.progress)?
@@ -81,7 +91,11 @@ impl Verb for Calibrate {
             let mut sources = match self.data.is_empty() || method == Method::None {
                 true => Vec::new(),
                 false => {
-                    let data = self.data.labelled(&mut model, None, Split::Train, context)?;
+                    let split = Split::Train;
+                    let data = match several {
+                        true => self.data.labelled_whole(&mut model, None, split, context)?,
+                        false => self.data.labelled(&mut model, None, split, context)?,
+                    };
                     account = Some(data.account);
                     data.sources
                 }
@@ -93,7 +107,7 @@ impl Verb for Calibrate {
             calibrate(&model, &preprocess, &sources, method, seed, context.progress)?
         };
         if let Some(path) = &self.output {
-            ready.save(path)?;
+            context.save(&ready, path)?;
         }
         let logits = ready.card().parts.iter().flat_map(|part| {
             let logit =
@@ -112,8 +126,9 @@ impl Verb for Calibrate {
 }
 
 impl Calibrate {
-    fn method(&self) -> Method {
-        let usual = if self.data.is_empty() { Method::Affine } else { Method::Linear };
+    /// The method that is asked for, or the usual one, also where an image may be of `several` classes.
+    fn method(&self, several: bool) -> Method {
+        let usual = if self.data.is_empty() || several { Method::Affine } else { Method::Linear };
         self.method.unwrap_or(usual)
     }
 
@@ -122,7 +137,7 @@ impl Calibrate {
         if !self.data.is_empty() {
             return None;
         }
-        match self.method() {
+        match self.method(false) {
             Method::None => None,
             Method::Affine => self.samples.map(|_| {
                 let message = "`samples=` counts images, and none are given; pass `data=`";

@@ -1,6 +1,7 @@
 //! Making a model smaller without giving up a class.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use brickwork_data::{Preprocess, Split};
 use schemars::JsonSchema;
@@ -17,10 +18,10 @@ use crate::measure::held_out::HeldOut;
 use crate::model::card::Criterion;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::percent::Percent;
 use crate::model::sizes::Unit;
 use crate::refit::RefitOptions;
 use crate::relevance::profile::{Profile, ProfileOptions, profile};
-use crate::relevance::profile_file::load_profile;
 use crate::shrink::criterion::Ground;
 use crate::shrink::ranking::{CompressOptions, Ranking, Variant, Widths, smallest_share, variant};
 use crate::shrink::step::{Shrink, ShrinkOptions};
@@ -70,8 +71,7 @@ pub struct Compress {
     pub uniform: bool,
     /// Share of its channels that every layer keeps at least
     pub floor: Share,
-    /// Keep a multiple of this many channels in every group [default: 8 in groups of 64 or more, which runtimes are
-    /// fast with]
+    /// Keep a multiple of this many channels in every group [default: 8 where so many are kept, which runtimes are fast with]
     pub round_to: Option<u16>,
 }
 
@@ -131,7 +131,7 @@ pub struct CompressAnswer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reached {
     /// What is counted.
-    pub unit: Unit,
+    pub unit: &'static str,
     /// How many of them.
     pub limit: u64,
 }
@@ -146,7 +146,7 @@ pub struct SourceSize {
     /// Multiply-accumulates of one image.
     pub macs: u64,
     /// Share of the held-out images that it classifies correctly, if any were held out.
-    pub accuracy: Option<f64>,
+    pub accuracy: Option<Percent>,
 }
 
 /// One smaller model.
@@ -159,9 +159,9 @@ pub struct Compressed {
     /// Multiply-accumulates of one image.
     pub macs: u64,
     /// Share of the held-out images that the bare cut classifies correctly.
-    pub accuracy_before_refit: Option<f64>,
+    pub accuracy_before_refit: Option<Percent>,
     /// The same after the refit.
-    pub accuracy_after_refit: Option<f64>,
+    pub accuracy_after_refit: Option<Percent>,
     /// The channels it keeps, by layer.
     pub kept: KeptMap,
 }
@@ -288,7 +288,7 @@ struct Job<'a> {
     context: &'a Context<'a>,
     model: Classifier,
     held: Option<HeldOut>,
-    profile: Option<Profile>,
+    profile: Option<Arc<Profile>>,
     images: Option<ImageSet>,
     account: Option<DataAccount>,
 }
@@ -298,16 +298,16 @@ struct Made {
     criterion: Criterion,
     variant: Variant,
     /// Accuracy before and after the refit.
-    accuracy: [Option<f64>; 2],
+    accuracy: [Option<Percent>; 2],
 }
 
 impl<'a> Job<'a> {
     fn prepare(request: &'a Compress, context: &'a Context<'a>) -> Result<Self, Error> {
-        let mut model = request.model.load(&request.data.pixels)?;
+        let mut model = request.model.load(&request.data.pixels, context)?;
         for (budget, unit) in [(request.macs, Unit::Macs), (request.params, Unit::Parameters)] {
-            budget.map(|budget| budget.of(unit.of(model.graph()), unit)).transpose()?;
+            budget.map(|budget| budget.of(unit.of(model.graph()), &unit)).transpose()?;
         }
-        let profile = request.profile.as_deref().map(load_profile).transpose()?;
+        let profile = request.profile.as_deref().map(|path| context.profile(path)).transpose()?;
         if let Some(profile) = &profile {
             profile.check_model(&model)?;
             model = model.with_classes(profile.header.classes.clone())?;
@@ -327,7 +327,7 @@ impl<'a> Job<'a> {
     fn look_at_data(&mut self) -> Result<(), Error> {
         let (request, context) = (self.request, self.context);
         let Labelled { sources, present, account, .. } =
-            request.data.labelled(&mut self.model, None, Split::Train, context)?;
+            request.data.labelled_or_answered(&mut self.model, None, Split::Train, context)?;
         self.account = Some(account);
         let preprocess = match &self.profile {
             Some(profile) => profile.header.preprocess.clone(),
@@ -340,7 +340,7 @@ impl<'a> Job<'a> {
         let (rest, held) = HeldOut::split(sources, amount, &preprocess, context.seed)?;
         self.held = held;
         if request.profiles() && self.profile.is_none() {
-            self.profile = Some(self.profiled(&present, &preprocess, &rest)?);
+            self.profile = Some(Arc::new(self.profiled(&present, &preprocess, &rest)?));
         }
         if !request.no_refit || request.compare || request.criterion.needs_images() {
             let asked = present.iter().map(|&class| (class, request.refit_samples as usize));
@@ -366,7 +366,7 @@ impl<'a> Job<'a> {
     }
 
     /// Accuracy on the images held out.
-    fn accuracy(&self, model: &Classifier) -> Result<Option<f64>, Error> {
+    fn accuracy(&self, model: &Classifier) -> Result<Option<Percent>, Error> {
         self.held.as_ref().map(|held| held.accuracy(model, self.context.progress)).transpose()
     }
 
@@ -386,18 +386,18 @@ impl<'a> Job<'a> {
         let unit = self.request.unit();
         let whole = unit.of(self.model.graph());
         let budget = self.request.macs.or(self.request.params);
-        budget.map_or(Ok(whole), |budget| budget.of(whole, unit))
+        budget.map_or(Ok(whole), |budget| budget.of(whole, &unit))
     }
 
     /// The model by the criterion that is asked for.
-    fn chosen(&self, source: Option<f64>) -> Result<Made, Error> {
+    fn chosen(&self, source: Option<Percent>) -> Result<Made, Error> {
         let criterion = self.request.criterion;
         let Some(points) = self.request.max_drop else {
             return self.made(criterion, self.limit()?);
         };
         match criterion {
             Criterion::Contribution => {
-                let whole = source.unwrap_or(0.0);
+                let whole = source.unwrap_or_default();
                 self.measured(criterion, self.smallest_at_once(whole, points)?)
             }
             _ => {
@@ -426,16 +426,16 @@ impl<'a> Job<'a> {
     }
 
     /// The smallest cut by contributions that costs few enough points.
-    fn smallest_at_once(&self, whole: f64, points: f64) -> Result<Variant, Error> {
+    fn smallest_at_once(&self, whole: Percent, points: f64) -> Result<Variant, Error> {
         let macs = Unit::Macs.of(self.model.graph());
         let part = |percent: u64| (u128::from(macs) * u128::from(percent) / 100) as u64;
         let ground = self.ground()?;
         let ranking = Ranking::new(&ground, Criterion::Contribution, &self.request.rules())?;
-        let least = ranking.size(Unit::Macs, &ranking.keep(0));
+        let least = ranking.size(&Unit::Macs, &ranking.keep(0));
         let least = (1..100).find(|&percent| part(percent) >= least).unwrap_or(100);
         let share = smallest_share(least, |share| {
             let cut = self.at_once(part(share))?;
-            let lost = 100.0 * (whole - self.accuracy(cut.best())?.unwrap_or(0.0));
+            let lost = whole.points_above(self.accuracy(cut.best())?.unwrap_or_default());
             self.context.progress.note(&format!("{share} % of the MACs cost {lost:.2} points"));
             Ok(lost <= points + 1e-9)
         })?;
@@ -443,14 +443,14 @@ impl<'a> Job<'a> {
     }
 
     fn ground(&self) -> Result<Ground<'_>, Error> {
-        Ground::new(&self.model, self.profile.as_ref(), None, self.context.seed)
+        Ground::new(&self.model, self.profile.as_deref(), None, self.context.seed)
     }
 
     /// A cut by contributions, which are those of the whole model.
     fn at_once(&self, limit: u64) -> Result<Variant, Error> {
         let ground = self.ground()?;
         let ranking = Ranking::new(&ground, Criterion::Contribution, &self.request.rules())?;
-        let kept = ranking.kept(&ranking.fitting(self.request.unit(), limit)?);
+        let kept = ranking.kept(&ranking.fitting(&self.request.unit(), limit)?);
         let options = RefitOptions { seed: self.context.seed, ..RefitOptions::default() };
         variant(&self.model, kept, self.refit_images(), &options, self.context.progress)
     }
@@ -492,12 +492,12 @@ impl<'a> Job<'a> {
         made: Vec<Made>,
         skipped: Vec<Skipped>,
         limit: u64,
-        accuracy: Option<f64>,
+        accuracy: Option<Percent>,
     ) -> Result<CompressAnswer, Error> {
         let request = self.request;
         let chosen = made.iter().find(|made| made.criterion == request.criterion);
         let model = chosen.map_or(&self.model, |chosen| chosen.variant.best()).clone();
-        request.output.iter().try_for_each(|path| model.save(path))?;
+        request.output.iter().try_for_each(|path| self.context.save(&model, path))?;
         if let Some(folder) = &request.keep_all {
             inputs::make_folder(folder)?;
             made.iter().try_for_each(|made| made.save_into(folder))?;
@@ -506,7 +506,7 @@ impl<'a> Job<'a> {
             output: request.output.clone(),
             kept_all: request.keep_all.clone(),
             criterion: request.criterion,
-            budget: Reached { unit: request.unit(), limit },
+            budget: Reached { unit: request.unit().name(), limit },
             held_out: self.held.as_ref().map(HeldOut::count),
             refit_images: self.refit_images().map(ImageSet::len),
             data: self.account.clone(),

@@ -28,7 +28,7 @@ impl Verb for Diff {
         Vec::new()
     }
 
-    fn work(&self, _: &Context<'_>) -> Result<Difference, Error> {
-        Ok(diff(&inputs::load(&self.a)?, &inputs::load(&self.b)?))
+    fn work(&self, context: &Context<'_>) -> Result<Difference, Error> {
+        Ok(diff(&inputs::load(&self.a, context)?, &inputs::load(&self.b, context)?))
     }
 }

@@ -10,14 +10,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::inputs::{self, LinkInput};
-use super::{Budget, Context, DataInput, HoldOut, Milliseconds, ModelInput, Share, Verb};
+use super::{Budget, Context, DataInput, HoldOut, Milliseconds, ModelInput, Share, Times, Verb};
 use crate::cut::kept_channels::KeptMap;
 use crate::images::account::DataAccount;
 use crate::images::source::Source;
 use crate::measure::moments::with_moments;
-use crate::model::card::{Criterion, RefitNote};
+use crate::measure::speed::{Speed, speeds};
+use crate::model::card::{Criterion, RefitNote, SourceAgreement};
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::percent::Percent;
 use crate::refit::RefitOptions;
 use crate::show::frontier::FrontierForm;
 use crate::shrink::walk::Point;
@@ -50,7 +52,7 @@ pub struct Disassemble {
     /// Let the component read all its layers: a linear map from them, fitted to the source's scores, is added to
     /// its own. More accurate where much is cut, for next to no multiply-accumulates
     pub readout: bool,
-    /// Keep a multiple of this many channels in every group [default: for a cut to a size 8 in groups of 64 or more,
+    /// Keep a multiple of this many channels in every group [default: for a cut to a size 8 where so many are kept,
     /// which runtimes are fast with]
     pub round_to: Option<u16>,
     /// How contributions become relevant channels.
@@ -71,6 +73,11 @@ pub struct Disassemble {
     pub max_drop: Option<f64>,
     /// Keep the largest that takes at most so long for one image here
     pub latency: Option<Milliseconds>,
+    /// Keep the largest that is so many times as fast here as the model
+    pub speed: Option<Times>,
+    /// A JSON file of how long the model's layers take in the runtime that will be used, as experiments/latency.py
+    /// writes it: latency and speed are those, instead of the ones here
+    pub latency_table: Option<PathBuf>,
     /// Write accuracy and size of every step on the way: .html, .svg, .csv or .json
     pub frontier: Option<PathBuf>,
     /// Write the component of every step into this folder, as step-0.onnx and so on
@@ -109,6 +116,8 @@ impl Default for Disassemble {
             params: None,
             max_drop: None,
             latency: None,
+            speed: None,
+            latency_table: None,
             frontier: None,
             keep_all: None,
             pick: None,
@@ -168,10 +177,12 @@ pub struct DisassembleAnswer {
     pub params: Shrunk,
     /// Multiply-accumulates of one image.
     pub macs: Shrunk,
+    /// Time here, of one image and of a batch, on one thread and on all.
+    pub speed: Vec<Speed>,
     /// How far its scores are from those of the masked source, relative to the largest, before any refit.
     pub cut_equals_mask: f32,
     /// The refit that followed.
-    pub refit: Option<RefitNote>,
+    pub refit: Option<RefitReport>,
     /// What the data holds of the model's classes, if any is given.
     pub data: Option<DataAccount>,
     /// The way down, if it was cut to a size.
@@ -202,6 +213,23 @@ pub struct WalkAnswer {
     pub frontier: Vec<Point>,
     /// The place of the component among them.
     pub chosen: usize,
+    /// Time by the table that was given.
+    pub by_table: Option<TableTime>,
+}
+
+/// How long a source and its component take, as a table of its layers tells.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TableTime {
+    /// The runtime that the table is of.
+    pub runtime: String,
+    /// Images that ran at once.
+    pub batch: usize,
+    /// Threads that they had.
+    pub threads: usize,
+    /// Milliseconds of the source.
+    pub before_ms: f64,
+    /// Milliseconds of the component.
+    pub after_ms: f64,
 }
 
 impl Verb for Disassemble {
@@ -286,9 +314,13 @@ impl Disassemble {
     }
 
     /// Writes the component, unless nothing is to be written.
-    fn write(&self, component: &Classifier) -> Result<Option<PathBuf>, Error> {
+    fn write(
+        &self,
+        component: &Classifier,
+        context: &Context<'_>,
+    ) -> Result<Option<PathBuf>, Error> {
         let output = self.output.clone().filter(|_| !self.dry_run);
-        output.iter().try_for_each(|path| component.save(path))?;
+        output.iter().try_for_each(|path| context.save(component, path))?;
         Ok(output)
     }
 
@@ -299,12 +331,13 @@ impl Disassemble {
         added: KeptMap,
         data: Option<DataAccount>,
         walk: Option<WalkAnswer>,
+        context: &Context<'_>,
     ) -> Result<DisassembleAnswer, Error> {
         let both =
             |of: fn(&Classifier) -> u64| Shrunk { before: of(source), after: of(&component) };
         let origin = component.card().origin.as_ref();
         Ok(DisassembleAnswer {
-            output: self.write(&component)?,
+            output: self.write(&component, context)?,
             dry_run: self.dry_run,
             source: source.name.clone(),
             classes: component.class_names(),
@@ -312,12 +345,48 @@ impl Disassemble {
             added,
             params: both(|model| model.graph().parameters() as u64),
             macs: both(|model| model.graph().macs()),
+            speed: speeds(source, &component, context.progress)?,
             cut_equals_mask: origin.map_or(0.0, |origin| origin.checked),
-            refit: origin.and_then(|origin| origin.refit.clone()),
+            refit: origin.and_then(|origin| origin.refit.clone()).map(RefitReport::from),
             data,
             walk,
             component,
         })
+    }
+}
+
+/// A refit: what the component's card says of it, with shares in percent.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RefitReport {
+    /// All but the agreement.
+    #[serde(flatten)]
+    pub note: RefitNote,
+    /// How often it agrees with its source, where it has several classes and some images took no part.
+    pub agreement: Option<RefitAgreement>,
+}
+
+/// How often a component gives an image the class that its source, restricted to the same classes, gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct RefitAgreement {
+    /// The share of images that it was refitted on.
+    pub fitted: Percent,
+    /// How many of these were looked at.
+    pub fitted_images: usize,
+    /// The share of images that took no part.
+    pub held_out: Percent,
+    /// How many there are.
+    pub held_out_images: usize,
+}
+
+impl From<RefitNote> for RefitReport {
+    fn from(note: RefitNote) -> Self {
+        let told = |found: SourceAgreement| RefitAgreement {
+            fitted: Percent::of(found.fitted),
+            fitted_images: found.fitted_images,
+            held_out: Percent::of(found.held_out),
+            held_out_images: found.held_out_images,
+        };
+        Self { agreement: note.agreement.map(told), note: RefitNote { agreement: None, ..note } }
     }
 }
 

@@ -91,10 +91,10 @@ impl Verb for Distill {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<TrainAnswer, Error> {
-        let models = self.teacher.iter().map(|path| inputs::load(path));
+        let models = self.teacher.iter().map(|path| inputs::load(path, context));
         let models = models.collect::<Result<Vec<_>, _>>()?;
         let first = models.first().ok_or_else(|| Error::options("no teacher is given"))?;
-        let (mut student, preprocess) = self.begin(&models, first, context.seed)?;
+        let (mut student, preprocess) = self.begin(&models, first, context)?;
         models
             .iter()
             .chain([&student])
@@ -139,10 +139,10 @@ impl Distill {
         &self,
         teachers: &[Classifier],
         first: &Classifier,
-        seed: u64,
+        context: &Context<'_>,
     ) -> Result<(Classifier, Preprocess), Error> {
         if let Some(path) = self.student_file() {
-            let student = inputs::load(path)?;
+            let student = inputs::load(path, context)?;
             let preprocess = self.data.pixels.preprocess(&student)?;
             return Ok((student, preprocess));
         }
@@ -156,6 +156,6 @@ impl Distill {
             width: self.width,
             stem: None,
         };
-        Ok((untrained(architecture, &options, names, seed)?, preprocess))
+        Ok((untrained(architecture, &options, names, context.seed)?, preprocess))
     }
 }

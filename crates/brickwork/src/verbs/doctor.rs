@@ -122,7 +122,7 @@ impl Verb for Doctor {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<DoctorAnswer, Error> {
-        let mut model = self.model.load(&self.data.pixels)?;
+        let mut model = self.model.load(&self.data.pixels, context)?;
         let mut visit = Visit { findings: Vec::new(), context };
         let (sources, account) = visit.data(self, &mut model)?;
         let preprocess = visit.kept(Severity::Wrong, self.data.pixels.preprocess(&model));
@@ -193,7 +193,7 @@ impl Visit<'_> {
         let lenient = DataInput { allow_missing: true, ..request.data.clone() };
         match lenient.labelled(model, None, usual, context) {
             Ok(data) => {
-                self.account(&data);
+                self.account(&data, request.data.allow_missing);
                 Ok((data.sources, Some(data.account)))
             }
             Err(Error::Classes(refusal)) => {
@@ -206,9 +206,14 @@ impl Visit<'_> {
         }
     }
 
-    fn account(&mut self, data: &Labelled) {
+    /// What does not match. Classes without images are wrong unless that is `allowed`.
+    fn account(&mut self, data: &Labelled, allowed: bool) {
         if let Some(missing) = data.account.missing(data.classes.len()) {
-            self.note(Severity::Wrong, missing);
+            let (severity, advice) = match allowed {
+                true => (Severity::Doubtful, ""),
+                false => (Severity::Wrong, "; if they are not wanted, say `allow_missing=true`"),
+            };
+            self.note(severity, missing + advice);
         }
         for set in &data.account.sets {
             let remarks = set.remarks();
@@ -265,11 +270,9 @@ impl Visit<'_> {
         }
         if agreement.interval[0] <= agreement.chance && agreement.images > 1 {
             let message = format!(
-                "only {:.0} % of {} images are answered with their class, where always answering the most \
-                 frequent one gets {:.0} %: labels, preprocessing or model are wrong",
-                100.0 * agreement.share,
-                agreement.images,
-                100.0 * agreement.chance
+                "only {:.0} of {} images are answered with their class, where always answering the most \
+                 frequent one gets {:.0}: labels, preprocessing or model are wrong",
+                agreement.share, agreement.images, agreement.chance
             );
             self.note(Severity::Wrong, message);
         }
@@ -324,14 +327,11 @@ impl Visit<'_> {
                 better.push(Alternative { change: other.change, share: found.share });
             }
         }
-        better.sort_by(|a, b| b.share.total_cmp(&a.share));
+        better.sort_by(|a, b| b.share.share().total_cmp(&a.share.share()));
         if let Some(best) = better.first() {
             let message = format!(
-                "with {} {:.0} % of {} images are answered with their class instead of {:.0} %",
-                best.change,
-                100.0 * best.share,
-                present.images,
-                100.0 * present.share
+                "with {} {:.0} of {} images are answered with their class instead of {:.0}",
+                best.change, best.share, present.images, present.share
             );
             self.note(Severity::Wrong, message);
         }

@@ -82,7 +82,7 @@ impl Verb for Eval {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<EvalAnswer, Error> {
-        let mut model = self.model.load(&self.data.pixels)?;
+        let mut model = self.model.load(&self.data.pixels, context)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let tables = self.confusion.is_some() || self.per_image.is_some();
         if tables && model.head() == HeadKind::Multilabel {
@@ -91,7 +91,7 @@ impl Verb for Eval {
                  may be of several here: leave them out",
             ));
         }
-        let source = self.source.as_deref().map(inputs::load).transpose()?;
+        let source = self.source.as_deref().map(|path| inputs::load(path, context)).transpose()?;
         let classes = self.classes.as_deref();
         let mut data = self.data.labelled_whole(&mut model, classes, Split::Test, context)?;
         if self.threshold.is_some() && model.head() != HeadKind::Multilabel {
@@ -136,7 +136,7 @@ impl Verb for Eval {
             data: data.account,
             params: model.graph().parameters(),
             macs: model.graph().macs(),
-            file_bytes: std::fs::metadata(&self.model.model).map_or(0, |data| data.len()),
+            file_bytes: context.file_bytes(&self.model.model)?,
             latency_ms: measured.then(|| latency_ms(&model)).transpose()?,
         })
     }

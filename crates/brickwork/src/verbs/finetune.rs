@@ -51,7 +51,7 @@ impl Verb for Finetune {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<FinetuneAnswer, Error> {
-        let mut model = self.model.load(&self.data.pixels)?;
+        let mut model = self.model.load(&self.data.pixels, context)?;
         inputs::exclusive(&model, "finetune")?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let data = self.data.labelled(&mut model, None, Split::Train, context)?;

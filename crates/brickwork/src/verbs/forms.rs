@@ -26,7 +26,7 @@ impl Budget {
     ///
     /// # Errors
     /// If it is more than the whole.
-    pub fn of(self, whole: u64, unit: Unit) -> Result<u64, Error> {
+    pub fn of(self, whole: u64, unit: &Unit) -> Result<u64, Error> {
         match self {
             Self::Count(count) if count > whole => Err(Error::options(format!(
                 "there are only {whole} {}, {count} are asked for",
@@ -112,6 +112,30 @@ impl fmt::Display for Milliseconds {
 }
 
 text_form!(Milliseconds, "5ms");
+
+/// How many times as fast, above 1.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Times(pub f64);
+
+impl FromStr for Times {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let times = text.strip_suffix('x').unwrap_or(text).trim().parse::<f64>().ok();
+        times
+            .filter(|times| *times > 1.0 && times.is_finite())
+            .map(Self)
+            .ok_or_else(|| "expected how many times as fast, above 1, such as 2x".to_owned())
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x", self.0)
+    }
+}
+
+text_form!(Times, "2x");
 
 /// Height and width of images, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

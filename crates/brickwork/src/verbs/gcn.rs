@@ -4,7 +4,7 @@ mod disassemble;
 mod eval;
 mod train;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,24 @@ pub use disassemble::{GcnDisassemble, GcnDisassembleAnswer, NodeRefitting};
 pub use eval::{GcnEval, GcnEvalAnswer, NodeSplit};
 pub use train::{GcnTrain, GcnTrainAnswer};
 
-use crate::gcn::Nodes;
+use super::Context;
+use super::memory::{InMemory, stem_of};
+use crate::gcn::{Gcn, Nodes};
 use crate::model::error::{Error, Problem};
+
+/// The model of this name.
+fn load(name: &Path, context: &Context<'_>) -> Result<Gcn, Error> {
+    match context.held(name)? {
+        None => Gcn::load(name),
+        Some(InMemory::File(bytes)) => Gcn::decode(stem_of(name), &bytes),
+        Some(_) => Err(Error::options(format!("`{}` classifies no nodes", name.display()))),
+    }
+}
+
+/// Writes a model under this name.
+fn save(model: &Gcn, name: &Path, context: &Context<'_>) -> Result<(), Error> {
+    context.write(&model.encode()?, name)
+}
 
 /// Which graph.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

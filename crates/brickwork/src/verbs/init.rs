@@ -137,7 +137,7 @@ impl Verb for Init {
         if self.list {
             return Ok(InitAnswer::List(list()?));
         }
-        let made = self.make(Architecture::named(&self.arch)?, context.seed)?;
+        let made = self.make(Architecture::named(&self.arch)?, context)?;
         Ok(InitAnswer::Made(Box::new(made)))
     }
 }
@@ -159,7 +159,11 @@ fn list() -> Result<Vec<KnownArchitecture>, Error> {
 }
 
 impl Init {
-    fn make(&self, architecture: &Architecture, seed: u64) -> Result<MadeNetwork, Error> {
+    fn make(
+        &self,
+        architecture: &Architecture,
+        context: &Context<'_>,
+    ) -> Result<MadeNetwork, Error> {
         let names = self.class_names.as_deref().map(inputs::class_names).transpose()?;
         let count = names.as_ref().map_or(self.classes.unwrap_or_default(), Vec::len);
         let options = ArchitectureOptions {
@@ -169,9 +173,9 @@ impl Init {
             stem: self.stem,
             ..architecture.usual(count)
         };
-        let model = untrained(architecture, &options, names.unwrap_or_default(), seed)?;
+        let model = untrained(architecture, &options, names.unwrap_or_default(), context.seed)?;
         if let Some(path) = &self.output {
-            model.save(path)?;
+            context.save(&model, path)?;
         }
         Ok(MadeNetwork {
             output: self.output.clone(),
@@ -180,7 +184,7 @@ impl Init {
             classes: model.class_names(),
             width: options.width,
             stem: architecture.stem(&options),
-            seed,
+            seed: context.seed,
             params: model.graph().parameters(),
             macs: model.graph().macs(),
             model,

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::forms::Size;
-use crate::images::account::{DataAccount, SetAccount};
+use super::memory::{self, InMemory, Memory};
+use crate::images::account::{DataAccount, SetAccount, TakenSet};
 use crate::images::labels::LabelTable;
 use crate::images::matching::{Matching, Numbered};
 use crate::images::source::{Held, Source};
@@ -19,7 +20,7 @@ use crate::model::classes;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
 use crate::model::head::{HeadKind, HeadOptions};
-use crate::model::names::{first_few, number, numbers};
+use crate::model::names::{are_whole, first_few, number, numbered_out_of_order};
 
 /// Which model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,7 +53,7 @@ impl ModelInput {
     /// # Errors
     /// If a file cannot be read, the model is no image classifier, or the names are not as many as its
     /// classes.
-    pub fn load(&self, pixels: &PixelInput) -> Result<Classifier, Error> {
+    pub fn load(&self, pixels: &PixelInput, context: &Context<'_>) -> Result<Classifier, Error> {
         let names = pixels.class_names()?;
         let head = HeadOptions {
             kind: self.head,
@@ -60,8 +61,7 @@ impl ModelInput {
             names: names.as_ref().map_or(0, Vec::len),
         };
         let reading = ReadOptions { output: self.scores.clone(), ..pixels.reading() };
-        let weights = self.weights.as_deref();
-        let model = Classifier::load_as(&self.model, &reading, weights, &head)?;
+        let model = read(&self.model, &reading, self.weights.as_deref(), &head, context)?;
         let Some(names) = names else { return Ok(model) };
         if names.len() != model.class_count() {
             return Err(Error::options(format!(
@@ -78,8 +78,31 @@ impl ModelInput {
 ///
 /// # Errors
 /// If the file cannot be read or the model is no image classifier.
-pub(super) fn load(path: &Path) -> Result<Classifier, Error> {
-    Classifier::load(path, &ReadOptions::default(), None)
+pub(super) fn load(path: &Path, context: &Context<'_>) -> Result<Classifier, Error> {
+    read(path, &ReadOptions::default(), None, &HeadOptions::default(), context)
+}
+
+/// The model of this name, of which more may be said than stands in its file.
+fn read(
+    name: &Path,
+    options: &ReadOptions,
+    swap: Option<&Path>,
+    head: &HeadOptions,
+    context: &Context<'_>,
+) -> Result<Classifier, Error> {
+    let called = memory::stem_of(name);
+    match context.held(name)? {
+        None => Classifier::load_as(name, options, swap, head),
+        Some(InMemory::File(bytes)) => Classifier::decode_as(called, &bytes, options, swap, head),
+        Some(InMemory::Model(model)) => {
+            let plain = *options == ReadOptions::default() && *head == HeadOptions::default();
+            if plain && swap.is_none() {
+                return Ok(*model);
+            }
+            Classifier::decode_as(called, &model.encode()?, options, swap, head)
+        }
+        Some(_) => Err(Error::options(format!("`{}` is no model", name.display()))),
+    }
 }
 
 /// How pixels become the model's input, where it does not say so itself: `(x * scale - mean) / std`.
@@ -315,6 +338,13 @@ pub(super) struct Opened {
     left_out: Vec<String>,
 }
 
+impl Opened {
+    /// A data set that is for the whole model.
+    pub(super) fn of(label: String, dataset: Dataset, left_out: Vec<String>) -> Self {
+        Self { label, part: None, dataset, left_out }
+    }
+}
+
 impl DataInput {
     /// Whether no images are given.
     pub fn is_empty(&self) -> bool {
@@ -340,7 +370,11 @@ impl DataInput {
     }
 
     /// [`open`](Self::open) of data whose images may be of several classes at once.
-    fn open_any(&self, usual: Split, context: &Context<'_>) -> Result<Vec<Opened>, Error> {
+    pub(super) fn open_any(
+        &self,
+        usual: Split,
+        context: &Context<'_>,
+    ) -> Result<Vec<Opened>, Error> {
         if self.data.is_empty() {
             return Err(Error::options("no images are given; pass `data=`"));
         }
@@ -371,6 +405,9 @@ impl DataInput {
         usual: Split,
         context: &Context<'_>,
     ) -> Result<(Dataset, Vec<String>), Error> {
+        if let Some(dataset) = self.held(path, context)? {
+            return Ok((dataset, Vec::new()));
+        }
         let split = self.split.unwrap_or(usual);
         let dataset = match Dataset::open(path, Some(split)) {
             Err(DataError::NoSplit { found, .. }) if self.split.is_none() && found.is_empty() => {
@@ -381,6 +418,11 @@ impl DataInput {
             other => other?,
         };
         context.progress.detail(&dataset.describe());
+        self.readable(dataset)
+    }
+
+    /// The images of a set that can be read, and what cannot be read and was left out, with the reasons.
+    pub(super) fn readable(&self, dataset: Dataset) -> Result<(Dataset, Vec<String>), Error> {
         if !self.skip_bad {
             let problems = dataset.unread();
             return match problems.is_empty() {
@@ -390,6 +432,15 @@ impl DataInput {
         }
         let (dataset, problems) = dataset.readable()?;
         Ok((dataset, problems.iter().map(ToString::to_string).collect()))
+    }
+
+    /// The images that are in memory under this name; nothing if it names a file.
+    fn held(&self, name: &Path, context: &Context<'_>) -> Result<Option<Dataset>, Error> {
+        let Some(dataset) = images(name, context)? else { return Ok(None) };
+        if let Some(asked) = self.split {
+            return Err(DataError::NoSplit { path: name.into(), asked, found: Vec::new() }.into());
+        }
+        Ok(Some(dataset))
     }
 
     /// The data sets as the model sees them, with the `classes` that are asked for, or all. Gives the
@@ -492,6 +543,18 @@ impl DataInput {
     }
 }
 
+/// The images that are in memory under this name; nothing if it names a file.
+///
+/// # Errors
+/// If there is nothing of this name, or something else.
+pub(super) fn images(name: &Path, context: &Context<'_>) -> Result<Option<Dataset>, Error> {
+    match context.held(name)? {
+        None => Ok(None),
+        Some(InMemory::Images(dataset)) => Ok(Some(dataset)),
+        Some(_) => Err(Error::options(format!("`{}` are no images", name.display()))),
+    }
+}
+
 /// The error that images of the data `called` so are of several classes at once.
 fn several_classes(called: &str) -> Error {
     Error::classes(format!(
@@ -517,7 +580,7 @@ pub(super) fn exclusive(model: &Classifier, what: &str) -> Result<(), Error> {
 }
 
 /// NAME=PATH, or PATH.
-fn named(text: &str) -> (Option<&str>, PathBuf) {
+pub(super) fn named(text: &str) -> (Option<&str>, PathBuf) {
     match text.split_once('=') {
         Some((name, path)) if !name.is_empty() && !name.contains(['/', '\\']) => {
             (Some(name), PathBuf::from(path))
@@ -540,11 +603,39 @@ pub(super) fn note_merged<'a>(sets: impl Iterator<Item = &'a Opened>, context: &
     }
 }
 
+/// What was taken of several data sets, of which all samples count on in their order. Says what was left out.
+pub(super) fn taken_of(sets: &[Opened], samples: &[usize], context: &Context<'_>) -> Vec<TakenSet> {
+    let mut start = 0;
+    let mut found = Vec::new();
+    for one in sets {
+        let own = start..start + one.dataset.len();
+        let taken = samples.iter().filter(|sample| own.contains(sample));
+        let taken: Vec<usize> = taken.map(|sample| sample - start).collect();
+        start = own.end;
+        let set = TakenSet::new(one.label.clone(), &one.dataset, &taken, one.left_out.clone());
+        set.remark().iter().for_each(|remark| context.progress.note(remark));
+        found.push(set);
+    }
+    found
+}
+
 /// Gives a model without class names those of the data, if there are as many and they are no numbers.
+///
+/// # Errors
+/// If they are words with numbers whose order is not that of the words.
 fn name_by(model: &mut Classifier, dataset: &Dataset, context: &Context<'_>) -> Result<(), Error> {
     let names = dataset.classes();
     let unnamed = model.card().classes.is_empty();
-    if unnamed && names.len() == model.class_count() && numbers(names).is_none() {
+    if unnamed && names.len() == model.class_count() && !are_whole(names) {
+        if numbered_out_of_order(names) {
+            return Err(Error::classes(format!(
+                "`{}` has no class names, and those of {} are in the order of text, not of their numbers: {}; \
+                 name the model's classes in the order of its scores (`class_names=`)",
+                model.name,
+                dataset.name(),
+                first_few(names)
+            )));
+        }
         context.progress.note(&format!(
             "taking class names from {}, in its order: {}",
             dataset.name(),
@@ -730,6 +821,7 @@ pub(super) fn unwritable<'a>(
     files: impl IntoIterator<Item = (&'static str, &'a PathBuf)>,
 ) -> impl Iterator<Item = Problem> {
     let files = files.into_iter();
+    let files = files.filter(|(field, path)| *field != "output" || !Memory::is_name(path));
     files.filter_map(|(field, path)| check_writable(path).map(|why| Problem::new(field, why)))
 }
 

@@ -51,7 +51,7 @@ impl Verb for Inspect {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<InspectAnswer, Error> {
-        let model = self.model.load(&PixelInput::of_input(self.size, self.layout))?;
+        let model = self.model.load(&PixelInput::of_input(self.size, self.layout), context)?;
         model.notes().iter().for_each(|note| context.progress.note(note));
         Ok(match &self.why {
             None => InspectAnswer::Model(inspect(&model)),

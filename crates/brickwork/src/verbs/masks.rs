@@ -39,8 +39,8 @@ impl Verb for Masks {
         Vec::new()
     }
 
-    fn work(&self, _: &Context<'_>) -> Result<MasksAnswer, Error> {
-        let model = inputs::load(&self.model)?;
+    fn work(&self, context: &Context<'_>) -> Result<MasksAnswer, Error> {
+        let model = inputs::load(&self.model, context)?;
         let origin = model.card().origin.clone().ok_or_else(|| {
             Error::model(format!(
                 "`{}` does not say what it was cut from; give a component made by `brickwork disassemble`",

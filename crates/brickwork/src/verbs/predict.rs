@@ -17,6 +17,7 @@ use crate::measure::statistics::probability;
 use crate::model::classifier::{Classifier, Scorer};
 use crate::model::error::{Error, Problem};
 use crate::model::head::HeadKind;
+use crate::model::percent::Percent;
 
 /// Say which class every image is of
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -75,8 +76,8 @@ pub struct Guess {
     pub class: String,
     /// Its index.
     pub index: usize,
-    /// The softmax of its logit, from 0 to 1; its sigmoid where an image may be of several classes.
-    pub score: f64,
+    /// The softmax of its logit; its sigmoid where an image may be of several classes.
+    pub score: Percent,
     /// Its logit.
     pub logit: f32,
 }
@@ -96,12 +97,12 @@ impl Verb for Predict {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<PredictAnswer, Error> {
-        let model = self.model.load(&self.pixels)?;
+        let model = self.model.load(&self.pixels, context)?;
         model.notes().iter().for_each(|note| context.progress.note(note));
         let preprocess = self.pixels.preprocess(&model)?;
         // An image from standard input is kept as a file as long as it is looked at.
         let mut piped = None;
-        let sets = self.sets(&mut piped)?;
+        let sets = self.sets(&mut piped, context)?;
         let sources: Vec<Source> =
             sets.iter().map(|set| Source::all_foreign(set.name(), set.clone())).collect();
         self.pixels.question(&sources, &preprocess, context)?;
@@ -137,9 +138,17 @@ impl Verb for Predict {
 impl Predict {
     /// The images by data set, those that are files of their own together. An image from standard input
     /// is put into `piped`.
-    fn sets(&self, piped: &mut Option<NamedTempFile>) -> Result<Vec<Dataset>, Error> {
+    fn sets(
+        &self,
+        piped: &mut Option<NamedTempFile>,
+        context: &Context<'_>,
+    ) -> Result<Vec<Dataset>, Error> {
         let (mut sets, mut files) = (Vec::new(), Vec::new());
         for path in &self.images {
+            if let Some(images) = inputs::images(path, context)? {
+                sets.push(images);
+                continue;
+            }
             if path.as_os_str() == "-" {
                 files.extend(from_standard_input(piped)?);
                 continue;
@@ -223,10 +232,10 @@ impl Run<'_> {
         let guess = |&index: &usize| Guess {
             class: self.names[index].clone(),
             index,
-            score: match self.model.head() {
+            score: Percent::of(match self.model.head() {
                 HeadKind::Multilabel => 1.0 / (1.0 + f64::from(-logits[index]).exp()),
                 _ => probability(logits, index),
-            },
+            }),
             logit: logits[index],
         };
         Prediction {
@@ -255,7 +264,7 @@ fn write_csv(path: &Path, images: &[Prediction]) -> Result<(), Error> {
                 (rank + 1).to_string(),
                 class.clone(),
                 index.to_string(),
-                format!("{score:.6}"),
+                score.number().to_string(),
                 logit.to_string(),
             ];
             table.row(own.into_iter().chain(shared()));

@@ -6,8 +6,9 @@ use brickwork_data::{Preprocess, Split};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::inputs::{self, Opened, note_merged};
+use super::inputs::{self, Opened, note_merged, taken_of};
 use super::{Context, DataInput, Verb};
+use crate::images::account::TakenSet;
 use crate::images::matching::{Matching, Numbered};
 use crate::images::source::Source;
 use crate::measure::probe::{self, ProbeImages, probe};
@@ -45,6 +46,10 @@ pub struct ProbeAnswer {
     pub classes: Vec<String>,
     /// Every model, in order.
     pub models: Vec<ProbedModel>,
+    /// What the linear classifiers were fitted on.
+    pub fitted: Vec<TakenSet>,
+    /// What they were measured on.
+    pub measured: Vec<TakenSet>,
 }
 
 /// What a model knows.
@@ -75,13 +80,14 @@ impl Verb for Probe {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<ProbeAnswer, Error> {
-        let models = self.models.iter().map(|path| inputs::load(path));
+        let models = self.models.iter().map(|path| inputs::load(path, context));
         let models = models.collect::<Result<Vec<_>, _>>()?;
         models.iter().try_for_each(|model| inputs::exclusive(model, "probe"))?;
         let preprocess = self.preprocess(&models)?;
         let train = self.data.open(Split::Train, context)?;
         note_merged(train.iter(), context);
-        let (train, test) = (joined(train)?, joined(self.data.open(Split::Test, context)?)?);
+        let sets = [train, self.data.open(Split::Test, context)?];
+        let (train, test) = (joined(&sets[0])?, joined(&sets[1])?);
         for preprocess in &preprocess {
             self.data.pixels.question(std::slice::from_ref(&train), preprocess, context)?;
         }
@@ -98,7 +104,11 @@ impl Verb for Probe {
             let probe = probe(model, preprocess, &fitted, &measured, count, context.progress)?;
             Ok(ProbedModel { name: model.name.clone(), probe })
         });
-        Ok(ProbeAnswer { models: probed.collect::<Result<_, Error>>()?, classes })
+        let models = probed.collect::<Result<_, Error>>()?;
+        let taken =
+            |k: usize, images: &ProbeImages<'_>| taken_of(&sets[k], &images.samples, context);
+        let (fitted, measured) = (taken(0, &fitted), taken(1, &measured));
+        Ok(ProbeAnswer { models, fitted, measured, classes })
     }
 }
 
@@ -117,9 +127,9 @@ impl Probe {
 }
 
 /// All data sets as one.
-fn joined(sets: Vec<Opened>) -> Result<Source, Error> {
-    let foreign = |one: Opened| Source::all_foreign(one.label, one.dataset);
-    Source::join(sets.into_iter().map(foreign).collect())
+fn joined(sets: &[Opened]) -> Result<Source, Error> {
+    let foreign = |one: &Opened| Source::all_foreign(one.label.clone(), one.dataset.clone());
+    Source::join(sets.iter().map(foreign).collect())
 }
 
 /// Every name once: what is called the same in several data sets is one class.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use brickwork_data::Split;
 use schemars::JsonSchema;
@@ -14,7 +15,6 @@ use crate::images::account::DataAccount;
 use crate::images::select::{ClassSamples, Sampling};
 use crate::model::error::{Error, Problem};
 use crate::relevance::profile::{self as measured, ProfileOptions};
-use crate::relevance::profile_file::{load_profile, save_profile};
 
 /// Measure which channels contribute to which class
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -117,10 +117,10 @@ impl Verb for Profile {
     fn work(&self, context: &Context<'_>) -> Result<ProfileAnswer, Error> {
         let (profile, data) = match self.merge.is_empty() {
             true => self.measure(context)?,
-            false => (self.merged()?, None),
+            false => (self.merged(context)?, None),
         };
         if let Some(path) = &self.output {
-            save_profile(&profile, path)?;
+            context.save_profile(&profile, path)?;
         }
         let header = &profile.header;
         let class = |(place, entry): (usize, &ClassSamples)| ProfiledClass {
@@ -150,7 +150,7 @@ impl Profile {
         &self,
         context: &Context<'_>,
     ) -> Result<(measured::Profile, Option<DataAccount>), Error> {
-        let mut model = self.model.load(&self.data.pixels)?;
+        let mut model = self.model.load(&self.data.pixels, context)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let classes = self.classes.as_deref();
         let data = self.data.labelled(&mut model, classes, Split::Train, context)?;
@@ -170,11 +170,11 @@ impl Profile {
         Ok((profile, Some(account)))
     }
 
-    fn merged(&self) -> Result<measured::Profile, Error> {
-        let parts = self.merge.iter().map(|path| load_profile(path));
-        let mut parts = parts.collect::<Result<Vec<_>, _>>()?;
+    fn merged(&self, context: &Context<'_>) -> Result<measured::Profile, Error> {
+        let parts = self.merge.iter().map(|path| Ok(Arc::unwrap_or_clone(context.profile(path)?)));
+        let mut parts = parts.collect::<Result<Vec<_>, Error>>()?;
         if !self.model.model.as_os_str().is_empty() {
-            let model = self.model.load(&self.data.pixels)?;
+            let model = self.model.load(&self.data.pixels, context)?;
             parts = parts.into_iter().map(|part| part.renewed(&model)).collect::<Result<_, _>>()?;
         }
         measured::Profile::merge(parts)

@@ -109,12 +109,14 @@ impl Verb for Refit {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<RefitAnswer, Error> {
-        let mut model = self.model.load(&self.data.pixels)?;
-        inputs::exclusive(&model, "refit")?;
-        let source = inputs::load(&self.source)?;
+        let mut model = self.model.load(&self.data.pixels, context)?;
+        if self.readout {
+            inputs::exclusive(&model, "a readout (`readout=`)")?;
+        }
+        let source = inputs::load(&self.source, context)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let Labelled { sources, present, account, .. } =
-            self.data.labelled(&mut model, None, Split::Train, context)?;
+            self.data.labelled_or_answered(&mut model, None, Split::Train, context)?;
         self.data.pixels.question(&sources, &preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
         if model.card().reject.is_some() {
@@ -135,7 +137,7 @@ impl Verb for Refit {
             ready = with_moments(&ready, &preprocess, &sources, context.seed)?;
         }
         if let Some(path) = &self.output {
-            ready.save(path)?;
+            context.save(&ready, path)?;
         }
         Ok(RefitAnswer {
             output: self.output.clone(),

@@ -13,6 +13,7 @@ use crate::measure::reject::{RejectAt, fit_reject};
 use crate::model::card;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::percent::Percent;
 
 /// Share of foreign images that are accepted where nothing else is asked for.
 const USUAL_RATE: Share = Share(0.05);
@@ -46,10 +47,38 @@ pub struct RejectAnswer {
     /// What the data holds of the model's classes.
     pub data: DataAccount,
     /// What was fitted.
-    pub reject: Option<card::Reject>,
+    pub reject: Option<FittedThreshold>,
     /// The model.
     #[serde(skip)]
     pub model: Classifier,
+}
+
+/// A threshold of the top score, and what it does to the images it was fitted on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct FittedThreshold {
+    /// The threshold: an image is accepted if its top score is above it.
+    pub threshold: f32,
+    /// Own images it was fitted on.
+    pub own_images: usize,
+    /// Foreign images it was fitted on.
+    pub foreign_images: usize,
+    /// Share of these own images that are accepted.
+    pub recall: Percent,
+    /// Share of these foreign images that are accepted, if there were any.
+    pub false_accepts: Option<Percent>,
+}
+
+impl From<card::Reject> for FittedThreshold {
+    fn from(fitted: card::Reject) -> Self {
+        let card::Reject { threshold, own_images, foreign_images, recall, false_accepts } = fitted;
+        Self {
+            threshold,
+            own_images,
+            foreign_images,
+            recall: Percent::of(recall),
+            false_accepts: false_accepts.map(Percent::of),
+        }
+    }
 }
 
 impl Verb for Reject {
@@ -68,7 +97,7 @@ impl Verb for Reject {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<RejectAnswer, Error> {
-        let mut model = self.model.load(&self.data.pixels)?;
+        let mut model = self.model.load(&self.data.pixels, context)?;
         inputs::exclusive(&model, "reject")?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         let Labelled { mut sources, account, .. } =
@@ -82,12 +111,12 @@ impl Verb for Reject {
         };
         let ready = fit_reject(&model, &preprocess, &sources, at, context.progress)?;
         if let Some(path) = &self.output {
-            ready.save(path)?;
+            context.save(&ready, path)?;
         }
         Ok(RejectAnswer {
             output: self.output.clone(),
             data: account,
-            reject: ready.card().reject,
+            reject: ready.card().reject.map(FittedThreshold::from),
             model: ready,
         })
     }

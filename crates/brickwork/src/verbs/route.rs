@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use brickwork_formats::write_atomically;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +10,6 @@ use super::{Context, LinkInput, ModelInput, PixelInput, Verb, inputs};
 use crate::model::card::InputLayout;
 use crate::model::classes;
 use crate::model::error::{Error, Problem};
-use crate::relevance::profile_file::load_profile;
 use crate::show::route::{self as drawn, Merge, RouteOptions, RouteRow};
 
 /// Draw through which channels classes are decided, and what classes have in common
@@ -76,8 +74,8 @@ impl Verb for Route {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<RouteAnswer, Error> {
-        let profile = load_profile(&self.profile)?;
-        let model = self.model.load(&PixelInput::of_input(self.size, self.layout))?;
+        let profile = context.profile(&self.profile)?;
+        let model = self.model.load(&PixelInput::of_input(self.size, self.layout), context)?;
         let options = RouteOptions {
             classes: classes::parse(&self.classes, &profile.header.classes)?,
             rule: self.link.rule,
@@ -87,7 +85,7 @@ impl Verb for Route {
         let route = drawn::route(&model, &profile, &options, context.progress)?;
         if let Some(path) = &self.output {
             let form = RouteFormat::of(path).map_err(Error::options)?;
-            write_atomically(path, form.text(&route)?.as_bytes())?;
+            context.write(form.text(&route)?.as_bytes(), path)?;
         }
         Ok(RouteAnswer {
             output: self.output.clone(),

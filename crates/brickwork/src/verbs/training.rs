@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Context;
 use super::forms::{Augmentation, HoldOut};
 use super::inputs::{Labelled, described, note_small, unwritable};
+use super::memory::Memory;
 use crate::architectures::{Architecture, ArchitectureOptions};
 use crate::images::account::DataAccount;
 use crate::images::source::Source;
@@ -219,7 +220,8 @@ impl RunInput {
     }
 
     fn files(&self) -> RunFiles {
-        let beside = || self.output.as_ref().map(|output| output.with_extension("checkpoint"));
+        let file = self.output.as_ref().filter(|output| !Memory::is_name(output));
+        let beside = || file.map(|output| output.with_extension("checkpoint"));
         RunFiles {
             checkpoint: self.checkpoint.clone().or_else(beside),
             resume: self.resume,
@@ -309,7 +311,7 @@ impl RunInput {
         let outcome = files.run(&mut trainer, context.progress)?;
         let model = described(&outcome.model, preprocess)?;
         if let Some(output) = &self.output {
-            model.save(output)?;
+            context.save(&model, output)?;
         }
         files.finish()?;
         Ok(TrainAnswer {

@@ -8,9 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, DataInput, Verb, inputs};
+use crate::images::account::TakenSet;
 use crate::measure::verify::{Verification, part_images, verify, verify_assembled};
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::head::HeadKind;
 use crate::model::random::uniform;
 
 /// Prove that a component or an assembled model computes what its sources compute
@@ -44,6 +46,8 @@ pub struct VerifyAnswer {
     pub assembled: bool,
     /// Images that were compared.
     pub images: usize,
+    /// What they were taken of; nothing if they are random.
+    pub data: Vec<TakenSet>,
 }
 
 impl Verb for Verify {
@@ -64,10 +68,10 @@ impl Verb for Verify {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<VerifyAnswer, Error> {
-        let models = self.models.iter().map(|path| inputs::load(path));
+        let models = self.models.iter().map(|path| inputs::load(path, context));
         let mut models = models.collect::<Result<Vec<_>, _>>()?;
         let mut model = models.pop().ok_or_else(|| Error::options("no models are given"))?;
-        let images = self.compared(&mut model, context)?;
+        let (images, data) = self.compared(&mut model, context)?;
         let assembled = !model.card().parts.is_empty();
         let verification = if assembled {
             verify_assembled(&model, &models, &images, &part_images(&model, &images)?)?
@@ -75,22 +79,30 @@ impl Verb for Verify {
             verify(&models[0], &model, &images)?
         };
         let images = images.shape()[0];
-        Ok(VerifyAnswer { verification, model: model.name, assembled, images })
+        Ok(VerifyAnswer { verification, model: model.name, assembled, images, data })
     }
 }
 
 impl Verify {
-    /// The images to compare on: `[n, c, h, w]`.
-    fn compared(&self, model: &mut Classifier, context: &Context<'_>) -> Result<Tensor, Error> {
+    /// The images to compare on, `[n, c, h, w]`, and what they are of.
+    fn compared(
+        &self,
+        model: &mut Classifier,
+        context: &Context<'_>,
+    ) -> Result<(Tensor, Vec<TakenSet>), Error> {
         if self.data.is_empty() {
             let [c, h, w] = model.input();
-            return Ok(uniform([self.images, c, h, w], -1.0, 1.0, context.seed));
+            return Ok((uniform([self.images, c, h, w], -1.0, 1.0, context.seed), Vec::new()));
         }
         let preprocess = self.data.pixels.preprocess(model)?;
-        let opened = self.data.open(Split::Test, context)?;
-        let dataset = Dataset::join(opened.into_iter().map(|one| one.dataset).collect());
+        let opened = match model.head() {
+            HeadKind::Multilabel => self.data.open_any(Split::Test, context)?,
+            HeadKind::Single | HeadKind::Binary => self.data.open(Split::Test, context)?,
+        };
+        let dataset = Dataset::join(opened.iter().map(|one| one.dataset.clone()).collect());
         let count = dataset.len().min(self.images);
         let indices: Vec<usize> = (0..count).map(|k| k * dataset.len() / count).collect();
-        Ok(dataset.batch(&indices, &preprocess)?)
+        let data = inputs::taken_of(&opened, &indices, context);
+        Ok((dataset.batch(&indices, &preprocess)?, data))
     }
 }

@@ -175,7 +175,7 @@ fn what_is_kept_is_closed() {
             (0..channels.len() as Label).all(|l| again.has(&channels, l) == keep.has(&channels, l))
         };
         prop_assert!(closed(&keep));
-        keep.round_up(&graph, &channels, |_| step, |_| 0.0);
+        keep.round_up(&graph, &channels, |_, kept| kept.next_multiple_of(step.max(1)), |_| 0.0);
         prop_assert!(closed(&keep));
         checked(&graph, &channels, &keep);
         Ok(())
@@ -235,6 +235,7 @@ fn a_head_that_contributes_nothing_goes() {
             graph: part.graph(),
             kept: &plan.kept,
             classes: &plan.classes,
+            apart: false,
         };
         let options = RefitOptions::default();
         let (graph, note) = refit(&cut, &images.clone().into(), 8, &options, &Silent).unwrap();

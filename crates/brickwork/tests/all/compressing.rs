@@ -154,11 +154,8 @@ fn savings_are_what_a_group_takes_with_it() {
         let whole = Keep::all(&channels);
         let classes = class_labels(model.graph(), &channels).unwrap();
         for unit in [Unit::Macs, Unit::Parameters] {
-            let of = |keep: &Keep| match unit {
-                Unit::Macs => sizes.macs(keep),
-                Unit::Parameters => sizes.parameters(keep),
-            };
-            let savings = sizes.savings(unit);
+            let of = |keep: &Keep| sizes.of(&unit, keep);
+            let savings = sizes.savings(&unit);
             for group in families(model.graph(), &channels).into_iter().flatten() {
                 let others = |label| channels.group(label) != group;
                 let keep = Keep::closed(model.graph(), &channels, others, |_| 0.0);
@@ -220,7 +217,7 @@ fn grown(genes: &[Gene], seed: u64) -> Classifier {
 }
 
 fn bare(options: &CompressOptions) -> CompressOptions {
-    CompressOptions { refits: false, ..*options }
+    CompressOptions { refits: false, ..options.clone() }
 }
 
 #[test]
@@ -245,24 +242,24 @@ fn cuts_fit_their_budget_and_the_next_group_would_not() {
                 let patch = cut(model.graph(), ground.channels(), &keep).unwrap();
                 let small = patch.apply(model.graph()).unwrap();
                 let announced =
-                    (ranking.size(Unit::Macs, &keep), ranking.size(Unit::Parameters, &keep));
+                    (ranking.size(&Unit::Macs, &keep), ranking.size(&Unit::Parameters, &keep));
                 assert_eq!(announced, (small.macs(), small.parameters() as u64));
                 unit.of(&small)
             };
             let (least, whole) = (size(0), size(ranking.len()));
             prop_assert_eq!(whole, unit.of(model.graph()));
             let budget = least + ((whole - least) as f64 * share) as u64;
-            let count = ranking.within(unit, budget).unwrap();
+            let count = ranking.within(&unit, budget).unwrap();
             prop_assert!(size(count) <= budget);
             prop_assert!(count == ranking.len() || size(count + 1) > budget);
-            let filled = ranking.fitting(unit, budget).unwrap();
+            let filled = ranking.fitting(&unit, budget).unwrap();
             let kept = |keep: &Keep| {
                 ranking.kept(keep).values().map(|layer| layer.output.len()).sum::<usize>()
             };
-            prop_assert!(ranking.size(unit, &filled) <= budget);
+            prop_assert!(ranking.size(&unit, &filled) <= budget);
             prop_assert!(kept(&filled) >= kept(&ranking.keep(count)));
             tight.set(tight.get() + usize::from(0 < count && count < ranking.len()));
-            let said = ranking.within(unit, least - 1).unwrap_err().to_string();
+            let said = ranking.within(&unit, least - 1).unwrap_err().to_string();
             prop_assert!(said.contains(&format!("the smallest cut has {least}")), "{}", said);
         }
         Ok(())
@@ -279,9 +276,9 @@ fn made(
     let ground = Ground::new(model, None, None, 0).unwrap();
     let ranking = Ranking::new(&ground, Criterion::L1, options).unwrap();
     let (least, whole) =
-        (ranking.size(Unit::Parameters, &ranking.keep(0)), model.graph().parameters());
+        (ranking.size(&Unit::Parameters, &ranking.keep(0)), model.graph().parameters());
     let budget = least + ((whole as u64 - least) as f64 * share) as u64;
-    let keep = ranking.keep(ranking.within(Unit::Parameters, budget).unwrap());
+    let keep = ranking.keep(ranking.within(&Unit::Parameters, budget).unwrap());
     let made = variant(
         model,
         ranking.kept(&keep),
@@ -290,7 +287,7 @@ fn made(
         &Silent,
     )
     .unwrap();
-    let announced = (ranking.size(Unit::Macs, &keep), ranking.size(Unit::Parameters, &keep));
+    let announced = (ranking.size(&Unit::Macs, &keep), ranking.size(&Unit::Parameters, &keep));
     let found = &made.best().graph();
     assert_eq!(announced, (found.macs(), found.parameters() as u64));
     made
@@ -365,25 +362,25 @@ fn widths_follow_floor_uniform_and_rounding() {
         let count = match share {
             0.0 => 0,
             share => {
-                ranking.within(Unit::Macs, (model.graph().macs() as f64 * share) as u64).unwrap()
+                ranking.within(&Unit::Macs, (model.graph().macs() as f64 * share) as u64).unwrap()
             }
         };
         let kept = ranking.kept(&ranking.keep(count));
         [&kept["wide"], &kept["narrow"]].map(|layer| layer.output.clone())
     };
-    let usual = CompressOptions::default();
+    let usual = CompressOptions::default;
     let count = |[wide, narrow]: [Vec<usize>; 2]| (wide.len(), narrow.len());
     // The lower half of the narrow layer is worth less than any of the wide one.
-    let [wide, narrow] = widths(usual, 0.6);
+    let [wide, narrow] = widths(usual(), 0.6);
     assert_eq!((wide.len(), narrow), (20, vec![5, 6, 7, 8, 9].into_iter().collect()));
-    let uniform = CompressOptions { uniform: true, ..usual };
+    let uniform = CompressOptions { uniform: true, ..usual() };
     let [wide, narrow] = widths(uniform, 0.3);
     assert_eq!((wide, narrow), ((10..20).collect(), (5..10).collect()));
-    assert_eq!(count(widths(CompressOptions { floor: 0.0, ..usual }, 0.0)), (1, 1));
-    assert_eq!(count(widths(CompressOptions { floor: 0.26, ..usual }, 0.0)), (6, 3));
+    assert_eq!(count(widths(CompressOptions { floor: 0.0, ..usual() }, 0.0)), (1, 1));
+    assert_eq!(count(widths(CompressOptions { floor: 0.26, ..usual() }, 0.0)), (6, 3));
     assert_eq!(
-        count(widths(CompressOptions { widths: Widths::of(Some(4)), ..usual }, 0.0)),
+        count(widths(CompressOptions { widths: Widths::of(Some(4)), ..usual() }, 0.0)),
         (4, 4)
     );
-    assert_eq!(count(widths(CompressOptions { floor: 1.0, ..usual }, 0.0)), (20, 10));
+    assert_eq!(count(widths(CompressOptions { floor: 1.0, ..usual() }, 0.0)), (20, 10));
 }

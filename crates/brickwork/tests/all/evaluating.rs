@@ -2,7 +2,7 @@
 
 use brickwork::{
     Accuracy, AssembleOptions, Choice, Classifier, EvalOptions, EvalParts, EvalSource, Leakage,
-    Plan, Report, Silent, assemble, eval,
+    Percent, Plan, Report, Silent, assemble, eval,
 };
 use brickwork_data::Preprocess;
 
@@ -62,9 +62,10 @@ fn options<'a>(classes: &[usize]) -> EvalOptions<'a> {
 
 /// Of the images, and the mean of the classes.
 fn close(found: &Accuracy, [per_image, per_class]: [f64; 2]) {
-    let off = (found.per_image - per_image).abs().max((found.per_class - per_class).abs());
+    let shares = [found.per_image, found.per_class].map(Percent::share);
+    let off = (shares[0] - per_image).abs().max((shares[1] - per_class).abs());
     assert!(off < 1e-12, "{found:?}, expected {per_image} and {per_class}");
-    let [low, high] = found.interval;
+    let [low, high] = found.interval.map(Percent::share);
     assert!(low < per_image && per_image < high, "{found:?}");
 }
 
@@ -79,12 +80,12 @@ fn a_component_against_its_source() {
     };
     let found = report(&model, &ROWS, &asked);
     assert_eq!(found.images, 5);
-    assert_eq!(found.accuracy_per_image, 4.0 / 5.0);
+    assert_eq!(found.accuracy_per_image.share(), 4.0 / 5.0);
     assert_eq!(
         found.accuracy_per_class,
-        [("a".to_owned(), 2.0 / 3.0), ("c".to_owned(), 1.0)].into()
+        [("a".to_owned(), Percent::of(2.0 / 3.0)), ("c".to_owned(), Percent::of(1.0))].into()
     );
-    assert!((found.mean_class_accuracy - 5.0 / 6.0).abs() < 1e-12);
+    assert!((found.mean_class_accuracy.share() - 5.0 / 6.0).abs() < 1e-12);
     close(&found.base.unwrap(), [2.0 / 5.0, (1.0 / 3.0 + 1.0 / 2.0) / 2.0]);
     close(&found.base_restricted.unwrap(), [4.0 / 5.0, (2.0 / 3.0 + 1.0) / 2.0]);
     // Reads pixel 3 for a: of equal scores the first wins, so the first row is right by chance.
@@ -94,10 +95,10 @@ fn a_component_against_its_source() {
         // Own scores 2 3 4 4 5 against foreign -1 0 3.5 6: 2 + 2 + 3 + 3 + 3 of 20 pairs.
         auroc: 13.0 / 20.0,
         // All own rows reach 2, and so do 3.5 and 6.
-        false_accepts_at_95_recall: 0.5,
+        false_accepts_at_95_recall: Percent::of(0.5),
         // No foreign row passes above 6, and no own one either.
-        recall_at_5_false_accepts: 0.0,
-        accepts_at_half: 1.0,
+        recall_at_5_false_accepts: Percent::of(0.0),
+        accepts_at_half: Percent::of(1.0),
     };
     assert_eq!(found.leakage.as_ref(), Some(&leakage));
     // The source restricted to the task has the same scores.
@@ -118,7 +119,7 @@ fn every_image_can_be_traced() {
     for record in own {
         let sure = record.margin.unwrap() > 0.0;
         assert_eq!(sure, record.label == record.answer, "{record:?}");
-        assert!((0.5..=1.0).contains(&record.score), "the higher of two: {record:?}");
+        assert!((0.5..=1.0).contains(&record.score.share()), "the higher of two: {record:?}");
     }
     let foreign = found.records.iter().filter(|record| !record.own);
     assert!(foreign.clone().all(|record| record.margin.is_none() && record.label != "a"));
@@ -129,7 +130,7 @@ fn every_image_can_be_traced() {
 fn a_whole_model_is_its_own_base() {
     let found = report(&whole(), &ROWS, &options(&[0, 1, 2, 3]));
     // Right: rows 1, 4, and all four of b and d.
-    assert_eq!((found.images, found.accuracy_per_image), (9, 6.0 / 9.0));
+    assert_eq!((found.images, found.accuracy_per_image.share()), (9, 6.0 / 9.0));
     let expected = [6.0 / 9.0, (1.0 / 3.0 + 1.0 + 1.0 / 2.0 + 1.0) / 4.0];
     close(&found.base.unwrap(), expected);
     close(&found.base_restricted.unwrap(), expected);
@@ -147,12 +148,12 @@ fn a_single_class_is_judged_by_its_leakage() {
         (0..40).map(|k| (0, [k as f32, 0.0, 0.0, 0.0])).collect();
     data.extend((0..60).map(|k| (1, [k as f32 - 29.5, 0.0, 0.0, 0.0])));
     let found = report(&model, &data, &options(&[0]));
-    assert_eq!(found.accuracy_per_image, 1.0);
+    assert_eq!(found.accuracy_per_image.share(), 1.0);
     let leakage = found.leakage.unwrap();
     // Own scores 0 to 39, foreign -29.5 to 29.5. 38 of 40 own are at least 2; 28 foreign are.
-    assert_eq!(leakage.false_accepts_at_95_recall, 28.0 / 60.0);
+    assert_eq!(leakage.false_accepts_at_95_recall.share(), 28.0 / 60.0);
     // Three foreign ones may pass, those above 26.5: so do 27 to 39.
-    assert_eq!(leakage.recall_at_5_false_accepts, 13.0 / 40.0);
+    assert_eq!(leakage.recall_at_5_false_accepts.share(), 13.0 / 40.0);
     // Own score x exceeds min(x + 30, 60) foreign ones.
     let pairs: usize = (0..40).map(|x| (x + 30).min(60)).sum();
     assert!((leakage.auroc - pairs as f64 / 2400.0).abs() < 1e-12);
@@ -171,7 +172,7 @@ fn three_classes_can_be_unsure() {
         (3, [0.0, 0.0, 0.68, 0.0]),
     ];
     let leakage = report(&model, &data, &options(&[0, 1, 2])).leakage.unwrap();
-    assert_eq!(leakage.accepts_at_half, 2.0 / 4.0);
+    assert_eq!(leakage.accepts_at_half.share(), 2.0 / 4.0);
 }
 
 #[test]
@@ -186,7 +187,7 @@ fn confusion_between_parts() {
         ..options(&[0, 1, 2, 3])
     };
     let found = report(&model, &ROWS, &asked);
-    assert_eq!((found.images, found.accuracy_per_image), (9, 6.0 / 9.0));
+    assert_eq!((found.images, found.accuracy_per_image.share()), (9, 6.0 / 9.0));
     assert_eq!((&found.base, &found.base_restricted), (&None, &None));
     let confusion = found.parts.unwrap();
     // Of a and b, the third row goes astray; of c and d, the fifth.

@@ -12,6 +12,7 @@ mod cut_equals_mask;
 mod evaluating;
 mod gcn;
 mod golden;
+mod in_memory;
 mod linking;
 mod profiles;
 mod random_graphs;

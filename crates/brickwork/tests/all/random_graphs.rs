@@ -129,7 +129,7 @@ fn what_is_kept_is_closed() {
             (0..channels.len() as Label).all(|l| again.has(&channels, l) == keep.has(&channels, l))
         };
         prop_assert!(closed(&keep));
-        keep.round_up(&graph, &channels, |_| step, |_| 0.0);
+        keep.round_up(&graph, &channels, |_, kept| kept.next_multiple_of(step.max(1)), |_| 0.0);
         prop_assert!(closed(&keep));
         let rounded = cut(&graph, &channels, &keep).unwrap().apply(&graph).unwrap();
         let images = common::images(&graph, 1);

@@ -52,7 +52,8 @@ fn refitted(
 ) -> (Graph, RefitNote) {
     let all = (0..model.class_count()).collect();
     let classes: Vec<usize> = kept.get("head").map_or(all, |head| head.output.clone());
-    let cut = Cut { source: model.graph(), graph: small, kept, classes: &classes };
+    let source = model.graph();
+    let cut = Cut { source, graph: small, kept, classes: &classes, apart: false };
     refit(&cut, &images.clone().into(), batch, options, &Silent).unwrap()
 }
 
@@ -266,7 +267,7 @@ fn centred(scores: &Tensor) -> Tensor {
 fn batches_and_threads_do_not_matter() {
     let model = model();
     let (plan, small) = half(&model, 3);
-    let images = varied_images(90, [3, 8, 8], 1);
+    let images = varied_images(300, [3, 8, 8], 1);
     let options = RefitOptions { rows: 500, ..RefitOptions::default() };
     let (expected, note) = refitted(&model, &small, &plan.kept, &images, 30, &options);
     let expected = constants(&expected);

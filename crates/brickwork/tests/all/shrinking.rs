@@ -32,7 +32,7 @@ fn every_stop_is_a_component_of_the_source() {
         (Criterion::Random, Unit::Macs),
     ] {
         let mut shrink =
-            Shrink::new(&model, &[1, 3], Some(&set), options(criterion, unit)).unwrap();
+            Shrink::new(&model, &[1, 3], Some(&set), options(criterion, unit.clone())).unwrap();
         let whole = shrink.size();
         let mut before = whole;
         while before > whole / 2 {
@@ -102,7 +102,7 @@ fn a_readout_comes_on_top() {
         let model = classifier("model", grow(&genes, 4, 2), &CLASSES);
         let images = varied_images(600, model.input(), 1);
         let set = ImageSet::from(images.clone());
-        let usual = options(Criterion::Taylor, unit);
+        let usual = options(Criterion::Taylor, unit.clone());
         // A strong ridge leaves something to do.
         let refit = RefitOptions { passes: 0, readout: true, lambda: 100.0, ..usual.refit };
         let mut shrink =

@@ -104,10 +104,10 @@ fn a_network_learns_and_keeps_its_best_epoch() {
     let fresh = shaded(90, 9, &model);
     let before = score(&model, &fresh, &preprocess(), &never()).unwrap();
     let after = score(&outcome.model, &fresh, &preprocess(), &never()).unwrap();
-    assert!(before.accuracy < 0.6 && after.accuracy > 0.95, "{before:?} {after:?}");
+    assert!(before.accuracy.share() < 0.6 && after.accuracy.share() > 0.95, "{before:?} {after:?}");
     assert!(after.loss < 0.3 * before.loss, "{before:?} {after:?}");
     assert_eq!(outcome.log.len(), 12);
-    let held: Vec<f64> = outcome.log.iter().map(|e| e.held.unwrap().accuracy).collect();
+    let held: Vec<f64> = outcome.log.iter().map(|e| e.held.unwrap().accuracy.share()).collect();
     let best = held.iter().copied().fold(0.0, f64::max);
     let first = held.iter().position(|&x| x == best).unwrap();
     assert_eq!(outcome.best, first + 1);
@@ -278,7 +278,7 @@ fn taught(student: &Classifier, teachers: &[&Classifier], share: f64) -> f64 {
         .unwrap()
         .run(&never(), &mut |_| Ok(()))
         .unwrap();
-    score(&outcome.model, &shaded(90, 9, student), &preprocess, &never()).unwrap().accuracy
+    score(&outcome.model, &shaded(90, 9, student), &preprocess, &never()).unwrap().accuracy.share()
 }
 
 #[test]

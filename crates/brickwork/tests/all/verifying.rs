@@ -136,7 +136,7 @@ fn a_refitted_cut_is_checked_on_the_sources_weights() {
     let (plan, part) = component(&source);
     let options = RefitOptions::default();
     let (kept, classes) = (&plan.kept, &plan.classes[..]);
-    let cut = Cut { source: source.graph(), graph: part.graph(), kept, classes };
+    let cut = Cut { source: source.graph(), graph: part.graph(), kept, classes, apart: false };
     let (graph, note) = refit(&cut, &images().into(), 4, &options, &Silent).unwrap();
     let mut card = part.card().clone();
     card.origin.as_mut().unwrap().refit = Some(note);

@@ -3,6 +3,7 @@
 use brickwork::verbs::{Annotate, AnnotateAnswer};
 
 use crate::command::Shown;
+use crate::print::file;
 
 impl Shown for Annotate {
     const PLACES: &'static [&'static str] = &["model"];
@@ -11,8 +12,8 @@ impl Shown for Annotate {
   brickwork annotate net.onnx --class-names cat,dog,bird --mean 0.5 --std 0.25 -o net.onnx";
 
     fn text(&self, answer: &AnnotateAnswer) -> String {
-        let place =
-            answer.output.as_ref().map_or(String::new(), |path| format!("{}: ", path.display()));
+        let place = file(answer.output.as_ref())
+            .map_or(String::new(), |path| format!("{}: ", path.display()));
         let known = if answer.preprocess.is_some() { "recorded" } else { "not known" };
         format!("{place}{} classes, preprocessing {known}", answer.classes.len())
     }

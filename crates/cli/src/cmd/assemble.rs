@@ -30,7 +30,7 @@ impl Shown for Assemble {
             "{}{once}\nscores equal the parts' (largest difference {:.1e}){}",
             table(&rows),
             answer.difference_from_parts,
-            written(answer.output.as_deref())
+            written(answer.output.as_ref())
         )
     }
 }

@@ -30,7 +30,7 @@ stand for the other parts' images. For parts of different sources they stand bad
             "{}\n{} on {images} images{}",
             table(&rows),
             answer.method.name(),
-            written(answer.output.as_deref())
+            written(answer.output.as_ref())
         )
     }
 }

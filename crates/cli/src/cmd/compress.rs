@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use brickwork::Percent;
 use brickwork::verbs::{Compress, CompressAnswer};
 
 use crate::command::Shown;
-use crate::print::{percent, row, table, thousands};
+use crate::print::{file, row, table, thousands};
 
 impl Shown for Compress {
     const PLACES: &'static [&'static str] = &["model"];
@@ -18,10 +19,10 @@ impl Shown for Compress {
 
     fn text(&self, answer: &CompressAnswer) -> String {
         let whole = &answer.source;
-        let line = |name: &str, params: usize, macs: u64, accuracy: [Option<f64>; 2]| {
+        let line = |name: &str, params: usize, macs: u64, accuracy: [Option<Percent>; 2]| {
             let share =
-                |part: u64, whole: u64| format!("{:.1}", 100.0 * part as f64 / whole.max(1) as f64);
-            let [before, after] = accuracy.map(|value| value.map_or("-".to_owned(), percent));
+                |part: u64, whole: u64| format!("{:.1}", Percent::ratio(part, whole).number());
+            let [before, after] = accuracy.map(|value| value.map_or("-".to_owned(), Percent::cell));
             let params = [thousands(params as u64), share(params as u64, whole.params as u64)];
             let [params, part] = params;
             vec![
@@ -48,7 +49,7 @@ impl Shown for Compress {
         for skipped in &answer.skipped {
             let _ = writeln!(text, "left out: {}", skipped.reason);
         }
-        for path in answer.output.iter().chain(&answer.kept_all) {
+        for path in file(answer.output.as_ref()).into_iter().chain(&answer.kept_all) {
             let _ = writeln!(text, "written {}", path.display());
         }
         text

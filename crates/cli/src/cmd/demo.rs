@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::args::{DemoArgs, Global};
 use crate::line::{typed, whole};
-use crate::print::{Out, percent, thousands};
+use crate::print::{Out, thousands};
 
 macro_rules! assets {
     ($($from:literal => $to:literal),* $(,)?) => {
@@ -169,8 +169,9 @@ fn result_of<'a>(steps: &'a [Value], command: &str) -> &'a Value {
     found.map_or(&Value::Null, |step| &step["result"])
 }
 
-fn share(value: &Value) -> String {
-    value.as_f64().map_or("-".to_owned(), percent)
+/// A number of percent in an answer.
+fn percent(value: &Value) -> String {
+    value.as_f64().map_or("-".to_owned(), |number| format!("{number:.2}"))
 }
 
 fn page_of(folder: &Path, steps: &[Value]) -> anyhow::Result<String> {
@@ -231,9 +232,9 @@ fn component_rows(steps: &[Value]) -> Vec<Vec<String>> {
             classes.join(", "),
             size("params"),
             size("macs"),
-            share(&eval["base_restricted"]["per_image"]),
-            share(&eval["before_refit"]["per_image"]),
-            share(&eval["accuracy_per_image"]),
+            percent(&eval["base_restricted"]["per_image"]),
+            percent(&eval["before_refit"]["per_image"]),
+            percent(&eval["accuracy_per_image"]),
         ]);
     }
     rows
@@ -248,15 +249,15 @@ fn joint_rows(steps: &[Value]) -> Vec<Vec<String>> {
         let eval = result_of(steps, command);
         rows.push(vec![
             label.to_owned(),
-            share(&eval["accuracy_per_image"]),
-            share(&eval["mean_class_accuracy"]),
+            percent(&eval["accuracy_per_image"]),
+            percent(&eval["mean_class_accuracy"]),
         ]);
     }
     let bound = &result_of(steps, "eval ready.onnx")["parts"]["perfect_routing"];
     rows.push(vec![
         "bound: every image to its own part".to_owned(),
-        share(&bound["per_image"]),
-        share(&bound["per_class"]),
+        percent(&bound["per_image"]),
+        percent(&bound["per_class"]),
     ]);
     rows
 }

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use brickwork::Point;
 use brickwork::verbs::{Disassemble, DisassembleAnswer, WalkAnswer};
+use brickwork::{Percent, Point, Speed};
 
 use crate::command::Shown;
-use crate::print::{percent, row, shrunk, table, thousands};
+use crate::print::{counted, file, row, shrunk, table, thousands};
 
 impl Shown for Disassemble {
     const PLACES: &'static [&'static str] = &["model"];
@@ -27,26 +27,33 @@ impl Shown for Disassemble {
         for (name, size) in [("parameters", answer.params), ("MACs", answer.macs)] {
             let _ = writeln!(text, "{name:<11} {}", shrunk(size.before, size.after));
         }
+        answer.speed.iter().for_each(|speed| text.push_str(&time(speed)));
         if answer.walk.is_none() {
             text.push_str(&how(answer));
         }
         text.push_str(&trust(answer));
-        for path in answer.output.iter().chain(&self.frontier) {
+        for path in file(answer.output.as_ref()).into_iter().chain(&self.frontier) {
             let _ = writeln!(text, "written     {}", path.display());
         }
         text
     }
 }
 
+/// How much faster it is.
+fn time(speed: &Speed) -> String {
+    let Speed { batch, threads, before_ms, after_ms } = speed;
+    let share = Percent::of(after_ms / before_ms);
+    let (images, on) = (counted(*batch, "image"), counted(*threads, "thread"));
+    format!("time        {before_ms:.2} -> {after_ms:.2} ms ({share:.1}) for {images} on {on}\n")
+}
+
 /// How far a refit can be trusted.
 fn trust(answer: &DisassembleAnswer) -> String {
-    let found = answer.refit.as_ref().and_then(|note| note.agreement);
+    let found = answer.refit.as_ref().and_then(|refit| refit.agreement);
     found.map_or(String::new(), |found| {
         format!(
-            "agreement   with its source on {:.2} % of images that it was refitted on, on {:.2} % of {} others\n",
-            100.0 * found.fitted,
-            100.0 * found.held_out,
-            found.held_out_images
+            "agreement   with its source on {} of images that it was refitted on, on {} of {} others\n",
+            found.fitted, found.held_out, found.held_out_images
         )
     })
 }
@@ -57,7 +64,9 @@ fn how(answer: &DisassembleAnswer) -> String {
     let mut text =
         format!("check       cut equals masked source, largest difference {checked:.1e}\n");
     let _ = match &answer.refit {
-        Some(note) => writeln!(text, "refit       least squares on {} images", note.images),
+        Some(refit) => {
+            writeln!(text, "refit       least squares on {} images", refit.note.images)
+        }
         None if answer.dry_run => writeln!(text, "refit       not in a dry run"),
         None => writeln!(text, "refit       none: this is the bare cut"),
     };
@@ -73,17 +82,25 @@ fn how(answer: &DisassembleAnswer) -> String {
 /// The steps of the way down.
 fn way(walk: &WalkAnswer) -> String {
     let mut rows = vec![row(["", "MACs", "%", "params", "accuracy, %"])];
-    let whole = walk.frontier.first().map_or(1, |point| point.macs.max(1));
+    let whole = walk.frontier.first().map_or(1, |point| point.macs);
     for (k, Point { macs, params, accuracy, .. }) in walk.frontier.iter().enumerate() {
         rows.push(vec![
             if k == walk.chosen { "kept".to_owned() } else { String::new() },
             thousands(*macs),
-            format!("{:.1}", 100.0 * *macs as f64 / whole as f64),
+            format!("{:.1}", Percent::ratio(*macs, whole).number()),
             thousands(*params),
-            accuracy.map_or("-".to_owned(), percent),
+            accuracy.map_or("-".to_owned(), Percent::cell),
         ]);
     }
     let mut text = table(&rows);
+    if let Some(time) = &walk.by_table {
+        let (images, on) = (counted(time.batch, "image"), counted(time.threads, "thread"));
+        let _ = writeln!(
+            text,
+            "\nestimated   {:.2} -> {:.2} ms for {images} on {on} in {}",
+            time.before_ms, time.after_ms, time.runtime
+        );
+    }
     if let Some(held) = walk.held_out {
         let _ = writeln!(text, "\naccuracy on {held} training images that were held out");
     }

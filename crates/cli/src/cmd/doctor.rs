@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use brickwork::Percent;
 use brickwork::verbs::{Doctor, DoctorAnswer, Severity};
 
 use crate::command::Shown;
 use crate::hints::with_flags;
-use crate::print::{percent, thousands};
+use crate::print::thousands;
 
 impl Shown for Doctor {
     const PLACES: &'static [&'static str] = &["model"];
@@ -41,22 +42,22 @@ impl Shown for Doctor {
         if let Some(scores) = &answer.scores {
             let _ = writeln!(
                 text,
-                "scores of {} images: {:.3} to {:.3}, mean confidence {} %, {} different answers",
+                "scores of {} images: {:.3} to {:.3}, mean confidence {}, {} different answers",
                 scores.images,
                 scores.least,
                 scores.largest,
-                percent(scores.confidence),
+                scores.confidence,
                 scores.answers.len()
             );
         }
         if let Some(found) = &answer.agreement {
-            let [low, high] = found.interval.map(percent);
+            let [low, high] = found.interval.map(Percent::cell);
             let _ = writeln!(
                 text,
-                "{} % of {} labels are answered ({low} to {high}; the most frequent class alone {})",
-                percent(found.share),
+                "{} of {} labels are answered ({low} to {high}; the most frequent class alone {})",
+                found.share,
                 found.images,
-                percent(found.chance)
+                found.chance.cell()
             );
         }
         if answer.findings.is_empty() {

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use brickwork::verbs::{Eval, EvalAnswer};
-use brickwork::{Accuracy, Confusion, Leakage, PartConfusion, Report, Retrieval};
+use brickwork::{Accuracy, Confusion, Leakage, PartConfusion, Percent, Report, Retrieval};
 
 use crate::command::Shown;
-use crate::print::{percent, row, table, thousands};
+use crate::print::{row, table, thousands};
 
 impl Shown for Eval {
     const PLACES: &'static [&'static str] = &["model"];
@@ -29,8 +29,7 @@ impl Shown for Eval {
         if let Some(error) = report.calibration_error {
             let _ = writeln!(
                 text,
-                "\nconfidence is {} % off the share of right answers (expected calibration error)",
-                percent(error)
+                "\nconfidence is {error} off the share of right answers (expected calibration error)"
             );
         }
         reject_words(report, &mut text);
@@ -75,28 +74,28 @@ fn retrieval_words(found: &Retrieval) -> String {
         "F1, %",
     ])];
     rows.extend(found.classes.iter().map(|(name, class)| {
-        let shares = [class.precision, class.recall, class.f1].map(percent);
-        let precision = class.average_precision.map_or_else(|| "-".to_owned(), percent);
+        let shares = [class.precision, class.recall, class.f1].map(Percent::cell);
+        let precision = class.average_precision.map_or_else(|| "-".to_owned(), Percent::cell);
         [vec![name.clone(), class.images.to_string(), precision], shares.to_vec()].concat()
     }));
     format!(
-        "{}\nAn image is of the classes with a probability above {}: mean average precision {} %, F1 {} % \
-         (mean of the classes) and {} % (all decisions together); {} % of the images have every class \
+        "{}\nAn image is of the classes with a probability above {}: mean average precision {}, F1 {} \
+         (mean of the classes) and {} (all decisions together); {} of the images have every class \
          right.\n",
         table(&rows),
         found.threshold,
-        percent(found.mean_average_precision),
-        percent(found.macro_f1),
-        percent(found.micro_f1),
-        percent(found.all_right)
+        found.mean_average_precision,
+        found.macro_f1,
+        found.micro_f1,
+        found.all_right
     )
 }
 
 fn accuracy_words(request: &Eval, report: &Report) -> String {
     let mut rows = vec![row(["accuracy, %", "per image", "95 % interval", "per class"])];
     let mut line = |name: &str, found: &Accuracy| {
-        let [low, high] = found.interval.map(percent);
-        let (image, class) = (percent(found.per_image), percent(found.per_class));
+        let [low, high] = found.interval.map(Percent::cell);
+        let (image, class) = (found.per_image.cell(), found.per_class.cell());
         rows.push(vec![name.to_owned(), image, format!("{low} to {high}"), class]);
     };
     // Without a source these are about the model itself.
@@ -168,9 +167,9 @@ fn matrix(confusion: &Confusion, answers: &BTreeSet<&String>) -> Vec<Vec<String>
 }
 
 /// Accuracy class by class; `what` is classified.
-pub(super) fn class_words(accuracy: &BTreeMap<String, f64>, what: &str) -> String {
+pub(super) fn class_words(accuracy: &BTreeMap<String, Percent>, what: &str) -> String {
     let mut rows = vec![row(["class", "accuracy, %"])];
-    rows.extend(accuracy.iter().map(|(name, x)| vec![name.clone(), percent(*x)]));
+    rows.extend(accuracy.iter().map(|(name, x)| vec![name.clone(), x.cell()]));
     let single = match accuracy.len() {
         1 => format!("A single class is always right about its own {what}; look at the leakage.\n"),
         _ => String::new(),
@@ -192,13 +191,13 @@ pub(super) fn leakage_words(own: Option<&Leakage>, base: Option<&Leakage>) -> St
     );
     line(
         "foreign accepted at 95 % recall, %",
-        percent(own.false_accepts_at_95_recall),
-        base.map(|b| percent(b.false_accepts_at_95_recall)),
+        own.false_accepts_at_95_recall.cell(),
+        base.map(|b| b.false_accepts_at_95_recall.cell()),
     );
     line(
         "recall at 5 % foreign accepted, %",
-        percent(own.recall_at_5_false_accepts),
-        base.map(|b| percent(b.recall_at_5_false_accepts)),
+        own.recall_at_5_false_accepts.cell(),
+        base.map(|b| b.recall_at_5_false_accepts.cell()),
     );
     format!("\n{}", table(&rows))
 }
@@ -206,13 +205,11 @@ pub(super) fn leakage_words(own: Option<&Leakage>, base: Option<&Leakage>) -> St
 /// What the model's threshold does.
 fn reject_words(report: &Report, text: &mut String) {
     let Some(found) = &report.reject else { return };
-    let (accepted, right) = (percent(found.accepted), percent(found.accepted_and_right));
-    let _ = writeln!(
-        text,
-        "\nof its own images {accepted} % are accepted, {right} % accepted and right"
-    );
+    let (accepted, right) = (found.accepted, found.accepted_and_right);
+    let _ =
+        writeln!(text, "\nof its own images {accepted} are accepted, {right} accepted and right");
     if let Some(share) = found.false_accepts {
-        let _ = writeln!(text, "of foreign images {} % are accepted", percent(share));
+        let _ = writeln!(text, "of foreign images {share} are accepted");
     }
 }
 

@@ -5,7 +5,6 @@ use brickwork::verbs::{Finetune, FinetuneAnswer};
 
 use super::train::run_words;
 use crate::command::Shown;
-use crate::print::percent;
 
 impl Shown for Finetune {
     const PLACES: &'static [&'static str] = &["model"];
@@ -17,9 +16,8 @@ impl Shown for Finetune {
 Says how well the model does on held out training images before (Score1) and after (Score2).";
 
     fn text(&self, answer: &FinetuneAnswer) -> String {
-        let share = |score: Option<Score>| {
-            score.map_or("-".to_owned(), |score| format!("{} %", percent(score.accuracy)))
-        };
+        let share =
+            |score: Option<Score>| score.map_or("-".to_owned(), |score| score.accuracy.to_string());
         format!(
             "Score1 (before) {}, Score2 (after) {}, on held out training images\n{}",
             share(answer.score1),

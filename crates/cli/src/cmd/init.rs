@@ -35,7 +35,7 @@ fn made_words(made: &MadeNetwork) -> String {
         made.classes.len(),
         thousands(made.params as u64),
         thousands(made.macs),
-        written(made.output.as_deref())
+        written(made.output.as_ref())
     )
 }
 

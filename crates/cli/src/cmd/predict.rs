@@ -42,8 +42,7 @@ fn row(prediction: &Prediction) -> Option<Vec<String>> {
     if error.is_some() {
         return None;
     }
-    let guess =
-        |guess: &brickwork::verbs::Guess| format!("{} {:.1} %", guess.class, 100.0 * guess.score);
+    let guess = |guess: &brickwork::verbs::Guess| format!("{} {:.1}", guess.class, guess.score);
     let mut row = vec![image.clone()];
     row.push(classes.iter().map(guess).collect::<Vec<_>>().join(", "));
     row.extend(part.clone());

@@ -1,9 +1,10 @@
 //! `brickwork probe`
 
+use brickwork::Percent;
 use brickwork::verbs::{Probe, ProbeAnswer};
 
 use crate::command::Shown;
-use crate::print::{percent, row, table};
+use crate::print::{row, table};
 
 impl Shown for Probe {
     const PLACES: &'static [&'static str] = &["models"];
@@ -16,10 +17,16 @@ impl Shown for Probe {
         let mut rows = vec![row(["", "features", "probe, %"])];
         rows.extend(answer.models.iter().map(|model| {
             let probe = &model.probe;
-            row([&model.name, &probe.features.to_string(), &percent(probe.accuracy)])
+            row([&model.name, &probe.features.to_string(), &probe.accuracy.cell()])
         }));
-        let chance = answer.models.first().map_or(0.0, |model| model.probe.chance);
-        rows.push(row(["chance", "", &percent(chance)]));
-        format!("{}\nclasses     {}", table(&rows), answer.classes.join(", "))
+        let chance = answer.models.first().map_or(Percent::default(), |model| model.probe.chance);
+        rows.push(row(["chance", "", &chance.cell()]));
+        let mut text = format!("{}\nclasses     {}", table(&rows), answer.classes.join(", "));
+        for (what, sets) in [("fitted on", &answer.fitted), ("measured on", &answer.measured)] {
+            for set in sets {
+                text.push_str(&format!("\n{what:<11} {}", set.words()));
+            }
+        }
+        text
     }
 }

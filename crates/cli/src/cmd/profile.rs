@@ -3,7 +3,7 @@
 use brickwork::verbs::{Profile, ProfileAnswer};
 
 use crate::command::Shown;
-use crate::print::{row, table};
+use crate::print::{file, row, table};
 
 impl Shown for Profile {
     const PLACES: &'static [&'static str] = &["model"];
@@ -25,8 +25,8 @@ impl Shown for Profile {
             let [seen, used] = [class.seen, class.used].map(|count| count.to_string());
             rows.push(vec![class.name.clone(), seen, correct, used, margin]);
         }
-        let place =
-            answer.output.as_ref().map_or(String::new(), |path| format!("{}: ", path.display()));
+        let place = file(answer.output.as_ref())
+            .map_or(String::new(), |path| format!("{}: ", path.display()));
         format!("{}\n{place}{} layers of `{}`", table(&rows), answer.layers, answer.model)
     }
 }

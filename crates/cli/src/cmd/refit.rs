@@ -28,6 +28,6 @@ impl Shown for Refit {
         if let Some(readout) = readout {
             text.push_str(&format!("\na readout of {} features", readout.features));
         }
-        text + &written(answer.output.as_deref())
+        text + &written(answer.output.as_ref())
     }
 }

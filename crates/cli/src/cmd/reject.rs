@@ -3,7 +3,7 @@
 use brickwork::verbs::{Reject, RejectAnswer};
 
 use crate::command::Shown;
-use crate::print::{percent, written};
+use crate::print::written;
 
 impl Shown for Reject {
     const PLACES: &'static [&'static str] = &["model"];
@@ -16,14 +16,14 @@ impl Shown for Reject {
     fn text(&self, answer: &RejectAnswer) -> String {
         let Some(reject) = &answer.reject else { return String::new() };
         let foreign = reject.false_accepts.map_or(String::new(), |share| {
-            format!("\naccepts {} % of {} foreign images", percent(share), reject.foreign_images)
+            format!("\naccepts {share} of {} foreign images", reject.foreign_images)
         });
         format!(
-            "threshold {:.4} of the top score\naccepts {} % of {} own images{foreign}{}",
+            "threshold {:.4} of the top score\naccepts {} of {} own images{foreign}{}",
             reject.threshold,
-            percent(reject.recall),
+            reject.recall,
             reject.own_images,
-            written(answer.output.as_deref())
+            written(answer.output.as_ref())
         )
     }
 }

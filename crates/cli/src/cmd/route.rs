@@ -15,6 +15,6 @@ impl Shown for Route {
       --layers layer3,fc -o route.html";
 
     fn text(&self, answer: &RouteAnswer) -> String {
-        table(&answer.route.table()) + &written(answer.output.as_deref())
+        table(&answer.route.table()) + &written(answer.output.as_ref())
     }
 }

@@ -1,9 +1,10 @@
 //! `brickwork train`
 
+use brickwork::Percent;
 use brickwork::verbs::{Train, TrainAnswer};
 
 use crate::command::Shown;
-use crate::print::{percent, row, table, written};
+use crate::print::{row, table, written};
 
 impl Shown for Train {
     const REQUIRED: &'static [&'static str] = &["arch", "output"];
@@ -23,9 +24,8 @@ The best epoch is chosen on held out training images. Measure the result with `b
 /// What a run came to.
 pub(crate) fn run_words(answer: &TrainAnswer) -> String {
     let best = answer.best();
-    let share = |accuracy: Option<f64>| {
-        accuracy.map_or("-".to_owned(), |share| format!("{} %", percent(share)))
-    };
+    let share =
+        |accuracy: Option<Percent>| accuracy.map_or("-".to_owned(), |share| share.to_string());
     let rows = [
         row(["epochs", "best", "images", "train accuracy", "held out accuracy"]),
         vec![
@@ -36,5 +36,5 @@ pub(crate) fn run_words(answer: &TrainAnswer) -> String {
             share(best.and_then(|epoch| epoch.held).map(|held| held.accuracy)),
         ],
     ];
-    format!("{}{}", table(&rows), written(answer.output.as_deref()))
+    format!("{}{}", table(&rows), written(answer.output.as_ref()))
 }

@@ -36,6 +36,9 @@ impl Shown for Verify {
             found.scores,
             answer.images
         );
+        for set in &answer.data {
+            text.push_str(&format!("\ncompared on {}", set.words()));
+        }
         if let Some(moved) = found.moved {
             text.push_str(&format!(
                 "\nwhat followed the cut moved the scores by {moved:.2} of the largest"

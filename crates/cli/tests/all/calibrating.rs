@@ -25,7 +25,7 @@ fn a_linear_correction_travels_in_the_file() {
         let notes = found["calibration"]["notes"].as_array().unwrap();
         assert!(notes[0].as_str().unwrap().contains("held out in turns"), "{notes:?}");
         let model = format!("OUT/{method}.onnx");
-        assert!(accuracy(&own, &model) > accuracy(&own, "OUT/affine.onnx") - 0.01);
+        assert!(accuracy(&own, &model) > accuracy(&own, "OUT/affine.onnx") - 1.0);
         own.succeeds(&format!("verify low.onnx pieces.onnx {model}"));
         own.succeeds(&format!("calibrate {model} --method none -o OUT/undone.onnx"));
         own.succeeds("calibrate joined.onnx --method none -o OUT/none.onnx");
@@ -58,7 +58,7 @@ fn parts_that_carry_moments_need_no_images() {
         let line = format!("eval OUT/{model}.onnx --data data/digits --no-latency");
         number(&own.json(&line)["accuracy_per_image"])
     });
-    assert!(ready > bare + 0.1 && ready > 0.9, "{bare} to {ready}");
+    assert!(ready > bare + 10.0 && ready > 90.0, "{bare} to {ready}");
     // The same seed, the same draws; what it does is undone like any other.
     own.succeeds("calibrate OUT/joined.onnx -o OUT/again.onnx");
     assert!(own.read("ready.onnx") == own.read("again.onnx"));

@@ -27,7 +27,7 @@ fn whole_job(threads: usize) -> (Own, Vec<Value>) {
     ];
     let said = lines.iter().map(|line| {
         let mut found = own.json(&format!("{line} --threads {threads}"));
-        for told in ["latency_ms", "source_latency_ms"] {
+        for told in ["latency_ms", "source_latency_ms", "speed"] {
             found.as_object_mut().unwrap().remove(told);
         }
         let text = found.to_string().replace(&own.path("").display().to_string(), "OUT/");

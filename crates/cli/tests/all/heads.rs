@@ -208,7 +208,7 @@ fn one_score_tells_two_classes_apart() {
         let eval = format!("eval OUT/cat.onnx --data OUT/d.safetensors {PLAIN}");
         for names in ["", " --class-names cat,dog", " --head binary"] {
             let found = own.json(&format!("{eval}{names}"));
-            assert_eq!(found["accuracy_per_image"], json!(1.0), "{end}{names}");
+            assert_eq!(found["accuracy_per_image"], json!(100.0), "{end}{names}");
             assert_eq!(found["images"], json!(60), "{end}{names}");
         }
         for class in ["0", "1"] {
@@ -252,9 +252,9 @@ fn what_is_cut_of_one_score_keeps_its_form_or_has_a_score_of_its_own() {
         assert!(outputs(&both, &images()).iter().all(|x| (0.0..=1.0).contains(x)), "a sigmoid");
         let eval = format!("eval OUT/cut.onnx --source OUT/net.onnx {data} --no-latency");
         let found = own.json(&eval);
-        let limit = if rest.contains("none") { 0.5 } else { 0.9 };
+        let limit = if rest.contains("none") { 50.0 } else { 90.0 };
         assert!(number(&found["accuracy_per_image"]) >= limit, "{found:#}");
-        assert_eq!(found["base"]["per_image"], json!(1.0));
+        assert_eq!(found["base"]["per_image"], json!(100.0));
     }
     for class in ["cat", "dog"] {
         let single = cut(class, "--refit none");
@@ -293,7 +293,7 @@ fn labelled(graph: &Graph, plain: &Graph) -> Own {
     own
 }
 
-/// Accuracy of `net.onnx` on `d.safetensors`.
+/// Accuracy in percent of `net.onnx` on `d.safetensors`.
 fn accuracy(own: &Own, rest: &str) -> f64 {
     let line = format!("eval OUT/net.onnx --data OUT/d.safetensors {PLAIN} --allow-missing {rest}");
     number(&own.json(&line)["accuracy_per_image"])
@@ -321,7 +321,7 @@ fn classes_may_lie_along_any_axis() {
                 if softmax { "probabilities" } else { "moved" }
             });
             let own = labelled(&graph, &plain);
-            assert_eq!(accuracy(&own, ""), 1.0, "{shape:?}, softmax {softmax}");
+            assert_eq!(accuracy(&own, ""), 100.0, "{shape:?}, softmax {softmax}");
             own.succeeds(
                 "profile OUT/net.onnx --data OUT/d.safetensors --mean 0 --std 1 --samples all \
                  --allow-missing -o OUT/p",
@@ -336,7 +336,7 @@ fn classes_may_lie_along_any_axis() {
         net.put("Transpose", &["y"], "turned", &[("perm", Attr::Ints(vec![1, 0]))]);
         "turned"
     });
-    assert_eq!(accuracy(&labelled(&graph, &plain), ""), 1.0);
+    assert_eq!(accuracy(&labelled(&graph, &plain), ""), 100.0);
 }
 
 #[test]
@@ -352,7 +352,7 @@ fn a_named_axis_has_scores_averaged_over_the_others() {
     let own = labelled(&map("map"), &map("y"));
     let line = format!("eval OUT/net.onnx --data OUT/d.safetensors {PLAIN}");
     own.refused(&line, &["found output [n, 5, 6, 6]", "a map of features", "--class-axis 1"]);
-    assert_eq!(accuracy(&own, "--class-axis 1"), 1.0);
+    assert_eq!(accuracy(&own, "--class-axis 1"), 100.0);
     own.refused(&format!("{line} --class-axis 0"), &["--class-axis 0 is no axis", "but the batch"]);
 }
 
@@ -371,18 +371,18 @@ fn averaged_probabilities_are_read_as_what_they_are() {
     };
     let graph = ensemble("Softmax");
     let own = labelled(&graph, &graph);
-    assert_eq!(accuracy(&own, ""), 1.0);
+    assert_eq!(accuracy(&own, ""), 100.0);
     own.succeeds("annotate OUT/net.onnx --mean 0 --std 1 -o OUT/described.onnx");
     let (before, after) =
         (outputs(&graph, &images()), outputs(&read(&own, "described.onnx"), &images()));
     assert!(before.iter().zip(&after).all(|(a, b)| (a - b).abs() < 1e-6), "probabilities again");
     let logarithms = ensemble("LogSoftmax");
-    assert_eq!(accuracy(&labelled(&logarithms, &logarithms), ""), 1.0);
+    assert_eq!(accuracy(&labelled(&logarithms, &logarithms), ""), 100.0);
     let log_softmax = five(|net| {
         net.put("LogSoftmax", &["y"], "logarithms", &[("axis", Attr::Int(1))]);
         "logarithms"
     });
-    assert_eq!(accuracy(&labelled(&log_softmax, &five(|_| "y")), ""), 1.0);
+    assert_eq!(accuracy(&labelled(&log_softmax, &five(|_| "y")), ""), 100.0);
 }
 
 #[test]
@@ -400,11 +400,11 @@ fn of_several_outputs_the_scores_are_found_or_named() {
     let plain = several(&["main"]);
     for outputs in [&["main", "aux"][..], &["main", "probabilities"], &["relu", "main"]] {
         let own = labelled(&several(outputs), &plain);
-        assert_eq!(accuracy(&own, ""), 1.0, "{outputs:?}");
+        assert_eq!(accuracy(&own, ""), 100.0, "{outputs:?}");
         let line = format!("eval OUT/net.onnx --data OUT/d.safetensors {PLAIN} --allow-missing");
         let said = own.run(&line).err;
         assert!(said.contains("`main` is taken for the class scores; left out: "), "{said}");
-        assert_eq!(accuracy(&own, "--scores main"), 1.0);
+        assert_eq!(accuracy(&own, "--scores main"), 100.0);
     }
     let own = labelled(&several(&["colour", "main"]), &plain);
     own.refused(
@@ -414,7 +414,7 @@ fn of_several_outputs_the_scores_are_found_or_named() {
             "which has the class scores (--scores NAME)",
         ],
     );
-    assert_eq!(accuracy(&own, "--scores main"), 1.0);
+    assert_eq!(accuracy(&own, "--scores main"), 100.0);
     own.refused(
         "inspect OUT/net.onnx --scores other",
         &["no output or value is called so; its outputs are `colour` [n, 4], `main` [n, 5]"],
@@ -456,14 +456,14 @@ fn images_may_be_of_several_classes() {
     let found = own.json(&eval);
     let several = &found["multilabel"];
     for key in ["mean_average_precision", "macro_f1", "micro_f1", "all_right"] {
-        assert!((number(&several[key]) - 1.0).abs() < 1e-9, "{key}");
+        assert!((number(&several[key]) - 100.0).abs() < 1e-9, "{key}");
     }
     assert_eq!(several["classes"]["1"]["images"], json!(30));
     assert_eq!(found["images"], json!(60));
     let strict = own.json(&format!("{eval} --threshold 0.999"));
     let ranked = |found: &Value| found["multilabel"]["mean_average_precision"].clone();
     assert_eq!(ranked(&strict), ranked(&found), "ranks stay");
-    assert!(number(&strict["multilabel"]["micro_f1"]) < 1.0);
+    assert!(number(&strict["multilabel"]["micro_f1"]) < 100.0);
     let said = own.run(&eval);
     assert!(said.err.contains("ends in sigmoids") && said.err.contains("--head multilabel"));
     assert!(said.out.contains("mean average precision 100.00 %"), "{}", said.out);
@@ -483,8 +483,8 @@ fn images_may_be_of_several_classes() {
         assert!(outputs(&cut, &images()).iter().all(|x| (0.0..=1.0).contains(x)));
         let found =
             own.json(&format!("eval OUT/cut.onnx --source OUT/net.onnx {data} --no-latency"));
-        assert_eq!(found["base"]["per_image"], json!(1.0));
-        assert!(number(&found["multilabel"]["mean_average_precision"]) > 0.5, "{found:#}");
+        assert_eq!(found["base"]["per_image"], json!(100.0));
+        assert!(number(&found["multilabel"]["mean_average_precision"]) > 50.0, "{found:#}");
     }
     own.succeeds("annotate OUT/net.onnx --mean 0 --std 1 -o OUT/same.onnx");
     assert_eq!(outputs(&read(&own, "same.onnx"), &images()), outputs(&graph, &images()));
@@ -492,17 +492,185 @@ fn images_may_be_of_several_classes() {
     for line in [
         &format!("compress OUT/net.onnx {data} --macs 50%"),
         &format!("disassemble OUT/net.onnx {data} --classes 0 --macs 50%"),
-        "assemble OUT/net.onnx digits.onnx",
         &format!("reject OUT/net.onnx {data}"),
     ] {
         own.refused(&format!("{line} -o OUT/x.onnx"), &[refused, "several classes of `net`"]);
     }
+    own.refused(
+        "assemble OUT/net.onnx digits.onnx -o OUT/x.onnx",
+        &["several classes of `net` at once, but of one of `digits`"],
+    );
     own.succeeds("annotate OUT/net.onnx --head single --mean 0 --std 1 -o OUT/single.onnx");
     own.refused(&format!("eval OUT/single.onnx {data}"), &["are of several classes at once"]);
     own.refused(
         "train --arch resnet20 --data OUT/d.safetensors -o OUT/x.onnx",
         &["several classes"],
     );
+}
+
+/// Puts behind `z` what makes probabilities of it that are above a half where it is positive.
+fn probabilities(net: &mut Net, form: &str) {
+    let [half, one, two] = [0.5, 1.0, 2.0].map(|x| net.constant(&[1], vec![x]));
+    match form {
+        "identity" => {
+            net.put("Sigmoid", &["z"], "p", &[]);
+            net.put("Identity", &["p"], "y", &[]);
+        }
+        "clip" => {
+            let [least, most] = [1e-6, 1.0 - 1e-6].map(|x| net.constant(&[], vec![x]));
+            net.put("Sigmoid", &["z"], "p", &[]);
+            net.put("Clip", &["p", &least, &most], "y", &[]);
+        }
+        "mean" => {
+            net.put("Mul", &["z", &two], "double", &[]);
+            net.put("Sigmoid", &["z"], "p", &[]);
+            net.put("Sigmoid", &["double"], "q", &[]);
+            net.put("Add", &["p", "q"], "sum", &[]);
+            net.put("Mul", &["sum", &half], "y", &[]);
+        }
+        "hard" => net.put("HardSigmoid", &["z"], "y", &[]),
+        _ => {
+            net.put("Tanh", &["z"], "t", &[]);
+            net.put("Add", &["t", &one], "up", &[]);
+            net.put("Mul", &["up", &half], "y", &[]);
+        }
+    }
+}
+
+/// A network that ends so, of which each of `classes` scores is above a half on half of the images, and on
+/// which.
+fn halves(form: &str, classes: usize) -> (Graph, Vec<u8>) {
+    let net = |shift: &[f32], form: Option<&str>| {
+        let mut net = Net::new();
+        let weights = net.random(&[8, classes]);
+        let bias = net.constant(&[classes], shift.iter().map(|x| -x).collect());
+        net.put("Gemm", &["flat", &weights, &bias], "z", &[]);
+        match form {
+            Some(form) => {
+                probabilities(&mut net, form);
+                net.done(&["y"])
+            }
+            None => net.done(&["z"]),
+        }
+    };
+    let logits = outputs(&net(&vec![0.0; classes], None), &images());
+    let column = |k: usize| logits.iter().skip(k).step_by(classes).copied().collect::<Vec<f32>>();
+    let shift: Vec<f32> = (0..classes).map(|k| middle(&column(k))).collect();
+    let logits = outputs(&net(&shift, None), &images());
+    let labels = logits.iter().map(|z| u8::from(*z > 0.0)).collect();
+    (net(&shift, Some(form)), labels)
+}
+
+#[test]
+fn probabilities_of_every_form_are_told_from_scores() {
+    prepared();
+    for form in ["identity", "clip", "mean", "hard", "tangent"] {
+        for classes in [1, 3] {
+            let (graph, labels) = halves(form, classes);
+            let own = Own::new();
+            onnx::save(&graph, &own.path("net.onnx")).unwrap();
+            let shape = [60, classes];
+            set(&own, "d.safetensors", &images(), &shape[..classes.min(2)], &labels);
+            let found = own.json(&format!("eval OUT/net.onnx --data OUT/d.safetensors {PLAIN}"));
+            assert_eq!(found["accuracy_per_image"], json!(100.0), "{form}, {classes}");
+            own.succeeds("annotate OUT/net.onnx --mean 0 --std 1 -o OUT/described.onnx");
+            let again = read(&own, "described.onnx");
+            assert_eq!(again.value(again.outputs()[0]).name, "y", "{form}, {classes}");
+            let (before, after) = (outputs(&graph, &images()), outputs(&again, &images()));
+            let worst = before.iter().zip(&after).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-5, "{form}, {classes}: {worst}");
+            let kind = if classes == 1 { HeadKind::Binary } else { HeadKind::Multilabel };
+            let path = own.path("described.onnx");
+            let model = Classifier::load(&path, &ReadOptions::default(), None).unwrap();
+            assert_eq!(model.head(), kind, "{form}");
+        }
+    }
+    // Numbers from -1 to 1 are no probabilities.
+    let (graph, labels) = halves("identity", 1);
+    let mut net = Net::new();
+    net.linear(1, "z");
+    net.put("Tanh", &["z"], "y", &[]);
+    let own = Own::new();
+    onnx::save(&net.done(&["y"]), &own.path("net.onnx")).unwrap();
+    assert!(own.run("inspect OUT/net.onnx").err.contains("above 0 it is the second"));
+    onnx::save(&graph, &own.path("net.onnx")).unwrap();
+    assert!(own.run("inspect OUT/net.onnx").err.contains("above 0.5 it is the second"));
+    assert_eq!(labels.iter().filter(|label| **label == 1).count(), 30);
+}
+
+#[test]
+fn a_probability_and_what_is_left_of_it_are_those_of_two_classes() {
+    prepared();
+    let (own, mut net) = (Own::new(), Net::new());
+    net.linear(1, "z");
+    let one = net.constant(&[1], vec![1.0]);
+    net.put("Sigmoid", &["z"], "p", &[]);
+    net.put("Sub", &[&one, "p"], "rest", &[]);
+    net.put("Concat", &["rest", "p"], "y", &[("axis", Attr::Int(1))]);
+    let graph = net.done(&["y"]);
+    onnx::save(&graph, &own.path("net.onnx")).unwrap();
+    let scores = outputs(&graph, &images());
+    let labels: Vec<u8> = scores.chunks(2).map(|row| u8::from(row[1] > row[0])).collect();
+    set(&own, "d.safetensors", &images(), &[60], &labels);
+    let line = "eval OUT/net.onnx --data OUT/d.safetensors --per-image OUT/i.csv --allow-missing";
+    assert_eq!(own.json(&format!("{line} {PLAIN}"))["accuracy_per_image"], json!(100.0));
+    let table = String::from_utf8(own.read("i.csv")).unwrap();
+    for (line, row) in table.lines().skip(1).zip(scores.chunks(2)) {
+        let told: f32 = line.split(',').nth(5).unwrap().parse().unwrap();
+        assert!((told - 100.0 * row[0].max(row[1])).abs() < 1e-3, "{line}: {row:?}");
+    }
+}
+
+#[test]
+fn parts_with_several_classes_an_image_are_refitted_joined_and_calibrated() {
+    prepared();
+    let (graph, labels) = halves("identity", 4);
+    let own = Own::new();
+    onnx::save(&graph, &own.path("plain.onnx")).unwrap();
+    set(&own, "d.safetensors", &images(), &[60, 4], &labels);
+    let data = "--data OUT/d.safetensors --mean 0 --std 1";
+    own.succeeds("annotate OUT/plain.onnx --mean 0 --std 1 -o OUT/net.onnx");
+    own.succeeds(&format!("profile OUT/net.onnx {data} --samples 10 -o OUT/p"));
+    for (classes, name) in [("0,1", "one"), ("2,3", "two")] {
+        own.succeeds(&format!(
+            "disassemble OUT/net.onnx --profile OUT/p --classes {classes} --refit none -o OUT/{name}.onnx"
+        ));
+    }
+    set(&own, "e.safetensors", &images(), &[60, 4], &labels);
+    let twice = format!("{data} --data OUT/e.safetensors");
+    let found =
+        own.json(&format!("refit OUT/one.onnx --source OUT/net.onnx {twice} -o OUT/near.onnx"));
+    let divergence = |key: &str| number(&found["divergence"][key]);
+    assert!(divergence("after") <= divergence("before"), "{found:#}");
+    let near = read(&own, "near.onnx");
+    assert!(outputs(&near, &images()).iter().all(|p| (0.0..=1.0).contains(p)));
+    own.succeeds("assemble OUT/one.onnx OUT/two.onnx -o OUT/both.onnx");
+    own.succeeds("verify OUT/one.onnx OUT/two.onnx OUT/both.onnx");
+    let said = own.json(&format!("calibrate OUT/both.onnx {data} -o OUT/ready.onnx"));
+    assert_eq!(said["method"], json!("affine"));
+    // Cross-entropy of the decisions, as the files give probabilities.
+    let loss = |name: &str| {
+        let found = outputs(&read(&own, name), &images());
+        assert_eq!(found.len(), labels.len(), "{name}");
+        let sides = found.iter().zip(&labels);
+        let each = sides.map(|(p, label)| if *label == 1 { -p.ln() } else { -(1.0 - p).ln() });
+        f64::from(each.sum::<f32>()) / labels.len() as f64
+    };
+    assert!(loss("ready.onnx") < loss("both.onnx") - 0.05, "{said:#}");
+    let eval = format!("eval OUT/ready.onnx {data} --no-latency");
+    assert!(number(&own.json(&eval)["multilabel"]["micro_f1"]) > 60.0);
+    own.succeeds("calibrate OUT/ready.onnx --method none -o OUT/again.onnx");
+    assert_eq!(
+        outputs(&read(&own, "again.onnx"), &images()),
+        outputs(&read(&own, "both.onnx"), &images())
+    );
+    for (line, says) in [
+        (format!("calibrate OUT/both.onnx {data} --method linear"), "--method affine fits each"),
+        ("calibrate OUT/both.onnx".to_owned(), "give images (--data)"),
+        (format!("refit OUT/one.onnx --source OUT/net.onnx {data} --readout"), "a readout"),
+    ] {
+        own.refused(&format!("{line} -o OUT/x.onnx"), &[says]);
+    }
 }
 
 #[test]

@@ -25,3 +25,4 @@ mod routes;
 mod sizes;
 mod splits;
 mod training;
+mod units;

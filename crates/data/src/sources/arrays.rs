@@ -99,7 +99,7 @@ pub(super) trait ArrayFile {
 
 /// What the arrays of images and of labels are called, and of which part they then are: as MedMNIST has
 /// them, as Keras has them, and without parts.
-const NAMES: [(&str, &str, Part); 11] = [
+const NAMES: [(&str, &str, Part); 17] = [
     ("train_images", "train_labels", Part::Train),
     ("val_images", "val_labels", Part::Validation),
     ("test_images", "test_labels", Part::Test),
@@ -107,8 +107,14 @@ const NAMES: [(&str, &str, Part); 11] = [
     ("x_val", "y_val", Part::Validation),
     ("x_test", "y_test", Part::Test),
     ("X_train", "y_train", Part::Train),
+    ("X_val", "y_val", Part::Validation),
     ("X_test", "y_test", Part::Test),
+    ("train_x", "train_y", Part::Train),
+    ("test_x", "test_y", Part::Test),
     ("images", "labels", Part::Whole),
+    ("data", "labels", Part::Whole),
+    ("data", "target", Part::Whole),
+    ("data", "targets", Part::Whole),
     ("x", "y", Part::Whole),
     ("X", "y", Part::Whole),
 ];
@@ -213,25 +219,31 @@ fn classes(place: &str, file: &dyn ArrayFile, count: usize) -> Result<Vec<String
     if let Some(names) = file.class_names()? {
         return Ok(names);
     }
-    if count > MOST_CLASSES {
-        let problem = format!(
-            "holds the label {}, expected class numbers from 0 to {}",
-            count - 1,
-            MOST_CLASSES - 1
-        );
-        return Err(DataError::malformed(place, problem));
-    }
+    check_classes(place, count)?;
     Ok((0..count).map(|class| class.to_string()).collect())
 }
 
+/// That labels speak of no more classes than there can be without names.
+pub(super) fn check_classes(place: &str, count: usize) -> Result<(), DataError> {
+    if count <= MOST_CLASSES {
+        return Ok(());
+    }
+    let problem = format!(
+        "holds the label {}, expected class numbers from 0 to {}",
+        count - 1,
+        MOST_CLASSES - 1
+    );
+    Err(DataError::malformed(place, problem))
+}
+
 /// Labels of an array, and how many classes they speak of.
-struct Labelling {
-    labels: Labels,
-    classes: usize,
+pub(super) struct Labelling {
+    pub(super) labels: Labels,
+    pub(super) classes: usize,
 }
 
 /// Labels `[n]` or `[n, 1]`, or the places of the ones in `[n, k]`, of which a row may hold several.
-fn labels(array: &Array) -> Result<Labelling, DataError> {
+pub(super) fn labels(array: &Array) -> Result<Labelling, DataError> {
     let Array { place, shape, element, .. } = array;
     let problem = |why: &str| {
         let problem = format!("{element} of shape {shape:?}{why}, expected integers of shape [n]");
@@ -345,7 +357,8 @@ fn layout(array: &Array) -> Result<(Shape, bool), DataError> {
     Err(DataError::malformed(array.place.clone(), problem))
 }
 
-fn ordered<T: Copy>(
+/// Images as `[n, h, w, c]`, whose channels may come first.
+pub(super) fn ordered<T: Copy>(
     place: &str,
     values: Vec<T>,
     shape: Shape,
@@ -361,7 +374,8 @@ fn ordered<T: Copy>(
     Ok(out)
 }
 
-fn check_finite(place: &str, values: &[f32], shape: Shape) -> Result<(), DataError> {
+/// That all values of images of `shape` are finite.
+pub(super) fn check_finite(place: &str, values: &[f32], shape: Shape) -> Result<(), DataError> {
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(()),
         Some(at) => Err(DataError::NotFinite {

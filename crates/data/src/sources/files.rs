@@ -16,6 +16,9 @@ pub(super) struct Entry {
 }
 
 /// What is in `folder`, sorted by name, without names that begin with a dot.
+///
+/// # Errors
+/// If it cannot be read, or holds a link to itself or to a folder around it.
 pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, DataError> {
     let failed = |error| DataError::io(folder, error);
     let mut entries = Vec::new();
@@ -29,6 +32,14 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, DataError> {
         let path = entry.path();
         let kind = entry.file_type().map_err(failed)?;
         let is_folder = if kind.is_symlink() { path.is_dir() } else { kind.is_dir() };
+        if is_folder && kind.is_symlink() {
+            let [target, around] =
+                [path.as_path(), folder].map(fs::canonicalize).map(|found| found.map_err(failed));
+            if around?.starts_with(target?) {
+                let problem = "is a link to a folder that it is in itself; remove it";
+                return Err(DataError::malformed(path.display().to_string(), problem));
+            }
+        }
         entries.push(Entry { name, path, is_folder });
     }
     entries.sort_by(|a, b| a.name.cmp(&b.name));

@@ -1,9 +1,11 @@
-//! Image files that a table lists with their labels: CSV, or the like with tabs, semicolons or spaces.
+//! Image files that a table lists with their labels: CSV, or the like with tabs, semicolons or spaces, or
+//! JSON with an object for each image on a line of its own.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
+use serde_json::{Map, Value};
 
 use super::files::{self, Entry};
 use super::labelled::Labelled;
@@ -13,7 +15,7 @@ use crate::samples::{Found, ImageFile};
 use crate::split::Split;
 
 /// How names of tables end.
-const TABLES: [&str; 3] = ["csv", "tsv", "txt"];
+const TABLES: [&str; 4] = ["csv", "tsv", "txt", "jsonl"];
 
 /// What columns of labels are called.
 const LABELS: [&str; 12] = [
@@ -38,17 +40,19 @@ const SEVERAL: [&str; 3] = ["labels", "classes", "tags"];
 const SPLITS: [&str; 5] = ["split", "subset", "set", "part", "partition"];
 
 /// Endings that are tried where a table names images without one.
-const ENDINGS: [&str; 4] = ["jpg", "png", "jpeg", "webp"];
+const ENDINGS: [&str; 10] =
+    ["jpg", "png", "jpeg", "webp", "JPG", "PNG", "JPEG", "bmp", "tif", "tiff"];
 
 /// Whether a name is that of a table.
 pub(super) fn is_name(name: &str) -> bool {
     files::has_ending(name, &TABLES)
 }
 
-/// The data set of a folder by the only table in it that lists images; `None` if there is none.
+/// The data set of a folder by the only table in it that lists images, or by several whose names tell their
+/// parts, such as `train.csv` and `test.csv`; `None` if there is none.
 ///
 /// # Errors
-/// If several tables do.
+/// If several tables do, and their names do not tell parts.
 pub(super) fn open_folder(
     path: &Path,
     entries: &[Entry],
@@ -57,18 +61,42 @@ pub(super) fn open_folder(
     let mut tables = Vec::new();
     for entry in entries.iter().filter(|entry| !entry.is_folder && is_name(&entry.name)) {
         let table = Table::read(&entry.path)?;
-        if let Some(paths) = table.paths(path, entries) {
+        if let Some(paths) = table.paths(&entry.name, path, entries) {
             tables.push((entry, table, paths));
         }
     }
     match &tables[..] {
         [] => Ok(None),
         [(entry, table, paths)] => table.found(&entry.path, paths, split).map(Some),
-        several => Err(DataError::Several {
-            path: path.into(),
-            sets: several.iter().map(|(entry, ..)| entry.name.clone()).collect(),
-        }),
+        several => {
+            let sets: Vec<String> = several.iter().map(|(entry, ..)| entry.name.clone()).collect();
+            let Some(parts) = parts_of(&sets) else {
+                return Err(DataError::Several { path: path.into(), sets });
+            };
+            let mut found = Labelled::default();
+            for ((entry, table, paths), part) in several.iter().zip(parts) {
+                table.add_to(&mut found, &entry.path, paths, Some(part))?;
+            }
+            found.choose(KIND, path, split).map(Some)
+        }
     }
+}
+
+/// What such data is called.
+const KIND: &str = "listed image files";
+
+/// The parts that names of tables tell, if each tells another one; where there is a part to test on, one to
+/// validate on is none of both.
+fn parts_of(names: &[String]) -> Option<Vec<Option<Split>>> {
+    let told: Vec<Named> = names.iter().map(|name| part_in(name)).collect::<Option<_>>()?;
+    let twice = (1..told.len()).any(|k| told[..k].contains(&told[k]));
+    let has_test = told.contains(&Named::Test);
+    let part = |named: &Named| match named {
+        Named::Train => Some(Split::Train),
+        Named::Validation if has_test => None,
+        Named::Validation | Named::Test => Some(Split::Test),
+    };
+    (!twice).then(|| told.iter().map(part).collect())
 }
 
 /// The data set of one table; `None` if it is text that lists no images.
@@ -76,7 +104,8 @@ pub(super) fn open_file(path: &Path, split: Option<Split>) -> Result<Option<Foun
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let (table, entries) = (Table::read(path)?, files::list(folder)?);
-    match table.paths(folder, &entries) {
+    let named = path.file_name().unwrap_or_default().to_string_lossy();
+    match table.paths(&named, folder, &entries) {
         Some(paths) => table.found(path, &paths, split).map(Some),
         None if files::has_ending(&path.to_string_lossy(), &["txt"]) => Ok(None),
         None => Err(DataError::malformed(
@@ -85,6 +114,11 @@ pub(super) fn open_file(path: &Path, split: Option<Split>) -> Result<Option<Foun
              of one and its label",
         )),
     }
+}
+
+/// The part that a word in a name tells.
+fn part_in(name: &str) -> Option<Named> {
+    name.split(|c: char| !c.is_alphanumeric()).find_map(split_of)
 }
 
 /// The rows of a table.
@@ -101,8 +135,21 @@ struct Paths {
     column: usize,
     /// What they begin at.
     base: PathBuf,
-    /// What they end with besides.
-    ending: Option<&'static str>,
+    /// Whether they are written without their endings.
+    bare: bool,
+}
+
+impl Paths {
+    /// The image that a cell names, unless it leads out of the folder; where endings are left out, with the
+    /// first for which there is a file.
+    fn image(&self, cell: &str) -> Option<PathBuf> {
+        let plain = joined(&self.base, cell, None);
+        if !self.bare {
+            return plain;
+        }
+        let mut ended = ENDINGS.iter().filter_map(|ending| joined(&self.base, cell, Some(ending)));
+        ended.find(|path| path.is_file()).or(plain)
+    }
 }
 
 impl Table {
@@ -111,6 +158,9 @@ impl Table {
             brickwork_formats::read_whole(path).map_err(|error| DataError::io(path, error))?;
         let text = String::from_utf8_lossy(&text);
         let text = text.trim_start_matches('\u{feff}');
+        if files::has_ending(&path.to_string_lossy(), &["jsonl"]) {
+            return Self::of_objects(path, text);
+        }
         let first = text.lines().next().unwrap_or_default();
         let delimiter = [b',', b'\t', b';', b' '].into_iter();
         let delimiter = delimiter.into_iter().find(|&sign| first.contains(char::from(sign)));
@@ -133,68 +183,115 @@ impl Table {
         Ok(Self { headings: names.iter().map(|name| name.to_lowercase()).collect(), names, rows })
     }
 
-    /// Where the paths are: the column of which the first row is an image beside the table or in a folder
-    /// beside it.
-    fn paths(&self, folder: &Path, entries: &[Entry]) -> Option<Paths> {
-        let first = self.rows.first()?;
-        let folders = entries.iter().filter(|entry| entry.is_folder);
-        let bases: Vec<PathBuf> =
-            std::iter::once(folder.to_owned()).chain(folders.map(|e| e.path.clone())).collect();
-        let endings = || std::iter::once(None).chain(ENDINGS.map(Some));
-        (0..first.len()).find_map(|column| {
-            bases.iter().find_map(|base| {
-                let there = |ending: &Option<&'static str>| {
-                    let path = joined(base, &first[column], *ending);
-                    path.is_some_and(|path| path.is_file() && names_image(&path))
-                };
-                let ending = endings().find(there)?;
-                Some(Paths { column, base: base.clone(), ending })
+    /// A table of JSON objects, one a line, with the keys of the first as headings.
+    fn of_objects(path: &Path, text: &str) -> Result<Self, DataError> {
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let object = |(number, line): (usize, &str)| -> Result<Map<String, Value>, DataError> {
+            serde_json::from_str(line).map_err(|error| {
+                let problem = format!("line {} is no JSON object: {error}", number + 1);
+                DataError::malformed(path.display().to_string(), problem)
             })
-        })
+        };
+        let objects: Vec<_> = lines.map(object).collect::<Result<_, _>>()?;
+        let names: Vec<String> =
+            objects.first().map(|first| first.keys().cloned().collect()).unwrap_or_default();
+        let row = |object: &Map<String, Value>| -> StringRecord {
+            names.iter().map(|name| object.get(name).map(cell_of).unwrap_or_default()).collect()
+        };
+        let rows = objects.iter().map(row).collect();
+        Ok(Self { headings: names.iter().map(|name| name.to_lowercase()).collect(), names, rows })
+    }
+
+    /// Where the paths are: the column of which the first row is an image beside the table or in a folder
+    /// beside it, or else would be one with an ending.
+    /// Of several such folders it is that of the part which the table's `name` tells.
+    fn paths(&self, name: &str, folder: &Path, entries: &[Entry]) -> Option<Paths> {
+        let first = self.rows.first()?;
+        let part = part_in(name);
+        let mut folders: Vec<&Entry> = entries.iter().filter(|entry| entry.is_folder).collect();
+        folders.sort_by_key(|entry| part.is_none() || part_in(&entry.name) != part);
+        let folders = folders.into_iter().map(|entry| entry.path.clone());
+        let bases: Vec<PathBuf> = std::iter::once(folder.to_owned()).chain(folders).collect();
+        let named = |bare: bool| {
+            (0..first.len()).find_map(|column| {
+                let mut tried = bases.iter().map(|base| Paths { column, base: base.clone(), bare });
+                tried.find(|paths| {
+                    let image = paths.image(&first[column]);
+                    image.is_some_and(|path| path.is_file() && names_image(&path))
+                })
+            })
+        };
+        named(false).or_else(|| named(true))
     }
 
     fn found(&self, path: &Path, paths: &Paths, split: Option<Split>) -> Result<Found, DataError> {
+        let mut found = Labelled::default();
+        self.add_to(&mut found, path, paths, None)?;
+        found.choose(KIND, path, split)
+    }
+
+    /// Adds all images, of this `part` if one is told, else of those that the table names.
+    fn add_to(
+        &self,
+        found: &mut Labelled,
+        path: &Path,
+        paths: &Paths,
+        part: Option<Option<Split>>,
+    ) -> Result<(), DataError> {
         let place = path.display().to_string();
         let label = self.label_columns(&place, paths)?;
         let splits = self.headings.iter().position(|heading| SPLITS.contains(&&heading[..]));
-        let mut found = Labelled::default();
+        let mut one_each = true;
         for (line, row) in self.rows.iter().enumerate() {
             let cell = |column: usize| row.get(column).filter(|text| !text.is_empty());
             let image = cell(paths.column)
-                .and_then(|text| joined(&paths.base, text, paths.ending))
+                .and_then(|text| paths.image(text))
                 .zip(self.labels_in(&label, row));
             let Some((image, labels)) = image else {
                 let line = line + 1 + usize::from(!self.headings.is_empty());
                 let problem = format!("row {line} lacks a path or a label; complete or remove it");
                 return Err(DataError::malformed(place, problem));
             };
-            let part = self.split(splits.and_then(cell));
+            let part = part.unwrap_or_else(|| self.split(splits.and_then(cell)));
+            one_each &= labels.len() == 1;
             let labels = labels.into_iter().map(str::to_owned).collect();
             found.add(part, ImageFile::Own(image), labels);
         }
-        if let Columns::Marks(columns) = &label {
-            found.classes = columns.iter().map(|&column| self.names[column].clone()).collect();
-        }
-        found.several = !matches!(label, Columns::One(_));
-        found.choose("listed image files", path, split)
+        found.several |= match label {
+            Columns::One { .. } => false,
+            Columns::Joined(..) => true,
+            Columns::Marks(columns) => {
+                found.classes = columns.iter().map(|&column| self.names[column].clone()).collect();
+                !one_each
+            }
+        };
+        Ok(())
     }
 
     /// The labels in a row; `None` where one should be and is not.
     fn labels_in<'a>(&'a self, columns: &Columns, row: &'a StringRecord) -> Option<Vec<&'a str>> {
         let cell = |column: usize| row.get(column).unwrap_or_default();
         match columns {
-            Columns::One(column) => {
-                Some(cell(*column)).filter(|text| !text.is_empty()).map(|text| vec![text])
+            Columns::One { column, whole } => {
+                let text = Some(cell(*column)).filter(|text| !text.is_empty())?;
+                Some(vec![text.strip_suffix(".0").filter(|_| *whole).unwrap_or(text)])
             }
             Columns::Joined(column, sign) => {
                 let words = cell(*column).split(*sign).map(str::trim);
                 Some(words.filter(|word| !word.is_empty()).collect())
             }
             Columns::Marks(columns) => {
-                let marked = columns.iter().filter(|&&column| cell(column) == "1");
+                let marked = columns.iter().filter(|&&column| MARKS[1].contains(&cell(column)));
                 Some(marked.map(|&column| &self.names[column][..]).collect())
             }
         }
+    }
+
+    /// Whether all cells of a column are whole numbers, written with a point or without.
+    fn is_whole(&self, column: usize) -> bool {
+        let cells = self.rows.iter().filter_map(|row| row.get(column));
+        let mut digits = cells.map(|cell| cell.strip_suffix(".0").unwrap_or(cell).bytes());
+        digits.all(|mut digits| digits.all(|byte| byte.is_ascii_digit()))
     }
 
     /// Where labels are: in a column that is called so or is the only one besides that of the paths, of
@@ -211,7 +308,7 @@ impl Table {
         let column = self.label_column(place, paths)?;
         Ok(match self.sign(column) {
             Some(sign) => Columns::Joined(column, sign),
-            None => Columns::One(column),
+            None => Columns::One { column, whole: self.is_whole(column) },
         })
     }
 
@@ -269,24 +366,43 @@ impl Table {
 
 /// Where a table has its labels.
 enum Columns {
-    /// One in each cell of a column.
-    One(usize),
+    /// One in each cell of a column. If all are whole numbers, they may have a point, as those of tables with
+    /// gaps do.
+    One { column: usize, whole: bool },
     /// Any number in each cell of a column, with this sign between them.
     Joined(usize, char),
     /// A 1 in the column of each class that an image is of, a 0 in the others.
     Marks(Vec<usize>),
 }
 
+/// How it is written that an image is not of a class, and that it is.
+const MARKS: [[&str; 2]; 2] = [["0", "0.0"], ["1", "1.0"]];
+
+/// Whether a cell says that an image is of a class or not.
+fn is_mark(cell: Option<&str>) -> bool {
+    cell.is_some_and(|cell| MARKS.concat().contains(&cell))
+}
+
+/// What a value of a JSON object is in a table: lists have a sign between their members.
+fn cell_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Array(list) => list.iter().map(cell_of).collect::<Vec<_>>().join("|"),
+        Value::Null | Value::Object(_) => String::new(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
 /// Whether a column holds nothing but 0 and 1.
 fn is_marks(rows: &[StringRecord], column: usize) -> bool {
     let mut cells = rows.iter().map(|row| row.get(column));
-    !rows.is_empty() && cells.all(|cell| matches!(cell, Some("0" | "1")))
+    !rows.is_empty() && cells.all(is_mark)
 }
 
 /// Whether the first of some rows has headings of columns of which two or more hold 0 and 1 alone.
 fn heads_marks(rows: &[StringRecord]) -> bool {
     let Some((first, rest)) = rows.split_first() else { return false };
-    let named = |column: &usize| !matches!(first.get(*column), Some("0" | "1"));
+    let named = |column: &usize| !is_mark(first.get(*column));
     (0..first.len()).filter(named).filter(|&column| is_marks(rest, column)).count() > 1
 }
 
@@ -333,6 +449,8 @@ mod tests {
             "images/1.png\tdog\nimages/2.png\tcat\nimages/10.png\tdog",
             "images/1.png dog\nimages\\2.png cat\nimages/10.png dog",
             "id,score,class\n1,7,dog\n2,8,cat\n10,9,dog\n",
+            "1,file,class\n1,images/1.png,dog\n1,images/2.png,cat\n1,images/10.png,dog\n",
+            "image,cat,dog\n1,0.0,1.0\n2,1.0,0.0\n10,0.0,1.0\n",
         ] {
             let data = opened(table, None).expect(table);
             assert_eq!(
@@ -349,6 +467,48 @@ mod tests {
         assert_eq!((test.classes(), test.labels()), (&["9".into(), "10".into()][..], &[0][..]));
         assert_eq!(opened(table, Some(Split::Train)).expect("train").labels(), [1]);
         assert_eq!(opened(table, None).expect("all").len(), 3);
+    }
+
+    #[test]
+    fn whole_numbers_may_be_written_with_a_point() {
+        let data = opened("path,label\n1.png,10.0\n2.png,9.0\n10.png,9.0\n", None).expect("opens");
+        assert_eq!(data.classes(), ["9", "10"]);
+        let data = opened("path,label\n1.png,v2.0\n2.png,9.0\n10.png,9.0\n", None).expect("opens");
+        assert_eq!(data.classes(), ["9.0", "v2.0"]);
+    }
+
+    #[test]
+    fn tables_may_be_of_parts() {
+        let folder = fixtures::folder();
+        let path =
+            fixtures::tree(&folder, &["train/1.png", "train/2.png", "test/1.png", "test/3.jpg"]);
+        file(&folder, "tree/train_labels.csv", b"id,label\n1,dog\n2,cat\n");
+        file(&folder, "tree/test_labels.csv", b"id,label\n1,cat\n3,dog\n");
+        for (split, labels) in [(Split::Train, [1, 0]), (Split::Test, [0, 1])] {
+            let data = Dataset::open(&path, Some(split)).expect("opens");
+            assert_eq!(
+                (data.classes(), data.labels()),
+                (&["cat".into(), "dog".into()][..], &labels[..])
+            );
+            assert!(data.unread().is_empty(), "{:?}", data.unread());
+        }
+        file(&folder, "tree/more.csv", b"id,label\n1,cat\n");
+        let refused = Dataset::open(&path, None).expect_err("unclear").to_string();
+        assert!(refused.contains("holds 3 data sets"), "{refused}");
+    }
+
+    #[test]
+    fn objects_are_rows() {
+        let folder = fixtures::folder();
+        let path = fixtures::tree(&folder, &["1.png", "2.png"]);
+        let lines = "{\"file_name\": \"1.png\", \"label\": \"dog\", \"box\": {\"x\": 1}}\n\n\
+                     {\"label\": 7, \"file_name\": \"2.png\"}\n";
+        file(&folder, "tree/metadata.jsonl", lines.as_bytes());
+        let data = Dataset::open(&path, None).expect("opens");
+        assert_eq!((data.classes(), data.labels()), (&["7".into(), "dog".into()][..], &[1, 0][..]));
+        file(&folder, "tree/metadata.jsonl", b"{\"file_name\": \"1.png\"}\n[1]\n");
+        let refused = Dataset::open(&path, None).expect_err("refused").to_string();
+        assert!(refused.contains("line 2 is no JSON object"), "{refused}");
     }
 
     #[test]

@@ -65,7 +65,22 @@ fn field<'a>(text: &'a str, key: &str) -> Result<&'a str, String> {
 /// The type and whether it is big-endian, from text such as `'<f4'`.
 fn element(value: &str) -> Result<(Element, bool), String> {
     let name = value.split('\'').nth(1).unwrap_or_default();
-    let unknown = || format!("holds {name:?} elements; expected u8, f32 or integers");
+    let unknown = || {
+        let what = match name.trim_start_matches(['<', '>', '|', '=']).chars().next() {
+            Some('U' | 'S') => {
+                "text; numpy.unique(labels, return_inverse=True) makes whole numbers of labels and tells their names"
+            }
+            Some('O') => "Python objects; save them as an array of numbers (numpy.stack)",
+            Some('b') => "true and false; save them as numbers (astype('uint8'), images times 255)",
+            Some('c') => "complex numbers; save them as real ones",
+            _ => {
+                return format!(
+                    "holds elements of the type `{name}`; save them as uint8 or float32"
+                );
+            }
+        };
+        format!("holds elements of the type `{name}`, {what}")
+    };
     let mut letters = name.chars();
     let order = letters.next().filter(|order| "<>|=".contains(*order)).ok_or_else(unknown)?;
     let kind = letters.next().ok_or_else(unknown)?;

@@ -1,4 +1,4 @@
-//! NPZ: a zip archive of NPY arrays.
+//! NPZ: a zip archive of NPY arrays, or a folder of such files.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,6 +10,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::arrays::{Array, ArrayFile};
+use super::files::{self, Entry};
 use super::npy;
 use super::stream::Stream;
 use crate::error::DataError;
@@ -34,6 +35,10 @@ impl Npz {
         let names = names.map_err(|error| failed(path, &error))?;
         let mut names: Vec<String> =
             names.iter().filter_map(|name| name.strip_suffix(".npy")).map(str::to_owned).collect();
+        if names.is_empty() && !archive.is_empty() {
+            let problem = "is an archive without NumPy arrays; if it holds images, unpack it";
+            return Err(DataError::malformed(path.display().to_string(), problem));
+        }
         names.sort();
         Ok(Self { path: path.into(), archive, names })
     }
@@ -73,6 +78,48 @@ impl ArrayFile for Npz {
 
     fn class_names(&self) -> Result<Option<Vec<String>>, DataError> {
         Ok(None)
+    }
+}
+
+/// A folder of NPY files.
+pub(super) struct Folder {
+    path: PathBuf,
+    names: Vec<String>,
+}
+
+/// Whether a folder holds two NPY files or more.
+pub(super) fn is_folder(entries: &[Entry]) -> bool {
+    arrays_among(entries).count() > 1
+}
+
+/// The names of NPY files without their endings.
+fn arrays_among(entries: &[Entry]) -> impl Iterator<Item = &str> {
+    let names = entries.iter().filter(|entry| !entry.is_folder).map(|entry| &entry.name[..]);
+    names.filter_map(|name| name.strip_suffix(".npy"))
+}
+
+impl Folder {
+    /// Of these entries, which [are](is_folder) some.
+    pub(super) fn new(path: &Path, entries: &[Entry]) -> Self {
+        Self { path: path.into(), names: arrays_among(entries).map(str::to_owned).collect() }
+    }
+}
+
+impl ArrayFile for Folder {
+    fn kind(&self) -> &'static str {
+        "NumPy arrays"
+    }
+
+    fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn array(&mut self, name: &str) -> Result<Array, DataError> {
+        npy::read(Stream::open(&self.path.join(format!("{name}.npy")))?)
+    }
+
+    fn class_names(&self) -> Result<Option<Vec<String>>, DataError> {
+        files::lines(&self.path.join("classes.txt"))
     }
 }
 

@@ -79,6 +79,10 @@ fn index(shard: &Path) -> Result<Vec<(ImageFile, String)>, DataError> {
     }
     match lost.first() {
         None => Ok(found),
+        Some(key) if found.is_empty() && key.contains('/') => Err(DataError::malformed(
+            shard.display().to_string(),
+            "holds images in folders and no labels beside them; unpack it and open the folder",
+        )),
         Some(key) => Err(DataError::malformed(
             shard.display().to_string(),
             format!(
@@ -164,6 +168,9 @@ mod tests {
             shard(&folder, "x.tar", &[("0.png", &image), ("1.png", &image), ("1.cls", b"3")]);
         let error = Dataset::open(path, None).expect_err("refused").to_string();
         assert!(error.contains("1 images have no label, the first is 0"), "{error}");
+        let path = shard(&folder, "z.tar", &[("set/a/0.png", &image), ("set/b/1.png", &image)]);
+        let error = Dataset::open(path, None).expect_err("refused").to_string();
+        assert!(error.contains("unpack it and open the folder"), "{error}");
         let broken = file(&folder, "y.tar", &[7; 600]);
         assert!(Dataset::open(broken, None).is_err());
     }

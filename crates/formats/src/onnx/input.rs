@@ -16,7 +16,7 @@ const MOST_PIXELS: usize = 1 << 20;
 const CHANNELS: [usize; 2] = [3, 1];
 
 /// How to read a model whose file leaves something open.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadOptions {
     /// Height and width of the input, where the file leaves them open.
     pub size: Option<[usize; 2]>,

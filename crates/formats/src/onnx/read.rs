@@ -73,7 +73,11 @@ pub fn decode(
     decode_checked(bytes, folder, options, &|_| None)
 }
 
-fn decode_checked(
+/// [`decode`], unless `check` finds from the outline of `bytes` that it is not what is wanted, and says why.
+///
+/// # Errors
+/// As [`decode`]; [`ReadError::Unsuited`] if `check` speaks against it.
+pub fn decode_checked(
     bytes: &[u8],
     folder: Option<&Path>,
     options: &ReadOptions,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::moving::sources;
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
@@ -43,6 +44,10 @@ impl Op for Identity {
 
     fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
         joint.same(self.clone())
+    }
+
+    fn moves(&self, operands: &Operands<'_>) -> Option<Vec<usize>> {
+        sources(operands, |indices| indices)
     }
 }
 

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use brickwork_graph::SUPPORTED;
 use source::{Arrow, Crate, ROOT, Text};
 
-const CRATES: &[&str] = &["brickwork", "cli", "data", "exec", "formats", "graph", "tensor"];
+const CRATES: &[&str] =
+    &["brickwork", "cli", "data", "exec", "formats", "graph", "python", "tensor"];
 
 /// For each crate its folders and files at the top, from the lowest to the highest: an arrow leads to one
 /// that stands before. `a+b` share a place and may use each other.

@@ -77,6 +77,8 @@ impl Crate {
         let root = ["lib.rs", "main.rs"].map(PathBuf::from);
         let root = root.into_iter().find(|file| read.strays.contains_key(file)).expect("a root");
         read.file(root, &Place { module: ROOT, folder: Path::new(""), receiver: "" });
+        // The program beside a library only starts it.
+        read.strays.remove(Path::new("main.rs"));
         read
     }
 

@@ -16,7 +16,7 @@ use crate::model::card::CalibrationNote;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::progress::Progress;
-use crate::refit::regression::{Fits, Problem, Regression, softmax};
+use crate::refit::regression::{EXACT, Fits, Problem, Regression, softmax};
 
 /// What is added to the logits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,9 @@ const PENALTIES: [f64; 10] = [3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 
 /// Images that choose the penalty, at most: all of many would take long.
 const TRIED: usize = 10_000;
 
+/// Fits that are only compared, or that others start from, end with a step this short.
+const NEAR: f64 = 1e-4;
+
 /// Calibrates `plain` by what was `scores`d with a correction of zero, which `zero` has.
 pub(super) fn linear(
     [plain, zero]: [&Classifier; 2],
@@ -48,7 +51,8 @@ pub(super) fn linear(
     let trials = correcting.trials(&scores.of(&some), seed, progress)?;
     let chosen = trials.chosen().checked_sub(1).map(|k| PENALTIES[k]);
     let (scale, shift, mut notes) = affine(scores, correcting.hold);
-    let map = correcting.fitted(scores, [&scale, &shift], chosen);
+    let start = correcting.fitted(&scores.of(&some), [&scale, &shift], chosen);
+    let map = correcting.refined(scores, [&scale, &shift], start.zip(chosen));
     progress.advance(1)?;
     let right = |score: &dyn Fn(&Scores) -> Mat<f64>| judge(scores, &score(scores)).1;
     let before = right(&|scores| joined(scores, |_, z| z));
@@ -158,7 +162,20 @@ impl Correcting<'_> {
         let problem = self.problem(scores, factors);
         let fits = Fits::new(&problem);
         let path = PENALTIES.iter().filter(|&&p| p >= penalty);
-        Some(path.fold(fits.zero(), |map, &p| fits.fit(p, map)))
+        Some(path.fold(fits.zero(), |map, &p| fits.fit(p, map, NEAR)))
+    }
+
+    /// The correction that was found with a penalty on some images, fitted to all of them.
+    fn refined(
+        &self,
+        scores: &Scores,
+        factors: [&[f32]; 2],
+        found: Option<(Regression, f64)>,
+    ) -> Option<Regression> {
+        let (start, penalty) = found?;
+        let problem = self.problem(scores, factors);
+        let fits = Fits::new(&problem);
+        Some(fits.fit(penalty, fits.like(&start), EXACT))
     }
 
     /// No correction, then every penalty, on images held out in turns.
@@ -171,7 +188,7 @@ impl Correcting<'_> {
             let fits = Fits::new(&problem);
             let (mut judgements, mut map) = (vec![judged(None)], fits.zero());
             for penalty in PENALTIES {
-                map = fits.fit(penalty, map);
+                map = fits.fit(penalty, map, NEAR);
                 judgements.push(judged(Some(&map)));
                 progress.advance(0)?;
             }
@@ -193,16 +210,15 @@ impl Correcting<'_> {
 
 /// What the correction does to images held out in turns.
 fn words(count: usize, trials: &Trials, chosen: Option<f64>) -> String {
-    let percent = |way| 100.0 * trials.right(way);
     let alone = format!(
-        "of {count} calibration images, held out in turns, {:.2} % are right by affine alone",
-        percent(0)
+        "of {count} calibration images, held out in turns, {} are right by affine alone",
+        trials.right(0)
     );
     match chosen {
         None => format!("{alone}; no correction is surely better, so it is left out"),
         Some(penalty) => {
-            let with = percent(trials.chosen());
-            format!("{alone}, {with:.2} % with the correction (penalty {penalty})")
+            let with = trials.right(trials.chosen());
+            format!("{alone}, {with} with the correction (penalty {penalty})")
         }
     }
 }
@@ -270,7 +286,8 @@ mod tests {
         );
         let correcting = correcting(CorrectionForm::Background);
         let trials = correcting.trials(&scores, 3, &Silent).unwrap();
-        assert!(trials.right(0) < 0.6 && trials.right(trials.chosen()) == 1.0);
+        assert!(trials.right(0).share() < 0.6);
+        assert_eq!(trials.right(trials.chosen()).share(), 1.0);
         let penalty = trials.chosen().checked_sub(1).map(|k| PENALTIES[k]);
         let map = correcting.fitted(&scores, [&[1.0; 4], &[0.0; 4]], penalty).unwrap();
         let (weights, _) = correcting.spread(&scores, &map);

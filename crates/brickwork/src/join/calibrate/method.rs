@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::percent::Percent;
+
 /// How to calibrate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -43,11 +45,11 @@ impl Method {
 pub(super) fn loss_of(method: Method, before: f64, after: f64) -> Option<String> {
     (after < before).then(|| {
         format!(
-            "the method {} lowers the accuracy on the calibration images from {:.2} to {:.2} %; compare with \
+            "the method {} lowers the accuracy on the calibration images from {} to {}; compare with \
              the model as it was assembled, or with another method",
             method.name(),
-            100.0 * before,
-            100.0 * after
+            Percent::of(before).cell(),
+            Percent::of(after)
         )
     })
 }

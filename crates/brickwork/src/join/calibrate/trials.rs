@@ -4,9 +4,11 @@
 use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 use super::scores::Scores;
 use crate::model::card::OnDuplicate;
+use crate::model::percent::Percent;
 
 /// Parts of the calibration images that are held out in turns.
 pub(super) const FOLDS: usize = 5;
@@ -32,20 +34,27 @@ impl Trials {
         scores: &Scores,
         ways: usize,
         seed: u64,
-        judged: impl Fn(&Scores, &Scores) -> Result<Vec<(Vec<f64>, usize)>, E>,
-    ) -> Result<Self, E> {
+        judged: impl Fn(&Scores, &Scores) -> Result<Vec<(Vec<f64>, usize)>, E> + Sync,
+    ) -> Result<Self, E>
+    where
+        E: Send,
+    {
         let mut trials = Self { losses: vec![Vec::new(); ways], right: vec![0; ways] };
         let folds = folds(scores, seed);
-        for fold in 0..FOLDS {
+        let fold = |fold: usize| {
             let side = |held: bool| -> Scores {
                 let rows = (0..folds.len()).filter(|&row| (folds[row] == fold) == held);
                 scores.of(&rows.collect::<Vec<_>>())
             };
             let (rest, held) = (side(false), side(true));
-            if rest.truth.is_empty() || held.truth.is_empty() {
-                continue;
+            match rest.truth.is_empty() || held.truth.is_empty() {
+                true => Ok(Vec::new()),
+                false => judged(&rest, &held),
             }
-            for (way, (losses, right)) in judged(&rest, &held)?.into_iter().enumerate() {
+        };
+        let found = (0..FOLDS).into_par_iter().map(fold).collect::<Result<Vec<_>, E>>()?;
+        for judgements in found {
+            for (way, (losses, right)) in judgements.into_iter().enumerate() {
                 trials.losses[way].extend(losses);
                 trials.right[way] += right;
             }
@@ -71,8 +80,8 @@ impl Trials {
     }
 
     /// Share of the held-out images that are right.
-    pub(super) fn right(&self, way: usize) -> f64 {
-        self.right[way] as f64 / self.losses[way].len().max(1) as f64
+    pub(super) fn right(&self, way: usize) -> Percent {
+        Percent::ratio(self.right[way] as u64, self.losses[way].len() as u64)
     }
 }
 

@@ -98,14 +98,16 @@ pub struct RefitNote {
     #[serde(default)]
     pub readout: usize,
     /// How often it agrees with its source, where it has several classes and some images took no part.
+    /// Answers give it in percent, beside the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub agreement: Option<SourceAgreement>,
     /// Seed of the choice of images and rows.
     pub seed: u64,
 }
 
 /// How often a component gives an image the class that its source, restricted to the same classes, gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceAgreement {
     /// The share of images that it was refitted on.
     pub fitted: f64,

@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use brickwork_exec::Session;
 use brickwork_graph::{Attr, Fusion, Graph, Literal, NodeId, ValueId, WeightLayout};
 use brickwork_tensor::kernels::pointwise::Pointwise;
 use brickwork_tensor::{Nd, Tensor};
 
 use crate::model::error::Error;
 use crate::model::layers::{LayerInfo, layers};
-use crate::model::random::uniform;
 use crate::model::rebuild::{begun, copy_node, ending, operation, place_node};
 
 /// The node that applies `function` to every score, with what it reads. Behind it nothing but moves of
@@ -168,36 +166,4 @@ fn doubled(graph: &Graph, name: &str) -> Result<Graph, Error> {
         operation(builder, "MatMul", &[&single, &halves], name, &[]);
         name.to_owned()
     })
-}
-
-/// Whether a network's scores are probabilities of classes that exclude each other, made of several such:
-/// whatever they are made of passes a softmax behind all layers, and they are positive and add up to one.
-pub(super) fn gives_probabilities(graph: &Graph) -> Result<bool, Error> {
-    let (producers, layers) = (graph.producers(), layers(graph));
-    let output = graph.outputs()[0];
-    if graph.logits() != output {
-        return Ok(false);
-    }
-    let mut open = vec![output];
-    let mut seen = BTreeSet::new();
-    while let Some(value) = open.pop() {
-        let Some(id) = producers[value.index()] else { return Ok(false) };
-        if layers.iter().any(|layer| layer.node == id) {
-            return Ok(false);
-        }
-        let node = graph.node(id);
-        if !node.op.normalises_scores() {
-            let computed = node.inputs.iter().flatten();
-            let computed = computed.filter(|value| graph.value(**value).constant.is_none());
-            open.extend(computed.filter(|value| seen.insert(**value)));
-        }
-    }
-    let extents = graph.value(graph.inputs()[0]).shape.sample();
-    let images = uniform([&[2], &extents[1..]].concat(), -1.0, 1.0, 0);
-    let graph = Arc::new(graph.clone());
-    let found = Session::new(graph, &[output]).for_batches_of(2).outputs(2, images.data())?;
-    let sums = |row: &[f32]| (row.iter().sum::<f32>() - 1.0).abs() < 1e-3;
-    let rows = found.first().map(|scores| scores.data()).unwrap_or_default();
-    let count = (rows.len() / 2).max(1);
-    Ok(rows.iter().all(|x| *x >= 0.0) && rows.chunks(count).all(sums))
 }

@@ -17,7 +17,6 @@ use crate::model::error::{Error, Problem};
 use crate::model::head::HeadKind;
 use crate::refit::{RefitOptions, refitted};
 use crate::relevance::profile::Profile;
-use crate::relevance::profile_file::load_profile;
 use crate::verbs::Context;
 use crate::verbs::inputs::{self, Labelled};
 
@@ -33,7 +32,8 @@ impl Disassemble {
         });
         let sizes = [
             self.macs.is_some() || self.params.is_some(),
-            self.max_drop.is_some() || self.latency.is_some() || self.pick.is_some(),
+            self.max_drop.is_some() || self.pick.is_some(),
+            self.latency.is_some() || self.speed.is_some() || self.latency_table.is_some(),
             self.frontier.is_some() || self.keep_all.is_some() || self.trunk.is_some(),
         ];
         let found = [
@@ -64,8 +64,8 @@ impl Disassemble {
     }
 
     pub(super) fn by_choice(&self, context: &Context<'_>) -> Result<DisassembleAnswer, Error> {
-        let mut model = self.model.load(&self.data.pixels)?;
-        let profile = self.profile.as_deref().map(load_profile).transpose()?;
+        let mut model = self.model.load(&self.data.pixels, context)?;
+        let profile = self.profile.as_deref().map(|path| context.profile(path)).transpose()?;
         if let Some(profile) = &profile {
             profile.check_model(&model)?;
             model = model.with_classes(profile.header.classes.clone())?;
@@ -74,7 +74,7 @@ impl Disassemble {
         if several && self.readout {
             inputs::exclusive(&model, "a readout (`readout=`)")?;
         }
-        let images = self.images(&mut model, profile.as_ref(), context)?;
+        let images = self.images(&mut model, profile.as_deref(), context)?;
         let classes = inputs::chosen(Some(&self.classes), &model.class_names(), context)?;
         let choice = match (&profile, &self.keep) {
             (Some(profile), _) => Choice::Profile(profile, self.link.rule, self.link.thresholds()),
@@ -90,8 +90,6 @@ impl Disassemble {
         let mut component = plan.component(&model, &choice, context.seed)?;
         if let Some(images) = images.as_ref().filter(|_| !self.dry_run) {
             if let Some(options) = self.refit_options(context.seed) {
-                // Passes over all layers take scores for those of classes that exclude each other.
-                let options = if several { options.layers() } else { options };
                 component = self.refitted(&model, &component, images, &options, context)?;
             }
             if !several {
@@ -107,6 +105,7 @@ impl Disassemble {
             plan.added.clone(),
             images.map(|images| images.account),
             None,
+            context,
         )
     }
 
@@ -121,7 +120,7 @@ impl Disassemble {
         }
         let asked = Some(&self.classes[..]);
         let Labelled { sources, account, .. } =
-            self.data.labelled(model, asked, Split::Train, context)?;
+            self.data.labelled_or_answered(model, asked, Split::Train, context)?;
         let preprocess = match profile {
             Some(profile) => profile.header.preprocess.clone(),
             None => self.data.pixels.preprocess(model)?,

@@ -2,15 +2,20 @@
 
 use brickwork_data::Split;
 
-use super::{Choose, Disassemble, DisassembleAnswer, Images, WalkAnswer, frontier_problem};
+use super::{
+    Choose, Disassemble, DisassembleAnswer, Images, TableTime, WalkAnswer, frontier_problem,
+};
 use crate::images::image_set::ImageSet;
 use crate::measure::held_out::HeldOut;
+use crate::measure::latency::latency_ms;
 use crate::model::card::Criterion;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::latency_table::{LatencyTable, PICOSECONDS};
 use crate::model::layers::layers;
 use crate::model::sizes::Unit;
 use crate::show::frontier::{Frontier, FrontierForm};
+use crate::shrink::own_times::own_times;
 use crate::shrink::ranking::{CompressOptions, Widths};
 use crate::shrink::step::{Shrink, ShrinkOptions};
 use crate::shrink::walk::{Goal, Walk};
@@ -25,6 +30,7 @@ impl Disassemble {
             self.params.is_some(),
             self.max_drop.is_some(),
             self.latency.is_some(),
+            self.speed.is_some(),
             self.pick.is_some(),
         ];
         let goals = goals.into_iter().filter(|given| *given).count();
@@ -35,7 +41,7 @@ impl Disassemble {
                 goals > 0,
                 "macs",
                 "nothing says which channels stay: pass `profile=`, `keep=`, or a size: `macs=`, `params=`, \
-                 `max_drop=`, `latency=` or `pick=`",
+                 `max_drop=`, `latency=`, `speed=` or `pick=`",
             ),
             Problem::unless(goals < 2, "macs", "only one size can be asked for"),
             Problem::unless(
@@ -68,6 +74,11 @@ impl Disassemble {
                 "max_drop",
                 "`max_drop=` must be points of accuracy from 0 to 100, such as 1.0",
             ),
+            Problem::unless(
+                self.latency_table.is_none() || self.latency.is_some() || self.speed.is_some(),
+                "latency_table",
+                "`latency_table=` says how long a size takes: pass `latency=` or `speed=`",
+            ),
             self.frontier.as_deref().and_then(frontier_problem),
             inputs::unwritable_folder("keep_all", self.keep_all.as_ref()),
         ];
@@ -76,11 +87,11 @@ impl Disassemble {
     }
 
     pub(super) fn to_size(&self, context: &Context<'_>) -> Result<DisassembleAnswer, Error> {
-        let mut model = self.model.load(&self.data.pixels)?;
+        let mut model = self.model.load(&self.data.pixels, context)?;
         inputs::exclusive(&model, "a cut to a size (without `profile=` or `keep=`)")?;
         let asked = Some(&self.classes[..]);
         let Labelled { sources, classes, account, .. } =
-            self.data.labelled(&mut model, asked, Split::Train, context)?;
+            self.data.labelled_or_answered(&mut model, asked, Split::Train, context)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         self.data.pixels.question(&sources, &preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
@@ -91,9 +102,10 @@ impl Disassemble {
         let held = held.map(|held| held.of(&classes)).transpose()?;
         let wanted = self.refit_images(&model, &classes, &rest);
         let images = ImageSet::random(&rest, &wanted, context.seed, &preprocess)?;
-        let options = self.shrink_options(trunk, context.seed);
+        let unit = self.unit(&model, context)?;
+        let options = self.shrink_options(unit.clone(), trunk, context.seed);
         let shrink = Shrink::new(&model, &classes, Some(&images), options)?;
-        let goal = self.goal(&shrink)?;
+        let goal = self.goal(&shrink, &unit, &model)?;
         let mut walk = Walk::new(shrink, held.as_ref(), goal, context.progress);
         walk.down()?;
         let chosen = walk.finish(self.keep_all.is_some() || self.frontier.is_some())?;
@@ -109,16 +121,26 @@ impl Disassemble {
             held_out: held.as_ref().map(HeldOut::count),
             frontier: walk.points,
             chosen,
+            by_table: self.by_table(&unit, &component),
         };
-        self.answer(&model, component, Default::default(), Some(images.account), Some(walk))
+        let account = Some(images.account);
+        self.answer(&model, component, Default::default(), account, Some(walk), context)
     }
 
-    fn goal(&self, shrink: &Shrink<'_>) -> Result<Goal, Error> {
-        let size = self.macs.or(self.params).map(|size| size.of(shrink.size(), self.unit()));
+    fn goal(&self, shrink: &Shrink<'_>, unit: &Unit, model: &Classifier) -> Result<Goal, Error> {
+        let budget = self.macs.or(self.params);
+        let size = budget.map(|size| size.of(shrink.size(), unit)).transpose()?;
+        let by_table = self.latency_table.is_some();
+        let ms = match (unit, self.speed) {
+            (Unit::Time(table), Some(speed)) if by_table => Some(table.model_ms / speed.0),
+            (_, Some(speed)) => Some(latency_ms(model)? / speed.0),
+            (_, None) => self.latency.map(|latency| latency.0),
+        };
+        let size_ms = ms.filter(|_| by_table).map(|ms| (ms * PICOSECONDS) as u64);
         Ok(Goal {
-            size: size.transpose()?,
+            size: size.or(size_ms),
             max_drop: self.max_drop,
-            latency_ms: self.latency.map(|latency| latency.0),
+            latency_ms: ms.filter(|_| !by_table),
             share: self.pick.map(|share| share.0),
         })
     }
@@ -127,17 +149,37 @@ impl Disassemble {
         self.frontier.as_deref().and_then(FrontierForm::of)
     }
 
-    fn unit(&self) -> Unit {
-        if self.params.is_some() { Unit::Parameters } else { Unit::Macs }
+    /// What channels are weighed against.
+    fn unit(&self, model: &Classifier, context: &Context<'_>) -> Result<Unit, Error> {
+        Ok(match &self.latency_table {
+            Some(path) => Unit::Time(LatencyTable::load(path, model.graph())?.into()),
+            None if self.latency.is_some() || self.speed.is_some() => {
+                Unit::Time(own_times(model, context.seed, context.progress)?.into())
+            }
+            None if self.params.is_some() => Unit::Parameters,
+            None => Unit::Macs,
+        })
     }
 
-    fn shrink_options(&self, trunk: usize, seed: u64) -> ShrinkOptions {
+    /// The time of the component by the table that was given, if one was.
+    fn by_table(&self, unit: &Unit, component: &Classifier) -> Option<TableTime> {
+        let Unit::Time(table) = unit else { return None };
+        self.latency_table.as_ref().map(|_| TableTime {
+            runtime: table.runtime.clone(),
+            batch: table.batch,
+            threads: table.threads,
+            before_ms: table.model_ms,
+            after_ms: unit.of(component.graph()) as f64 / PICOSECONDS,
+        })
+    }
+
+    fn shrink_options(&self, unit: Unit, trunk: usize, seed: u64) -> ShrinkOptions {
         let usual = ShrinkOptions::default();
         let refit = self.refit_options(seed);
         ShrinkOptions {
             criterion: self.criterion,
             rules: CompressOptions {
-                unit: self.unit(),
+                unit,
                 widths: Widths::of(self.round_to),
                 refits: refit.is_some(),
                 trunk,

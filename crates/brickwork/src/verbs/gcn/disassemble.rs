@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::NodesInput;
+use super::{NodesInput, load, save};
 use crate::cut::kept_channels::KeptMap;
 use crate::gcn::{Gcn, GcnCut, GcnCutOptions, disassemble_gcn};
 use crate::model::card::Thresholds;
@@ -111,7 +111,7 @@ impl Verb for GcnDisassemble {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<GcnDisassembleAnswer, Error> {
-        let (source, nodes) = (Gcn::load(&self.model)?, self.nodes.open()?);
+        let (source, nodes) = (load(&self.model, context)?, self.nodes.open()?);
         let usual = GcnCutOptions::default();
         let thresholds =
             Thresholds { alpha_linear: self.alpha, beta_linear: self.beta, ..usual.thresholds };
@@ -123,7 +123,7 @@ impl Verb for GcnDisassemble {
             seed: context.seed,
         };
         let GcnCut { part, features, kept, checked } = disassemble_gcn(&source, &nodes, &options)?;
-        self.output.iter().try_for_each(|path| part.save(path))?;
+        self.output.iter().try_for_each(|path| save(&part, path, context))?;
         let both = |of: fn(&Gcn) -> u64| Shrunk { before: of(&source), after: of(&part) };
         Ok(GcnDisassembleAnswer {
             output: self.output.clone(),

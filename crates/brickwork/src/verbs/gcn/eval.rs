@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::NodesInput;
-use crate::gcn::{Gcn, eval_gcn};
+use super::{NodesInput, load};
+use crate::gcn::eval_gcn;
 use crate::measure::eval::{Accuracy, Leakage};
 use crate::model::error::{Error, Problem};
+use crate::model::percent::Percent;
 use crate::verbs::inputs::chosen;
 use crate::verbs::{Context, Verb};
 
@@ -53,11 +54,11 @@ pub struct GcnEvalAnswer {
     /// Nodes of the classes that were looked at.
     pub nodes: usize,
     /// Share of them classified correctly.
-    pub accuracy: f64,
+    pub accuracy: Percent,
     /// Share of nodes classified correctly, by class.
-    pub accuracy_per_class: BTreeMap<String, f64>,
+    pub accuracy_per_class: BTreeMap<String, Percent>,
     /// Mean of the classes' shares.
-    pub mean_class_accuracy: f64,
+    pub mean_class_accuracy: Percent,
     /// The source with all its classes, at the same nodes.
     pub base: Option<Accuracy>,
     /// The source with its scores restricted to the task: the fair comparison.
@@ -82,8 +83,8 @@ impl Verb for GcnEval {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<GcnEvalAnswer, Error> {
-        let (model, nodes) = (Gcn::load(&self.model)?, self.nodes.open()?);
-        let source = self.source.as_deref().map(Gcn::load).transpose()?;
+        let (model, nodes) = (load(&self.model, context)?, self.nodes.open()?);
+        let source = self.source.as_deref().map(|path| load(path, context)).transpose()?;
         let classes = chosen(self.classes.as_deref(), &model.class_names(), context)?;
         let at = match self.split {
             NodeSplit::Val => &nodes.held,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::NodesInput;
+use super::{NodesInput, save};
 use crate::gcn::{Gcn, GcnOptions, GcnTraining, train_gcn};
 use crate::model::error::{Error, Problem};
 use crate::train::{Epoch, Score};
@@ -91,7 +91,7 @@ impl Verb for GcnTrain {
         let untrained = Gcn::build(&nodes, &self.options(context.seed))?;
         let training = self.training(context.seed);
         let outcome = train_gcn(&untrained, &nodes, &training, context.progress)?;
-        self.output.iter().try_for_each(|path| outcome.model.save(path))?;
+        self.output.iter().try_for_each(|path| save(&outcome.model, path, context))?;
         let best = outcome.log.iter().find(|epoch| epoch.epoch == outcome.best);
         Ok(GcnTrainAnswer {
             output: self.output.clone(),

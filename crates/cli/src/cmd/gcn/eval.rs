@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use brickwork::Percent;
 use brickwork::verbs::{GcnEval, GcnEvalAnswer};
 
 use crate::cmd::eval::{class_words, leakage_words};
 use crate::command::Shown;
-use crate::print::{percent, row, table, thousands};
+use crate::print::{row, table, thousands};
 
 impl Shown for GcnEval {
     const PLACES: &'static [&'static str] = &["model"];
@@ -18,8 +19,8 @@ impl Shown for GcnEval {
     fn text(&self, answer: &GcnEvalAnswer) -> String {
         let whose = if self.source.is_some() { "source" } else { "this model" };
         let mut rows = vec![row(["accuracy, %", "per node", "per class"])];
-        let mut line = |name: String, node: f64, class: f64| {
-            rows.push(vec![name, percent(node), percent(class)]);
+        let mut line = |name: String, node: Percent, class: Percent| {
+            rows.push(vec![name, node.cell(), class.cell()]);
         };
         if let Some(base) = &answer.base {
             line(format!("{whose}, all its classes"), base.per_image, base.per_class);

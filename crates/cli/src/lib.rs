@@ -1,0 +1,62 @@
+//! The `brickwork` command, for whoever starts it: a program, or Python.
+//!
+//! What other languages need of it is here, too: verbs [by name](ask), asked and answered as JSON, told in the
+//! command's words, and the [signatures](python) of their functions, made from what requests say of themselves.
+
+mod args;
+mod ask;
+mod cmd;
+mod command;
+mod hints;
+mod interrupt;
+mod line;
+mod options;
+mod print;
+mod progress;
+pub mod python;
+mod shown;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+
+use crate::args::{About, Cli, Command, Global};
+use crate::line::{typed, whole};
+use crate::print::Out;
+
+pub use ask::{Answered, ask, failure};
+
+/// Does what `args` say, the first of which is the name of the program, and gives the code to end with. Ends the
+/// process itself where they cannot be understood, or ask for help.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let matches = whole().get_matches_from(args);
+    let global = Global::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    // A signal in the middle of a write must not leave a half-written file behind.
+    let _ = ctrlc::set_handler(interrupt::signal);
+    // This thread is one of the pool, so that short work need not wake another.
+    let pool = rayon::ThreadPoolBuilder::new().use_current_thread();
+    let _ = pool.num_threads(global.threads.unwrap_or(0)).build_global();
+    let out = Out::new(&global);
+    match run(&matches, &global, &out) {
+        Ok(code) => u8::from(code != ExitCode::SUCCESS),
+        Err(error) => {
+            out.error(&error);
+            if interrupt::stopped(&error) { 130 } else { 1 }
+        }
+    }
+}
+
+/// Runs what was typed.
+fn run(matches: &clap::ArgMatches, global: &Global, out: &Out) -> anyhow::Result<ExitCode> {
+    if let Some((entry, options)) = typed(matches) {
+        return (entry.run)(options, global, out);
+    }
+    if let Ok(asked) = About::from_arg_matches(matches) {
+        cmd::about::run(&asked, out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Command::Demo(args) = Cli::from_arg_matches(matches)?.command;
+    cmd::demo::run(&args, global, out)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,333 @@
+//! The signatures of verbs in Python, made from what requests and answers say of themselves: options are keyword
+//! arguments with the same names, defaults and words, answers are classes with the same fields.
+
+mod types;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::{Map, Value, json};
+
+use crate::cmd;
+use crate::command::Entry;
+use types::{Classes, default, docstring, option_type, summary, taken};
+
+/// What a function gives.
+#[derive(Clone, Copy, PartialEq)]
+enum Gives {
+    /// The answer.
+    Answer,
+    /// The model that was made.
+    Model,
+    /// The profile that was made.
+    Profile,
+    /// The answer, with the page that it is drawn on.
+    Page,
+}
+
+/// Where a verb stands in Python.
+struct Place {
+    verb: &'static str,
+    /// What it is called there.
+    name: &'static str,
+    /// The option that is the model whose method it is; a function has none.
+    own: Option<&'static str>,
+    /// Options that may be given without their names, in order; `*` stands before one that takes all of them.
+    given: &'static [&'static str],
+    gives: Gives,
+}
+
+/// A method of a model.
+const fn method(
+    verb: &'static str,
+    name: &'static str,
+    own: &'static str,
+    given: &'static [&'static str],
+    gives: Gives,
+) -> Place {
+    Place { verb, name, own: Some(own), given, gives }
+}
+
+/// A function.
+const fn function(verb: &'static str, given: &'static [&'static str], gives: Gives) -> Place {
+    Place { verb, name: verb, own: None, given, gives }
+}
+
+const FUNCTIONS: &[Place] = &[
+    function("init", &["arch"], Gives::Model),
+    function("assemble", &["*parts"], Gives::Model),
+    function("train", &["arch", "data"], Gives::Model),
+    function("distill", &["teacher", "student", "data"], Gives::Model),
+    function("probe", &["models", "data"], Gives::Answer),
+];
+
+const METHODS: &[Place] = &[
+    method("inspect", "inspect", "model", &[], Gives::Answer),
+    method("profile", "profile", "model", &["data"], Gives::Profile),
+    method("disassemble", "disassemble", "model", &["classes"], Gives::Model),
+    method("compress", "compress", "model", &["data"], Gives::Model),
+    method("calibrate", "calibrate", "model", &["data"], Gives::Model),
+    method("refit", "refit", "model", &["source", "data"], Gives::Model),
+    method("reject", "reject", "model", &["data"], Gives::Model),
+    method("eval", "evaluate", "model", &["data"], Gives::Answer),
+    method("predict", "predict", "model", &["images"], Gives::Answer),
+    method("doctor", "doctor", "model", &["data"], Gives::Answer),
+    method("probe", "probe", "models", &["data"], Gives::Answer),
+    method("finetune", "finetune", "model", &["data"], Gives::Model),
+    method("verify", "verify", "models", &["*models"], Gives::Answer),
+    method("masks", "masks", "model", &[], Gives::Answer),
+    method("diff", "diff", "a", &["b"], Gives::Answer),
+    method("route", "route", "model", &["profile", "classes"], Gives::Page),
+    method("annotate", "annotate", "model", &[], Gives::Model),
+    method("bench", "bench", "model", &[], Gives::Answer),
+];
+
+/// Verbs that the command alone has: they work on graphs of nodes, from file to file.
+const COMMAND_ALONE: &[&str] = &["gcn train", "gcn disassemble", "gcn eval"];
+
+/// Options that make no sense where what is made is given back: where to write it, and not to make it.
+const NO_ARGUMENTS: &[&str] = &["output", "dry_run", "list"];
+
+/// What stands at the top of the module.
+const HEAD: &str = r#""""What models can be asked, with the names, defaults and words of the command line.
+
+Made by the command's tests; CONTRIBUTING.md says how. Do not edit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from brickwork._answer import Answer, Predicted
+from brickwork._ask import answered, drawn, made, profiled
+from brickwork._ask import names as _names
+from brickwork._ask import several as _several
+from brickwork._ask import size as _size
+
+if TYPE_CHECKING:
+    from brickwork._ask import Data, File, ModelLike, Pictures, ProfileLike, Sides
+    from brickwork._model import Model, Profile
+    from brickwork._progress import ProgressLike
+"#;
+
+/// The general options, as every function takes them.
+const GENERAL: [(&str, &str, &str); 3] = [
+    (
+        "progress",
+        "ProgressLike = None",
+        "Who is told how far the work is: a callable that is given the \
+      phase, what is done and what is to be done; False for nobody [default: a bar of tqdm, if it is installed]",
+    ),
+    ("threads", "int | None = None", "Threads to use [default: one per core]"),
+    ("seed", "int = 0", "Seed of every random choice"),
+];
+
+/// The Python module of all verbs.
+pub fn module() -> String {
+    let mut text = HEAD.to_owned();
+    let mut classes = Classes::default();
+    for entry in cmd::ALL.iter().filter(|entry| !COMMAND_ALONE.contains(&entry.name)) {
+        classes.add(&json!((entry.schemas)())["answer"]);
+    }
+    text.push_str(&classes.text());
+    text.push_str("\n\nclass ModelVerbs:\n    \"\"\"What a model can be asked.\"\"\"\n");
+    METHODS.iter().for_each(|place| text.push_str(&place.text("    ")));
+    FUNCTIONS.iter().for_each(|place| {
+        text.push('\n');
+        text.push_str(&place.text(""));
+    });
+    text
+}
+
+/// One argument of a function.
+struct Argument {
+    name: String,
+    /// Its type, and its default if it has one.
+    declared: String,
+    help: String,
+    /// The option's value in the request.
+    value: String,
+}
+
+impl Place {
+    fn entry(&self) -> Option<&'static Entry> {
+        cmd::find(self.verb)
+    }
+
+    fn text(&self, indent: &str) -> String {
+        let Some(entry) = self.entry() else { return String::new() };
+        let schemas = json!((entry.schemas)());
+        let (request, answer) = (&schemas["request"], &schemas["answer"]);
+        let arguments = self.arguments(entry, request);
+        let answer_class = answer["title"].as_str().unwrap_or("Answer");
+        let gives = match self.gives {
+            Gives::Answer | Gives::Page => answer_class,
+            Gives::Model => "Model",
+            Gives::Profile => "Profile",
+        };
+        let name = self.name;
+        let mut text = format!("\n{indent}def {name}(\n");
+        let inner = format!("{indent}    ");
+        if self.own.is_some() {
+            let _ = writeln!(text, "{inner}self,");
+        }
+        let (places, named) = self.split(&arguments);
+        for argument in places {
+            let _ = writeln!(text, "{inner}{}: {},", argument.name, argument.declared);
+        }
+        if !self.given.iter().any(|name| name.starts_with('*')) {
+            let _ = writeln!(text, "{inner}*,");
+        }
+        for argument in named {
+            let _ = writeln!(text, "{inner}{}: {},", argument.name, argument.declared);
+        }
+        let _ = writeln!(text, "{indent}) -> {gives}:");
+        text.push_str(&docstring(&inner, &summary(request), &self.described(&arguments)));
+        text.push_str(&self.body(&inner, answer_class, &arguments));
+        text
+    }
+
+    /// The arguments in two: those that may be given by place, and those that have names.
+    fn split<'a>(&self, arguments: &'a [Argument]) -> (Vec<&'a Argument>, Vec<&'a Argument>) {
+        let given = |argument: &&Argument| self.given.contains(&&argument.name[..]);
+        arguments.iter().partition(given)
+    }
+
+    /// Every argument with what it means.
+    fn described<'a>(&self, arguments: &'a [Argument]) -> Vec<(&'a str, &'a str)> {
+        let (places, named) = self.split(arguments);
+        let all = places.into_iter().chain(named);
+        all.map(|argument| (argument.name.trim_start_matches('*'), &argument.help[..])).collect()
+    }
+
+    /// All arguments: those by place first.
+    fn arguments(&self, entry: &Entry, request: &Value) -> Vec<Argument> {
+        let values: BTreeMap<String, String> = (entry.values)().into_iter().collect();
+        let properties = request["properties"].as_object().cloned().unwrap_or_default();
+        let mut arguments: Vec<Argument> = self
+            .given
+            .iter()
+            .filter_map(|name| {
+                let option = name.trim_start_matches('*');
+                let property = properties.get(option)?;
+                Some(self.argument(name, property, request, &values[option], entry))
+            })
+            .collect();
+        let rest = properties.iter().filter(|(name, _)| self.is_named(name));
+        arguments.extend(
+            rest.map(|(name, property)| {
+                self.argument(name, property, request, &values[name], entry)
+            }),
+        );
+        if self.gives == Gives::Model {
+            arguments.push(called());
+        }
+        arguments.extend(GENERAL.map(|(name, declared, help)| Argument {
+            name: name.to_owned(),
+            declared: declared.to_owned(),
+            help: help.to_owned(),
+            value: String::new(),
+        }));
+        arguments
+    }
+
+    /// Whether an option is given by its name alone.
+    fn is_named(&self, name: &str) -> bool {
+        let by_place = self.given.iter().any(|given| given.trim_start_matches('*') == name);
+        let written = name == "output" && self.gives == Gives::Page;
+        !by_place && self.own != Some(name) && (written || !NO_ARGUMENTS.contains(&name))
+    }
+
+    fn argument(
+        &self,
+        name: &str,
+        property: &Value,
+        request: &Value,
+        value_name: &str,
+        entry: &Entry,
+    ) -> Argument {
+        let option = name.trim_start_matches('*');
+        let kind = option_type(option, property, request, value_name);
+        let declared = match name.strip_prefix('*') {
+            Some(_) => kind.one.clone(),
+            None if self.needs(entry, option) => kind.declared(),
+            None => format!("{} = {}", kind.declared(), default(&property["default"])),
+        };
+        let value = taken(option, &kind);
+        let help = types::words(property, request);
+        Argument { name: name.to_owned(), declared, help, value }
+    }
+
+    /// Whether an option must be given. What a command is to write is not.
+    fn needs(&self, entry: &Entry, option: &str) -> bool {
+        entry.required.contains(&option) && self.given.contains(&option)
+    }
+
+    fn body(&self, indent: &str, answer: &str, arguments: &[Argument]) -> String {
+        let mut fields = Map::new();
+        for argument in arguments.iter().filter(|argument| !argument.value.is_empty()) {
+            let name = argument.name.trim_start_matches('*');
+            fields.insert(name.to_owned(), json!(argument.value));
+        }
+        if let Some(own) = self.own {
+            let others = fields.get(own).is_some();
+            let value = match own {
+                "models" if others => "[*models, self]",
+                "models" => "[self]",
+                _ => "self",
+            };
+            fields.insert(own.to_owned(), json!(value));
+        }
+        let function = match self.gives {
+            Gives::Answer => "answered",
+            Gives::Model => "made",
+            Gives::Profile => "profiled",
+            Gives::Page => "drawn",
+        };
+        let mut text = format!(
+            "{indent}return {function}(\n{indent}    {:?},\n{indent}    {answer},\n",
+            self.verb
+        );
+        let _ = writeln!(text, "{indent}    {{");
+        for (name, value) in &fields {
+            let value = value.as_str().unwrap_or_default();
+            let _ = writeln!(text, "{indent}        {name:?}: {value},");
+        }
+        let _ = writeln!(text, "{indent}    }},");
+        if self.gives == Gives::Model {
+            let own = self.own.filter(|own| *own == "model").map_or("None", |_| "self");
+            let _ = writeln!(text, "{indent}    called=called, own={own},");
+        }
+        let _ =
+            writeln!(text, "{indent}    progress=progress, threads=threads, seed=seed,\n{indent})");
+        text
+    }
+}
+
+/// What a model that is made is called.
+fn called() -> Argument {
+    Argument {
+        name: "called".to_owned(),
+        declared: "str | None = None".to_owned(),
+        help:
+            "What the model is called, as a file is by its stem [default: as the one it is made of]"
+                .to_owned(),
+        value: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_has_a_place() {
+        for entry in cmd::ALL {
+            let placed = METHODS.iter().chain(FUNCTIONS).any(|place| place.verb == entry.name);
+            assert_ne!(placed, COMMAND_ALONE.contains(&entry.name), "{}", entry.name);
+        }
+        for place in METHODS.iter().chain(FUNCTIONS) {
+            assert!(place.entry().is_some(), "{}", place.verb);
+        }
+    }
+}
