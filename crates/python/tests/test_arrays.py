@@ -120,7 +120,7 @@ def test_predictions(digits: bw.Model, pixels: Pixels) -> None:
     found = digits.predict(images[:50])
     right = [found.labels[k] == digits.classes[labels[k]] for k in range(50)]
     assert sum(right) > 45
-    assert all(score is not None and 0 <= score <= 1 for score in found.scores)
+    assert all(score is not None and 0 <= score <= 100 for score in found.scores)
     assert len(found.images) == 50 and found.images[0].classes[0].class_ == found.labels[0]
     with_labels = digits.predict(bw.images(images[:50], labels[:50]))
     assert with_labels.labels == found.labels

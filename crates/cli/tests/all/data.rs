@@ -77,7 +77,7 @@ fn a_folder_of_nothing_but_images_serves_where_no_labels_are_needed() {
     );
     own.refused(
         "eval garments.onnx --data OUT/flat",
-        &["0 folders and 18 files", "one folder of PNG"],
+        &["a folder of 18 image files", "one folder of PNG"],
     );
     own.refused(
         &format!("{cut} --data OUT/by -o OUT/y.onnx"),

@@ -184,7 +184,7 @@ fn turned(model: &Classifier) -> Classifier {
 /// What a command said, but for times and what the data holds, which it tells as the data calls it.
 fn result(own: &Own, line: &str) -> Value {
     let mut found = own.json(line);
-    for told in ["data", "speed"] {
+    for told in ["data", "fitted", "measured", "speed"] {
         found.as_object_mut().unwrap().remove(told);
     }
     found
