@@ -8,7 +8,8 @@
 Every network has random weights and is exported four times: by the TorchScript exporter and by torch's default
 one, with an open batch and with a batch of one. Of each export it is told whether it loads, whether its scores are
 onnxruntime's (1e-4 of the largest), and whether a cut of a random half of what can be cut computes the same as the
-source with those channels masked, both computed by onnxruntime. Exit code 1 if any of them does not.
+source with those channels masked, both computed by onnxruntime. Exit code 1 if any of them does not. The last column is
+what the smallest cut of all classes can do without: shares of the parameters and of the multiply-accumulates.
 """
 import argparse
 import json
@@ -128,6 +129,15 @@ class Ours:
 
 
 def check(ours, path, side, scratch):
+    """What is wrong with the export at `path`, and what can be cut of it."""
+    found = compare(ours, path, side, scratch)
+    if found["step"] is None:
+        params, macs, params_left, macs_left = json.loads(ours.material("least", path))
+        found["free"] = [1 - params_left / params, 1 - macs_left / macs]
+    return found
+
+
+def compare(ours, path, side, scratch):
     """What is wrong with the export at `path`."""
     images = np.random.default_rng(SEED).random((2, 3, side, side), dtype="float32")
     try:
@@ -149,11 +159,21 @@ def check(ours, path, side, scratch):
     return {"step": None, "scores": far, "cut": cut}
 
 
+def free(forms):
+    """Shares that can be cut, from the least to the most of all exports."""
+    found = [form["free"] for form in forms.values() if "free" in form]
+    texts = []
+    for shares, what in zip(zip(*found), ["parameters", "MACs"]):
+        low, high = (f"{100 * share:.0f}" for share in (min(shares), max(shares)))
+        texts.append(f"{low if low == high else low + ' to ' + high} % of {what}")
+    return ", ".join(texts)
+
+
 def table(results):
     """One line a network."""
     head = ["# Networks of torchvision and timm", "", "Random weights, exported by `tests/zoo/zoo.py`; *right* is read, "
             "scored as onnxruntime does, and cut as masked.", ""]
-    lines = head + ["| network | " + " | ".join(FORMS) + " |", "|---|" + "---|" * len(FORMS)]
+    lines = head + ["| network | " + " | ".join(FORMS) + " | can be cut |", "|---|" + "---|" * (len(FORMS) + 1)]
     for name, forms in results.items():
         cells = []
         for form in FORMS:
@@ -166,7 +186,7 @@ def table(results):
                 cells.append("not exported")
             else:
                 cells.append(f"{found['step']}: {found['why'].splitlines()[-1][:90]}".replace("|", "/"))
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {free(forms)} |")
     all_forms = [found for forms in results.values() for found in forms.values()]
     tried = [found for found in all_forms if found["step"] != "export"]
     right = sum(found["step"] is None for found in tried)

@@ -4,6 +4,8 @@
 //! material fill MODEL.onnx FILLED.onnx SEED            random weights, scores of order 10
 //! material cut MODEL.onnx CUT.onnx MASKED.onnx SEED    a random half of the channels removed, and
 //!                                                      the same channels masked; prints the classes left
+//! material least MODEL.onnx                            parameters and multiply-accumulates: all, and what the
+//!                                                      smallest cut leaves that keeps all classes
 //! material run MODEL.onnx INPUT SCORES BATCH           runs it; arrays are raw little-endian floats
 //! material score MODEL.onnx PREPROCESS DATA SCORES     scores of a data set's images, prepared as a JSON
 //!                                                      text says; prints their files, one a line
@@ -38,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             onnx::save(&halves.masked, Path::new(masked))?;
             println!("{}", serde_json::to_string(&halves.classes)?);
         }
+        ["least", model] => println!("{}", serde_json::to_string(&least(&load(model)?)?)?),
         ["run", model, input, scores, batch] => {
             let feed = floats(&std::fs::read(input)?);
             let graph = load(model)?;
@@ -58,7 +61,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             std::fs::write(scores, found)?;
         }
-        _ => return Err("expected fill, cut, run or score; see the head of this example".into()),
+        _ => {
+            return Err(
+                "expected fill, cut, least, run or score; see the head of this example".into()
+            );
+        }
     }
     Ok(())
 }
@@ -145,6 +152,17 @@ fn halve(graph: &Graph, seed: u64) -> Result<Halves, Box<dyn Error>> {
         masked: mask(graph, &channels, &keep).apply(graph)?,
         classes: keep.indices(&channels, &class_labels(graph, &channels)?),
     })
+}
+
+/// Parameters and multiply-accumulates, then those of the smallest cut that keeps all classes.
+fn least(graph: &Graph) -> Result<[u64; 4], Box<dyn Error>> {
+    let channels = Channels::of(graph);
+    let classes = class_labels(graph, &channels)?;
+    let keep = Keep::closed(graph, &channels, |label| classes.contains(&label), |_| 0.0);
+    let small = cut(graph, &channels, &keep)?.apply(graph)?;
+    let sizes = |graph: &Graph| [graph.parameters() as u64, graph.macs()];
+    let ([all, macs], [left, macs_left]) = (sizes(graph), sizes(&small));
+    Ok([all, macs, left, macs_left])
 }
 
 fn floats(bytes: &[u8]) -> Vec<f32> {

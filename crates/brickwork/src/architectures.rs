@@ -12,6 +12,7 @@ mod resnet;
 mod simnet;
 mod simplenet;
 mod vgg;
+mod vit;
 
 use brickwork_graph::Graph;
 
@@ -126,7 +127,7 @@ impl Architecture {
     }
 }
 
-static ALL: [Architecture; 19] = [
+static ALL: [Architecture; 21] = [
     Architecture::new("lenet5", 32, false, lenet5::lenet5),
     Architecture::new("simnet", 32, false, simnet::simnet),
     Architecture::new("alexnet", 32, false, alexnet::alexnet),
@@ -150,4 +151,6 @@ static ALL: [Architecture; 19] = [
     }),
     Architecture::new("mobilenet_v2", 224, true, mobilenet::v2),
     Architecture::new("simplenet_v1", 32, false, simplenet::v1),
+    Architecture::new("vit_4x64_p7", 28, false, |net, x| vit::vit(net, x, 4, 4, 7)),
+    Architecture::new("vit_6x96_p4", 32, false, |net, x| vit::vit(net, x, 6, 6, 4)),
 ];

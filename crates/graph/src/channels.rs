@@ -11,14 +11,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use brickwork_tensor::{Nd, volume};
 
+use crate::bundles::Bundles;
 use crate::forest::Forest;
 use crate::graph::{Graph, NodeId, ValueId};
-
-/// Names a channel, across all values that carry it.
-pub type Label = u32;
-
-/// The label of everything that is never cut: the network's input, results of opaque operators.
-pub const FIXED: Label = 0;
+use crate::labels::{FIXED, Label, collapse, in_order, lines, varying};
 
 /// A constant whose `axis` has one entry per label.
 #[derive(Clone, Debug)]
@@ -54,6 +50,17 @@ pub struct Layer {
     pub groups: usize,
 }
 
+/// A product of two computed values, whose work shrinks with their channels.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// The node.
+    pub node: NodeId,
+    /// A label for each of equal shares of its multiply-accumulates.
+    pub work: Vec<Label>,
+    /// The labels of operand 0, with extent 1 along axes on which they do not change, if it sums over them.
+    pub summed: Option<Nd<Label>>,
+}
+
 /// Why labels cannot be cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Freeze {
@@ -73,7 +80,11 @@ pub struct Channels {
     pub(crate) freezes: Vec<Freeze>,
     pub(crate) bindings: Vec<Binding>,
     pub(crate) layers: Vec<Layer>,
+    pub(crate) products: Vec<Product>,
+    pub(crate) bundles: Bundles,
     pub(crate) forest: Forest,
+    /// Groups, by their label, that nobody chooses: they follow from others.
+    derived: HashSet<Label>,
 }
 
 impl Channels {
@@ -98,7 +109,10 @@ impl Channels {
             freezes: Vec::new(),
             bindings: Vec::new(),
             layers: Vec::new(),
+            products: Vec::new(),
+            bundles: Bundles::default(),
             forest: Forest::default(),
+            derived: HashSet::new(),
         };
         for &input in graph.inputs() {
             let mut shape = graph.value(input).shape.sample();
@@ -116,11 +130,18 @@ impl Channels {
                 Flow { graph, node, channels: &mut channels, joints: &mut joints, in_tail };
             graph.node(node).op.channels(&mut flow);
         }
-        channels.freeze_spread_values(graph);
+        channels.keep_spread_values_regular(graph);
         channels.freeze_only_channels(graph);
         channels.freeze_half_bound_constants(graph);
         let pairs = channels.couplings.iter().map(|&(a, b, _)| (a, b));
         channels.forest = Forest::of(channels.depends.len(), pairs);
+        let all = 0..channels.len() as Label;
+        let chosen: HashSet<Label> = all
+            .clone()
+            .filter(|&label| !channels.bundles.is_derived(label))
+            .map(|label| channels.group(label))
+            .collect();
+        channels.derived = all.filter(|label| !chosen.contains(&channels.group(*label))).collect();
         channels
     }
 
@@ -147,6 +168,11 @@ impl Channels {
         let labels = &self.labels[value.index()];
         let axis = labels.shape().iter().position(|&extent| extent > 1)?;
         (labels.shape()[axis] == labels.data().len()).then_some((axis, labels.data()))
+    }
+
+    /// The labels of `value` over its extents for one sample, with extent 1 along axes on which they do not change.
+    pub(crate) fn array(&self, value: ValueId) -> &Nd<Label> {
+        &self.labels[value.index()]
     }
 
     /// All labels that `value` carries.
@@ -182,25 +208,48 @@ impl Channels {
         &self.bindings
     }
 
+    /// Products of two computed values whose channels can be told, in running order.
+    pub fn products(&self) -> &[Product] {
+        &self.products
+    }
+
+    /// Whether `label` stays or goes as others do, such as an attention head, which is there as long as any of its
+    /// channels is.
+    pub fn is_derived(&self, label: Label) -> bool {
+        self.derived.contains(&label)
+    }
+
     /// Labels that `label` is made of: if it matters, they matter.
     pub fn depends(&self, label: Label) -> &[Label] {
         &self.depends[label as usize]
     }
 
-    /// Values whose labels spread over several axes cannot be cut by removing whole indices.
-    fn freeze_spread_values(&mut self, graph: &Graph) {
-        for node in graph.node_ids() {
-            for &value in &graph.node(node).outputs {
-                let labels = &self.labels[value.index()];
-                let spread = labels.shape().iter().filter(|&&extent| extent > 1).count() > 1;
-                if spread {
-                    let name = &graph.value(value).name;
-                    let reason = format!("the channels of `{name}` lie along several axes");
-                    let labels = labels.data().to_vec();
-                    self.freeze(node, &labels, reason);
+    /// Of values whose labels change along several axes, all that is left inside of one index of an outer axis is
+    /// as large as inside of another.
+    fn keep_spread_values_regular(&mut self, graph: &Graph) {
+        let mut known = HashSet::new();
+        for &value in graph.nodes().iter().flat_map(|node| &node.outputs) {
+            let mut labels = self.labels[value.index()].clone();
+            while let [_, .., last] = varying(&labels)[..] {
+                if !known.insert((labels.shape().to_vec(), labels.data().to_vec())) {
+                    break;
                 }
+                let (shape, along) = lines(&labels, &[last]);
+                self.bundles.keep_even(along.clone());
+                let bundles = along.into_iter().map(|line| self.bundle(line)).collect();
+                labels = Nd::new(shape, bundles);
             }
         }
+    }
+
+    /// A label that is kept exactly if one of `parts` is.
+    fn bundle(&mut self, parts: Vec<Label>) -> Label {
+        let new = self.depends.len() as Label;
+        let label = self.bundles.label(parts, new);
+        if label == new {
+            self.depends.push(Vec::new());
+        }
+        label
     }
 
     /// A value of a single channel (one part of a split) would be empty without it.
@@ -304,18 +353,67 @@ impl Flow<'_> {
         }
     }
 
-    /// Labels of the operand in `slot` along `axis`, one for each index.
+    /// Labels of the operand in `slot` along `axis`, one for each index. Those that stand at one index, but change
+    /// along other axes, are coupled.
     ///
     /// # Errors
-    /// The labels, if they change along any other axis.
-    pub fn labels_along(&self, slot: usize, axis: usize) -> Result<Vec<Label>, Vec<Label>> {
+    /// The labels, if they change along other axes alone.
+    pub fn labels_along(&mut self, slot: usize, axis: usize) -> Result<Vec<Label>, Vec<Label>> {
         let labels = self.labels(slot);
-        let extent = self.extents(slot)[axis];
-        let along = labels.shape()[axis];
-        if labels.data().len() != along {
+        let others: Vec<usize> = varying(&labels).into_iter().filter(|&k| k != axis).collect();
+        if labels.shape()[axis] == 1 && !others.is_empty() {
             return Err(labels.into_data());
         }
-        if along == extent { Ok(labels.into_data()) } else { Ok(vec![labels.data()[0]; extent]) }
+        let labels = self.united(labels, &others).into_data();
+        let extent = self.extents(slot)[axis];
+        if labels.len() == extent { Ok(labels) } else { Ok(vec![labels[0]; extent]) }
+    }
+
+    /// `labels` with extent 1 along `axes`: what stands on a line along them is coupled, and has one label.
+    pub fn united(&mut self, labels: Nd<Label>, axes: &[usize]) -> Nd<Label> {
+        if axes.iter().all(|&axis| labels.shape()[axis] == 1) {
+            return labels;
+        }
+        let (shape, along) = lines(&labels, axes);
+        let joints = along.into_iter().map(|line| self.joint(line)).collect();
+        Nd::new(shape, joints)
+    }
+
+    /// Labels of the operand in `slot` for an operator that takes or adds indices of `axes`: of an axis inside of
+    /// another that holds channels, other indices may be left here than there, so what stands along it is coupled.
+    pub fn labels_by_indices(&mut self, slot: usize, axes: &[usize]) -> Nd<Label> {
+        let labels = self.labels(slot);
+        let first = varying(&labels).first().copied();
+        let nested = axes.iter().copied().filter(|&axis| first.is_some_and(|first| first < axis));
+        self.united(labels, &nested.collect::<Vec<_>>())
+    }
+
+    /// What an operand with labels along `axes` alone meets at each of its places in a value that carries `labels`:
+    /// a label that stands for all that lies inside, where what the operand does not tell apart is coupled if it
+    /// lies outside.
+    fn met(&mut self, labels: Nd<Label>, axes: &[usize]) -> Nd<Label> {
+        let last = axes.iter().copied().max().unwrap_or(0);
+        let others = varying(&labels).into_iter().filter(|axis| !axes.contains(axis));
+        let (outer, inner): (Vec<usize>, Vec<usize>) = others.partition(|&axis| axis < last);
+        let (shape, along) = lines(&self.united(labels, &outer), &inner);
+        Nd::new(shape, along.into_iter().map(|line| self.channels.bundle(line)).collect())
+    }
+
+    /// Labels of a value that carries `labels`, and also depends on another of as many axes, whose labels change
+    /// along some of these: where one of the other's channels is kept, something that it belongs to is, and the
+    /// other way round.
+    pub fn gated_by(&mut self, labels: Nd<Label>, gate: &Nd<Label>) -> Nd<Label> {
+        let axes = varying(gate);
+        let met = self.met(labels.clone(), &axes);
+        let shape = labels.shape().to_vec();
+        if !axes.is_empty() {
+            let met = met.broadcast(gate.shape());
+            met.data().iter().zip(gate.data()).for_each(|(&a, &b)| self.couple(a, b));
+        }
+        let gates = gate.broadcast(&shape).into_data().into_iter();
+        let gated = labels.into_data().into_iter().zip(gates);
+        let gated = gated.map(|(label, gate)| self.gated(label, &[gate])).collect();
+        Nd::new(shape, gated)
     }
 
     /// `count` new labels. A single channel is frozen at once, since no value may end up empty.
@@ -338,6 +436,15 @@ impl Flow<'_> {
         self.channels.labels[value.index()] = collapse(labels);
     }
 
+    /// Says the labels of a result to which indices of `axis` were added. Of an axis inside of another that holds
+    /// channels, other indices may be left here than there, so what stands along it is coupled.
+    pub fn set_by_indices(&mut self, result: usize, labels: Nd<Label>, axis: usize) {
+        let labels = collapse(labels);
+        let nested = varying(&labels).first().is_some_and(|&first| first < axis);
+        let labels = self.united(labels, if nested { std::slice::from_ref(&axis) } else { &[] });
+        self.set(result, labels);
+    }
+
     /// Every result carries `labels` along `axis`.
     pub fn set_along(&mut self, result: usize, axis: usize, labels: Vec<Label>) {
         let mut shape = vec![1; self.result_extents(result).len()];
@@ -351,13 +458,38 @@ impl Flow<'_> {
         self.set(0, labels);
     }
 
-    /// Result 0 carries the labels of operand 0, which must not change along `axes`.
-    pub fn pass_unless_along(&mut self, axes: &[usize], doing: &str) {
+    /// Labels of operand 0, which an operator that treats all indices of `axes` alike keeps whole along them: what
+    /// stands there is coupled, or if nothing would be left to tell apart, frozen, and there is nothing to say.
+    pub fn labels_whole_along(&mut self, axes: &[usize], doing: &str) -> Option<Nd<Label>> {
         let labels = self.labels(0);
-        if axes.iter().any(|&axis| labels.shape()[axis] > 1) {
-            return self.freeze_all(doing);
+        let varied = varying(&labels);
+        let mixes = axes.iter().any(|axis| varied.contains(axis));
+        if mixes && varied.iter().all(|axis| axes.contains(axis)) {
+            self.freeze_all(doing);
+            return None;
         }
-        self.set(0, labels);
+        Some(self.united(labels, axes))
+    }
+
+    /// Result 0 carries the labels of operand 0, which are kept whole along `axes`.
+    pub fn pass_whole_along(&mut self, axes: &[usize], doing: &str) {
+        if let Some(labels) = self.labels_whole_along(axes, doing) {
+            self.set(0, labels);
+        }
+    }
+
+    /// Result 0 has the axes of operand 0 in another order: axis `k` is axis `perm[k]`. Channels along axes that
+    /// change places among those that hold channels are coupled.
+    pub fn turn(&mut self, perm: &[usize]) {
+        let labels = self.labels(0);
+        let axes = varying(&labels);
+        let place = |axis: &usize| perm.iter().position(|from| from == axis).unwrap_or(*axis);
+        let moved: Vec<usize> = axes.iter().map(place).collect();
+        let extents: Vec<usize> = axes.iter().map(|&axis| labels.shape()[axis]).collect();
+        let stay = in_order(&moved, &extents);
+        let mixed = (0..axes.len()).filter(|k| !stay.contains(k)).map(|k| axes[k]);
+        let labels = self.united(labels, &mixed.collect::<Vec<_>>());
+        self.set(0, labels.transpose(perm));
     }
 
     /// These labels are never cut.
@@ -428,13 +560,35 @@ impl Flow<'_> {
         self.channels.bindings.push(binding);
     }
 
-    /// Says that this node is a weighted layer from `inputs` to `outputs`.
+    /// Says that this node is a weighted layer from `inputs` to `outputs`. Groups of several channels that keep
+    /// anything keep as many inputs, and as many outputs, as others.
     pub fn layer(&mut self, inputs: Vec<Label>, outputs: Vec<Label>, groups: usize) {
+        if groups > 1 && inputs.len() > groups {
+            let [read, made] = [&inputs, &outputs].map(|labels| {
+                labels.chunks(labels.len() / groups).map(<[Label]>::to_vec).collect::<Vec<_>>()
+            });
+            for (read, made) in read.iter().zip(&made) {
+                let (read, made) = (self.bundle(read.clone()), self.bundle(made.clone()));
+                self.couple(read, made);
+            }
+            self.channels.bundles.keep_even(read);
+            self.channels.bundles.keep_even(made);
+        }
         self.channels.layers.push(Layer { node: self.node, inputs, outputs, groups });
     }
 
+    /// Says that this node multiplies two computed values; fields as in [`Product`].
+    pub fn product(&mut self, work: Vec<Label>, summed: Option<Nd<Label>>) {
+        self.channels.products.push(Product { node: self.node, work, summed });
+    }
+
+    /// A label that is kept exactly if one of `parts` is.
+    pub fn bundle(&mut self, parts: Vec<Label>) -> Label {
+        self.channels.bundle(parts)
+    }
+
     /// A label that depends on all of `parts`, which are coupled. One part is its own joint.
-    fn joint(&mut self, mut parts: Vec<Label>) -> Label {
+    pub fn joint(&mut self, mut parts: Vec<Label>) -> Label {
         parts.sort_unstable();
         parts.dedup();
         match parts[..] {
@@ -448,6 +602,9 @@ impl Flow<'_> {
         }
         let label = self.channels.depends.len() as Label;
         self.channels.depends.push(Vec::new());
+        if parts.iter().all(|&part| self.channels.bundles.is_derived(part)) {
+            self.channels.bundles.derive(label);
+        }
         for &part in &parts {
             self.depend(label, part);
             self.couple(label, part);
@@ -485,18 +642,27 @@ impl Flow<'_> {
             .map(|k| self.joint(parts.iter().map(|part| part[k]).collect()))
             .collect();
         for (_, gate) in &gates {
+            let axes = varying(gate);
+            if !axes.is_empty() && axes.iter().all(|&axis| shape[axis] == gate.shape()[axis]) {
+                labels = self.gated_by(Nd::new(shape.clone(), labels), gate).into_data();
+                continue;
+            }
             self.freeze(gate.data(), "it is broadcast over all channels of another value");
-            // A label of its own, so that the dependence does not reach back to the carriers.
             for label in &mut labels {
                 *label = self.gated(*label, gate.data());
             }
         }
-        self.follow_constants(rank, &shape, &labels);
-        self.set(0, Nd::new(shape, labels));
+        let labels = Nd::new(shape, labels);
+        self.follow_constants(&labels);
+        self.set(0, labels);
     }
 
-    /// A label coupled to `label` that also depends on `gates`.
+    /// A label coupled to `label` that also depends on `gates`: one of its own, so that the dependence does not reach
+    /// back to whatever else carries `label`.
     fn gated(&mut self, label: Label, gates: &[Label]) -> Label {
+        if gates == [FIXED] {
+            return label;
+        }
         let mut key = vec![label, label];
         key.extend(gates);
         if let Some(&known) = self.joints.get(&key) {
@@ -507,30 +673,44 @@ impl Flow<'_> {
         parents.sort_unstable();
         parents.dedup();
         self.channels.depends.push(parents);
+        if self.channels.bundles.is_derived(label) {
+            self.channels.bundles.derive(new);
+        }
         self.couple(new, label);
         self.joints.insert(key, new);
         new
     }
 
-    /// Constants of an elementwise node are cut with the channels they lie along.
-    fn follow_constants(&mut self, rank: usize, shape: &[usize], labels: &[Label]) {
+    /// Constants of an elementwise node are cut with the channels they lie along, but along one axis alone.
+    fn follow_constants(&mut self, labels: &Nd<Label>) {
         for slot in 0..self.slots() {
             let own = self.extents(slot);
             if self.is_computed(slot) || own.is_empty() {
                 continue;
             }
-            let missing = rank - own.len();
-            for axis in (0..rank).filter(|&k| shape[k] > 1) {
-                if axis < missing || own[axis - missing] == 1 {
-                    continue;
-                }
-                if labels.len() == shape[axis] {
-                    self.follow(slot, axis - missing, labels);
-                } else {
-                    self.freeze(labels, "a constant meets channels that lie along several axes");
-                }
+            let missing = labels.rank() - own.len();
+            let lies = |axis: &usize| *axis >= missing && own[axis - missing] > 1;
+            if let [axis, ref others @ ..] =
+                varying(labels).into_iter().filter(lies).collect::<Vec<_>>()[..]
+            {
+                self.follow_at(slot, axis - missing, labels, axis, others);
             }
         }
+    }
+
+    /// The constant in `slot` lies along `axis`, where its own is `own`, of a value that carries `labels`, and is
+    /// whole along `others`.
+    pub fn follow_at(
+        &mut self,
+        slot: usize,
+        own: usize,
+        labels: &Nd<Label>,
+        axis: usize,
+        others: &[usize],
+    ) {
+        let labels = self.united(labels.clone(), others);
+        let met = self.met(labels, &[axis]).into_data();
+        self.follow(slot, own, &met);
     }
 
     /// Result 0 takes its elements from operand 0: element `k` from `sources[k]` (one sample).
@@ -538,73 +718,5 @@ impl Flow<'_> {
         let labels = self.labels(0).broadcast(&self.extents(0));
         let moved = sources.iter().map(|&from| labels.data()[from]).collect();
         self.set(0, Nd::new(self.result_extents(0), moved));
-    }
-}
-
-/// Reduces axes along which nothing changes to extent 1.
-fn collapse(mut labels: Nd<Label>) -> Nd<Label> {
-    for axis in 0..labels.rank() {
-        if labels.shape()[axis] > 1 {
-            let first = labels.slice(axis, 0, 1, 1);
-            if first.broadcast(labels.shape()) == labels {
-                labels = first;
-            }
-        }
-    }
-    labels
-}
-
-/// What remains of a node's operands and results after a cut.
-pub struct Kept<'a> {
-    pub(crate) inputs: Vec<Option<Remains<'a>>>,
-    pub(crate) outputs: Vec<Remains<'a>>,
-}
-
-/// What remains of one value: its extents for one sample before the cut, and the indices kept
-/// of the axis that is cut, if one is.
-#[derive(Clone, Debug)]
-pub struct Remains<'a> {
-    /// Extents for one sample, before.
-    pub before: Vec<usize>,
-    /// (axis, kept indices).
-    pub cut: Option<(usize, &'a [usize])>,
-}
-
-impl Remains<'_> {
-    /// Extents for one sample, after.
-    pub fn after(&self) -> Vec<usize> {
-        let mut extents = self.before.clone();
-        if let Some((axis, kept)) = self.cut {
-            extents[axis] = kept.len();
-        }
-        extents
-    }
-
-    /// The indices of `axis` that remain.
-    pub fn indices(&self, axis: usize) -> Vec<usize> {
-        match self.cut {
-            Some((cut, kept)) if cut == axis => kept.to_vec(),
-            _ => (0..self.before[axis]).collect(),
-        }
-    }
-}
-
-impl<'a> Kept<'a> {
-    /// What remains of the operand in `slot`.
-    ///
-    /// # Panics
-    /// If the operand is missing.
-    pub fn input(&self, slot: usize) -> &Remains<'a> {
-        self.inputs[slot].as_ref().expect("the operator has this operand")
-    }
-
-    /// What remains of a result.
-    pub fn output(&self, result: usize) -> &Remains<'a> {
-        &self.outputs[result]
-    }
-
-    /// Whether anything is cut at this node.
-    pub fn changes(&self) -> bool {
-        self.inputs.iter().flatten().chain(&self.outputs).any(|remains| remains.cut.is_some())
     }
 }

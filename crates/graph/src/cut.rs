@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use brickwork_tensor::{Tensor, volume};
 
-use crate::channels::{Binding, Channels, Kept, Remains};
-use crate::error::{Problem, Problems};
-use crate::graph::{Graph, ValueId};
+use crate::channels::{Binding, Channels};
+use crate::error::{OpError, Problem, Problems};
+use crate::graph::{Graph, Node, ValueId};
 use crate::keep::Keep;
+use crate::op::Op;
 use crate::ops;
 use crate::patch::Patch;
+use crate::remains::{Kept, Remains};
 
 /// The patch that removes every channel not in `keep` from weights and attributes. Features of an
 /// input that are not in it are no longer read: the input itself stays as it is.
@@ -25,32 +27,30 @@ pub fn cut(graph: &Graph, channels: &Channels, keep: &Keep) -> Result<Patch, Pro
             patch.constant(value, Arc::new(cut_constant(data, &bindings, channels, keep)));
         }
     }
-    let kept: BTreeMap<ValueId, (usize, Vec<usize>)> = graph
-        .value_ids()
-        .filter_map(|value| {
-            let (axis, labels) = channels.axis(value)?;
-            let indices = keep.indices(channels, labels);
-            (indices.len() < labels.len()).then_some((value, (axis, indices)))
-        })
-        .collect();
-    for (&input, (axis, indices)) in kept.iter().filter(|(id, _)| graph.inputs().contains(id)) {
-        patch.behind(input, ops::taking(*axis, indices.clone()));
+    for &input in graph.inputs() {
+        let Some((axis, labels)) = channels.axis(input) else { continue };
+        let indices = keep.indices(channels, labels);
+        if indices.len() < labels.len() {
+            patch.behind(input, ops::taking(axis, indices));
+        }
     }
-    let remains = |value: ValueId| Remains {
-        before: graph.value(value).shape.sample(),
-        cut: kept.get(&value).map(|(axis, indices)| (*axis, indices.as_slice())),
-    };
     let mut problems = Vec::new();
+    let mut remains: Vec<Remains> = Vec::new();
+    for value in graph.value_ids() {
+        let before = graph.value(value).shape.sample();
+        let kept = channels.array(value).map(|label| keep.has(channels, label));
+        remains.push(Remains::of(before, &kept).unwrap_or_else(|error| {
+            problems.push(Problem {
+                place: graph.value(value).name.clone(),
+                kind: None,
+                text: error.0,
+            });
+            Remains::whole(graph.value(value).shape.sample())
+        }));
+    }
     for id in graph.node_ids() {
         let node = graph.node(id);
-        let around = Kept {
-            inputs: node.inputs.iter().map(|input| input.map(remains)).collect(),
-            outputs: node.outputs.iter().copied().map(remains).collect(),
-        };
-        if !around.changes() {
-            continue;
-        }
-        match node.op.resized(&around) {
+        match resized(node, &remains) {
             Ok(Some(op)) => patch.op(id, op),
             Ok(None) => {}
             Err(error) => problems.push(Problem {
@@ -63,7 +63,18 @@ pub fn cut(graph: &Graph, channels: &Channels, keep: &Keep) -> Result<Patch, Pro
     if problems.is_empty() { Ok(patch) } else { Err(Problems(problems)) }
 }
 
-/// The patch that keeps every shape but zeroes the removed channels wherever a layer reads them.
+/// The operator of a node after the cut, if it is another; `remains` by value.
+fn resized(node: &Node, remains: &[Remains]) -> Result<Option<Arc<dyn Op>>, OpError> {
+    let of = |value: ValueId| &remains[value.index()];
+    let around = Kept {
+        inputs: node.inputs.iter().map(|input| input.map(of)).collect(),
+        outputs: node.outputs.iter().copied().map(of).collect(),
+    };
+    if around.changes() { node.op.resized(&around) } else { Ok(None) }
+}
+
+/// The patch that keeps every shape but zeroes the removed channels wherever a layer reads them or a product sums over
+/// them.
 pub fn mask(graph: &Graph, channels: &Channels, keep: &Keep) -> Patch {
     let mut patch = Patch::new("masking channels");
     for (value, bindings) in by_constant(channels) {
@@ -73,6 +84,13 @@ pub fn mask(graph: &Graph, channels: &Channels, keep: &Keep) -> Patch {
             zero(&mut masked, binding, channels, keep);
         }
         patch.constant(value, Arc::new(masked));
+    }
+    for product in channels.products() {
+        let Some(summed) = &product.summed else { continue };
+        let factor = summed.map(|label| f32::from(u8::from(keep.has(channels, label))));
+        if factor.data().contains(&0.0) {
+            patch.scaled(product.node, 0, ops::scaling(), Arc::new(factor));
+        }
     }
     patch
 }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::channels::{Channels, FIXED, Label};
+use crate::channels::Channels;
 use crate::graph::{Graph, NodeId, ValueId};
+use crate::labels::{FIXED, Label};
 
 /// Channels at one place of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +29,8 @@ pub struct Group {
     pub frozen: Option<String>,
 }
 
-/// The groups of a graph, in running order of their first member.
+/// The groups of a graph, in running order of their first member, but those that follow from others: heads of an
+/// attention go with their channels.
 pub fn groups(graph: &Graph, channels: &Channels) -> Vec<Group> {
     let reasons = frozen_roots(graph, channels);
     let mut places: BTreeMap<Label, BTreeMap<ValueId, usize>> = BTreeMap::new();
@@ -46,7 +48,7 @@ pub fn groups(graph: &Graph, channels: &Channels) -> Vec<Group> {
     let mut families: BTreeMap<Family<'_>, usize> = BTreeMap::new();
     for (root, members) in &places {
         let reason = reasons.get(root).map(String::as_str);
-        if *root != FIXED {
+        if *root != FIXED && !channels.is_derived(*root) {
             *families
                 .entry((members.iter().map(|(&v, &n)| (v, n)).collect(), reason))
                 .or_default() += 1;

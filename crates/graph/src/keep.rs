@@ -1,23 +1,26 @@
 //! Which channels stay: a wish, closed over everything that ties channels to each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use crate::channels::{Channels, Label, Layer};
+use crate::channels::Channels;
 use crate::graph::{Graph, ValueId};
 use crate::groups::frozen_roots;
+use crate::labels::Label;
 
-/// The channels that stay, closed: whole groups, no empty value, equal shares of grouped layers.
+/// The channels that stay, closed: whole groups, no empty value, lines equally long that have to be (groups of
+/// grouped layers, attention heads).
 #[derive(Clone, Debug)]
 pub struct Keep {
     roots: Vec<bool>,
 }
 
 impl Keep {
-    /// The smallest closed set that holds every label for which `wanted` is true.
+    /// The smallest closed set that holds every label for which `wanted` is true; what follows from others
+    /// ([`Channels::is_derived`]) is not asked for.
     ///
     /// Where something must be added that nobody asked for (a value would be empty, or the groups
-    /// of a grouped layer would differ in size), the labels of highest `score` are taken; the
-    /// first, where scores are equal.
+    /// of a grouped layer or the heads of an attention would differ in size), the labels of highest
+    /// `score` are taken; the first, where scores are equal.
     pub fn closed(
         graph: &Graph,
         channels: &Channels,
@@ -25,12 +28,14 @@ impl Keep {
         score: impl Fn(Label) -> f64,
     ) -> Self {
         let mut keep = Self { roots: vec![false; channels.len()] };
-        for label in (0..channels.len() as Label).filter(|&label| wanted(label)) {
+        let chosen = |label: &Label| !channels.is_derived(*label) && wanted(*label);
+        for label in (0..channels.len() as Label).filter(chosen) {
             keep.add(channels, label);
         }
         frozen_roots(graph, channels).keys().for_each(|&root| keep.roots[root as usize] = true);
-        while keep.fill_empty_values(graph, channels, &score)
-            || keep.balance_groups(channels, &score)
+        while keep.follow_bundles(channels, &score)
+            || keep.fill_empty_values(graph, channels, &score)
+            || keep.fill_lines(channels, |_, most| most, &score)
         {}
         keep
     }
@@ -50,8 +55,8 @@ impl Keep {
         (0..labels.len()).filter(|&k| self.has(channels, labels[k])).collect()
     }
 
-    /// Enlarges the set until so many channels are kept in every family of groups as `width` makes of what is kept of
-    /// it now, or the whole family; best `score` first.
+    /// Enlarges the set until so many channels are kept in every family of groups, and on lines that stay equally long,
+    /// as `width` makes of what is kept of it now, or all; best `score` first.
     pub fn round_up(
         &mut self,
         graph: &Graph,
@@ -64,8 +69,9 @@ impl Keep {
             let target = width(family, kept).clamp(kept, family.len());
             self.add_best(channels, family, target - kept, &score);
         }
-        let closed = Self::closed(graph, channels, |label| self.has(channels, label), score);
-        *self = closed;
+        *self = Self::closed(graph, channels, |label| self.has(channels, label), &score);
+        self.fill_lines(channels, width, &score);
+        *self = Self::closed(graph, channels, |label| self.has(channels, label), &score);
     }
 
     fn add(&mut self, channels: &Channels, label: Label) {
@@ -80,8 +86,9 @@ impl Keep {
         count: usize,
         score: &impl Fn(Label) -> f64,
     ) {
-        let mut rest: Vec<Label> =
-            among.iter().copied().filter(|&label| !self.has(channels, label)).collect();
+        let mut seen = HashSet::new();
+        let left = |label: &Label| !self.has(channels, *label) && seen.insert(*label);
+        let mut rest: Vec<Label> = among.iter().copied().filter(left).collect();
         rest.sort_by(|&a, &b| score(b).total_cmp(&score(a)));
         rest.into_iter().take(count).for_each(|label| self.add(channels, label));
     }
@@ -94,7 +101,7 @@ impl Keep {
     ) -> bool {
         let mut changed = false;
         for value in graph.nodes().iter().flat_map(|node| &node.outputs) {
-            let Some((_, labels)) = channels.axis(*value) else { continue };
+            let labels = channels.labels(*value);
             if !labels.iter().any(|&label| self.has(channels, label)) {
                 self.add_best(channels, labels, 1, score);
                 changed = true;
@@ -103,32 +110,38 @@ impl Keep {
         changed
     }
 
-    /// Groups of a grouped layer that keep anything keep the same number of inputs and of outputs.
-    fn balance_groups(&mut self, channels: &Channels, score: &impl Fn(Label) -> f64) -> bool {
+    /// A label that stands for several is kept exactly if one of them is.
+    fn follow_bundles(&mut self, channels: &Channels, score: &impl Fn(Label) -> f64) -> bool {
         let mut changed = false;
-        for layer in channels.layers().iter().filter(|layer| is_grouped(layer)) {
-            let (each_in, each_out) =
-                (layer.inputs.len() / layer.groups, layer.outputs.len() / layer.groups);
-            let count = |keep: &Self, labels: &[Label]| {
-                labels.iter().filter(|&&label| keep.has(channels, label)).count()
-            };
-            let groups: Vec<(&[Label], &[Label])> =
-                layer.inputs.chunks(each_in).zip(layer.outputs.chunks(each_out)).collect();
-            let alive: Vec<_> = groups
-                .into_iter()
-                .filter(|(inputs, outputs)| count(self, inputs) + count(self, outputs) > 0)
-                .collect();
-            let target_in =
-                alive.iter().map(|(inputs, _)| count(self, inputs)).max().unwrap_or(0).max(1);
-            let target_out =
-                alive.iter().map(|(_, outputs)| count(self, outputs)).max().unwrap_or(0).max(1);
-            for (inputs, outputs) in alive {
-                for (labels, target) in [(inputs, target_in), (outputs, target_out)] {
-                    let kept = count(self, labels);
-                    if kept < target {
-                        self.add_best(channels, labels, target - kept, score);
-                        changed = true;
-                    }
+        for bundle in channels.bundles.list() {
+            let any = bundle.parts.iter().any(|&part| self.has(channels, part));
+            match (self.has(channels, bundle.label), any) {
+                (false, true) => self.add(channels, bundle.label),
+                (true, false) => self.add_best(channels, &bundle.parts, 1, score),
+                _ => continue,
+            }
+            changed = true;
+        }
+        changed
+    }
+
+    /// Lines that keep anything keep what `target` says of a line and the most that any of its kind keeps.
+    fn fill_lines(
+        &mut self,
+        channels: &Channels,
+        target: impl Fn(&[Label], usize) -> usize,
+        score: &impl Fn(Label) -> f64,
+    ) -> bool {
+        let mut changed = false;
+        for lines in channels.bundles.even() {
+            let count = |keep: &Self, line: &[Label]| keep.indices(channels, line).len();
+            let most = lines.iter().map(|line| count(self, line)).max().unwrap_or(0);
+            for line in lines {
+                let kept = count(self, line);
+                let wanted = target(line, most).min(line.len());
+                if kept > 0 && kept < wanted {
+                    self.add_best(channels, line, wanted - kept, score);
+                    changed = true;
                 }
             }
         }
@@ -136,11 +149,13 @@ impl Keep {
     }
 }
 
-/// Groups (by their label) that run through the same values, and of which any number may be kept.
+/// Groups (by their label) that run through the same values, and of which any number may be kept. Those that follow
+/// from others are in none.
 pub fn families(graph: &Graph, channels: &Channels) -> Vec<Vec<Label>> {
     let mut places: BTreeMap<Label, Vec<ValueId>> = BTreeMap::new();
     for value in graph.nodes().iter().flat_map(|node| node.outputs.iter().copied()) {
-        for &label in channels.axis(value).map_or(&[][..], |(_, labels)| labels) {
+        let labels = channels.axis(value).map_or(&[][..], |(_, labels)| labels);
+        for &label in labels.iter().filter(|&&label| !channels.is_derived(label)) {
             let places = places.entry(channels.group(label)).or_default();
             if places.last() != Some(&value) {
                 places.push(value);
@@ -152,9 +167,4 @@ pub fn families(graph: &Graph, channels: &Channels) -> Vec<Vec<Label>> {
         families.entry(places).or_default().push(group);
     }
     families.into_values().collect()
-}
-
-/// Whether groups of a layer hold more than one channel each, whose numbers must agree.
-fn is_grouped(layer: &Layer) -> bool {
-    layer.groups > 1 && layer.inputs.len() > layer.groups
 }

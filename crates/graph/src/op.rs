@@ -6,10 +6,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::attrs::{Attrs, Literal};
-use crate::channels::{Flow, Kept};
+use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
 use crate::joint_node::JointNode;
+use crate::remains::Kept;
 use crate::shape::{Operands, Shape};
 use crate::weighted::Weighted;
 

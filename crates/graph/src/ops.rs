@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use brickwork_tensor::kernels::elementwise::Binary;
+
 use crate::error::OpError;
 use crate::op::Op;
 use crate::read::{Read, Reading};
@@ -122,6 +124,7 @@ mod moving;
 mod normalising;
 mod pointwise;
 mod pooling;
+mod product;
 mod reducing;
 mod windowed;
 
@@ -251,6 +254,11 @@ operators! {
 /// The operator that takes indices of one axis: index `k` comes from index `indices[k]`.
 pub(crate) fn taking(axis: usize, indices: Vec<usize>) -> Arc<dyn Op> {
     Arc::new(gather::Gather { axis, indices })
+}
+
+/// The operator that multiplies two operands element by element.
+pub(crate) fn scaling() -> Arc<dyn Op> {
+    Arc::new(arithmetic::Arithmetic { kind: "Mul", function: Binary::Mul })
 }
 
 /// The operator that gives axes another order: axis `k` is axis `perm[k]` of the operand.

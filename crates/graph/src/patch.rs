@@ -22,7 +22,15 @@ pub struct Patch {
     ops: BTreeMap<NodeId, Arc<dyn Op>>,
     operands: BTreeMap<(NodeId, usize), (String, Arc<Tensor>)>,
     behind: BTreeMap<ValueId, Arc<dyn Op>>,
+    scaled: BTreeMap<(NodeId, usize), Factor>,
     metadata: BTreeMap<String, String>,
+}
+
+/// A constant and the operator that multiplies an operand by it.
+#[derive(Clone, Debug)]
+struct Factor {
+    op: Arc<dyn Op>,
+    by: Arc<Tensor>,
 }
 
 impl Patch {
@@ -63,6 +71,11 @@ impl Patch {
         self.behind.insert(input, op);
     }
 
+    /// Puts a node of two operands before `slot` of a node, with what stands there and a constant that broadcasts to it.
+    pub fn scaled(&mut self, node: NodeId, slot: usize, op: Arc<dyn Op>, by: Arc<Tensor>) {
+        self.scaled.insert((node, slot), Factor { op, by });
+    }
+
     /// Sets a metadata entry.
     pub fn metadata(&mut self, key: impl Into<String>, text: impl Into<String>) {
         self.metadata.insert(key.into(), text.into());
@@ -96,6 +109,10 @@ impl Patch {
                 constant: Some(data.clone()),
             });
             new.nodes[node.index()].inputs[*slot] = Some(id);
+        }
+        // From the last, so that nodes keep their places until theirs is looked up.
+        for (&(node, slot), factor) in self.scaled.iter().rev() {
+            stand_before(&mut new, node, slot, factor, &mut taken);
         }
         for (&input, op) in &self.behind {
             _ = stand_behind(&mut new, input, op, &mut taken);
@@ -132,6 +149,34 @@ fn names_in_use(graph: &Graph) -> Names {
         value.constant.is_none() || read.contains(&ValueId(*place as u32))
     });
     used.map(|(_, value)| value.name.clone()).collect()
+}
+
+/// Adds a node before a slot of another, which multiplies what stands there by a constant.
+fn stand_before(
+    graph: &mut Graph,
+    node: NodeId,
+    slot: usize,
+    Factor { op, by }: &Factor,
+    taken: &mut Names,
+) {
+    let Some(operand) = graph.node(node).input(slot) else { return };
+    let Value { name, shape, .. } = graph.value(operand).clone();
+    let factor = ValueId(graph.values.len() as u32);
+    let result = ValueId(factor.0 + 1);
+    let constant =
+        (taken.unique(&format!("{name}.factor")), Shape::fixed(by.shape()), Some(by.clone()));
+    let product = (taken.unique(&format!("{name}.{}", op.kind().to_lowercase())), shape, None);
+    let mut nodes: Names = graph.nodes.iter().map(|node| node.name.clone()).collect();
+    let added = Node {
+        name: nodes.unique(&product.0),
+        op: op.clone(),
+        inputs: vec![Some(operand), Some(factor)],
+        outputs: vec![result],
+    };
+    let value = |(name, shape, constant)| Value { name, shape, constant };
+    graph.values.extend([constant, product].map(value));
+    graph.nodes[node.index()].inputs[slot] = Some(result);
+    graph.nodes.insert(node.index(), added);
 }
 
 /// Adds a node behind an input, before all others, and gives its result, of which the shape is still to be

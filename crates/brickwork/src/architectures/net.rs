@@ -1,6 +1,8 @@
 //! Writes a network layer by layer. Names are PyTorch's: a layer's arrays are called as in its
 //! `state_dict`, its result like the layer.
 
+mod tokens;
+
 use brickwork_graph::{Attr, Builder, Form, Graph, Literal, Problems, Shape};
 use brickwork_tensor::Nd;
 
@@ -293,15 +295,26 @@ impl Net {
         attrs: &[(&str, Attr)],
         shape: [usize; 3],
     ) -> Value {
+        self.operation(kind, name, &[result.to_owned()], inputs, attrs);
+        Value { name: result.to_owned(), shape }
+    }
+
+    fn operation(
+        &mut self,
+        kind: &str,
+        name: &str,
+        results: &[String],
+        inputs: Vec<String>,
+        attrs: &[(&str, Attr)],
+    ) {
         self.builder.node(&Form {
             name: name.to_owned(),
             kind: kind.to_owned(),
             inputs,
-            outputs: vec![result.to_owned()],
+            outputs: results.to_vec(),
             attrs: attrs.iter().map(|(name, attr)| ((*name).to_owned(), attr.clone())).collect(),
             ..Form::default()
         });
-        Value { name: result.to_owned(), shape }
     }
 
     /// The array `layer.field`, all `fill`; gives its name.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use brickwork_graph::{Binding, Channels, Graph, Keep, Label, Layer, ValueId};
+use brickwork_graph::{Binding, Channels, Graph, Keep, Label, Layer, Product, ValueId};
 
 use crate::model::latency_table::{LatencyTable, PICOSECONDS};
 use crate::model::layers::layers;
@@ -51,6 +51,7 @@ impl Unit {
 pub struct Sizes<'a> {
     channels: &'a Channels,
     layers: Vec<Cost<'a>>,
+    products: Vec<Shared<'a>>,
     constants: Vec<CutConstant<'a>>,
     /// What no cut changes.
     other_macs: u64,
@@ -66,6 +67,13 @@ struct Cost<'a> {
     each: u64,
     /// Whether a refit gives it a bias that it does not have.
     gains_bias: bool,
+}
+
+/// A product of two computed values.
+struct Shared<'a> {
+    product: &'a Product,
+    /// Multiply-accumulates for each label of its work.
+    each: u64,
 }
 
 /// A constant that is cut along some axes.
@@ -88,6 +96,10 @@ impl<'a> Sizes<'a> {
             let gains_bias = slot.is_some_and(|slot| graph.node(layer.node).input(slot).is_none());
             costs.push(Cost { name: layer.name, ends, each, gains_bias });
         }
+        let shared = |product: &'a Product| {
+            let shares = product.work.len().max(1) as u64;
+            Shared { product, each: graph.node_macs(product.node) / shares }
+        };
         let (cut, whole) = parameters(graph).partition::<Vec<_>, _>(|value| {
             channels.bindings().iter().any(|binding| binding.constant == *value)
         });
@@ -97,6 +109,7 @@ impl<'a> Sizes<'a> {
         let mut sizes = Self {
             channels,
             layers: costs,
+            products: channels.products().iter().map(shared).collect(),
             constants: cut.iter().map(|&value| CutConstant::new(graph, channels, value)).collect(),
             other_macs: 0,
             other_params: whole.iter().map(volume).sum(),
@@ -127,7 +140,9 @@ impl<'a> Sizes<'a> {
             let groups = ends.inputs.chunks(inputs).zip(ends.outputs.chunks(outputs));
             layer.each * groups.map(|(i, o)| self.kept(keep, i) * self.kept(keep, o)).sum::<u64>()
         });
-        self.other_macs + layers.sum::<u64>()
+        let products = self.products.iter();
+        let products = products.map(|shared| shared.each * self.kept(keep, &shared.product.work));
+        self.other_macs + layers.sum::<u64>() + products.sum::<u64>()
     }
 
     /// Learned parameters.
@@ -148,9 +163,14 @@ impl<'a> Sizes<'a> {
     pub fn savings(&self, unit: &Unit) -> Vec<u64> {
         let mut saved = vec![0; self.channels.len()];
         match unit {
-            Unit::Macs => self.layers.iter().for_each(|layer| {
-                self.without_layer(layer.ends, layer.each, &mut saved);
-            }),
+            Unit::Macs => {
+                for Cost { ends, each, .. } in &self.layers {
+                    self.without_layer(ends, *each, &mut saved);
+                }
+                for Shared { product, each } in &self.products {
+                    self.without(*each, &[&product.work], &mut saved);
+                }
+            }
             Unit::Time(table) => self.layers.iter().for_each(|layer| {
                 let counts = [&layer.ends.inputs, &layer.ends.outputs].map(|l| l.len() as u64);
                 let each = table.each(&layer.name, counts, layer.ends.groups as u64);

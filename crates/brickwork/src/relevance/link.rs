@@ -37,7 +37,7 @@ impl Thresholds {
 /// The epsilon of the published code, in both min-max steps.
 const EPSILON: f32 = 1e-5;
 
-/// The relevant channels of `class` by the graph rule. `contributions` gives, for a layer by its
+/// The relevant channels of `class` by the graph rule, and those that are never cut. `contributions` gives, for a layer by its
 /// place in `layers`, the class's mean positive contributions `[outputs, inputs of a group]`.
 pub fn link(
     graph: &Graph,
@@ -48,7 +48,8 @@ pub fn link(
     contributions: impl Fn(usize) -> Tensor,
 ) -> Relevance {
     let mut found = Relevance {
-        labels: vec![false; channels.len()],
+        // What is never cut is read whatever is chosen, so what it is made of matters.
+        labels: channels.frozen(),
         inputs: layers.iter().map(|layer| vec![false; layer.weighted.inputs]).collect(),
         score: vec![0.0; channels.len()],
     };

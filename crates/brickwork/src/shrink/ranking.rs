@@ -1,6 +1,8 @@
 //! Making a classifier smaller without giving up a class: the channel groups worth least go first,
 //! until what is left fits a budget.
 
+mod by_block;
+
 use std::cmp::Ordering;
 
 use brickwork_graph::{Keep, Label, families};
@@ -103,6 +105,7 @@ impl<'a> Ranking<'a> {
             let savings = sizes.savings(&options.unit);
             worth.iter_mut().zip(savings).for_each(|(worth, saved)| *worth /= saved.max(1) as f64);
         }
+        by_block::level(channels, &mut worth);
         let mut always = vec![false; channels.len()];
         ground.classes.iter().for_each(|&label| always[label as usize] = true);
         for layer in layers(graph).iter().take(options.trunk) {

@@ -4,6 +4,7 @@
 
 mod architectures;
 mod assembling;
+mod attention;
 mod calibrating;
 mod common;
 mod compressing;

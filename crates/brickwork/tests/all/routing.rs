@@ -37,7 +37,7 @@ fn given(net: &mut Net, layer: &str, shape: &[usize], rows: &[&str]) {
 }
 
 /// A profile of these images, labelled with one class after the other.
-fn profiled(model: &Classifier, images: &Tensor) -> Profile {
+pub(crate) fn profiled(model: &Classifier, images: &Tensor) -> Profile {
     let names = model.class_names();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let labels: Vec<usize> = (0..images.shape()[0]).map(|k| k % names.len()).collect();

@@ -9,10 +9,11 @@ use brickwork_tensor::{Buffer, Nd, Order, Tensor};
 use super::arithmetic::leading_order;
 use super::formula::Formula;
 use crate::attrs::Attr;
-use crate::channels::{Flow, Label};
+use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
 use crate::joint_node::{Arrangement, JointNode};
+use crate::labels::Label;
 use crate::lower::{Feed, Kernel, Lower, Lowered};
 use crate::op::{Op, Spec};
 use crate::read::{Known, Operand, Read, Reading, Real, Whole, axis_of, few_ints};
@@ -188,7 +189,8 @@ impl Op for Concat {
                 part.broadcast(&shape)
             })
             .collect();
-        flow.set(0, Nd::concat(&full.iter().collect::<Vec<_>>(), self.axis));
+        let joined = Nd::concat(&full.iter().collect::<Vec<_>>(), self.axis);
+        flow.set_by_indices(0, joined, self.axis);
     }
 
     fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {

@@ -17,13 +17,14 @@ use brickwork_tensor::{Buffer, Level, Order, Tensor};
 use super::pointwise::finish;
 use super::windowed::{self, window_attrs};
 use crate::attrs::Attr;
-use crate::channels::{Flow, Kept};
+use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::{Absorbs, Execute};
 use crate::joint_node::{Arrangement, JointNode};
 use crate::lower::{Epilogue, Kernel, Lower, Lowered};
 use crate::op::{Cost, Op, Spec};
 use crate::read::{Read, Reading};
+use crate::remains::Kept;
 use crate::shape::{Dim, Operands, Shape};
 use crate::training::{Reads, Trained};
 use crate::weighted::{WeightLayout, Weighted};
@@ -145,7 +146,7 @@ impl Op for Conv {
             return Ok(None);
         }
         let each = kept.input(0).before[1] / self.groups;
-        let mut alive: Vec<usize> = kept.input(0).indices(1).iter().map(|i| i / each).collect();
+        let mut alive: Vec<usize> = kept.input(0).indices(1)?.iter().map(|i| i / each).collect();
         alive.dedup();
         Ok(Some(Arc::new(Self { groups: alive.len(), ..self.clone() })))
     }

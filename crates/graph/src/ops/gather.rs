@@ -9,12 +9,13 @@ use brickwork_tensor::{Buffer, Nd};
 use super::formula::Formula;
 use super::moving::sources;
 use crate::attrs::{Attr, Literal};
-use crate::channels::{Flow, Kept};
+use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Known, Read, Reading, Whole, axis_of};
+use crate::remains::Kept;
 use crate::shape::{Dim, Int, Operands, Shape};
 use crate::training::{Reads, Trained};
 
@@ -131,7 +132,7 @@ impl Op for Gather {
     }
 
     fn channels(&self, flow: &mut Flow<'_>) {
-        let labels = flow.labels(0);
+        let labels = flow.labels_by_indices(0, &[self.axis]);
         match labels.shape()[self.axis] {
             1 => flow.set(0, labels),
             _ => flow.set(0, labels.take(self.axis, &self.indices)),
@@ -139,7 +140,7 @@ impl Op for Gather {
     }
 
     fn resized(&self, kept: &Kept<'_>) -> Result<Option<Arc<dyn Op>>, OpError> {
-        let before = kept.input(0).indices(self.axis);
+        let before = kept.input(0).indices(self.axis)?;
         let indices = self
             .indices
             .iter()

@@ -129,7 +129,8 @@ impl Op for Gemm {
 
     fn cost(&self, operands: &Operands<'_>, output: &Shape) -> Cost {
         let weights = operands.shape(1).map_or(0, Shape::sample_volume);
-        Cost::of(weights as u64, operands, output)
+        let rows = output.sample().first().copied().unwrap_or(1) as u64;
+        Cost::of(rows.saturating_mul(weights as u64), operands, output)
     }
 
     fn weighted(&self, operands: &Operands<'_>) -> Option<Weighted> {

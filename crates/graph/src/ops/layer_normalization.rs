@@ -94,7 +94,7 @@ impl Op for LayerNormalization {
 
     fn channels(&self, flow: &mut Flow<'_>) {
         let axes: Vec<usize> = (self.axis..flow.extents(0).len()).collect();
-        flow.pass_unless_along(&axes, "it normalises across the channels");
+        flow.pass_whole_along(&axes, "it normalises across the channels");
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use brickwork_tensor::kernels::copy::gather_strided;
 use brickwork_tensor::kernels::correlate::{Connections, correlate};
 use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
 use brickwork_tensor::kernels::sparse::Sparse;
@@ -12,6 +13,7 @@ use brickwork_tensor::{Buffer, Level, Order, Tensor, broadcast_strides, for_each
 use super::arithmetic::broadcast;
 use super::formula::Formula;
 use super::gemm::{linear_channels, lower_linear, train_linear, weighted_linear};
+use super::product;
 use crate::attrs::Attr;
 use crate::channels::Flow;
 use crate::error::OpError;
@@ -79,17 +81,11 @@ impl Op for MatMul {
     }
 
     fn channels(&self, flow: &mut Flow<'_>) {
-        if flow.is_computed(1) && !flow.is_computed(0) && flow.extents(0).len() == 2 {
-            let labels = flow.labels(1);
-            if labels.shape()[labels.rank() - 2] > 1 {
-                return flow.freeze_all("it sums over channels with a constant on the left");
-            }
-            return flow.set(0, labels);
+        match [flow.is_computed(0), flow.is_computed(1)] {
+            [true, true] => product::channels(flow),
+            [true, false] if flow.extents(1).len() == 2 => linear_channels(flow, false),
+            [left, _] => product::channels_beside_constant(flow, usize::from(left)),
         }
-        if flow.is_computed(1) || flow.extents(1).len() != 2 || !flow.is_computed(0) {
-            return flow.freeze_all("it multiplies computed values");
-        }
-        linear_channels(flow, false);
     }
 
     fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
@@ -127,7 +123,11 @@ impl Execute for MatMul {
                 let matrix = lower.once(|| Matrix::of(left));
                 Ok(Lowered::kernel(Mixing::new(matrix, lower)?, order))
             }
-            _ => Ok(Lowered::kernel(self.batched(lower)?, order)),
+            // Columns are packed one after the other, as those of transposed keys lie already.
+            (_, right) => {
+                let by_columns = matches!(right, Feed::Computed(..));
+                Ok(Lowered::kernel(self.batched(lower, by_columns)?, order))
+            }
         }
     }
 
@@ -138,7 +138,7 @@ impl Execute for MatMul {
         if lower.extents(1)?.len() == 2 {
             return train_linear(lower, false);
         }
-        let product = self.batched(lower)?;
+        let product = self.batched(lower, false)?;
         let gives = lower.needed(0..2);
         let back = Unbatched { of: product.clone(), gives: gives.clone() };
         let forward = Lowered::kernel(product, Order::row_major(lower.output(0).len()));
@@ -153,12 +153,13 @@ impl Execute for MatMul {
 }
 
 impl MatMul {
-    /// The product of stacks of matrices, of which either may repeat or be constant.
-    fn batched(&self, lower: &mut Lower<'_>) -> Result<Batched, OpError> {
+    /// The product of stacks of matrices, of which either may repeat or be constant; `by_columns` as in [`Batched`].
+    fn batched(&self, lower: &mut Lower<'_>, by_columns: bool) -> Result<Batched, OpError> {
         let (a, b, out) = (lower.extents(0)?, lower.extents(1)?, lower.output(0).to_vec());
         let (outer, rank) = (out.len() - 2, out.len());
         lower.want(0, Order::row_major(a.len()));
-        lower.want(1, Order::row_major(b.len()));
+        let last = if by_columns { [b.len() - 1, b.len() - 2] } else { [b.len() - 2, b.len() - 1] };
+        lower.want(1, Order::new((0..b.len() - 2).chain(last).collect::<Vec<_>>()));
         let starts = |extents: &[usize]| {
             let matrix = volume(&extents[extents.len() - 2..]);
             let strides = broadcast_strides(&extents[..extents.len() - 2], &out[..outer]);
@@ -172,6 +173,7 @@ impl MatMul {
             rows: out[outer],
             inner: a[a.len() - 1],
             columns: out[rank - 1],
+            by_columns,
             level: lower.level(),
         })
     }
@@ -186,6 +188,8 @@ struct Batched {
     rows: usize,
     inner: usize,
     columns: usize,
+    /// Whether the right operand's columns lie one after the other, rather than its rows.
+    by_columns: bool,
     level: Level,
 }
 
@@ -193,7 +197,8 @@ impl Batched {
     /// The product of two matrices.
     fn single(rows: usize, inner: usize, columns: usize, level: Level) -> Self {
         let starts = [vec![0], vec![0]];
-        Self { starts, constants: [None, None], rows, inner, columns, level }
+        let by_columns = false;
+        Self { starts, constants: [None, None], rows, inner, columns, by_columns, level }
     }
 }
 
@@ -207,15 +212,15 @@ impl Kernel for Batched {
             None => computed.next().unwrap_or_default(),
         });
         let outs = outputs[0].chunks_exact_mut(self.rows * self.columns);
-        let mut transposed = vec![0.0; b_size];
+        let mut turned = vec![0.0; if self.by_columns { 0 } else { b_size }];
+        let whole = [self.columns, self.inner];
         for ((&at_a, &at_b), out) in self.starts[0].iter().zip(&self.starts[1]).zip(outs) {
-            let b = &b[at_b..][..b_size];
-            for k in 0..self.inner {
-                for o in 0..self.columns {
-                    transposed[o * self.inner + k] = b[k * self.columns + o];
-                }
+            let mut b = &b[at_b..][..b_size];
+            if !self.by_columns {
+                gather_strided(b, 0, &whole, &[1, self.columns as isize], &mut turned);
+                b = &turned;
             }
-            let packed = Packed::new(self.level, &transposed, None, self.columns, self.inner, 1, 1);
+            let packed = Packed::new(self.level, b, None, self.columns, self.inner, 1, 1);
             packed.run(&gather, &a[at_a..][..a_size], self.rows, Finish::PLAIN, out);
         }
     }

@@ -10,13 +10,14 @@ use brickwork_tensor::{Buffer, Nd};
 use super::formula::Formula;
 use super::moving::CopyOut;
 use crate::attrs::{Attr, Literal};
-use crate::channels::{Flow, Kept};
+use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
 use crate::joint_node::{Arrangement, JointNode};
 use crate::lower::{Kernel, Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading, axis_of};
+use crate::remains::Kept;
 use crate::shape::{Dim, Operands, Shape};
 use crate::training::{Reads, Trained};
 
@@ -158,14 +159,15 @@ impl Op for Pad {
     }
 
     fn channels(&self, flow: &mut Flow<'_>) {
-        let mut labels = flow.labels(0);
-        let varied: Vec<usize> = (0..labels.rank()).filter(|&k| labels.shape()[k] > 1).collect();
-        for axis in (0..labels.rank()).filter(|&k| self.before[k] + self.after[k] > 0) {
-            match varied[..] {
-                // Nothing varies, or not here: what is added belongs to the same channels.
-                [] => {}
-                [only] if only != axis => {}
-                [_] => {
+        let padded = |k: &usize| self.before[*k] + self.after[*k] > 0;
+        let axes: Vec<usize> = (0..self.before.len()).filter(padded).collect();
+        let mut labels = flow.labels_by_indices(0, &axes);
+        for axis in axes {
+            let others = (0..labels.rank()).any(|k| k != axis && labels.shape()[k] > 1);
+            match (labels.shape()[axis] > 1, others) {
+                // What is added belongs to the same channels.
+                (false, _) => {}
+                (true, false) => {
                     let mut side = |count: usize| -> Nd<u32> {
                         let mut shape = labels.shape().to_vec();
                         shape[axis] = count;
@@ -174,19 +176,23 @@ impl Op for Pad {
                     let (before, after) = (side(self.before[axis]), side(self.after[axis]));
                     labels = Nd::concat(&[&before, &labels, &after], axis);
                 }
-                _ => return flow.freeze_all("it pads channels that lie along several axes"),
+                (true, true) => {
+                    return flow.freeze_all("it pads channels that lie along several axes");
+                }
             }
         }
         flow.set(0, labels);
     }
 
     fn resized(&self, kept: &Kept<'_>) -> Result<Option<Arc<dyn Op>>, OpError> {
-        let Some((axis, indices)) = kept.output(0).cut else { return Ok(None) };
-        let inner = kept.input(0).before[axis];
-        let first = self.before[axis];
         let mut op = self.clone();
-        op.before[axis] = indices.iter().filter(|&&index| index < first).count();
-        op.after[axis] = indices.iter().filter(|&&index| index >= first + inner).count();
+        for axis in (0..self.before.len()).filter(|&k| self.before[k] + self.after[k] > 0) {
+            let indices = kept.output(0).indices(axis)?;
+            let inner = kept.input(0).before[axis];
+            let first = self.before[axis];
+            op.before[axis] = indices.iter().filter(|&&index| index < first).count();
+            op.after[axis] = indices.iter().filter(|&&index| index >= first + inner).count();
+        }
         Ok(Some(Arc::new(op)))
     }
 

@@ -77,7 +77,7 @@ impl Op for Windowed {
     }
 
     fn channels(&self, flow: &mut Flow<'_>) {
-        flow.pass_unless_along(&[2, 3], "it pools along the channels");
+        flow.pass_whole_along(&[2, 3], "it pools along the channels");
     }
 
     fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {

@@ -182,12 +182,9 @@ impl Op for Reduce {
     }
 
     fn channels(&self, flow: &mut Flow<'_>) {
-        let labels = flow.labels(0);
-        let axes = self.axes(labels.rank());
-        if axes.iter().any(|&axis| labels.shape()[axis] > 1) {
-            return flow
-                .freeze_all("it reduces over the channels, whose number it would divide by");
-        }
+        let axes = self.axes(flow.extents(0).len());
+        let doing = "it reduces over the channels, whose number it would divide by";
+        let Some(labels) = flow.labels_whole_along(&axes, doing) else { return };
         let shape: Vec<usize> = if self.keep {
             labels.shape().to_vec()
         } else {

@@ -7,13 +7,14 @@ use brickwork_tensor::{Nd, Order};
 use super::formula::Formula;
 use super::moving::sources;
 use crate::attrs::{Attr, Literal};
-use crate::channels::{Flow, Kept};
+use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
 use crate::joint_node::JointNode;
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading};
+use crate::remains::Kept;
 use crate::shape::{Dim, Int, Operands, Shape, listed};
 
 /// Operand: any value. The target shape holds no -1 and no 0.

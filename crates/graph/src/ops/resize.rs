@@ -166,7 +166,7 @@ impl Op for Resize {
     }
 
     fn channels(&self, flow: &mut Flow<'_>) {
-        flow.pass_unless_along(&[2, 3], "it resamples along the channels");
+        flow.pass_whole_along(&[2, 3], "it resamples along the channels");
     }
 
     fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {

@@ -8,13 +8,14 @@ use super::formula::Formula;
 use super::gather::Gather;
 use super::moving::{CopyOut, sources};
 use crate::attrs::Literal;
-use crate::channels::{Flow, Kept};
+use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
 use crate::joint_node::JointNode;
 use crate::lower::{Lower, Lowered};
 use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Known, Operand, Read, Reading, Whole, axis_of};
+use crate::remains::Kept;
 use crate::shape::{Dim, Int, Operands, Shape, listed};
 use crate::training::Trained;
 
@@ -176,9 +177,12 @@ impl Op for Slice {
     }
 
     fn channels(&self, flow: &mut Flow<'_>) {
-        let mut labels = flow.labels(0);
-        for cut in self.cuts.iter().filter(|cut| labels.shape()[cut.axis] > 1).collect::<Vec<_>>() {
-            labels = labels.slice(cut.axis, cut.start, cut.step, cut.count);
+        let axes: Vec<usize> = self.cuts.iter().map(|cut| cut.axis).collect();
+        let mut labels = flow.labels_by_indices(0, &axes);
+        for cut in &self.cuts {
+            if labels.shape()[cut.axis] > 1 {
+                labels = labels.slice(cut.axis, cut.start, cut.step, cut.count);
+            }
         }
         flow.set(0, labels);
     }
@@ -186,7 +190,7 @@ impl Op for Slice {
     fn resized(&self, kept: &Kept<'_>) -> Result<Option<Arc<dyn Op>>, OpError> {
         let mut cuts = Vec::new();
         for cut in &self.cuts {
-            let before = kept.input(0).indices(cut.axis);
+            let before = kept.input(0).indices(cut.axis)?;
             let places: Vec<usize> = cut
                 .indices()
                 .filter_map(|index| before.iter().position(|&kept| kept == index))

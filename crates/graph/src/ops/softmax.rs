@@ -65,7 +65,7 @@ impl Op for Softmax {
         if flow.after_logits() {
             return flow.pass();
         }
-        flow.pass_unless_along(&[self.axis], "it normalises across the channels");
+        flow.pass_whole_along(&[self.axis], "it normalises across the channels");
     }
 
     fn normalises_scores(&self) -> bool {

@@ -6,12 +6,13 @@ use brickwork_tensor::kernels::copy::{gather_strided, scatter_strided};
 use brickwork_tensor::{Buffer, Nd};
 
 use crate::attrs::{Attr, Literal};
-use crate::channels::{Flow, Kept};
+use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
 use crate::lower::{Kernel, Lower, Lowered, Step};
 use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Read, Reading, axis_of};
+use crate::remains::Kept;
 use crate::shape::{Dim, Operands, Shape};
 use crate::training::{Reads, Trained};
 
@@ -73,7 +74,7 @@ impl Op for Split {
     }
 
     fn channels(&self, flow: &mut Flow<'_>) {
-        let labels = flow.labels(0);
+        let labels = flow.labels_by_indices(0, &[self.axis]);
         let mut start = 0;
         for (part, &size) in self.sizes.iter().enumerate() {
             if labels.shape()[self.axis] > 1 {

@@ -56,8 +56,7 @@ impl Op for Transpose {
     }
 
     fn channels(&self, flow: &mut Flow<'_>) {
-        let labels = flow.labels(0);
-        flow.set(0, labels.transpose(&self.perm));
+        flow.turn(&self.perm);
     }
 
     fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {

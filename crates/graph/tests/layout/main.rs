@@ -22,8 +22,8 @@ const ORDER: &[(&str, &str)] = &[
     ("tensor", "buffer nd order simd kernels"),
     (
         "graph",
-        "attrs error forest names weighted shape lower training execute joint_node+channels+graph+op \
-         groups keep text read ops fold simplify check patch reorder build cut",
+        "attrs error forest labels bundles remains names weighted shape lower training execute joint_node+channels+graph+op \
+         groups blocks keep text read ops fold simplify check patch reorder build cut",
     ),
     ("formats", "error fingerprint memory file weights onnx"),
     ("data", "split error image samples sources dataset preprocess augment batch batches"),

@@ -3397,7 +3397,7 @@ class ModelVerbs:
 
 
 def init(
-    arch: Literal["lenet5", "simnet", "alexnet", "vgg11", "vgg13", "vgg16", "vgg19", "resnet20", "resnet32", "resnet56", "resnet18", "resnet34", "resnet50", "googlenet", "inception_v3", "densenet40_bc", "densenet121", "mobilenet_v2", "simplenet_v1"],
+    arch: Literal["lenet5", "simnet", "alexnet", "vgg11", "vgg13", "vgg16", "vgg19", "resnet20", "resnet32", "resnet56", "resnet18", "resnet34", "resnet50", "googlenet", "inception_v3", "densenet40_bc", "densenet121", "mobilenet_v2", "simplenet_v1", "vit_4x64_p7", "vit_6x96_p4"],
     *,
     classes: int | None = None,
     class_names: str | int | Sequence[str | int] | None = None,
@@ -3491,7 +3491,7 @@ def assemble(
 
 
 def train(
-    arch: Literal["lenet5", "simnet", "alexnet", "vgg11", "vgg13", "vgg16", "vgg19", "resnet20", "resnet32", "resnet56", "resnet18", "resnet34", "resnet50", "googlenet", "inception_v3", "densenet40_bc", "densenet121", "mobilenet_v2", "simplenet_v1"],
+    arch: Literal["lenet5", "simnet", "alexnet", "vgg11", "vgg13", "vgg16", "vgg19", "resnet20", "resnet32", "resnet56", "resnet18", "resnet34", "resnet50", "googlenet", "inception_v3", "densenet40_bc", "densenet121", "mobilenet_v2", "simplenet_v1", "vit_4x64_p7", "vit_6x96_p4"],
     data: Data = (),
     *,
     width: float = 1.0,

@@ -80,6 +80,12 @@ impl<'a> Ground<'a> {
         })
     }
 
+    /// Elements of the constant called `name`.
+    pub(super) fn elements(&self, name: &str) -> usize {
+        let constant = self.graph.find_value(name).map(|value| self.graph.value(value));
+        constant.and_then(|value| value.constant.as_ref()).map_or(0, |data| data.data().len())
+    }
+
     /// The model's channels, to whose labels scores belong.
     pub fn channels(&self) -> &Channels {
         &self.channels

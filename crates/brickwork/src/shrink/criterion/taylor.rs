@@ -7,11 +7,18 @@
 //!
 //! and the worth of a group is the mean over images of `sum over classes of (dz / dm)^2`, the scores
 //! `z` centred over classes where there are several: it estimates how far scores move, without labels.
+//! Channels that no layer reads, queries and keys of an attention, are silenced where a product sums over them. What
+//! makes them is linear, so the gate stands as well before the constants `c` that make operand 0's, and
+//! `dz / dm = sum of c * dz / dc`.
+//!
 //! The gradient of `v' z` with a random `v` of covariance `1 - 1 1' / k` has the summands as its expected
 //! square (Hutchinson); every image draws its own, and a backward pass over a batch tells their gradients
 //! apart.
 
+use std::collections::BTreeSet;
+
 use brickwork_exec::{Target, Training};
+use brickwork_graph::{Binding, FIXED, Label};
 use brickwork_tensor::Tensor;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -27,13 +34,25 @@ const HELD: usize = 1 << 26;
 pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
     let images = ground.images("taylor")?;
     let name = |layer: &LayerInfo| ground.graph.value(layer.weight).name.clone();
-    let weights: Vec<String> = ground.layers.iter().map(name).collect();
-    let learns = |name: &str| weights.iter().any(|weight| weight == name);
+    let mut weights: BTreeSet<String> = ground.layers.iter().map(name).collect();
+    let summed = summed(ground);
+    let makes =
+        |binding: &&Binding| !binding.reads && binding.labels.iter().any(|l| summed.contains(l));
+    let makers: Vec<&Binding> = ground.channels.bindings().iter().filter(makes).collect();
+    weights.extend(makers.iter().map(|made| ground.graph.value(made.constant).name.clone()));
+    let learns = |name: &str| weights.contains(name);
     let graph = std::sync::Arc::new(ground.graph.clone());
     let mut training = Training::new(graph, &[ground.graph.logits()], learns).settled().by_sample();
     let readers: Vec<Vec<Reader<'_>>> =
         training.parameters().iter().map(|p| readers(ground, &p.name)).collect();
-    let numbers: usize = readers.iter().flatten().map(|reader| reader.weights.data().len()).sum();
+    let makers: Vec<Vec<Maker<'_>>> = training
+        .parameters()
+        .iter()
+        .map(|p| {
+            makers.iter().filter_map(|made| Maker::of(ground, made, &p.name, &summed)).collect()
+        })
+        .collect();
+    let numbers: usize = training.parameters().iter().map(|p| ground.elements(&p.name)).sum();
     let batch = (HELD / numbers.max(1)).clamp(1, BATCH);
     let mut rng = ChaCha8Rng::seed_from_u64(ground.seed);
     let mut sums = vec![0.0f64; ground.channels.len()];
@@ -49,6 +68,7 @@ pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
                 let each = parameter.gradient.len() / count;
                 for (gradient, gates) in parameter.gradient.chunks(each).zip(&mut gates) {
                     readers[parameter.index].iter().for_each(|reader| reader.add(gradient, gates));
+                    makers[parameter.index].iter().for_each(|maker| maker.add(gradient, gates));
                 }
             }
         })?;
@@ -117,6 +137,51 @@ impl Reader<'_> {
         for ((w, dw), &group) in rows.zip(&self.groups) {
             gates[group] +=
                 w.iter().zip(dw).map(|(w, d)| f64::from(*w) * f64::from(*d)).sum::<f64>();
+        }
+    }
+}
+
+/// The labels that products of two computed values sum over, of operand 0.
+fn summed(ground: &Ground<'_>) -> BTreeSet<Label> {
+    let products = ground.channels.products().iter().filter_map(|product| product.summed.as_ref());
+    products.flat_map(|labels| labels.data()).copied().filter(|&label| label != FIXED).collect()
+}
+
+/// A constant that makes channels which a product sums over.
+struct Maker<'a> {
+    data: &'a Tensor,
+    /// Elements at one index of the axis along which the channels lie.
+    inner: usize,
+    /// The group of each index, if it is summed over.
+    groups: Vec<Option<usize>>,
+}
+
+impl<'a> Maker<'a> {
+    /// The constant of `made`, if it is called `name`.
+    fn of(
+        ground: &'a Ground<'_>,
+        made: &Binding,
+        name: &str,
+        summed: &BTreeSet<Label>,
+    ) -> Option<Self> {
+        let value = ground.graph.value(made.constant);
+        let data = value.constant.as_ref().filter(|_| value.name == name)?;
+        let group =
+            |label: &Label| summed.contains(label).then(|| ground.channels.group(*label) as usize);
+        Some(Self {
+            data,
+            inner: data.shape()[made.axis + 1..].iter().product(),
+            groups: made.labels.iter().map(group).collect(),
+        })
+    }
+
+    /// Adds to the derivative by the gate of every group what this constant's `gradient` says of it.
+    fn add(&self, gradient: &[f32], gates: &mut [f64]) {
+        let both = self.data.data().iter().zip(gradient).enumerate();
+        for (at, (c, dc)) in both {
+            if let Some(group) = self.groups[at / self.inner % self.groups.len()] {
+                gates[group] += f64::from(*c) * f64::from(*dc);
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Small networks, small data sets and comparisons that the tests share.
 
 pub(crate) mod grown;
+pub(crate) mod transformer;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
