@@ -35,7 +35,7 @@ def row(run, name, source, widths, share):
     model = answer["models"][0]
     times = {}
     for batch, threads in RUNS:
-        before, after = best([session(str(file), threads) for file in (source, cut)], batch, 6)
+        before, after = best([session(str(file), threads) for file in (source, cut)], batch, 4)
         times[f"{batch}x{threads}"] = {"before_ms": before, "after_ms": after, "ratio": after / before}
     return {"widths": widths, "macs": 100 * model["macs"] / answer["source"]["macs"], **times}
 
