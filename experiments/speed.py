@@ -5,6 +5,8 @@
 
 Channels are given up by the norm of their weights, without a refit: what is timed are widths, not accuracy.
 """
+from subprocess import CalledProcessError
+
 from driver import arguments, driver, save, table
 from latency import best, session
 
@@ -31,7 +33,10 @@ def networks(run, options):
 def row(run, name, source, widths, share):
     """Times of a source and of its half, in milliseconds; None where the widths do not allow it."""
     cut = run.file(f"{name}.{share}.{widths}.onnx")
-    answer = run("compress", source, "--criterion", "l1", "--no-refit", "--macs", f"{share}%", *WIDTHS[widths], "-o", cut)
+    try:
+        answer = run("compress", source, "--criterion", "l1", "--no-refit", "--macs", f"{share}%", *WIDTHS[widths], "-o", cut)
+    except CalledProcessError:
+        return None
     model = answer["models"][0]
     times = {}
     for batch, threads in RUNS:
@@ -50,10 +55,12 @@ def main():
     parser.add_argument("--share", type=int, default=50, help="percentage of the multiply-accumulates that is kept")
     options = parser.parse_args()
     run = driver(options)
-    found = {name: [row(run, name, source, widths, options.share) for widths in WIDTHS]
+    every = {name: [row(run, name, source, widths, options.share) for widths in WIDTHS]
              for name, source in networks(run, options)}
+    found = {name: [each for each in all if each] for name, all in every.items()}
     rows = [shown(name, each) for name, all in found.items() for each in all]
-    text = (f"Time in onnxruntime {onnxruntime.__version__} over that of the whole network, best of many runs in turns.\n\n"
+    text = (f"Time in onnxruntime {onnxruntime.__version__} over that of the whole network, best of many runs in turns. Widths that do not allow "
+            "the size are left out.\n\n"
             + table(HEAD, rows))
     flat = {name: [{"widths": each["widths"], "macs": each["macs"],
                     **{f"{key} {what}": value for key, time in each.items() if isinstance(time, dict)
