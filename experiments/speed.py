@@ -24,7 +24,7 @@ def networks(run, options):
     """Names and files: stored ones, and architectures with random weights."""
     for name in STORED:
         yield name, options.models / name / f"{name}.onnx"
-    for arch in MADE:
+    for arch in options.made:
         file = run.file(f"{arch}.onnx")
         run("init", "--arch", arch, "--classes", 10, "-o", file)
         yield arch, file
@@ -53,6 +53,7 @@ def shown(name, found):
 def main():
     parser = arguments(__doc__, "speed", data=False)
     parser.add_argument("--share", type=int, default=50, help="percentage of the multiply-accumulates that is kept")
+    parser.add_argument("--made", nargs="*", default=MADE, help="architectures that get random weights")
     options = parser.parse_args()
     run = driver(options)
     every = {name: [row(run, name, source, widths, options.share) for widths in WIDTHS]
