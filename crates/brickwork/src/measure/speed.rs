@@ -8,10 +8,10 @@ use rayon::ThreadPoolBuilder;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::timing::{images, session};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::progress::Progress;
-use crate::model::random::uniform;
 
 /// Images of a batch, next to single ones.
 const BATCH: usize = 8;
@@ -66,11 +66,8 @@ fn speed(both: [&Classifier; 2], batch: usize, threads: usize) -> Result<Speed, 
 
 /// The shortest runs of both, in turns.
 fn best_ms(both: [&Classifier; 2], batch: usize) -> Result<[f64; 2], Error> {
-    let [c, h, w] = both[0].input();
-    let images = uniform([batch, c, h, w], -1.0, 1.0, 0);
-    let mut sessions = both.map(|model| {
-        Session::new(model.graph().clone(), model.graph().outputs()).for_batches_of(batch)
-    });
+    let images = images(both[0], batch);
+    let mut sessions = both.map(|model| session(model, batch));
     // The first run plans and warms up.
     sessions.iter_mut().try_for_each(|session| run_ms(session, &images).map(drop))?;
     let (start, mut best) = (Instant::now(), [f64::INFINITY; 2]);

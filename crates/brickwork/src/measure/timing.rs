@@ -59,12 +59,12 @@ pub struct NodeTime {
 }
 
 /// `[n, c, h, w]`
-fn images(model: &Classifier, batch: usize) -> Tensor {
+pub(super) fn images(model: &Classifier, batch: usize) -> Tensor {
     let [c, h, w] = model.input();
     uniform([batch, c, h, w], -1.0, 1.0, 0)
 }
 
-fn session(model: &Classifier, batch: usize) -> Session {
+pub(super) fn session(model: &Classifier, batch: usize) -> Session {
     Session::new(model.graph().clone(), model.graph().outputs()).for_batches_of(batch)
 }
 

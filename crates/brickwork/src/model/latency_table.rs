@@ -47,6 +47,13 @@ pub struct WidthTime {
     pub ms: f64,
 }
 
+impl WidthTime {
+    /// Pairs of an input and an output.
+    fn pairs(&self) -> f64 {
+        self.inputs as f64 * self.outputs as f64
+    }
+}
+
 impl LatencyTable {
     /// Reads a table of `model`'s layers from a JSON file.
     ///
@@ -69,7 +76,7 @@ impl LatencyTable {
             problems.push("`block` and `model_ms` must be above 0".to_owned());
         }
         let odd = |times: &[WidthTime]| {
-            times.is_empty() || times.iter().any(|t| t.inputs * t.outputs == 0 || !time(t.ms))
+            times.is_empty() || times.iter().any(|t| t.pairs() == 0.0 || !time(t.ms))
         };
         let odd = self.layers.iter().filter(|(_, times)| odd(times));
         problems.extend(odd.map(|(name, _)| {
@@ -127,9 +134,10 @@ impl LatencyTable {
     /// Milliseconds of a layer whose inputs times outputs are `product`, by the nearest that are known. No time where it
     /// has none left, or is not known: an added layer.
     fn ms(&self, name: &str, product: f64) -> f64 {
-        let mut known: Vec<(f64, f64)> = self.layers.get(name).map_or(vec![], |times| {
-            times.iter().map(|t| ((t.inputs * t.outputs) as f64, t.ms)).collect()
-        });
+        let mut known: Vec<(f64, f64)> = self
+            .layers
+            .get(name)
+            .map_or(vec![], |times| times.iter().map(|t| (t.pairs(), t.ms)).collect());
         known.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (mut below, mut longest) = ((0.0, 0.0), 0.0f64);
         for (at, ms) in known {

@@ -125,9 +125,8 @@ impl<'a> Shrink<'a> {
     /// # Errors
     /// If the smallest cut exceeds it.
     pub fn check(&self, budget: u64) -> Result<(), Error> {
-        let ground = Ground::new(&self.whole, None, None, self.options.seed)?;
-        let rules = &self.options.rules;
-        Ranking::new(&ground, Criterion::Random, rules)?.within(&rules.unit, budget).map(|_| ())
+        let unit = &self.options.rules.unit;
+        self.in_any_order(|ranking| ranking.within(unit, budget).map(drop))
     }
 
     /// The size of the smallest cut.
@@ -135,10 +134,17 @@ impl<'a> Shrink<'a> {
     /// # Errors
     /// If the model's scores do not lie along an axis.
     pub fn least(&self) -> Result<u64, Error> {
+        let unit = &self.options.rules.unit;
+        self.in_any_order(|ranking| Ok(ranking.size(unit, &ranking.keep(0))))
+    }
+
+    /// What a ranking of the whole in any order says, which does for the smallest cut.
+    fn in_any_order<T>(
+        &self,
+        say: impl FnOnce(&Ranking<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let ground = Ground::new(&self.whole, None, None, self.options.seed)?;
-        let rules = &self.options.rules;
-        let ranking = Ranking::new(&ground, Criterion::Random, rules)?;
-        Ok(ranking.size(&rules.unit, &ranking.keep(0)))
+        say(&Ranking::new(&ground, Criterion::Random, &self.options.rules)?)
     }
 
     /// Gives up channels until the size is at most `limit`, and refits.

@@ -79,9 +79,10 @@ impl<'a> Walk<'a> {
         end.map_or(Ok(()), |end| self.shrink.check(end))?;
         let limit = end.unwrap_or((self.shrink.size() as f64 * END) as u64);
         self.measure()?;
+        let least = self.goal.latency_ms.map(|_| self.shrink.least()).transpose()?;
         let left = |shrink: &Shrink<'_>| limit.saturating_sub(shrink.reserve());
         while self.shrink.size() > left(&self.shrink) && !self.has_enough() {
-            let next = match self.aim()? {
+            let next = match least.and_then(|least| self.aim(least)) {
                 Some(aim) if aim >= self.shrink.size() => break,
                 Some(aim) => self.shrink.next_limit(aim),
                 None => self.shrink.next_limit(left(&self.shrink)),
@@ -97,12 +98,10 @@ impl<'a> Walk<'a> {
     }
 
     /// The size at which a time that is measured will be what is asked for, if time follows size as it does now, but no less
-    /// than what can be reached.
-    fn aim(&self) -> Result<Option<u64>, Error> {
-        let now = self.points.last().and_then(|point| point.latency_ms);
-        let Some((asked, now)) = self.goal.latency_ms.zip(now) else { return Ok(None) };
-        let size = (self.shrink.size() as f64 * (asked / now).min(LESS)) as u64;
-        Ok(Some(size.max(self.shrink.least()?)))
+    /// than the `least` that can be reached.
+    fn aim(&self, least: u64) -> Option<u64> {
+        let (asked, now) = self.goal.latency_ms.zip(self.points.last()?.latency_ms)?;
+        Some(((self.shrink.size() as f64 * (asked / now).min(LESS)) as u64).max(least))
     }
 
     /// Refits to the end all components, or the one that is asked for alone; gives its place.

@@ -7,7 +7,6 @@ use super::{
 };
 use crate::images::image_set::ImageSet;
 use crate::measure::held_out::HeldOut;
-use crate::measure::latency::latency_ms;
 use crate::model::card::Criterion;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
@@ -105,7 +104,7 @@ impl Disassemble {
         let unit = self.unit(&model, context)?;
         let options = self.shrink_options(unit.clone(), trunk, context.seed);
         let shrink = Shrink::new(&model, &classes, Some(&images), options)?;
-        let goal = self.goal(&shrink, &unit, &model)?;
+        let goal = self.goal(&shrink, &unit)?;
         let mut walk = Walk::new(shrink, held.as_ref(), goal, context.progress);
         walk.down()?;
         let chosen = walk.finish(self.keep_all.is_some() || self.frontier.is_some())?;
@@ -127,14 +126,13 @@ impl Disassemble {
         self.answer(&model, component, Default::default(), account, Some(walk), context)
     }
 
-    fn goal(&self, shrink: &Shrink<'_>, unit: &Unit, model: &Classifier) -> Result<Goal, Error> {
+    fn goal(&self, shrink: &Shrink<'_>, unit: &Unit) -> Result<Goal, Error> {
         let budget = self.macs.or(self.params);
         let size = budget.map(|size| size.of(shrink.size(), unit)).transpose()?;
         let by_table = self.latency_table.is_some();
         let ms = match (unit, self.speed) {
-            (Unit::Time(table), Some(speed)) if by_table => Some(table.model_ms / speed.0),
-            (_, Some(speed)) => Some(latency_ms(model)? / speed.0),
-            (_, None) => self.latency.map(|latency| latency.0),
+            (Unit::Time(table), Some(speed)) => Some(table.model_ms / speed.0),
+            _ => self.latency.map(|latency| latency.0),
         };
         let size_ms = ms.filter(|_| by_table).map(|ms| (ms * PICOSECONDS) as u64);
         Ok(Goal {
