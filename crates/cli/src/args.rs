@@ -54,6 +54,8 @@ fn parse_threads(text: &str) -> Result<usize, String> {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Demo(DemoArgs),
+    #[cfg(feature = "studio")]
+    Studio(StudioArgs),
 }
 
 /// The whole job on embedded models and images: no download, under a minute
@@ -63,6 +65,30 @@ pub(crate) struct DemoArgs {
     /// Where to put models, data and the page to look at
     #[arg(long, value_name = "DIR", default_value = "brickwork-demo")]
     pub(crate) out: PathBuf,
+}
+
+/// Take models apart and put them together in the browser
+#[cfg(feature = "studio")]
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  brickwork studio\n  brickwork studio my-models --port 8000 --no-open"
+)]
+pub(crate) struct StudioArgs {
+    /// The folder of models and images to work on; made if it is not there
+    #[arg(default_value = "brickwork-studio")]
+    pub(crate) folder: PathBuf,
+    /// The address of this machine to listen on; whoever reaches it and has the token can read and write the folder
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) host: std::net::IpAddr,
+    /// The port to listen on; another one if it is taken
+    #[arg(long, value_name = "N", default_value_t = 8765)]
+    pub(crate) port: u16,
+    /// Do not open a browser
+    #[arg(long)]
+    pub(crate) no_open: bool,
+    /// The largest file that a browser may send, in megabytes
+    #[arg(long, value_name = "MB", default_value_t = 1024)]
+    pub(crate) upload_limit: u32,
 }
 
 // What the command tells about itself. A docstring would become the help of the whole command.

@@ -56,7 +56,10 @@ fn run(matches: &clap::ArgMatches, global: &Global, out: &Out) -> anyhow::Result
         cmd::about::run(&asked, out)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let Command::Demo(args) = Cli::from_arg_matches(matches)?.command;
-    cmd::demo::run(&args, global, out)?;
+    match Cli::from_arg_matches(matches)?.command {
+        Command::Demo(args) => cmd::demo::run(&args, global, out)?,
+        #[cfg(feature = "studio")]
+        Command::Studio(args) => cmd::studio::run(&args, out)?,
+    }
     Ok(ExitCode::SUCCESS)
 }

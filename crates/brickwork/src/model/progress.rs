@@ -1,6 +1,8 @@
 //! How long work tells the caller where it stands, and how the caller stops it. The library itself
 //! prints nothing.
 
+use serde_json::Value;
+
 use crate::model::error::Error;
 
 /// Receives the progress of one verb: phases one after the other, each with a known number of steps.
@@ -14,6 +16,11 @@ pub trait Progress: Sync {
     /// Something that only those want to know who ask for more.
     fn detail(&self, text: &str) {
         let _ = text;
+    }
+    /// An interim result, as data, for whoever shows how the work goes on: `name` says what it is, the verb's answer
+    /// has it in the end.
+    fn found(&self, name: &str, value: Value) {
+        let _ = (name, value);
     }
     /// Whether the work is to stop. Asked after every batch.
     fn stopped(&self) -> bool {

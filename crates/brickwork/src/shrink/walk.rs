@@ -172,6 +172,7 @@ impl<'a> Walk<'a> {
         let right = point.accuracy.map_or(String::new(), |a| format!(", {a} right"));
         let share = 100.0 * self.share(point);
         self.progress.note(&format!("{share:.1} % of the MACs{right}"));
+        self.progress.found("frontier", serde_json::to_value(point).unwrap_or_default());
     }
 
     /// Of the multiply-accumulates of the whole task.

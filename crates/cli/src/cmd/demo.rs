@@ -22,7 +22,7 @@ macro_rules! assets {
 }
 
 /// Embedded files and where they go.
-const ASSETS: &[(&str, &[u8])] = assets! {
+pub(crate) const ASSETS: &[(&str, &[u8])] = assets! {
     "digits.onnx" => "digits.onnx",
     "garments.onnx" => "garments.onnx",
     "digits-train-images-idx3-ubyte.gz" => "data/digits/train-images-idx3-ubyte.gz",

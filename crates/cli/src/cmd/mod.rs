@@ -23,6 +23,8 @@ pub(crate) mod profile;
 pub(crate) mod refit;
 pub(crate) mod reject;
 pub(crate) mod route;
+#[cfg(feature = "studio")]
+pub(crate) mod studio;
 pub(crate) mod train;
 pub(crate) mod verify;
 

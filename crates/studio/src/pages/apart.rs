@@ -1,0 +1,236 @@
+//! Taking a model apart: which classes, how small.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use brickwork::verbs::{DataInput, Disassemble, Eval, ModelInput, Profile, Share};
+use brickwork::{load_profile, parse_classes};
+use maud::{Markup, html};
+
+use super::bricks::{brick, thumbs};
+use super::fields::Fields;
+use super::frame;
+use crate::failure::StudioError;
+use crate::folder::{self, new_name};
+use crate::server::App;
+use crate::shelf::{Facts, Images};
+use crate::work::Step;
+
+pub(crate) fn page(app: &App, fields: &Fields) -> Result<Markup, StudioError> {
+    let facts = app.shelf.model(fields.need("model")?)?;
+    let sets = app.shelf.sets_of(&facts);
+    let wanted = fields.get("data");
+    let chosen = sets.iter().find(|set| Some(&set.path[..]) == wanted).or(sets.first());
+    let body = html! {
+        div.apart {
+            (brick(&facts, app.shelf.accuracy(&facts).as_ref(), &html! {}))
+            @match chosen {
+                None => p.error { "There are no images of its classes in the folder, which are needed to see what channels do. \
+                                   Put some there, one folder of pictures per class, and load this page again." },
+                Some(images) => {
+                    @if sets.len() > 1 { (which_images(&facts, &sets, images)) }
+                    (choice(&facts, images))
+                }
+            }
+        }
+    };
+    Ok(frame::page(app, "/", &format!("Take {} apart", facts.name), body))
+}
+
+/// Which images to look at.
+fn which_images(facts: &Facts, sets: &[Arc<Images>], chosen: &Images) -> Markup {
+    html! {
+        form.inline method="get" action="/apart" {
+            input type="hidden" name="model" value=(facts.file);
+            label { "Images" select name="data" {
+                @for set in sets { option value=(set.path) selected[set.path == chosen.path] { (set.path) } }
+            } }
+            button { "Use these" }
+        }
+    }
+}
+
+/// The form that says what to cut.
+fn choice(facts: &Facts, images: &Images) -> Markup {
+    let source = images.seen_by(&facts.numbered());
+    let label_of =
+        |class: usize| source.as_ref()?.class_of.iter().position(|&own| own == Some(class));
+    html! {
+        form.choice method="post" action="/apart" {
+            input type="hidden" name="model" value=(facts.file);
+            input type="hidden" name="data" value=(images.path);
+            fieldset.cards {
+                legend { "Which classes?" }
+                @for (class, name) in facts.classes.iter().enumerate() {
+                    label.card {
+                        input type="checkbox" name="class" value=(class);
+                        @if let Some(label) = label_of(class) { (thumbs(images, label, 3)) }
+                        span { (name) }
+                    }
+                }
+            }
+            fieldset.sizes {
+                legend { "How small?" }
+                label { input type="radio" name="size" value="relevant" checked; " Keep the channels that decide these classes" }
+                label { input type="radio" name="size" value="share"; " Keep this share of the multiply-accumulates: "
+                    input type="number" name="share" value="40" min="2" max="100" step="any" aria-label="Share in percent"; " %" }
+                label { input type="radio" name="size" value="drop"; " The smallest that loses at most "
+                    input type="number" name="drop" value="1" min="0" max="50" step="any" aria-label="Points"; " points of accuracy" }
+                label { input type="radio" name="size" value="frontier"; " Show me every size first, and what it costs" }
+            }
+            div.last {
+                label { "Name of the new brick" input type="text" name="name" placeholder="made of its classes" maxlength="64" autocomplete="off"; }
+                button.main { "Cut" }
+            }
+        }
+    }
+}
+
+/// Begins to cut.
+pub(crate) fn cut(app: &App, fields: &Fields) -> Result<String, StudioError> {
+    let facts = app.shelf.model(fields.need("model")?)?;
+    let images = app.shelf.set(fields.need("data")?)?;
+    let classes: Vec<usize> = fields.all("class").filter_map(|text| text.parse().ok()).collect();
+    let names: Vec<&str> = classes
+        .iter()
+        .filter_map(|&class| facts.classes.get(class))
+        .map(|name| &name[..])
+        .collect();
+    if names.is_empty() {
+        return Err(StudioError::request("choose one class at least"));
+    }
+    let listed = listed(&facts.classes, &classes)?;
+    let name = match fields.get("name") {
+        Some(typed) => new_name(typed, ".onnx")?,
+        None => free_name(&names),
+    };
+    if folder::stamp(&name).is_some() {
+        return Err(StudioError::request(format!(
+            "there is a file `{name}` already; choose another name"
+        )));
+    }
+    let request = Disassemble {
+        model: ModelInput::file(&facts.file),
+        classes: listed,
+        data: DataInput { data: vec![images.path.clone()], ..DataInput::default() },
+        output: Some(PathBuf::from(&name)),
+        ..Disassemble::default()
+    };
+    let title = format!("Cut {} out of {}", names.join(", "), facts.name);
+    let steps = steps(app, fields, &facts, &images, request)?;
+    app.jobs.begin(title, steps).map(|id| format!("/jobs/{id}"))
+}
+
+/// The steps of a cut, by how small it is to be.
+fn steps(
+    app: &App,
+    fields: &Fields,
+    facts: &Facts,
+    images: &Images,
+    request: Disassemble,
+) -> Result<Vec<Step>, StudioError> {
+    let measuring = Eval {
+        model: ModelInput::file(request.output.clone().unwrap_or_default()),
+        data: request.data.clone(),
+        source: Some(request.model.model.clone()),
+        ..Eval::default()
+    };
+    let measuring = Step::Eval(Box::new(measuring));
+    Ok(match fields.need("size")? {
+        "relevant" => {
+            let profile = super::look::profile_of(&facts.file);
+            let looking = (!is_of(&profile, facts, images)).then(|| {
+                let (model, data) = (request.model.clone(), request.data.clone());
+                Step::Profile(Box::new(Profile {
+                    model,
+                    data,
+                    output: Some(profile.clone()),
+                    ..Profile::default()
+                }))
+            });
+            let cutting =
+                Step::Disassemble(Box::new(Disassemble { profile: Some(profile), ..request }));
+            looking.into_iter().chain([cutting, measuring]).collect()
+        }
+        "share" => {
+            let macs =
+                Some(format!("{}%", fields.need("share")?).parse().map_err(StudioError::Request)?);
+            vec![Step::Disassemble(Box::new(Disassemble { macs, ..request })), measuring]
+        }
+        "drop" => {
+            let max_drop = fields.number("drop")?;
+            vec![Step::Disassemble(Box::new(Disassemble { max_drop, ..request })), measuring]
+        }
+        "frontier" => {
+            let keep_all = Some(app.store.new_place("walk"));
+            // All sizes are kept, whichever is picked.
+            let pick = Some(Share(1.0));
+            vec![Step::Disassemble(Box::new(Disassemble {
+                output: None,
+                keep_all,
+                pick,
+                ..request
+            }))]
+        }
+        other => return Err(StudioError::request(format!("there is no size `{other}`"))),
+    })
+}
+
+/// Whether a profile is there already, of this model and these images.
+fn is_of(profile: &Path, facts: &Facts, images: &Images) -> bool {
+    load_profile(profile).is_ok_and(|profile| {
+        let header = profile.header;
+        header.fingerprint == facts.fingerprint && header.data == [images.shown().name()]
+    })
+}
+
+/// Classes as requests list them: by name, or by number where names would be misread.
+pub(crate) fn listed(names: &[String], classes: &[usize]) -> Result<String, StudioError> {
+    let quoted = |name: &String| match name.contains([',', '"']) {
+        true => format!("\"{}\"", name.replace('"', "\"\"")),
+        false => name.clone(),
+    };
+    let by_name: Vec<String> =
+        classes.iter().filter_map(|&class| names.get(class)).map(quoted).collect();
+    let by_number: Vec<String> = classes.iter().map(usize::to_string).collect();
+    let means = |list: &String| parse_classes(list, names).is_ok_and(|found| found == classes);
+    let found = [by_name.join(","), by_number.join(",")].into_iter().find(means);
+    found.ok_or_else(|| {
+        StudioError::request("these classes cannot be told apart by name or by number")
+    })
+}
+
+/// A name for a brick of these classes that no file has.
+fn free_name(classes: &[&str]) -> String {
+    let plain = |class: &&str| {
+        class.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect::<String>()
+    };
+    let mut name = classes.iter().take(4).map(plain).collect::<Vec<_>>().join("-");
+    name = name.trim_matches('-').chars().take(48).collect();
+    if name.is_empty() {
+        "brick".clone_into(&mut name);
+    }
+    let free =
+        |k: usize| format!("{name}{}.onnx", if k == 1 { String::new() } else { format!("-{k}") });
+    (1..).map(free).find(|file| folder::stamp(file).is_none()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_listed_so_that_they_are_read_back() {
+        let names = ["cat", "a, b", "5-7", "\"x\"", "1"].map(str::to_owned);
+        for classes in [vec![0], vec![1], vec![0, 1, 2], vec![3, 4], vec![0, 1, 2, 3, 4]] {
+            let text = listed(&names, &classes).expect("these can be told apart");
+            assert_eq!(parse_classes(&text, &names).expect("it is understood"), classes, "{text}");
+        }
+    }
+
+    #[test]
+    fn bricks_are_called_by_their_classes() {
+        assert_eq!(free_name(&["cat", "big dog"]), "cat-big-dog.onnx");
+        assert_eq!(free_name(&["/"]), "brick.onnx");
+    }
+}

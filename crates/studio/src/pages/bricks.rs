@@ -1,0 +1,95 @@
+//! Models as bricks: a stud for every class.
+
+use brickwork_data::Dataset;
+use maud::{Markup, html};
+
+use super::frame::escaped;
+use crate::shelf::{Facts, Images, Measured};
+
+/// More studs than these are counted.
+const STUDS: usize = 10;
+
+/// Longer lists of classes are cut off.
+const CLASSES: usize = 12;
+
+/// A model as a brick. `actions` stand at its foot.
+pub(crate) fn brick(facts: &Facts, measured: Option<&Measured>, actions: &Markup) -> Markup {
+    let more = facts.classes.len().saturating_sub(CLASSES);
+    html! {
+        article class={ "brick " (hue(facts)) } draggable="true" data-file=(facts.file) {
+            (studs(facts.classes.len()))
+            div.face {
+                h3 { (facts.name) }
+                p.kind { (facts.kind()) }
+                ul.classes aria-label="Classes" {
+                    @for class in facts.classes.iter().take(CLASSES) { li { (class) } }
+                    @if more > 0 { li.more { (more) " more" } }
+                }
+                dl.numbers {
+                    div { dt { "parameters" } dd { (short(facts.params as u64)) } }
+                    div { dt { "MACs" } dd { (short(facts.macs)) } }
+                    div { dt { "file" } dd { (bytes(facts.bytes)) } }
+                    @if let Some(measured) = measured {
+                        div title={ "On " (measured.images) " test images" } { dt { "right" } dd { (measured.accuracy) } }
+                    }
+                }
+                div.actions { (actions) }
+            }
+        }
+    }
+}
+
+/// A row of studs, for the eye alone.
+pub(crate) fn studs(count: usize) -> Markup {
+    html! { div.studs aria-hidden="true" { @for _ in 0..count.min(STUDS) { span.stud {} } } }
+}
+
+/// The colour of a model: that of what it was cut from.
+pub(crate) fn hue(facts: &Facts) -> String {
+    let name = facts.origin().map_or(&facts.name, |origin| &origin.source);
+    format!("hue-{}", name.bytes().fold(0_usize, |sum, byte| (31 * sum + usize::from(byte)) % 8))
+}
+
+/// Pictures of a class as the data shows it.
+pub(crate) fn thumbs(images: &Images, label: usize, count: usize) -> Markup {
+    let data = escaped(&images.path);
+    html! { span.thumbs { @for k in 0..count.min(of_label(images.shown(), label)) {
+        img src={ "/thumb?data=" (data) "&label=" (label) "&k=" (k) } alt="" loading="lazy" width="44" height="44";
+    } } }
+}
+
+fn of_label(images: &Dataset, label: usize) -> usize {
+    images.labels().iter().filter(|&&own| own == label).count()
+}
+
+/// A number with three digits: 4.65 M.
+pub(crate) fn short(number: u64) -> String {
+    let (factor, unit) = match number {
+        0..1_000 => return number.to_string(),
+        1_000..1_000_000 => (1e3, "k"),
+        1_000_000..1_000_000_000 => (1e6, "M"),
+        _ => (1e9, "G"),
+    };
+    let value = number as f64 / factor;
+    let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    format!("{value:.digits$} {unit}")
+}
+
+/// A size in bytes.
+pub(crate) fn bytes(number: u64) -> String {
+    format!("{}B", short(number))
+        .replace(|c: char| c == 'k', "k")
+        .replace("B", if number < 1000 { " B" } else { "B" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        let all: Vec<String> = [0, 999, 1000, 12_345, 999_400, 4_650_000].map(short).into();
+        assert_eq!(all, ["0", "999", "1.00 k", "12.3 k", "999 k", "4.65 M"]);
+        assert_eq!([12, 1234].map(bytes), ["12 B", "1.23 kB"]);
+    }
+}
