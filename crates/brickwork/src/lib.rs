@@ -49,7 +49,7 @@
 //! | `measure` | [`eval`], [`verify`], [`diff`](diff()), [`inspect`] |
 //! | `shrink` | down to a size, step by step: [`Walk`] |
 //! | `train`, `gcn`, `architectures` | training, networks that classify nodes, networks to begin with |
-//! | `show` | pages and drawings of answers |
+//! | [`show`] | what pages are made of; drawings of answers |
 //!
 //! Nothing here prints or reads the environment; the clock is read only to measure time, and a random
 //! number always has a seed.
@@ -64,7 +64,7 @@ mod measure;
 mod model;
 mod refit;
 mod relevance;
-mod show;
+pub mod show;
 mod shrink;
 mod train;
 pub mod verbs;
@@ -123,7 +123,6 @@ pub use relevance::profile::{
     Header, LayerSums, Profile, ProfileOptions, ProfilingPass, profile, profiling_pass,
 };
 pub use relevance::profile_file::{decode_profile, encode_profile, load_profile, save_profile};
-pub use show::report::{Page, Picture, png};
 pub use show::route::{
     LayerOverlap, Merge, Overlap, Ownership, Route, RouteLayer, RouteLink, RouteNode, RouteOptions,
     RouteRow, route,

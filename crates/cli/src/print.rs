@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use brickwork::Percent;
+pub(crate) use brickwork::show::{counted, thousands};
 use brickwork::verbs::Memory;
 use serde::Serialize;
 use serde_json::Value;
@@ -159,24 +160,6 @@ pub(crate) fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
 }
 
-/// 1234567 as 1,234,567.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (k, digit) in digits.chars().enumerate() {
-        if k > 0 && (digits.len() - k).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// "1 image", "8 images".
-pub(crate) fn counted(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
-}
-
 /// The file that a result was written to; none if it stays in memory.
 pub(crate) fn file(output: Option<&PathBuf>) -> Option<&PathBuf> {
     output.filter(|path| !Memory::is_name(path))
@@ -199,8 +182,6 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!(thousands(1_234_567), "1,234,567");
-        assert_eq!(thousands(12), "12");
         assert_eq!(shrunk(2000, 500), "2,000 -> 500 (25.0 %)");
     }
 

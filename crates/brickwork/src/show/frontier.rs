@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use brickwork_formats::write_atomically;
-use plotters::prelude::*;
+use maud::Markup;
 
+use super::chart::{Axis, Chart, Form, Series, Spot, chart, chart_file};
+use super::page::Page;
+use super::table::marked_table;
+use super::words::thousands;
 use crate::model::error::Error;
 use crate::model::percent::Percent;
-use crate::show::report::Page;
 use crate::shrink::walk::Point;
 
 /// Forms of the file.
@@ -40,15 +43,11 @@ pub(crate) struct Frontier<'a> {
     pub(crate) chosen: usize,
 }
 
-const SIZE: (u32, u32) = (720, 400);
-const LINE: RGBColor = RGBColor(0, 114, 178);
-const KEPT: RGBColor = RGBColor(213, 94, 0);
-
 impl Frontier<'_> {
     pub(crate) fn write(&self, path: &Path, form: FrontierForm) -> Result<(), Error> {
         let text = match form {
-            FrontierForm::Html => self.html()?,
-            FrontierForm::Svg => self.svg()?,
+            FrontierForm::Html => self.html(),
+            FrontierForm::Svg => chart_file(&self.chart()),
             FrontierForm::Csv => self.csv(),
             FrontierForm::Json => json(self.points)?,
         };
@@ -70,58 +69,52 @@ impl Frontier<'_> {
         std::iter::once("macs,params,accuracy,latency_ms\n".to_owned()).chain(lines).collect()
     }
 
-    fn html(&self) -> Result<String, Error> {
+    fn html(&self) -> String {
         let mut page = Page::new(&format!("{}: accuracy against size", self.source));
-        page.drawing(&self.svg()?);
-        let head = ["MACs, %", "MACs", "parameters", "accuracy, %", ""];
-        let mut rows = vec![head.map(str::to_owned).to_vec()];
-        for (k, point) in self.points.iter().enumerate() {
-            rows.push(vec![
+        page.kicker("frontier");
+        page.lead("Accuracy on training images that were held out, at every size on the way down.");
+        page.add(chart(&self.chart()));
+        page.add(self.table());
+        page.to_html()
+    }
+
+    /// Every step, the component that was kept marked.
+    pub(crate) fn table(&self) -> Markup {
+        let row = |(place, point): (usize, &Point)| {
+            vec![
+                format!("step {place}"),
                 format!("{:.1}", self.share(point).number()),
-                point.macs.to_string(),
-                point.params.to_string(),
-                point.accuracy.map_or("-".to_owned(), Percent::cell),
-                if k == self.chosen { "kept".to_owned() } else { String::new() },
-            ]);
-        }
-        page.table(&rows);
-        page.text("Accuracy on training images that were held out.");
-        Ok(page.to_html())
+                thousands(point.macs),
+                thousands(point.params),
+                point.accuracy.map_or("–".to_owned(), Percent::cell),
+                if place == self.chosen { "kept".to_owned() } else { String::new() },
+            ]
+        };
+        let rows: Vec<Vec<String>> = self.points.iter().enumerate().map(row).collect();
+        let head = ["step", "MACs, %", "MACs", "parameters", "accuracy, %", ""];
+        marked_table("The way down, the largest first", &head, &rows, Some(self.chosen))
     }
 
-    fn svg(&self) -> Result<String, Error> {
-        let mut text = String::new();
-        self.draw(&mut text)
-            .map_err(|error| Error::file(format!("the frontier cannot be drawn: {error}")))?;
-        Ok(text)
-    }
-
-    fn draw(&self, text: &mut String) -> Result<(), Box<dyn std::error::Error>> {
-        let of = |point: &Point| Some((self.share(point).number(), point.accuracy?.number()));
-        let points: Vec<(f64, f64)> = self.points.iter().filter_map(of).collect();
-        let low = points.iter().map(|(_, y)| *y).fold(100.0, f64::min);
-        let high = points.iter().map(|(_, y)| *y).fold(0.0, f64::max);
-        let room = ((high - low) * 0.08).max(0.2);
-        let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
-        area.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(&area)
-            .margin(14)
-            .x_label_area_size(40)
-            .y_label_area_size(56)
-            .build_cartesian_2d(0.0..104.0, (low - room)..(high + room))?;
-        chart
-            .configure_mesh()
-            .x_desc("multiply-accumulates, % of the whole task's")
-            .y_desc("accuracy, %")
-            .light_line_style(WHITE)
-            .draw()?;
-        chart.draw_series(LineSeries::new(points.clone(), LINE.stroke_width(2)))?;
-        chart.draw_series(points.iter().map(|&at| Circle::new(at, 3, LINE.filled())))?;
-        if let Some(at) = self.points.get(self.chosen).and_then(of) {
-            chart.draw_series([Circle::new(at, 6, KEPT.stroke_width(2))])?;
+    /// Accuracy against size, a dot for every step, a ring around the one that was kept.
+    pub(crate) fn chart(&self) -> Chart {
+        let spot = |point: &Point| {
+            let (share, accuracy) = (self.share(point), point.accuracy?);
+            let words = format!("{accuracy} at {share:.1} of the multiply-accumulates");
+            Some(Spot::new(share.number(), accuracy.number()).says(words))
+        };
+        let chosen = self.points.get(self.chosen).and_then(spot);
+        let description = chosen.as_ref().map(|spot| format!("Kept: {}.", spot.words));
+        let series = |name: &str, form, points| Series { name: name.to_owned(), form, points };
+        Chart {
+            title: format!("{}: accuracy against size", self.source),
+            description: description.unwrap_or_default(),
+            across: Axis::new("multiply-accumulates, % of the whole task's").between(0.0, 104.0),
+            up: Axis::new("accuracy, %"),
+            series: vec![
+                series("steps", Form::Dots, self.points.iter().filter_map(spot).collect()),
+                series("kept", Form::Ring, chosen.into_iter().collect()),
+            ],
         }
-        area.present()?;
-        Ok(())
     }
 }
 
@@ -150,10 +143,10 @@ mod tests {
         let points = [point(2000, 0.9), point(1000, 0.85)];
         let frontier = frontier(&points);
         assert_eq!(frontier.csv(), "macs,params,accuracy,latency_ms\n2000,200,90,\n1000,100,85,\n");
-        let svg = frontier.svg().expect("draws");
-        // A dot for either point, and a ring around the one that is kept.
-        assert_eq!(svg.matches("<circle").count(), 3);
-        let html = frontier.html().expect("a page");
+        let svg = chart_file(&frontier.chart());
+        // A dot for either point, and a ring around the one that is kept, once more beside its name.
+        assert_eq!(svg.matches("<circle").count(), 4);
+        let html = frontier.html();
         assert!(html.contains("50.0") && html.contains("85.00") && html.contains("<svg"));
     }
 

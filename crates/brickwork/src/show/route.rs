@@ -22,6 +22,7 @@ use crate::model::error::Error;
 use crate::model::progress::Progress;
 use crate::relevance::link::Relevance;
 use crate::relevance::profile::Profile;
+use crate::show::colours::written_out;
 
 pub use cluster::Merge;
 pub use data::{Ownership, Route, RouteLayer, RouteLink, RouteNode, RouteOptions, RouteRow};
@@ -29,7 +30,7 @@ use net::Net;
 pub use overlap::{LayerOverlap, Overlap};
 
 /// A drawing tells no more classes than this apart.
-const MOST_CLASSES: usize = palette::CLASSES.len();
+const MOST_CLASSES: usize = palette::CLASSES;
 
 /// Works out the routes of `options.classes`, and what all profiled classes have in common.
 ///
@@ -83,7 +84,7 @@ pub fn route(
 impl Route {
     /// The drawing: the routes, and below them how similar all profiled classes are.
     pub fn to_svg(&self) -> String {
-        figure::both(self).into_string()
+        written_out(&figure::both(self).into_string())
     }
 
     /// A page of its own: the drawing, the numbers of every layer, and the overlap of all classes

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use brickwork::show::{Bar, Brick, Page, Picture, bars, baseplate, pictures, png, table};
 use brickwork::verbs::PixelInput;
-use brickwork::{Classifier, Numbered, Page, Picture, Source, layers, png, top_class};
+use brickwork::{Classifier, Numbered, Percent, Source, layers, top_class};
 use brickwork_data::{Dataset, Split};
 use brickwork_formats::onnx::ReadOptions;
 use brickwork_formats::write_atomically;
@@ -175,61 +176,102 @@ fn percent(value: &Value) -> String {
 }
 
 fn page_of(folder: &Path, steps: &[Value]) -> anyhow::Result<String> {
-    let mut page = Page::new("Brickwork: a classifier made of three components");
-    page.text(
+    let mut page = Page::new("A classifier made of three components");
+    page.kicker("Brickwork demo");
+    page.lead(
         "Two trained classifiers, one of handwritten digits and one of garments, were taken apart; three \
-         components were joined into one new classifier. Nothing was trained: a component's channels \
-         were chosen by what each contributes to each class, its weights refitted in closed form, and all scores made \
-         comparable on training images. All figures are from test images that none of this has seen.",
+         components were joined into one new classifier. Nothing was trained.",
     );
-    page.heading("The components");
-    page.table(&component_rows(steps));
-    page.heading("The joint classifier");
-    page.table(&joint_rows(steps));
-    page.heading("What it says");
-    page.pictures(&pictures(folder)?);
+    page.text(
+        "A component's channels were chosen by what each contributes to each class, its weights refitted in closed \
+         form, and all scores made comparable on training images. All figures are from test images that none of \
+         this has seen.",
+    );
+    page.add(baseplate(&component_bricks(steps)));
+
+    page.section(
+        "The components",
+        table(
+            "Size, and accuracy on the component's classes",
+            COMPONENT_HEAD,
+            &component_rows(steps),
+        ),
+    );
+    page.section(
+        "The joint classifier",
+        table("Accuracy on all eleven classes", JOINT_HEAD, &joint_rows(steps)),
+    );
+    page.section("What it says", pictures(&sample_pictures(folder)?));
+    page.heading("Channels kept");
     for (name, source, _) in COMPONENTS {
-        let model = load(&folder.join(format!("{source}.onnx")))?;
-        let widths: Vec<(String, usize)> = layers(model.graph())
-            .into_iter()
-            .map(|layer| (layer.name, layer.weighted.outputs))
-            .collect();
-        let component = load(&folder.join(format!("{name}.onnx")))?;
-        page.heading(&format!("Channels kept: {name}, cut from {source}"));
-        if let Some(origin) = &component.card().origin {
-            page.kept(&origin.kept, &widths);
-        }
+        page.add(bars(&format!("{name}, cut from {source}"), &kept_bars(folder, name, source)?));
     }
     Ok(page.to_html())
 }
 
+/// For every layer of the source, the share of its output channels that a component keeps.
+fn kept_bars(folder: &Path, name: &str, source: &str) -> anyhow::Result<Vec<Bar>> {
+    let model = load(&folder.join(format!("{source}.onnx")))?;
+    let component = load(&folder.join(format!("{name}.onnx")))?;
+    let kept = component.card().origin.as_ref().map(|origin| &origin.kept);
+    let bar = |layer: brickwork::LayerInfo| {
+        let (kept, width) = (kept?.get(&layer.name)?.output.len(), layer.weighted.outputs);
+        let share = Percent::ratio(kept as u64, width as u64).share();
+        Some(Bar { name: layer.name, share, words: format!("{kept} of {width}"), ..Bar::default() })
+    };
+    Ok(layers(model.graph()).into_iter().filter_map(bar).collect())
+}
+
+/// The answer of the command that cut this component.
+fn cut_of<'a>(steps: &'a [Value], name: &str) -> &'a Value {
+    let written = format!("{name}.onnx");
+    let is_cut = |result: &&Value| {
+        result["output"].as_str().is_some_and(|path| path.ends_with(&written))
+            && result["kept"].is_object()
+    };
+    steps.iter().map(|step| &step["result"]).find(is_cut).unwrap_or(&Value::Null)
+}
+
+fn classes_of(cut: &Value) -> Vec<String> {
+    let names = cut["classes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    names.map(str::to_owned).collect()
+}
+
+fn component_bricks(steps: &[Value]) -> Vec<Brick> {
+    let brick = |(hue, (name, source, _)): (usize, (&str, &str, &str))| {
+        let (cut, eval) = (cut_of(steps, name), result_of(steps, &format!("eval {name}.onnx")));
+        Brick::new(name, &classes_of(cut), hue)
+            .fact("cut from", source)
+            .fact("accuracy", format!("{} %", percent(&eval["accuracy_per_image"])))
+            .fact("parameters", thousands(cut["params"]["after"].as_u64().unwrap_or(0)))
+    };
+    COMPONENTS.into_iter().enumerate().map(brick).collect()
+}
+
+const COMPONENT_HEAD: &[&str] = &[
+    "component",
+    "classes",
+    "parameters",
+    "MACs",
+    "source, same classes, %",
+    "before refit, %",
+    "after refit, %",
+];
+
+const JOINT_HEAD: &[&str] = &["joint classifier", "per image, %", "per class, %"];
+
 fn component_rows(steps: &[Value]) -> Vec<Vec<String>> {
-    let head = [
-        "component",
-        "classes",
-        "parameters",
-        "MACs",
-        "source, same classes, %",
-        "before refit, %",
-        "after refit, %",
-    ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let mut rows = Vec::new();
     for (name, _, _) in COMPONENTS {
-        let written = format!("{name}.onnx");
-        let is_cut = |result: &&Value| {
-            result["output"].as_str().is_some_and(|path| path.ends_with(&written))
-        };
-        let cut = steps.iter().map(|step| &step["result"]).find(is_cut).unwrap_or(&Value::Null);
+        let cut = cut_of(steps, name);
         let eval = result_of(steps, &format!("eval {name}.onnx"));
         let size = |key: &str| {
             let number = |when: &str| cut[key][when].as_u64().unwrap_or(0);
             format!("{} of {}", thousands(number("after")), thousands(number("before")))
         };
-        let classes: Vec<&str> =
-            cut["classes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         rows.push(vec![
             name.to_owned(),
-            classes.join(", "),
+            classes_of(cut).join(", "),
             size("params"),
             size("macs"),
             percent(&eval["base_restricted"]["per_image"]),
@@ -241,8 +283,7 @@ fn component_rows(steps: &[Value]) -> Vec<Vec<String>> {
 }
 
 fn joint_rows(steps: &[Value]) -> Vec<Vec<String>> {
-    let mut rows =
-        vec![["joint classifier", "per image, %", "per class, %"].map(str::to_owned).to_vec()];
+    let mut rows = Vec::new();
     for (label, command) in
         [("joined, as they come", "eval joined.onnx"), ("calibrated", "eval ready.onnx")]
     {
@@ -263,7 +304,7 @@ fn joint_rows(steps: &[Value]) -> Vec<Vec<String>> {
 }
 
 /// Test images of every class with the joint model's answers.
-fn pictures(folder: &Path) -> anyhow::Result<Vec<Picture>> {
+fn sample_pictures(folder: &Path) -> anyhow::Result<Vec<Picture>> {
     let model: Classifier = load(&folder.join("ready.onnx"))?;
     let preprocess = PixelInput::default().preprocess(&model)?;
     let names = model.class_names();
@@ -279,13 +320,10 @@ fn pictures(folder: &Path) -> anyhow::Result<Vec<Picture>> {
             let logits = scorer.logits(&source.dataset.batch(&chosen, &preprocess)?)?;
             for (&index, row) in chosen.iter().zip(logits.data().chunks(names.len())) {
                 let (said, truth) = (top_class(row), part.logits[class]);
-                let caption = if said == truth {
-                    names[said].clone()
-                } else {
-                    format!("{}, is {}", names[said], names[truth])
-                };
-                let png = png(&source.dataset.image(index)?);
-                pictures.push(Picture { png, caption, right: said == truth });
+                let right = said == truth;
+                let note = if right { String::new() } else { format!("is {}", names[truth]) };
+                let (png, caption) = (png(&source.dataset.image(index)?), names[said].clone());
+                pictures.push(Picture { png, caption, note, right: Some(right) });
             }
         }
     }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use brickwork::{Card, Classifier, KEY, png};
+use brickwork::show::png;
+use brickwork::{Card, Classifier, KEY};
 use brickwork_data::{Dataset, Split};
 use brickwork_formats::onnx::{self, ReadOptions};
 use brickwork_graph::{Builder, Form, Patch, Shape};

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use brickwork::{Card, Classifier, InputLayout, png, uniform};
+use brickwork::show::png;
+use brickwork::{Card, Classifier, InputLayout, uniform};
 use brickwork_data::{Dataset, Split};
 use brickwork_exec::Session;
 use brickwork_formats::onnx::{self, ReadOptions};

@@ -2,15 +2,11 @@
 
 use maud::Markup;
 
+pub(super) use crate::show::words::tenths as number;
+
 /// A part of a drawing.
 pub(super) struct Drawing {
     pub(super) markup: Markup,
     pub(super) width: f64,
     pub(super) height: f64,
-}
-
-/// Coordinates need no more than tenths.
-pub(super) fn number(x: f64) -> String {
-    let text = format!("{x:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }

@@ -1,6 +1,6 @@
 //! Whole drawings: title, legend, routes, similarity of the classes.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::cluster::Merge;
 use super::data::{Ownership, Route};
@@ -8,7 +8,7 @@ use super::drawing::{Drawing, number};
 use super::layout::{kind_name, room, text_width};
 use super::names::fit;
 use super::overlap::Overlap;
-use super::palette::{CLASSES, INK, LINE, PAPER, SOFT, color, heat};
+use super::palette::{INK, LINE, PAPER, SOFT, color, heat};
 use super::picture::{MOST_LINKS, routes};
 
 const MARGIN: f64 = 24.0;
@@ -217,7 +217,7 @@ fn swatch(route: &Route, class: usize, x: f64, y: f64, cell: f64) -> Markup {
     let place = route.classes.iter().position(|other| other == name);
     html! {
         @if let Some(place) = place {
-            circle cx=(number(x)) cy=(number(y)) r=(number((cell * 0.3).min(5.0))) fill=(CLASSES[place]) {}
+            circle cx=(number(x)) cy=(number(y)) r=(number((cell * 0.3).min(5.0))) fill=(color(Ownership::Private(place))) {}
         }
     }
 }
@@ -226,7 +226,7 @@ fn square(overlap: &Overlap, [a, b]: [usize; 2], [x, y]: [f64; 2], cell: f64) ->
     let value = overlap.similarity[a][b];
     let (low, high) = overlap.range();
     let share = 0.05 + 0.85 * (value - low) / (high - low).max(0.01);
-    let (ground, ink) = if a == b { ("#ececec".to_owned(), INK) } else { heat(share) };
+    let (ground, ink) = if a == b { ("var(--soft)".to_owned(), INK) } else { heat(share) };
     html! {
         rect x=(number(x)) y=(number(y)) width=(number(cell - 1.0)) height=(number(cell - 1.0))
             fill=(ground) stroke=(LINE) stroke-width="0.4" {
@@ -284,7 +284,7 @@ fn number_of_similarity(similarity: f64) -> String {
     format!("{similarity:.1}")
 }
 
-/// A drawing as it stands in a page.
-pub(super) fn framed(markup: &Markup) -> Markup {
-    html! { div.drawing { (PreEscaped(&markup.0)) } }
+/// A drawing as it stands in a page: it moves where there is no room for it.
+pub(super) fn framed(name: &str, markup: &Markup) -> Markup {
+    html! { div.drawing role="region" aria-label=(name) tabindex="0" { (markup) } }
 }

@@ -66,12 +66,12 @@ fn nodes(route: &Route, stack: &Stack) -> Markup {
             @if stack.blocks {
                 rect x=(number(stack.x - BLOCK / 2.0)) y=(number(mark.y - mark.height / 2.0))
                     width=(BLOCK) height=(number(mark.height)) fill=(color(node.kind))
-                    stroke="white" stroke-width="0.8" {
+                    stroke=(PAPER) stroke-width="0.8" {
                     title { (describe(route, stack.layer, k)) }
                 }
             } @else {
                 circle cx=(number(stack.x)) cy=(number(mark.y)) r=(number(mark.height / 2.0))
-                    fill=(color(node.kind)) stroke="white" stroke-width="1" {
+                    fill=(color(node.kind)) stroke=(PAPER) stroke-width="1" {
                     title { (describe(route, stack.layer, k)) }
                 }
                 @if last && is_class(route, stack.layer, k) {

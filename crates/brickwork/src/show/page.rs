@@ -1,0 +1,131 @@
+//! A page to look at: parts in, HTML out. A page is one file, loads nothing and runs nothing.
+
+use std::sync::LazyLock;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::colours::properties;
+
+static STYLE: LazyLock<String> = LazyLock::new(|| properties() + include_str!("style.css"));
+
+/// What every page looks like, as CSS: colours as custom properties, light and dark, and all parts.
+pub fn style() -> &'static str {
+    &STYLE
+}
+
+/// A page, built from top to bottom.
+pub struct Page {
+    title: String,
+    kicker: Option<String>,
+    lead: Option<String>,
+    parts: Vec<Markup>,
+    foot: Option<Markup>,
+}
+
+impl Page {
+    /// An empty page.
+    pub fn new(title: &str) -> Self {
+        Self { title: title.to_owned(), kicker: None, lead: None, parts: Vec::new(), foot: None }
+    }
+
+    /// What kind of page it is, in a word or two above its title.
+    pub fn kicker(&mut self, words: &str) {
+        self.kicker = Some(words.to_owned());
+    }
+
+    /// What it says, in a sentence below its title.
+    pub fn lead(&mut self, words: &str) {
+        self.lead = Some(words.to_owned());
+    }
+
+    /// A heading.
+    pub fn heading(&mut self, text: &str) {
+        self.parts.push(html! { h2 { (text) } });
+    }
+
+    /// A paragraph.
+    pub fn text(&mut self, text: &str) {
+        self.parts.push(html! { p { (text) } });
+    }
+
+    /// A part.
+    pub fn add(&mut self, part: Markup) {
+        self.parts.push(part);
+    }
+
+    /// A heading and what stands below it.
+    pub fn section(&mut self, heading: &str, part: Markup) {
+        self.heading(heading);
+        self.add(part);
+    }
+
+    /// What stands below everything.
+    pub fn foot(&mut self, part: Markup) {
+        self.foot = Some(part);
+    }
+
+    /// All of it as it stands within a document: a header, the parts, a footer.
+    pub fn body(&self) -> Markup {
+        html! {
+            header {
+                @if let Some(words) = &self.kicker { p.kicker { (words) } }
+                h1 { (self.title) }
+                @if let Some(words) = &self.lead { p.lead { (words) } }
+            }
+            @for part in &self.parts { (part) }
+            @if let Some(part) = &self.foot { footer { (part) } }
+        }
+    }
+
+    /// The file.
+    pub fn to_html(&self) -> String {
+        document(&self.title, &self.body())
+    }
+}
+
+/// A whole file around the main part of a page. A browser that is asked to load or run anything in it
+/// refuses.
+pub fn document(title: &str, body: &Markup) -> String {
+    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+    let whole = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style { (PreEscaped(style())) }
+            }
+            body { main { (body) } }
+        }
+    };
+    whole.into_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_escaped() {
+        let mut page = Page::new("a <b>");
+        page.text("<script>");
+        let text = page.to_html();
+        assert!(text.contains("a &lt;b&gt;") && text.contains("&lt;script&gt;"));
+        assert!(!text.contains("<script"));
+    }
+
+    #[test]
+    fn every_colour_that_is_used_is_known() {
+        let names = style().split("var(--").skip(1);
+        let known = properties();
+        for name in names.filter_map(|rest| rest.split([')', ',']).next()) {
+            assert!(
+                name == "hue" || name == "face" || known.contains(&format!("--{name}:")),
+                "{name}"
+            );
+        }
+    }
+}

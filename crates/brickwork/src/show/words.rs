@@ -1,0 +1,41 @@
+//! Numbers in words.
+
+/// 1234567 as 1,234,567.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (k, digit) in digits.chars().enumerate() {
+        if k > 0 && (digits.len() - k).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// "1 image", "8 images".
+pub fn counted(count: usize, thing: &str) -> String {
+    let number = thousands(count as u64);
+    format!("{number} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A coordinate: drawings need no more than tenths.
+pub(super) fn tenths(x: f64) -> String {
+    let text = format!("{x:.1}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(thousands(12), "12");
+        assert_eq!(
+            [1, 8, 1200].map(|n| counted(n, "image")),
+            ["1 image", "8 images", "1,200 images"]
+        );
+    }
+}
