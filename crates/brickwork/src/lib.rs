@@ -50,6 +50,7 @@
 //! | `shrink` | down to a size, step by step: [`Walk`] |
 //! | `train`, `gcn`, `architectures` | training, networks that classify nodes, networks to begin with |
 //! | [`show`] | what pages are made of; drawings of answers |
+//! | [`recipe`] | requests by name, built in order: only what changed |
 //!
 //! Nothing here prints or reads the environment; the clock is read only to measure time, and a random
 //! number always has a seed.
@@ -62,6 +63,7 @@ mod images;
 mod join;
 mod measure;
 mod model;
+pub mod recipe;
 mod refit;
 mod relevance;
 pub mod show;
@@ -109,7 +111,7 @@ pub use model::card::{
 };
 pub use model::classes::parse as parse_classes;
 pub use model::classifier::{Classifier, Scorer};
-pub use model::error::{Error, Problem, Refusal};
+pub use model::error::{Error, Fault, Problem, Refusal};
 pub use model::head::{Activation, Head, HeadKind, HeadOptions};
 pub use model::latency_table::{LatencyTable, WidthTime};
 pub use model::layers::{LayerInfo, layers};

@@ -4,6 +4,7 @@
 //! A request names every option once, with its default and what it means; its JSON Schema is what
 //! command lines, signatures and references are made from.
 
+mod all;
 mod annotate;
 mod assemble;
 mod bench;
@@ -23,6 +24,7 @@ mod inputs;
 mod inspect;
 mod masks;
 mod memory;
+mod named;
 mod predict;
 mod profile;
 mod questioning;
@@ -38,7 +40,9 @@ pub use compress::{Compress, CompressAnswer, Compressed, Reached, Skipped, Sourc
 mod probe;
 mod refit;
 mod reject;
+mod roles;
 
+pub use all::{ALL, find};
 pub use assemble::{Assemble, AssembleAnswer, AssembledPart};
 pub use calibrate::{Calibrate, CalibrateAnswer, PartLogit};
 pub use context::Context;
@@ -64,11 +68,13 @@ pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};
 pub use inspect::{Inspect, InspectAnswer};
 pub use masks::{Masks, MasksAnswer};
 pub use memory::{InMemory, Memory};
+pub use named::{Misunderstood, NamedVerb, refused, understood, written_schema};
 pub use predict::{Guess, Predict, PredictAnswer, Prediction};
 pub use probe::{Probe, ProbeAnswer, ProbedModel};
 pub use profile::{Profile, ProfileAnswer, ProfiledClass};
 pub use refit::{Divergence, Refit, RefitAnswer};
 pub use reject::{FittedThreshold, Reject, RejectAnswer};
+pub use roles::{NamedFile, Role, role};
 pub use route::{Route, RouteAnswer};
 pub use train::Train;
 pub use training::{Course, OptimiserName, RunInput, TrainAnswer};

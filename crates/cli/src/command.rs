@@ -3,11 +3,9 @@
 use std::process::ExitCode;
 
 use brickwork::Error;
-use brickwork::verbs::Context;
+use brickwork::verbs::{Context, NamedVerb, refused, understood};
 use clap::ArgMatches;
-use schemars::{Schema, schema_for};
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::args::Global;
 use crate::options;
@@ -17,10 +15,9 @@ pub(crate) use crate::shown::Shown;
 
 /// One command.
 pub(crate) struct Entry {
-    pub(crate) name: &'static str,
+    pub(crate) verb: NamedVerb,
     pub(crate) command: fn() -> clap::Command,
     pub(crate) run: fn(&ArgMatches, &Global, &Out) -> anyhow::Result<ExitCode>,
-    pub(crate) schemas: fn() -> Schemas,
     /// Options without which the command line makes no sense.
     pub(crate) required: &'static [&'static str],
     /// What the values of its options are called in help, by option.
@@ -32,11 +29,16 @@ pub(crate) struct Entry {
     pub(crate) agrees: fn(),
 }
 
-/// The JSON Schemas of a verb.
-#[derive(Serialize)]
-pub(crate) struct Schemas {
-    request: Schema,
-    answer: Schema,
+impl Entry {
+    /// What it is called.
+    pub(crate) fn name(&self) -> &'static str {
+        self.verb.name
+    }
+
+    /// The JSON Schemas of its request and its answer.
+    pub(crate) fn schemas(&self) -> Value {
+        json!({ "request": self.verb.request_schema(), "answer": self.verb.answer_schema() })
+    }
 }
 
 /// An answer, for programs and for people.
@@ -53,10 +55,9 @@ pub struct Answered {
 /// The command of a verb.
 pub(crate) const fn entry<V: Shown>() -> Entry {
     Entry {
-        name: V::NAME,
+        verb: NamedVerb::of::<V>(),
         command: options::command::<V>,
         run: run::<V>,
-        schemas: schemas::<V>,
         required: V::REQUIRED,
         values: options::value_names::<V>,
         ask: ask::<V>,
@@ -65,13 +66,8 @@ pub(crate) const fn entry<V: Shown>() -> Entry {
     }
 }
 
-fn schemas<V: Shown>() -> Schemas {
-    Schemas { request: schema_for!(V), answer: options::written_schema::<V::Answer>() }
-}
-
 fn ask<V: Shown>(request: Value, context: &Context<'_>) -> Result<Answered, Error> {
-    let request: V = options::understood(request)
-        .map_err(|wrong| Error::Options(wrong.join("\n  and: ").into()))?;
+    let request: V = understood(request).map_err(refused)?;
     let answer = request.run(context)?;
     let json =
         serde_json::to_value(&answer).map_err(|error| Error::File(error.to_string().into()))?;

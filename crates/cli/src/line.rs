@@ -10,7 +10,9 @@ use crate::command::Entry;
 pub(crate) fn whole() -> clap::Command {
     let add = |whole: clap::Command, entry: &Entry| {
         let command = (entry.command)();
-        let Some((group, _)) = entry.name.split_once(' ') else { return whole.subcommand(command) };
+        let Some((group, _)) = entry.name().split_once(' ') else {
+            return whole.subcommand(command);
+        };
         let known = whole.find_subcommand(group).is_some();
         let whole = if known { whole } else { whole.subcommand(cmd::gcn::group()) };
         whole.mut_subcommand(group, |group| group.subcommand(command))

@@ -6,8 +6,6 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use crate::hints::{flag, with_flags};
@@ -192,11 +190,6 @@ pub(crate) fn value_names<V: Shown>() -> Vec<(String, String)> {
 
 fn schema<V: Shown>() -> Value {
     schemars::schema_for!(V).to_value()
-}
-
-/// The schema of what is only ever written.
-pub(crate) fn written_schema<T: JsonSchema>() -> Schema {
-    SchemaSettings::default().for_serialize().into_generator().into_root_schema_for::<T>()
 }
 
 /// Lines of a paragraph as one, options as they are typed.
@@ -385,26 +378,6 @@ pub(crate) fn request<V: Shown>(matches: &ArgMatches) -> Result<V, clap::Error> 
         return Err(wrong(problems.join("\n  and: ")));
     }
     serde_json::from_value(Value::Object(given)).map_err(|error| wrong(error.to_string()))
-}
-
-/// The request that is JSON.
-///
-/// # Errors
-/// What is wrong with each option that cannot be understood.
-pub(crate) fn understood<V: Shown>(request: Value) -> Result<V, Vec<String>> {
-    let known = schema::<V>();
-    let alone = |(name, value): (&String, &Value)| {
-        if known["properties"].get(name).is_none() {
-            return Some(format!("there is no option `{name}=`"));
-        }
-        let wrong = serde_json::from_value::<V>(json!({ name: value })).err()?;
-        Some(format!("`{name}=`: {wrong}"))
-    };
-    let wrong: Vec<String> = request.as_object().into_iter().flatten().filter_map(alone).collect();
-    if !wrong.is_empty() {
-        return Err(wrong);
-    }
-    serde_json::from_value(request).map_err(|error| vec![error.to_string()])
 }
 
 #[cfg(test)]

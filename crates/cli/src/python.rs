@@ -126,8 +126,8 @@ const GENERAL: [(&str, &str, &str); 3] = [
 pub fn module() -> String {
     let mut text = HEAD.to_owned();
     let mut classes = Classes::default();
-    for entry in cmd::ALL.iter().filter(|entry| !COMMAND_ALONE.contains(&entry.name)) {
-        classes.add(&json!((entry.schemas)())["answer"]);
+    for entry in cmd::ALL.iter().filter(|entry| !COMMAND_ALONE.contains(&entry.name())) {
+        classes.add(&entry.schemas()["answer"]);
     }
     text.push_str(&classes.text());
     text.push_str("\n\nclass ModelVerbs:\n    \"\"\"What a model can be asked.\"\"\"\n");
@@ -156,7 +156,7 @@ impl Place {
 
     fn text(&self, indent: &str) -> String {
         let Some(entry) = self.entry() else { return String::new() };
-        let schemas = json!((entry.schemas)());
+        let schemas = entry.schemas();
         let (request, answer) = (&schemas["request"], &schemas["answer"]);
         let arguments = self.arguments(entry, request);
         let answer_class = answer["title"].as_str().unwrap_or("Answer");
@@ -323,8 +323,8 @@ mod tests {
     #[test]
     fn every_verb_has_a_place() {
         for entry in cmd::ALL {
-            let placed = METHODS.iter().chain(FUNCTIONS).any(|place| place.verb == entry.name);
-            assert_ne!(placed, COMMAND_ALONE.contains(&entry.name), "{}", entry.name);
+            let placed = METHODS.iter().chain(FUNCTIONS).any(|place| place.verb == entry.name());
+            assert_ne!(placed, COMMAND_ALONE.contains(&entry.name()), "{}", entry.name());
         }
         for place in METHODS.iter().chain(FUNCTIONS) {
             assert!(place.entry().is_some(), "{}", place.verb);

@@ -53,6 +53,9 @@ pub enum Error {
     /// A request that cannot be fulfilled: all that is wrong with it.
     #[error("{}", .0.iter().map(|problem| &problem.message[..]).collect::<Vec<_>>().join("\n  and: "))]
     Request(Vec<Problem>),
+    /// A recipe that cannot be followed: all that is wrong with it.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  and: "))]
+    Recipe(Vec<Fault>),
     /// The work was stopped by whoever asked for it; what it had, it kept as the words say.
     #[error("{0}")]
     Stopped(Refusal),
@@ -118,6 +121,28 @@ impl Problem {
     }
 }
 
+/// What is wrong with a recipe, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The file of the recipe, or what it is called; empty if it has no name.
+    pub file: String,
+    /// The line, from 1; none if it is about no line.
+    pub line: Option<usize>,
+    /// In words.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.file.is_empty(), self.line) {
+            (false, Some(line)) => write!(f, "{}:{line}: {}", self.file, self.message),
+            (false, None) => write!(f, "{}: {}", self.file, self.message),
+            (true, Some(line)) => write!(f, "line {line}: {}", self.message),
+            (true, None) => f.write_str(&self.message),
+        }
+    }
+}
+
 macro_rules! refusals {
     ($($name:ident => $kind:ident),* $(,)?) => {
         $(
@@ -157,6 +182,7 @@ impl Error {
             Self::Options(_) => "options",
             Self::TooSmall(_) => "too-small",
             Self::Request(_) => "request",
+            Self::Recipe(_) => "recipe",
             Self::Stopped(_) => "stopped",
         }
     }

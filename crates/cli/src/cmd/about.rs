@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anyhow::{Context, anyhow};
+use brickwork::verbs::written_schema;
 use clap::{Arg, Command};
 use clap_complete::generate;
 use serde_json::{Value, json};
@@ -12,7 +13,6 @@ use crate::args::About;
 use crate::cmd::ALL;
 use crate::hints::Failure;
 use crate::line::whole;
-use crate::options::written_schema;
 use crate::print::Out;
 use crate::python;
 
@@ -48,7 +48,7 @@ pub(crate) fn run(asked: &About, out: &Out) -> anyhow::Result<()> {
 
 /// The schemas of the verb of this name, those of errors, or all by name.
 fn schema(name: &str) -> anyhow::Result<Value> {
-    let verbs = ALL.iter().map(|entry| (entry.name, json!((entry.schemas)())));
+    let verbs = ALL.iter().map(|entry| (entry.name(), entry.schemas()));
     let error = ("error", json!(written_schema::<Failure>()));
     let mut all: BTreeMap<&str, Value> = verbs.chain([error]).collect();
     if name.is_empty() {

@@ -63,12 +63,19 @@ pub(crate) const ALL: &[Entry] = &[
 
 /// The command of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Entry> {
-    ALL.iter().find(|entry| entry.name == name)
+    ALL.iter().find(|entry| entry.name() == name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_verbs_of_the_library_are_commands_in_its_order() {
+        let own: Vec<&str> = verbs::ALL.iter().map(|verb| verb.name).collect();
+        let commands: Vec<&str> = ALL.iter().map(Entry::name).collect();
+        assert_eq!(commands[..own.len()], own);
+    }
 
     #[test]
     fn requests_schemas_help_and_command_lines_say_the_same() {
