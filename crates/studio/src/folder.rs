@@ -60,12 +60,11 @@ pub(crate) fn stamp(path: &str) -> Option<(SystemTime, u64)> {
 pub(crate) fn new_name(typed: &str, ending: &str) -> Result<String, StudioError> {
     let typed = typed.trim();
     let name = typed.strip_suffix(ending).unwrap_or(typed);
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let begins = name.chars().next().is_some_and(char::is_alphanumeric);
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let begins = name.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
     if !begins || name.chars().count() > 64 || !name.chars().all(plain) {
         return Err(StudioError::request(format!(
-            "`{typed}` is no name for a file here: use up to 64 letters, digits, `-`, `_` and `.`, a letter or \
-             digit first"
+            "`{typed}` is no name for a file here: use up to 64 letters, digits, `-` and `_`, a letter or digit first"
         )));
     }
     Ok(format!("{name}{ending}"))
@@ -77,7 +76,8 @@ mod tests {
 
     #[test]
     fn names_lead_nowhere_else() {
-        for typed in ["", "../a", "a/b", "a\\b", ".a", "-a", "a b", "a\0b", "a=b", &"a".repeat(65)]
+        for typed in
+            ["", "../a", "a/b", "a\\b", ".a", "-a", "a b", "a\0b", "a=b", "a.b", &"a".repeat(65)]
         {
             assert!(new_name(typed, ".onnx").is_err(), "{typed}");
         }

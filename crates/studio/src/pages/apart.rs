@@ -162,15 +162,12 @@ fn steps(
             vec![Step::Disassemble(Box::new(Disassemble { max_drop, ..request })), measuring]
         }
         "frontier" => {
-            let keep_all = Some(app.store.new_place("walk"));
+            let place = app.store.new_place("walk");
             // All sizes are kept, whichever is picked.
-            let pick = Some(Share(1.0));
-            vec![Step::Disassemble(Box::new(Disassemble {
-                output: None,
-                keep_all,
-                pick,
-                ..request
-            }))]
+            let (frontier, pick) = (Some(place.with_extension("json")), Some(Share(1.0)));
+            let keep_all = Some(place);
+            let walking = Disassemble { output: None, frontier, keep_all, pick, ..request };
+            vec![Step::Disassemble(Box::new(walking))]
         }
         other => return Err(StudioError::request(format!("there is no size `{other}`"))),
     })
@@ -203,7 +200,7 @@ pub(crate) fn listed(names: &[String], classes: &[usize]) -> Result<String, Stud
 /// A name for a brick of these classes that no file has.
 fn free_name(classes: &[&str]) -> String {
     let plain = |class: &&str| {
-        class.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect::<String>()
+        class.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>()
     };
     let mut name = classes.iter().take(4).map(plain).collect::<Vec<_>>().join("-");
     name = name.trim_matches('-').chars().take(48).collect();

@@ -3,7 +3,7 @@
 use axum::extract::{Path, Query, State};
 use axum::http::header::{self, HeaderName};
 use axum::response::{IntoResponse, Response};
-use brickwork::png;
+use brickwork::show::{png, style};
 
 use super::blocking;
 use super::fields::Fields;
@@ -22,12 +22,13 @@ const ASSETS: &[(&str, &str, &str)] = &[
 /// What is loaded once a day.
 const KEPT: (HeaderName, &str) = (header::CACHE_CONTROL, "private, max-age=86400");
 
-/// One of the studio's files.
+/// One of the studio's files. Its look is that of all pages, and what only the studio has.
 pub(crate) async fn asset(Path(name): Path<String>) -> Result<Response, StudioError> {
     let found = ASSETS.iter().find(|(own, _, _)| *own == name);
     let (_, kind, text) =
         found.ok_or_else(|| StudioError::missing(format!("there is no file {name}")))?;
-    Ok(([(header::CONTENT_TYPE, *kind)], *text).into_response())
+    let shared = if *kind == "text/css" { style() } else { "" };
+    Ok(([(header::CONTENT_TYPE, *kind)], format!("{shared}{text}")).into_response())
 }
 
 /// A picture of a class of a model: the `k`-th of `class` in `data`, as PNG.

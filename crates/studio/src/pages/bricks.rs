@@ -1,53 +1,32 @@
 //! Models as bricks: a stud for every class.
 
+use brickwork::show::{self, Brick};
 use brickwork_data::Dataset;
 use maud::{Markup, html};
 
 use super::frame::escaped;
 use crate::shelf::{Facts, Images, Measured};
 
-/// More studs than these are counted.
-const STUDS: usize = 10;
-
-/// Longer lists of classes are cut off.
-const CLASSES: usize = 12;
-
-/// A model as a brick. `actions` stand at its foot.
+/// A model as a brick that can be dragged. `actions` stand at its foot.
 pub(crate) fn brick(facts: &Facts, measured: Option<&Measured>, actions: &Markup) -> Markup {
-    let more = facts.classes.len().saturating_sub(CLASSES);
-    html! {
-        article class={ "brick " (hue(facts)) } draggable="true" data-file=(facts.file) {
-            (studs(facts.classes.len()))
-            div.face {
-                h3 { (facts.name) }
-                p.kind { (facts.kind()) }
-                ul.classes aria-label="Classes" {
-                    @for class in facts.classes.iter().take(CLASSES) { li { (class) } }
-                    @if more > 0 { li.more { (more) " more" } }
-                }
-                dl.numbers {
-                    div { dt { "parameters" } dd { (short(facts.params as u64)) } }
-                    div { dt { "MACs" } dd { (short(facts.macs)) } }
-                    div { dt { "file" } dd { (bytes(facts.bytes)) } }
-                    @if let Some(measured) = measured {
-                        div title={ "On " (measured.images) " test images" } { dt { "right" } dd { (measured.accuracy) } }
-                    }
-                }
-                div.actions { (actions) }
-            }
-        }
+    let mut shown = Brick::new(&facts.name, &facts.classes, hue(facts))
+        .fact("kind", facts.kind())
+        .fact("parameters", short(facts.params as u64))
+        .fact("multiply-accumulates", short(facts.macs))
+        .fact("file", bytes(facts.bytes));
+    if let Some(measured) = measured {
+        shown = shown.fact(&format!("right of {} images", measured.images), &measured.accuracy[..]);
     }
+    html! { div.held draggable="true" data-file=(facts.file) { (show::brick(&shown)) div.actions { (actions) } } }
 }
 
-/// A row of studs, for the eye alone.
-pub(crate) fn studs(count: usize) -> Markup {
-    html! { div.studs aria-hidden="true" { @for _ in 0..count.min(STUDS) { span.stud {} } } }
-}
+/// The hues that bricks have.
+const HUES: [usize; 5] = [0, 1, 2, 3, 6];
 
-/// The colour of a model: that of what it was cut from.
-pub(crate) fn hue(facts: &Facts) -> String {
+/// The hue of a model: that of what it was cut from.
+pub(crate) fn hue(facts: &Facts) -> usize {
     let name = facts.origin().map_or(&facts.name, |origin| &origin.source);
-    format!("hue-{}", name.bytes().fold(0_usize, |sum, byte| (31 * sum + usize::from(byte)) % 8))
+    HUES[name.bytes().fold(7, |sum, byte| (31 * sum + usize::from(byte)) % HUES.len())]
 }
 
 /// Pictures of a class as the data shows it.

@@ -286,8 +286,10 @@ pub(crate) async fn pick(
             points.into_iter().flatten().filter_map(|point| point["macs"].as_u64()).collect();
         let pick =
             share_of(&sizes, place).ok_or_else(|| StudioError::request("there is no such size"))?;
-        let output = Some(name.clone().into());
-        let request = Disassemble { keep_all: None, pick: Some(pick), output, ..request.clone() };
+        let (output, frontier) =
+            (Some(name.clone().into()), Some(name.replace(".onnx", "-frontier.html").into()));
+        let request =
+            Disassemble { keep_all: None, pick: Some(pick), output, frontier, ..request.clone() };
         let measuring = Eval {
             model: ModelInput::file(&name),
             data: request.data.clone(),

@@ -8,7 +8,7 @@ use brickwork::OnDuplicate;
 use brickwork::verbs::{Assemble, Calibrate, DataInput, Eval, ModelInput};
 use maud::{Markup, html};
 
-use super::bricks::{brick, hue, studs};
+use super::bricks::brick;
 use super::fields::Fields;
 use super::frame;
 use crate::failure::StudioError;
@@ -42,7 +42,7 @@ pub(crate) fn page(app: &App, _: &Fields) -> Result<Markup, StudioError> {
             section {
                 h2 { "In the box" }
                 @if others.is_empty() { p { "Every brick is on the plate." } }
-                div.bricks { @for facts in &others { (brick(facts, app.shelf.accuracy(facts).as_ref(), &putting(facts))) } }
+                div.shelf { @for facts in &others { (brick(facts, app.shelf.accuracy(facts).as_ref(), &putting(facts))) } }
             }
         }
     };
@@ -116,7 +116,6 @@ fn joining(app: &App, parts: &[Arc<Facts>]) -> Markup {
     html! { @if parts.len() > 1 {
         form.panel.choice #join method="post" action="/plate/join" {
             h2 { "Join them" }
-            div.whole aria-hidden="true" { @for part in parts { div class={ "layer " (hue(part)) } { (studs(part.classes.len())) } } }
             @for part in parts {
                 @let sets = app.shelf.sets_of(part);
                 label { "Images of " (part.name) select name={ "data " (part.name) } {
@@ -166,7 +165,7 @@ pub(crate) fn join(app: &App, fields: &Fields) -> Result<String, StudioError> {
         return Err(StudioError::request("put two bricks on the plate at least"));
     }
     let name = new_name(fields.need("name")?, ".onnx")?;
-    let joined = name.replace(".onnx", ".uncalibrated.onnx");
+    let joined = name.replace(".onnx", "-uncalibrated.onnx");
     if let Some(taken) = [&name, &joined].into_iter().find(|file| folder::stamp(file).is_some()) {
         return Err(StudioError::request(format!(
             "there is a file `{taken}` already; choose another name"

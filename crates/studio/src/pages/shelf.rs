@@ -25,7 +25,7 @@ pub(crate) fn page(app: &App, _: &Fields) -> Result<Markup, StudioError> {
             "Every brick is a classifier, with a stud for each class. Take one apart to get a smaller brick for the classes you \
              choose. Put bricks on the baseplate to join them into one new classifier, without training."
         } }
-        section.bricks aria-label="Models" { @for entry in &models { (shown(app, entry)) } }
+        section.shelf aria-label="Models" { @for entry in &models { (shown(app, entry)) } }
         div.side-by-side {
             form.panel method="post" action="/box/upload" enctype="multipart/form-data" {
                 h2 { "Add a model" }
