@@ -75,7 +75,8 @@ pub(crate) enum About {
   brickwork schema error
   brickwork schema")]
     Schema {
-        /// The command, or error for what `--json` prints when one fails [default: all]
+        /// The command, error for what `--json` prints when one fails, or recipe.toml for the text of a
+        /// recipe [default: all]
         name: Vec<String>,
     },
     /// Print the script by which a shell completes commands and options

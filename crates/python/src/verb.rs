@@ -52,7 +52,8 @@ pub(crate) fn ask(
         );
     }
     let answered = watched(py, listener.as_ref(), threads, |progress| {
-        let context = Context { progress, threads: None, seed, memory: Some(&memory) };
+        let context =
+            Context { progress, threads: None, seed, memory: Some(&memory), ..Context::default() };
         brickwork_cli::ask(name, request, &context)
     })?;
     let made = match made.and_then(|name| Some((stem(name), memory.take(name)?))) {

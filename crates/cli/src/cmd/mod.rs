@@ -4,6 +4,7 @@ pub(crate) mod about;
 pub(crate) mod annotate;
 pub(crate) mod assemble;
 pub(crate) mod bench;
+pub(crate) mod build;
 pub(crate) mod calibrate;
 pub(crate) mod compress;
 pub(crate) mod demo;
@@ -26,7 +27,7 @@ pub(crate) mod route;
 pub(crate) mod train;
 pub(crate) mod verify;
 
-use brickwork::verbs;
+use brickwork::{recipe, verbs};
 
 use crate::command::{Entry, entry};
 
@@ -57,6 +58,9 @@ pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Route>(),
     entry::<verbs::Annotate>(),
     entry::<verbs::Bench>(),
+    entry::<recipe::Build>(),
+    entry::<recipe::PrintRecipe>(),
+    entry::<recipe::InitRecipe>(),
 ];
 
 /// The command of this name.
