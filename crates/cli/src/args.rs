@@ -36,6 +36,9 @@ pub(crate) struct Global {
     /// Seed of every random choice
     #[arg(long, global = true, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// The box that names such as box:pets stand for [default: in the user's folder for data]
+    #[arg(id = "box", long = "box", global = true, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
     /// Print help
     #[arg(id = "help", short, long = "help", global = true, action = clap::ArgAction::Help)]
     _help: Option<bool>,
@@ -54,6 +57,8 @@ fn parse_threads(text: &str) -> Result<usize, String> {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Demo(DemoArgs),
+    #[cfg(feature = "box")]
+    Box(crate::cmd::store::BoxArgs),
 }
 
 /// The whole job on embedded models and images: no download, under a minute

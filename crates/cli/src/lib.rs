@@ -5,6 +5,7 @@
 
 mod args;
 mod ask;
+mod boxes;
 mod cmd;
 mod command;
 mod hints;
@@ -26,6 +27,7 @@ use crate::line::{typed, whole};
 use crate::print::Out;
 
 pub use ask::{Answered, ask, failure};
+pub use boxes::UserBox;
 
 /// Does what `args` say, the first of which is the name of the program, and gives the code to end with. Ends the
 /// process itself where they cannot be understood, or ask for help.
@@ -56,7 +58,9 @@ fn run(matches: &clap::ArgMatches, global: &Global, out: &Out) -> anyhow::Result
         cmd::about::run(&asked, out)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let Command::Demo(args) = Cli::from_arg_matches(matches)?.command;
-    cmd::demo::run(&args, global, out)?;
-    Ok(ExitCode::SUCCESS)
+    match Cli::from_arg_matches(matches)?.command {
+        Command::Demo(args) => cmd::demo::run(&args, global, out).map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "box")]
+        Command::Box(args) => cmd::store::run(&args, global, out),
+    }
 }

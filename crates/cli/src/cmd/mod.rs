@@ -24,6 +24,8 @@ pub(crate) mod profile;
 pub(crate) mod refit;
 pub(crate) mod reject;
 pub(crate) mod route;
+#[cfg(feature = "box")]
+pub(crate) mod store;
 pub(crate) mod train;
 pub(crate) mod verify;
 
