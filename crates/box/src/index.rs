@@ -44,6 +44,8 @@ pub(crate) struct Rows {
 /// An open index.
 pub(crate) struct Index {
     connection: Connection,
+    /// Whether it is in a file.
+    kept: bool,
 }
 
 impl Index {
@@ -56,7 +58,7 @@ impl Index {
         let check =
             connection.pragma_query_value(None, "quick_check", |row| row.get::<_, String>(0));
         let whole = version.ok()? == VERSION && check.ok()? == "ok";
-        whole.then_some(Self { connection })
+        whole.then_some(Self { connection, kept: true })
     }
 
     /// A new index of what the files tell, in a file in place of what is there.
@@ -64,21 +66,26 @@ impl Index {
         for path in [path.to_path_buf(), beside(path, "-journal"), beside(path, "-wal")] {
             remove(&path)?;
         }
-        Self::filled(Connection::open(path)?, rows)
+        Self::filled(Connection::open(path)?, true, rows)
     }
 
     /// A new index of what the files tell, in memory.
     pub(crate) fn in_memory(rows: &Rows) -> Result<Self, BoxError> {
-        Self::filled(Connection::open_in_memory()?, rows)
+        Self::filled(Connection::open_in_memory()?, false, rows)
     }
 
-    fn filled(mut connection: Connection, rows: &Rows) -> Result<Self, BoxError> {
+    fn filled(mut connection: Connection, kept: bool, rows: &Rows) -> Result<Self, BoxError> {
         let all = connection.transaction()?;
         all.execute_batch(TABLES)?;
         rows.models.iter().try_for_each(|row| put(&all, row))?;
         rows.names.iter().try_for_each(|row| name(&all, row))?;
         all.commit()?;
-        Ok(Self { connection })
+        Ok(Self { connection, kept })
+    }
+
+    /// Whether it is in a file, for whoever comes next.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept
     }
 
     /// How many models it knows.

@@ -127,6 +127,7 @@ impl BrickBox {
         let digest = sha256(bytes);
         let split = split(bytes);
         let guard = self.lock()?;
+        let mut index = self.index(&guard)?;
         self.stale()?;
         for blob in split.tensors.iter().copied().chain([&split.rest[..]]) {
             let path = self.blob(&sha256(blob));
@@ -142,11 +143,10 @@ impl BrickBox {
         let manifest = Manifest { version: VERSION, bytes, pieces, facts: facts.clone() };
         self.write_manifest(&digest, &manifest)?;
         self.write_name(&name, &digest)?;
-        let mut index = self.index(&guard)?;
-        index.put(&Row { digest: digest.clone(), bytes, facts })?;
-        index.name(&NameRow { name, digest: digest.clone() })?;
-        self.fresh()?;
-        index.brick(&digest)
+        let told = index.put(&Row { digest: digest.clone(), bytes, facts });
+        let told = told.and_then(|()| index.name(&NameRow { name, digest: digest.clone() }));
+        self.told(&index, told)?;
+        self.brick(&digest)
     }
 
     /// What is in the box and asked for.
@@ -198,9 +198,9 @@ impl BrickBox {
         let digest = resolved(&index, &name)?;
         self.stale()?;
         self.write_name(&new, &digest)?;
-        index.name(&NameRow { name: new, digest: digest.clone() })?;
-        self.fresh()?;
-        index.brick(&digest)
+        let told = index.name(&NameRow { name: new, digest: digest.clone() });
+        self.told(&index, told)?;
+        self.brick(&digest)
     }
 
     /// Takes a name away, or, if it is a digest or the last name, the model. Its blobs stay until they are [swept
@@ -220,20 +220,20 @@ impl BrickBox {
             remove(&self.index_file())?;
             index = Index::in_memory(&self.rows()?)?;
         }
-        match &name.of {
+        let told = match &name.of {
             Of::Tagged(tagged) if name.classes.is_empty() && brick.names.len() > 1 => {
                 remove(&self.name_file(tagged))?;
-                index.unname(tagged)?;
+                index.unname(tagged)
             }
             _ => {
                 for row in self.rows()?.names.iter().filter(|row| row.digest == digest) {
                     remove(&self.name_file(&row.name))?;
                 }
                 remove(&self.manifest_file(&digest))?;
-                index.remove(&digest)?;
+                index.remove(&digest)
             }
-        }
-        self.fresh()?;
+        };
+        self.told(&index, told)?;
         Ok(brick)
     }
 
@@ -393,6 +393,20 @@ impl BrickBox {
     fn stale(&self) -> Result<(), BoxError> {
         let path = self.stale_file();
         fs::write(&path, "").map_err(BoxError::file("write", &path))
+    }
+
+    /// Says that the index is what the files say, if it was told of what changed and is kept. Otherwise it is made
+    /// again by whoever needs it next: the files are what counts.
+    fn told(&self, index: &Index, told: Result<(), BoxError>) -> Result<(), BoxError> {
+        if told.is_ok() && index.is_kept() { self.fresh() } else { Ok(()) }
+    }
+
+    /// A model, as the files tell of it.
+    fn brick(&self, digest: &str) -> Result<Brick, BoxError> {
+        let Manifest { bytes, facts, .. } = self.manifest(digest)?;
+        let names = self.named()?.into_iter().filter(|row| row.digest == digest);
+        let names = names.map(|row| row.name.to_string()).collect();
+        Ok(Brick { digest: format!("sha256-{digest}"), names, bytes, facts })
     }
 
     /// Says that the index is what the files say.

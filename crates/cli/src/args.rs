@@ -58,7 +58,7 @@ fn parse_threads(text: &str) -> Result<usize, String> {
 pub(crate) enum Command {
     Demo(DemoArgs),
     #[cfg(feature = "box")]
-    Box(crate::cmd::store::BoxArgs),
+    Box(crate::box_args::BoxArgs),
 }
 
 /// The whole job on embedded models and images: no download, under a minute

@@ -5,6 +5,8 @@
 
 mod args;
 mod ask;
+#[cfg(feature = "box")]
+mod box_args;
 mod boxes;
 mod cmd;
 mod command;

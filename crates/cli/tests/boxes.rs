@@ -91,7 +91,7 @@ fn commands_take_models_out_of_the_box() {
     boxed.succeeds("box add digits.onnx --accuracy 97.5 --licence MIT");
     boxed.succeeds("box add low.onnx pieces.onnx joined.onnx");
     let said = boxed.succeeds("box ls");
-    assert!(said.contains("low     component") && said.contains("joined  assembly"), "{said}");
+    assert!(said.contains("low     component") && said.contains("joined   assembly"), "{said}");
     for (query, expected) in [
         ("--class 7", &["digits"][..]),
         ("--class 3", &["digits", "joined", "low"]),
@@ -140,7 +140,7 @@ fn commands_take_models_out_of_the_box() {
     for (line, words) in [
         ("inspect box:gone", &["there is no `gone` in the box; there are digits"][..]),
         ("inspect box:digits/1,2", &["no component of `digits` for 1,2", "0,1,2,3,4"]),
-        ("inspect box:sha256-zz", &["is no name"]),
+        ("inspect box:sha256-zz", &["looks like a digest"]),
         ("assemble box:low -o box:new", &["put it into the box"]),
         ("box add data/digits", &[]),
         ("box add low.onnx --name a/b", &["is no name"]),
@@ -229,7 +229,7 @@ fn a_full_disk_leaves_the_box_as_it_was() {
     let boxed = Boxed::new(3);
     boxed.succeeds("box add OUT/model-0.onnx");
     let before = boxed.names();
-    let mut lines = vec!["box add OUT/model-1.onnx"; 3];
+    let mut lines = vec!["box add garments.onnx"; 3];
     lines.extend(["box check", "box tag model-0 other"]);
     for (line, blocks) in lines.into_iter().zip([0, 1, 8, 8, 0]) {
         let command = boxed.own.command(&format!("{line} --box OUT/box"));
@@ -246,7 +246,7 @@ fn a_full_disk_leaves_the_box_as_it_was() {
         boxed.holds(&[0]);
         assert_eq!(boxed.names(), before, "{line}");
     }
-    boxed.succeeds("box add OUT/model-1.onnx");
+    boxed.succeeds("box add garments.onnx OUT/model-1.onnx");
     boxed.holds(&[0, 1]);
 }
 
