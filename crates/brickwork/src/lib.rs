@@ -117,6 +117,7 @@ pub use model::latency_table::{LatencyTable, WidthTime};
 pub use model::layers::{LayerInfo, layers};
 pub use model::percent::Percent;
 pub use model::progress::{Progress, Silent};
+pub use model::provenance::{MadeStep, Provenance, RECIPE_KEY, SourceFile};
 pub use model::random::{random_weights, uniform};
 pub use model::sizes::{Sizes, Unit};
 pub use refit::{Alignment, Cut, Nearer, Readout, RefitOptions, Towards, refit, refitted};

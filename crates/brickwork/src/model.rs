@@ -11,6 +11,7 @@ pub(crate) mod looks;
 pub(crate) mod names;
 pub(crate) mod percent;
 pub(crate) mod progress;
+pub(crate) mod provenance;
 pub(crate) mod random;
 pub(crate) mod rebuild;
 pub(crate) mod sizes;

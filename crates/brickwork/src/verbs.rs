@@ -6,6 +6,7 @@
 
 mod all;
 mod annotate;
+mod asked;
 mod assemble;
 mod bench;
 mod calibrate;
@@ -29,6 +30,8 @@ mod predict;
 mod profile;
 mod questioning;
 mod route;
+mod shelf;
+mod tracing;
 mod train;
 mod training;
 mod unlabelled;
@@ -43,6 +46,7 @@ mod reject;
 mod roles;
 
 pub use all::{ALL, find};
+pub use asked::Asked;
 pub use assemble::{Assemble, AssembleAnswer, AssembledPart};
 pub use calibrate::{Calibrate, CalibrateAnswer, PartLogit};
 pub use context::Context;
@@ -76,6 +80,7 @@ pub use refit::{Divergence, Refit, RefitAnswer};
 pub use reject::{FittedThreshold, Reject, RejectAnswer};
 pub use roles::{NamedFile, Role, role};
 pub use route::{Route, RouteAnswer};
+pub use shelf::{Shelf, is_shelved};
 pub use train::Train;
 pub use training::{Course, OptimiserName, RunInput, TrainAnswer};
 pub use verify::{Verify, VerifyAnswer};
@@ -85,6 +90,7 @@ use std::fmt::Debug;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use crate::model::error::{Error, Problem};
 
@@ -125,6 +131,8 @@ pub trait Verb:
     fn run(&self, context: &Context<'_>) -> Result<Self::Answer, Error> {
         self.check()?;
         context.check_names(self)?;
-        context.install(|| self.work(context))
+        let asked = Asked::of(Self::NAME, &json!(self), &json!(Self::default()));
+        let context = Context { asked: Some(&asked), ..*context };
+        context.install(|| self.work(&context))
     }
 }

@@ -36,6 +36,9 @@ pub(crate) struct Global {
     /// Seed of every random choice
     #[arg(long, global = true, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// The box that names such as box:pets stand for [default: in the user's folder for data]
+    #[arg(id = "box", long = "box", global = true, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
     /// Print help
     #[arg(id = "help", short, long = "help", global = true, action = clap::ArgAction::Help)]
     _help: Option<bool>,
@@ -56,6 +59,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     #[cfg(feature = "studio")]
     Studio(StudioArgs),
+    #[cfg(feature = "box")]
+    Box(crate::box_args::BoxArgs),
 }
 
 /// The whole job on embedded models and images: no download, under a minute
@@ -101,7 +106,8 @@ pub(crate) enum About {
   brickwork schema error
   brickwork schema")]
     Schema {
-        /// The command, or error for what `--json` prints when one fails [default: all]
+        /// The command, error for what `--json` prints when one fails, or recipe.toml for the text of a
+        /// recipe [default: all]
         name: Vec<String>,
     },
     /// Print the script by which a shell completes commands and options

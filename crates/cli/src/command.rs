@@ -8,6 +8,7 @@ use clap::ArgMatches;
 use serde_json::{Value, json};
 
 use crate::args::Global;
+use crate::boxes::UserBox;
 use crate::options;
 use crate::print::Out;
 use crate::progress;
@@ -78,7 +79,9 @@ fn run<V: Shown>(matches: &ArgMatches, global: &Global, out: &Out) -> anyhow::Re
     let request: V = options::request(matches).unwrap_or_else(|error| error.exit());
     let shown = progress::Shown::new(out);
     // Threads are those of the whole process.
-    let context = Context { progress: &shown, seed: global.seed, ..Context::default() };
+    let shelf = UserBox { folder: global.store.clone() };
+    let context =
+        Context { progress: &shown, seed: global.seed, shelf: Some(&shelf), ..Context::default() };
     let answer = request.run(&context)?;
     drop(shown);
     match V::LINES {

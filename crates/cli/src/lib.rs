@@ -5,6 +5,9 @@
 
 mod args;
 mod ask;
+#[cfg(feature = "box")]
+mod box_args;
+mod boxes;
 mod cmd;
 mod command;
 mod hints;
@@ -26,6 +29,7 @@ use crate::line::{typed, whole};
 use crate::print::Out;
 
 pub use ask::{Answered, ask, failure};
+pub use boxes::UserBox;
 
 /// Does what `args` say, the first of which is the name of the program, and gives the code to end with. Ends the
 /// process itself where they cannot be understood, or ask for help.
@@ -57,9 +61,10 @@ fn run(matches: &clap::ArgMatches, global: &Global, out: &Out) -> anyhow::Result
         return Ok(ExitCode::SUCCESS);
     }
     match Cli::from_arg_matches(matches)?.command {
-        Command::Demo(args) => cmd::demo::run(&args, global, out)?,
+        Command::Demo(args) => cmd::demo::run(&args, global, out).map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "box")]
+        Command::Box(args) => cmd::store::run(&args, global, out),
         #[cfg(feature = "studio")]
-        Command::Studio(args) => cmd::studio::run(&args, out)?,
+        Command::Studio(args) => cmd::studio::run(&args, out).map(|()| ExitCode::SUCCESS),
     }
-    Ok(ExitCode::SUCCESS)
 }

@@ -82,8 +82,9 @@ const METHODS: &[Place] = &[
     method("bench", "bench", "model", &[], Gives::Answer),
 ];
 
-/// Verbs that the command alone has: they work on graphs of nodes, from file to file.
-const COMMAND_ALONE: &[&str] = &["gcn train", "gcn disassemble", "gcn eval"];
+/// Verbs that the command alone has: they work on graphs of nodes, or on recipes, from file to file.
+const COMMAND_ALONE: &[&str] =
+    &["gcn train", "gcn disassemble", "gcn eval", "build", "recipe", "init-recipe"];
 
 /// Options that make no sense where what is made is given back: where to write it, and not to make it.
 const NO_ARGUMENTS: &[&str] = &["output", "dry_run", "list"];

@@ -63,8 +63,8 @@ fn the_schemas_are_what_the_code_says() {
     let mut files = BTreeMap::new();
     for (name, schemas) in &all {
         let file = name.replace(' ', "-");
-        if name == "error" {
-            files.insert("error.json".to_owned(), schemas);
+        if let "error" | "recipe.toml" = &name[..] {
+            files.insert(format!("{}.json", name.trim_end_matches(".toml")), schemas);
             continue;
         }
         for kind in ["request", "answer"] {

@@ -14,5 +14,5 @@ mod write;
 
 pub use input::ReadOptions;
 pub use outline::{Outline, Port};
-pub use read::{decode, decode_checked, load, load_checked};
+pub use read::{decode, decode_checked, load, load_checked, metadata};
 pub use write::{encode, save};

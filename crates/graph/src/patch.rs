@@ -23,7 +23,8 @@ pub struct Patch {
     operands: BTreeMap<(NodeId, usize), (String, Arc<Tensor>)>,
     behind: BTreeMap<ValueId, Arc<dyn Op>>,
     scaled: BTreeMap<(NodeId, usize), Factor>,
-    metadata: BTreeMap<String, String>,
+    /// What metadata entries become; nothing where they go.
+    metadata: BTreeMap<String, Option<String>>,
 }
 
 /// A constant and the operator that multiplies an operand by it.
@@ -78,7 +79,12 @@ impl Patch {
 
     /// Sets a metadata entry.
     pub fn metadata(&mut self, key: impl Into<String>, text: impl Into<String>) {
-        self.metadata.insert(key.into(), text.into());
+        self.metadata.insert(key.into(), Some(text.into()));
+    }
+
+    /// Takes a metadata entry away.
+    pub fn no_metadata(&mut self, key: impl Into<String>) {
+        self.metadata.insert(key.into(), None);
     }
 
     /// The graph after the changes. Shapes of computed values are worked out anew.
@@ -118,7 +124,10 @@ impl Patch {
             _ = stand_behind(&mut new, input, op, &mut taken);
         }
         for (key, text) in &self.metadata {
-            new.metadata.insert(key.clone(), text.clone());
+            match text {
+                Some(text) => new.metadata.insert(key.clone(), text.clone()),
+                None => new.metadata.remove(key),
+            };
         }
         self.reshape(&mut new)?;
         let new = drop_unused(new);

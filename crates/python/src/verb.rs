@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use brickwork::Error;
-use brickwork::verbs::{Context, InMemory, Memory};
+use brickwork::verbs::{Context, InMemory, Memory, Shelf};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -52,7 +52,9 @@ pub(crate) fn ask(
         );
     }
     let answered = watched(py, listener.as_ref(), threads, |progress| {
-        let context = Context { progress, threads: None, seed, memory: Some(&memory) };
+        let (shelf, memory) = (brickwork_cli::UserBox::default(), Some(&memory));
+        let shelf = Some(&shelf as &dyn Shelf);
+        let context = Context { progress, seed, memory, shelf, ..Context::default() };
         brickwork_cli::ask(name, request, &context)
     })?;
     let made = match made.and_then(|name| Some((stem(name), memory.take(name)?))) {

@@ -173,7 +173,15 @@ impl Gcn {
     /// # Errors
     /// If it cannot be written; the target is then as it was.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
-        Ok(onnx::save(&self.card.on(&self.graph)?, path)?)
+        Ok(onnx::save(&self.to_graph()?, path)?)
+    }
+
+    /// The graph with the card in its metadata, as it is stored.
+    ///
+    /// # Errors
+    /// If the card cannot be written as JSON.
+    pub fn to_graph(&self) -> Result<Graph, Error> {
+        self.card.on(&self.graph)
     }
 
     /// The bytes of its ONNX file, the card in its metadata.
@@ -181,7 +189,7 @@ impl Gcn {
     /// # Errors
     /// If there are 2 GiB or more.
     pub fn encode(&self) -> Result<Vec<u8>, Error> {
-        Ok(onnx::encode(&self.card.on(&self.graph)?)?)
+        Ok(onnx::encode(&self.to_graph()?)?)
     }
 
     /// Number of nodes and of features.

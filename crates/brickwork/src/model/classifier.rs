@@ -13,6 +13,7 @@ use crate::model::card::{Card, InputLayout};
 use crate::model::error::Error;
 use crate::model::head::{self, HeadFacts, HeadKind, HeadOptions, ReadHead};
 use crate::model::looks;
+use crate::model::provenance::{Provenance, RECIPE_KEY};
 
 /// Elements of the largest value of a batch.
 const BATCH_ELEMENTS: usize = 1 << 22;
@@ -28,6 +29,8 @@ pub struct Classifier {
     card: Card,
     /// What was taken for granted when its file was read, in words.
     notes: Vec<String>,
+    /// How its file was made, as long as it is as it was there.
+    provenance: Option<Provenance>,
 }
 
 impl Classifier {
@@ -111,6 +114,12 @@ impl Classifier {
         options: &HeadOptions,
     ) -> Result<Self, Error> {
         let mut card = Card::of(&graph)?;
+        let provenance = Provenance::of(&graph)?;
+        // What is made of it is made otherwise.
+        let graph = match graph.metadata().contains_key(RECIPE_KEY) {
+            true => Provenance::on(None, &graph)?,
+            false => graph,
+        };
         // What a file leaves open is known now.
         let outline = looks::outline(&graph);
         if let Some(problem) = looks::problem(&name, &outline, options.class_axis.is_some()) {
@@ -126,7 +135,7 @@ impl Classifier {
         };
         let ReadHead { graph, head, notes } = head::read(&name, graph, &facts, options)?;
         card.head = head;
-        Ok(Self { notes, ..Self::described(name, graph, card)? })
+        Ok(Self { notes, provenance, ..Self::described(name, graph, card)? })
     }
 
     /// Takes a graph for a classifier of which `card` tells, whatever its metadata holds.
@@ -139,7 +148,7 @@ impl Classifier {
         card: Card,
     ) -> Result<Self, Error> {
         let (name, graph) = (name.into(), graph.into());
-        let classifier = Self { name, graph, card, notes: Vec::new() };
+        let classifier = Self { name, graph, card, notes: Vec::new(), provenance: None };
         classifier.check()?;
         Ok(classifier)
     }
@@ -157,6 +166,17 @@ impl Classifier {
     /// What was taken for granted when its file was read, in words.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// How its file was made, if it is as it was there and its file tells.
+    pub fn provenance(&self) -> Option<&Provenance> {
+        self.provenance.as_ref()
+    }
+
+    /// The same model, of which is told how it was made.
+    #[must_use]
+    pub fn made(self, provenance: Option<Provenance>) -> Self {
+        Self { provenance, ..self }
     }
 
     /// What its scores mean.
@@ -279,7 +299,11 @@ impl Classifier {
     /// # Errors
     /// If the card cannot be written as JSON.
     pub fn to_graph(&self) -> Result<Graph, Error> {
-        self.card.on(&self.graph)
+        let graph = self.card.on(&self.graph)?;
+        match &self.provenance {
+            Some(provenance) => Provenance::on(Some(provenance), &graph),
+            None => Ok(graph),
+        }
     }
 
     /// Writes the ONNX file, the card in its metadata.

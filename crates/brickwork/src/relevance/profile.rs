@@ -21,6 +21,7 @@ use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Refusal};
 use crate::model::layers::{LayerInfo, layers};
 use crate::model::progress::Progress;
+use crate::model::provenance::Provenance;
 
 /// What a profile is of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +44,9 @@ pub struct Header {
     pub samples: Vec<ClassSamples>,
     /// Names of the profiled layers, in running order.
     pub layers: Vec<String>,
+    /// How its file was made, if it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
 }
 
 /// What is known of one layer for one class.
@@ -170,6 +174,7 @@ pub fn profile(
         data: sources.iter().map(|source| source.name.clone()).collect(),
         samples,
         layers: plan.layers.iter().map(|layer| layer.info.name.clone()).collect(),
+        provenance: None,
     };
     Ok(Profile { header, sums })
 }
@@ -549,7 +554,7 @@ impl Profile {
             header.samples.into_iter().zip(sums).collect();
         classes.sort_by_key(|(entry, _)| entry.class);
         let (samples, sums) = classes.into_iter().unzip();
-        Ok(Self { header: Header { samples, ..header }, sums })
+        Ok(Self { header: Header { samples, provenance: None, ..header }, sums })
     }
 
     /// Whether the sums have the shapes they have for this model.

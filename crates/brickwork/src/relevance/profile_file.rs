@@ -10,6 +10,7 @@ use safetensors::tensor::TensorView;
 
 use crate::files::sealed::{self, Array, Sealed};
 use crate::model::error::{Error, Refusal};
+use crate::model::provenance::Provenance;
 use crate::model::text::stored;
 use crate::relevance::profile::{FORMAT, Header, LayerSums, Profile};
 
@@ -69,6 +70,12 @@ pub(crate) fn check_finite(profile: &Profile) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// How the profile in a file of these bytes was made, if they are one that tells.
+pub(crate) fn profile_provenance(bytes: &[u8]) -> Option<Provenance> {
+    let file = Sealed::open(bytes, KEY).ok()?;
+    serde_json::from_str::<Header>(file.header()).ok()?.provenance
 }
 
 /// Reads a profile.

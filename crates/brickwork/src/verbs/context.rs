@@ -9,7 +9,9 @@ use rayon::ThreadPoolBuilder;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::asked::Asked;
 use super::memory::{InMemory, Memory};
+use super::shelf::{Shelf, is_shelved};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::progress::{Progress, Silent};
@@ -27,18 +29,22 @@ pub struct Context<'a> {
     pub seed: u64,
     /// What stands behind names that begin with `memory:`, and takes what is written to them.
     pub memory: Option<&'a Memory>,
+    /// Where models are whose names begin with `box:`.
+    pub shelf: Option<&'a dyn Shelf>,
+    /// What is asked, of which files that are written tell. [`Verb::run`](super::Verb::run) says so itself.
+    pub asked: Option<&'a Asked>,
 }
 
 impl Default for Context<'_> {
-    /// Tells nobody, with the caller's threads, the seed 0 and nothing in memory.
+    /// Tells nobody, with the caller's threads, the seed 0, nothing in memory and no shelf.
     fn default() -> Self {
-        Self { progress: &Silent, threads: None, seed: 0, memory: None }
+        Self { progress: &Silent, threads: None, seed: 0, memory: None, shelf: None, asked: None }
     }
 }
 
 impl Context<'_> {
     /// Runs `work` on as many threads as are asked for.
-    pub(super) fn install<T: Send>(
+    pub(crate) fn install<T: Send>(
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
@@ -49,23 +55,40 @@ impl Context<'_> {
         pool.install(work)
     }
 
-    /// That a request names nothing in memory where there is none.
+    /// That a request names nothing in memory, and nothing on a shelf, where there is none, and writes to no shelf.
     ///
     /// # Errors
     /// If it does.
     pub(super) fn check_names(&self, request: &impl Serialize) -> Result<(), Error> {
-        let request = serde_json::to_value(request).ok().filter(|_| self.memory.is_none());
-        let Some(name) = request.as_ref().and_then(name_in) else { return Ok(()) };
-        Err(Error::options(format!(
-            "`{name}` names something in memory, where there is nothing; if it is a file, call it `./{name}`"
-        )))
+        let Ok(request) = serde_json::to_value(request) else { return Ok(()) };
+        let held = |name: &str| Memory::is_name(name) && self.memory.is_none();
+        if let Some(name) = name_in(&request, &held) {
+            return Err(Error::options(format!(
+                "`{name}` names something in memory, where there is nothing; if it is a file, call it `./{name}`"
+            )));
+        }
+        let shelved = |name: &str| is_shelved(name) && self.shelf.is_none();
+        if let Some(name) = name_in(&request, &shelved) {
+            return Err(Error::options(format!(
+                "`{name}` names a model in a box, but there is none; if it is a file, call it `./{name}`"
+            )));
+        }
+        let output = request["output"].as_str().filter(|name| is_shelved(name));
+        output.map_or(Ok(()), |name| {
+            Err(Error::options(format!(
+                "`output={name}`: write a file and put it into the box; if it is a file, call it `./{name}`"
+            )))
+        })
     }
 
-    /// What is in memory under this name; nothing if it names a file.
+    /// What is in memory or on the shelf under this name; nothing if it names a file.
     ///
     /// # Errors
     /// If there is nothing of this name.
-    pub(super) fn held(&self, name: &Path) -> Result<Option<InMemory>, Error> {
+    pub(crate) fn held(&self, name: &Path) -> Result<Option<InMemory>, Error> {
+        if let Some(shelf) = self.shelf.filter(|_| is_shelved(name)) {
+            return shelf.model_file(&name.to_string_lossy()).map(InMemory::File).map(Some);
+        }
         let Some(memory) = self.memory.filter(|_| Memory::is_name(name)) else { return Ok(None) };
         let missing =
             || Error::options(format!("there is nothing in memory as `{}`", name.display()));
@@ -97,21 +120,24 @@ impl Context<'_> {
 
     /// Writes a model under this name.
     pub(super) fn save(&self, model: &Classifier, name: &Path) -> Result<(), Error> {
+        let model = model.clone().made(self.provenance()?);
         self.write(&model.encode()?, name)
     }
 
     /// Writes a profile under this name.
     pub(super) fn save_profile(&self, profile: &Profile, name: &Path) -> Result<(), Error> {
+        let mut profile = profile.clone();
+        profile.header.provenance = self.provenance()?;
         let Some(memory) = self.memory.filter(|_| Memory::is_name(name)) else {
-            return save_profile(profile, name);
+            return save_profile(&profile, name);
         };
-        check_finite(profile)?;
-        memory.put(name, InMemory::Profile(Arc::new(profile.clone())));
+        check_finite(&profile)?;
+        memory.put(name, InMemory::Profile(Arc::new(profile)));
         Ok(())
     }
 
     /// Writes a file under this name.
-    pub(super) fn write(&self, bytes: &[u8], name: &Path) -> Result<(), Error> {
+    pub(crate) fn write(&self, bytes: &[u8], name: &Path) -> Result<(), Error> {
         let Some(memory) = self.memory.filter(|_| Memory::is_name(name)) else {
             return Ok(write_atomically(name, bytes)?);
         };
@@ -120,15 +146,15 @@ impl Context<'_> {
     }
 }
 
-/// The first name of something in memory among the values of a request, alone or behind that of a part.
-fn name_in(value: &Value) -> Option<&str> {
+/// The first name that is `wanted` among the values of a request, alone or behind that of a part.
+fn name_in<'a>(value: &'a Value, wanted: &dyn Fn(&str) -> bool) -> Option<&'a str> {
     match value {
         Value::String(text) => {
             let named = text.split_once('=').map_or(&text[..], |(_, name)| name);
-            [&text[..], named].into_iter().find(|name| Memory::is_name(name))
+            [&text[..], named].into_iter().find(|name| wanted(name))
         }
-        Value::Array(all) => all.iter().find_map(name_in),
-        Value::Object(all) => all.values().find_map(name_in),
+        Value::Array(all) => all.iter().find_map(|one| name_in(one, wanted)),
+        Value::Object(all) => all.values().find_map(|one| name_in(one, wanted)),
         _ => None,
     }
 }

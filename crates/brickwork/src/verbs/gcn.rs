@@ -6,6 +6,7 @@ mod train;
 
 use std::path::{Path, PathBuf};
 
+use brickwork_formats::onnx;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,7 @@ use super::Context;
 use super::memory::{InMemory, stem_of};
 use crate::gcn::{Gcn, Nodes};
 use crate::model::error::{Error, Problem};
+use crate::model::provenance::Provenance;
 
 /// The model of this name.
 fn load(name: &Path, context: &Context<'_>) -> Result<Gcn, Error> {
@@ -29,7 +31,8 @@ fn load(name: &Path, context: &Context<'_>) -> Result<Gcn, Error> {
 
 /// Writes a model under this name.
 fn save(model: &Gcn, name: &Path, context: &Context<'_>) -> Result<(), Error> {
-    context.write(&model.encode()?, name)
+    let made = context.provenance()?;
+    context.write(&onnx::encode(&Provenance::on(made.as_ref(), &model.to_graph()?)?)?, name)
 }
 
 /// Which graph.

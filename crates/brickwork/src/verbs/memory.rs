@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use brickwork_data::Dataset;
 
+use super::shelf;
 use crate::model::classifier::Classifier;
 use crate::relevance::profile::Profile;
 
@@ -67,6 +68,9 @@ impl Memory {
 
 /// What the thing of this name is called.
 pub(super) fn stem_of(name: &Path) -> String {
+    if let Some(stem) = shelf::stem(name) {
+        return stem.to_owned();
+    }
     let stem = name.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     stem.strip_prefix(PREFIX).map(str::to_owned).unwrap_or(stem)
 }

@@ -8,7 +8,7 @@ use super::{Context, Verb};
 use crate::model::error::{Error, Problem};
 
 /// A verb that is asked by its name.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct NamedVerb {
     /// What it is called.
     pub name: &'static str,

@@ -247,7 +247,8 @@ prop_compose! {
         let (samples, sums) = [first, last].into_iter().unzip();
         let layers = vec![format!("{layer}.0"), format!("{layer}.1")];
         let classes = classes.to_vec();
-        let header = Header { format: 1, model, fingerprint, classes, preprocess, sampling, data, samples, layers };
+        let provenance = None;
+        let header = Header { format: 1, model, fingerprint, classes, preprocess, sampling, data, samples, layers, provenance };
         Profile { header, sums }
     }
 }
@@ -378,6 +379,7 @@ fn profiles_with_numbers_that_no_file_can_hold_are_not_written() {
         data: Vec::new(),
         samples: vec![class],
         layers: vec!["conv".to_owned()],
+        provenance: None,
     };
     let sums = vec![vec![LayerSums::Samples(Tensor::new([1, 1, 1], vec![0.5]))]];
     let good = Profile { header, sums };

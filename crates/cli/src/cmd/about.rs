@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anyhow::{Context, anyhow};
+use brickwork::recipe;
 use brickwork::verbs::written_schema;
 use clap::{Arg, Command};
 use clap_complete::generate;
@@ -46,11 +47,15 @@ pub(crate) fn run(asked: &About, out: &Out) -> anyhow::Result<()> {
     }
 }
 
-/// The schemas of the verb of this name, those of errors, or all by name.
+/// What the schema of recipes is called.
+const RECIPE_TEXT: &str = "recipe.toml";
+
+/// The schemas of the verb of this name, those of errors and of recipes, or all by name.
 fn schema(name: &str) -> anyhow::Result<Value> {
     let verbs = ALL.iter().map(|entry| (entry.name(), entry.schemas()));
     let error = ("error", json!(written_schema::<Failure>()));
-    let mut all: BTreeMap<&str, Value> = verbs.chain([error]).collect();
+    let text = (RECIPE_TEXT, recipe::schema());
+    let mut all: BTreeMap<&str, Value> = verbs.chain([error, text]).collect();
     if name.is_empty() {
         return Ok(json!(all));
     }

@@ -4,6 +4,7 @@ pub(crate) mod about;
 pub(crate) mod annotate;
 pub(crate) mod assemble;
 pub(crate) mod bench;
+pub(crate) mod build;
 pub(crate) mod calibrate;
 pub(crate) mod compress;
 pub(crate) mod demo;
@@ -25,10 +26,12 @@ pub(crate) mod reject;
 pub(crate) mod route;
 #[cfg(feature = "studio")]
 pub(crate) mod studio;
+#[cfg(feature = "box")]
+pub(crate) mod store;
 pub(crate) mod train;
 pub(crate) mod verify;
 
-use brickwork::verbs;
+use brickwork::{recipe, verbs};
 
 use crate::command::{Entry, entry};
 
@@ -59,6 +62,9 @@ pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Route>(),
     entry::<verbs::Annotate>(),
     entry::<verbs::Bench>(),
+    entry::<recipe::Build>(),
+    entry::<recipe::PrintRecipe>(),
+    entry::<recipe::InitRecipe>(),
 ];
 
 /// The command of this name.

@@ -29,12 +29,12 @@ fn a_linear_correction_travels_in_the_file() {
         own.succeeds(&format!("verify low.onnx pieces.onnx {model}"));
         own.succeeds(&format!("calibrate {model} --method none -o OUT/undone.onnx"));
         own.succeeds("calibrate joined.onnx --method none -o OUT/none.onnx");
-        assert!(own.read("undone.onnx") == own.read("none.onnx"));
+        assert!(own.bare("undone.onnx") == own.bare("none.onnx"));
     }
     assert_ne!(own.read("linear.onnx").len(), own.read("affine.onnx").len());
     let usual = own.json(&format!("{line} {JOINED_DATA} -o OUT/usual.onnx"));
     assert_eq!(usual["method"], "linear");
-    assert!(own.read("usual.onnx") == own.read("linear.onnx"));
+    assert!(own.bare("usual.onnx") == own.bare("linear.onnx"));
     let few = own.run(&format!(
         "calibrate joined.onnx {JOINED_DATA} --samples 3 --method linear -o OUT/few.onnx"
     ));
@@ -64,7 +64,7 @@ fn parts_that_carry_moments_need_no_images() {
     assert!(own.read("ready.onnx") == own.read("again.onnx"));
     own.succeeds("calibrate OUT/ready.onnx --method none -o OUT/undone.onnx");
     own.succeeds("calibrate OUT/joined.onnx --method none -o OUT/none.onnx");
-    assert!(own.read("undone.onnx") == own.read("none.onnx"));
+    assert!(own.bare("undone.onnx") == own.bare("none.onnx"));
     // Of other sources' images the parts say nothing.
     let ran = own.run("calibrate joined.onnx -o OUT/far.onnx");
     assert!(ran.err.contains("cut from different models"), "{}", ran.err);

@@ -132,7 +132,7 @@ fn profile_merge_of_different_classes() {
     }
     let found = own.json("profile --merge OUT/b OUT/a -o OUT/both");
     assert_eq!(found["classes"].as_array().unwrap().len(), 4);
-    assert!(own.read("both") == own.read("whole"));
+    assert!(own.bare("both") == own.bare("whole"));
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn calibrate_by_each_method() {
     own.succeeds(
         "calibrate OUT/affine.onnx --data low=data/digits --method none -o OUT/undone.onnx",
     );
-    assert!(own.read("undone.onnx") == own.read("none.onnx"));
+    assert!(own.bare("undone.onnx") == own.bare("none.onnx"));
 }
 
 #[test]
@@ -434,7 +434,7 @@ fn annotate() {
     assert_eq!(own.json("inspect OUT/x.onnx")["classes"], found["classes"]);
     own.write("names.txt", names.replace(',', "\n"));
     own.succeeds("annotate OUT/x.onnx --class-names @OUT/names.txt -o OUT/y.onnx");
-    assert!(own.read("y.onnx") == own.read("x.onnx"));
+    assert!(own.bare("y.onnx") == own.bare("x.onnx"));
 }
 
 #[test]

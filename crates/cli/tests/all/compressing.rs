@@ -62,7 +62,7 @@ fn comparison_of_all_criteria_at_equal_cost() {
             ["accuracy_before_refit", "accuracy_after_refit"].map(|key| number(&model[key]));
         assert!(after > before && after > 70.0, "{name}: {before} and {after}");
     }
-    assert!(own.read("half.onnx") == own.read("all/taylor.onnx"));
+    assert!(own.bare("half.onnx") == own.bare("all/taylor.onnx"));
     assert_eq!(own.files().len(), 19);
     assert_eq!(
         own.json("inspect OUT/half.onnx")["classes"],
@@ -95,7 +95,7 @@ fn the_profile_may_be_given() {
         assert!((140_000.0..=166_608.0).contains(&size), "{name}: {size}");
         own.succeeds(&format!("verify digits.onnx OUT/{name}.onnx"));
     }
-    assert!(own.read("given.onnx") == own.read("both.onnx"));
+    assert!(own.bare("given.onnx") == own.bare("both.onnx"));
 }
 
 #[test]

@@ -184,7 +184,7 @@ fn turned(model: &Classifier) -> Classifier {
 /// What a command said, but for times and what the data holds, which it tells as the data calls it.
 fn result(own: &Own, line: &str) -> Value {
     let mut found = own.json(line);
-    for told in ["data", "fitted", "measured", "speed"] {
+    for told in ["data", "fitted", "measured", "speed", "file_bytes"] {
         found.as_object_mut().unwrap().remove(told);
     }
     found
@@ -202,9 +202,10 @@ fn outcome(own: &Own, name: &str, lines: &[String]) -> Outcome {
         found
     });
     let (said, start) = (said.collect(), format!("{name}/"));
-    let files = own.files().into_iter();
+    // Files say what they were made of, which differs.
+    let files = own.files().into_keys();
     let files =
-        files.filter_map(|(file, bytes)| Some((file.strip_prefix(&start)?.to_owned(), bytes)));
+        files.filter_map(|file| Some((file.strip_prefix(&start)?.to_owned(), own.bare(&file))));
     (said, files.collect())
 }
 

@@ -52,7 +52,7 @@ fn what_may_be_lost_and_what_is_picked() {
         points.iter().map(|point| number(&point["macs"]) / number(&points[0]["macs"])).collect();
     let chosen = number(&picked["chosen"]) as usize;
     assert!(shares[chosen] <= 0.5 && shares[chosen - 1] > 0.5 && *shares.last().unwrap() < 0.08);
-    assert!(own.read("y.onnx") == own.read(&format!("all/step-{chosen}.onnx")));
+    assert!(own.bare("y.onnx") == own.bare(&format!("all/step-{chosen}.onnx")));
     let page = String::from_utf8(own.read("f.html")).unwrap();
     assert!(page.contains("<svg") && page.contains("kept"));
 }

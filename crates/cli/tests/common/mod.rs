@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use brickwork::Classifier;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -91,6 +92,21 @@ impl Own {
 
     pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         fs::read(self.path(name)).unwrap()
+    }
+
+    /// The bytes of a file but for the recipe that it carries, if it is a model or a profile: those of files that
+    /// were made otherwise can be the same.
+    pub(crate) fn bare(&self, name: &str) -> Vec<u8> {
+        let bytes = self.read(name);
+        if let Ok(mut profile) = brickwork::decode_profile(&bytes) {
+            assert!(profile.header.provenance.take().is_some(), "{name} carries no recipe");
+            return brickwork::encode_profile(&profile).unwrap();
+        }
+        let (reading, head) = Default::default();
+        match Classifier::decode_as("model", &bytes, &reading, None, &head) {
+            Ok(model) => model.made(None).encode().unwrap(),
+            Err(_) => bytes,
+        }
     }
 
     /// Every file with its content.

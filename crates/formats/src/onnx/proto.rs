@@ -20,6 +20,13 @@ pub(crate) struct Model {
     pub(crate) metadata_props: Vec<Entry>,
 }
 
+/// A model of which nothing but its metadata is read.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Described {
+    #[prost(message, repeated, tag = "14")]
+    pub(crate) metadata_props: Vec<Entry>,
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct OperatorSet {
     #[prost(string, tag = "1")]

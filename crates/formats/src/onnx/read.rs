@@ -38,6 +38,12 @@ pub fn load(path: &Path, options: &ReadOptions) -> Result<Graph, ReadError> {
     load_checked(path, options, &|_| None)
 }
 
+/// The metadata of the ONNX file of these bytes, of which nothing else is read; nothing if they are no such file.
+pub fn metadata(bytes: &[u8]) -> Option<BTreeMap<String, String>> {
+    let model = proto::Described::decode(bytes).ok()?;
+    Some(model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect())
+}
+
 /// Looks at what the file says of itself before its nodes are read, and gives what speaks against it.
 type Check<'a> = &'a dyn Fn(&Outline) -> Option<String>;
 

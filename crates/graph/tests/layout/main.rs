@@ -14,7 +14,7 @@ use brickwork_graph::SUPPORTED;
 use source::{Arrow, Crate, ROOT, Text};
 
 const CRATES: &[&str] =
-    &["brickwork", "cli", "data", "exec", "formats", "graph", "python", "tensor"];
+    &["box", "brickwork", "cli", "data", "exec", "formats", "graph", "python", "tensor"];
 
 /// For each crate its folders and files at the top, from the lowest to the highest: an arrow leads to one
 /// that stands before. `a+b` share a place and may use each other.
@@ -28,6 +28,7 @@ const ORDER: &[(&str, &str)] = &[
     ("formats", "error fingerprint memory file weights onnx"),
     ("data", "split error image samples sources dataset preprocess augment batch batches"),
     ("exec", "error fuse loss schedule optimiser memory plan session training"),
+    ("box", "error files facts brick name pieces index store"),
     (
         "brickwork",
         "model files images relevance cut refit join measure shrink train architectures gcn show verbs recipe",

@@ -1,0 +1,243 @@
+//! From a request to the story of the file that comes of it: what it was made of, and how that was made.
+
+use std::io;
+use std::path::Path;
+
+use brickwork_formats::{onnx, read_whole};
+use serde_json::{Map, Value, json};
+
+use super::Context;
+use super::memory::{InMemory, stem_of};
+use super::roles::{NamedFile, Role, role};
+use crate::files::digest::{digest_of, digest_of_bytes, is_there};
+use crate::model::classes::items;
+use crate::model::error::Error;
+use crate::model::provenance::{MadeStep, Provenance, RECIPE_KEY, SourceFile};
+use crate::relevance::profile_file::{encode_profile, profile_provenance};
+
+/// Requests that a file tells of at most; what was made by more of them is told of as if it had been there before.
+const MOST_STEPS: usize = 100;
+
+/// Something that a request reads.
+#[derive(Default)]
+struct Found {
+    digest: Option<String>,
+    provenance: Option<Provenance>,
+}
+
+impl Found {
+    fn of_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let digest = Some(digest_of_bytes(bytes));
+        let text = onnx::metadata(bytes).and_then(|mut entries| entries.remove(RECIPE_KEY));
+        let provenance = match text {
+            Some(text) => Some(Provenance::read(&text)?),
+            None => profile_provenance(bytes),
+        };
+        Ok(Self { digest, provenance })
+    }
+}
+
+impl Context<'_> {
+    /// How a file is made that comes of what is asked; nothing if nothing is.
+    ///
+    /// # Errors
+    /// If something that the request names cannot be read.
+    pub(super) fn provenance(&self) -> Result<Option<Provenance>, Error> {
+        let Some(asked) = self.asked else { return Ok(None) };
+        let mut story = Story { context: self, told: Provenance::default() };
+        let mut request = Map::new();
+        for (option, value) in &asked.request {
+            request.insert(option.clone(), story.value(option, value)?);
+        }
+        let (verb, seed) = (asked.verb.to_owned(), self.seed);
+        story.told.steps.push(MadeStep { verb, seed, request, ..MadeStep::default() });
+        Ok(Some(story.told))
+    }
+
+    /// What tells the file, folder or thing in memory of this name from others.
+    ///
+    /// # Errors
+    /// If it cannot be read; images in memory have no digest.
+    pub(crate) fn digest(&self, name: &Path) -> Result<String, Error> {
+        let unread = || Error::file(format!("`{}` has no digest", name.display()));
+        self.look_at(name)?.digest.ok_or_else(unread)
+    }
+
+    /// What is known of the file, folder or thing in memory of this name.
+    fn look_at(&self, name: &Path) -> Result<Found, Error> {
+        match self.held(name)? {
+            Some(InMemory::Model(model)) => {
+                let digest = Some(digest_of_bytes(&model.encode()?));
+                Ok(Found { digest, provenance: model.provenance().cloned() })
+            }
+            Some(InMemory::Profile(profile)) => {
+                let digest = Some(digest_of_bytes(&encode_profile(&profile)?));
+                Ok(Found { digest, provenance: profile.header.provenance.clone() })
+            }
+            Some(InMemory::File(bytes)) => Found::of_bytes(&bytes),
+            Some(InMemory::Images(_)) => Ok(Found::default()),
+            None => look_at_file(name),
+        }
+    }
+}
+
+fn look_at_file(path: &Path) -> Result<Found, Error> {
+    let unread = |error: io::Error| Error::file(format!("cannot read {}: {error}", path.display()));
+    let may_tell =
+        path.extension().is_some_and(|ending| ending == "onnx" || ending == "safetensors");
+    if path.is_dir() || path.is_file() && !may_tell || !path.exists() && is_there(path) {
+        let digest = Some(digest_of(path).map_err(unread)?);
+        return Ok(Found { digest, provenance: None });
+    }
+    // A pipe can be read but once, which was done.
+    if !path.is_file() {
+        return Ok(Found::default());
+    }
+    Found::of_bytes(&read_whole(path).map_err(unread)?)
+}
+
+struct Story<'a> {
+    context: &'a Context<'a>,
+    told: Provenance,
+}
+
+impl Story<'_> {
+    /// A value of an option, with names instead of files.
+    fn value(&mut self, option: &str, value: &Value) -> Result<Value, Error> {
+        let Some(role) = role(option) else { return Ok(value.clone()) };
+        match value {
+            Value::Array(all) => all.iter().map(|one| self.value(option, one)).collect(),
+            Value::String(text) => self.text(role, text),
+            other => Ok(other.clone()),
+        }
+    }
+
+    fn text(&mut self, role: Role, text: &str) -> Result<Value, Error> {
+        let Some(NamedFile { before, file }) = role.file(text) else { return Ok(json!(text)) };
+        match role {
+            // A list tells itself, wherever it stands.
+            Role::Names => Ok(json!(listed(&items(text)?))),
+            _ => Ok(json!(format!("{before}@{}", self.reference(Path::new(file))?))),
+        }
+    }
+
+    /// What the file of this name is called.
+    fn reference(&mut self, path: &Path) -> Result<String, Error> {
+        let Found { digest, provenance } = self.context.look_at(path)?;
+        let fits = |own: &Provenance| own.steps.len() + self.told.steps.len() < MOST_STEPS;
+        match provenance.filter(fits) {
+            Some(provenance) => Ok(self.continue_from(provenance, stem_of(path), digest)),
+            None => Ok(self.source(&file_name(path), digest)),
+        }
+    }
+
+    /// Something that was there before.
+    fn source(&mut self, file: &str, sha256: Option<String>) -> String {
+        let same = |known: &&SourceFile| known.file == file && known.sha256 == sha256;
+        if let Some(known) = self.told.sources.iter().find(same) {
+            return known.name.clone();
+        }
+        let stem = file.split('.').next().unwrap_or(file);
+        let (name, file) = (self.free(stem), file.to_owned());
+        self.told.sources.push(SourceFile { name: name.clone(), file, sha256 });
+        name
+    }
+
+    /// Takes over the story of a file that this one is made of, and gives what it is called.
+    fn continue_from(&mut self, own: Provenance, stem: String, sha256: Option<String>) -> String {
+        let mut names = Names::default();
+        for SourceFile { name, file, sha256 } in own.sources {
+            let new = self.source(&file, sha256);
+            names.pairs.push(Renamed { old: name, new });
+        }
+        let last = own.steps.len() - 1;
+        let mut called = String::new();
+        for (k, step) in own.steps.into_iter().enumerate() {
+            let old = step.name.clone();
+            let request = step
+                .request
+                .iter()
+                .map(|(option, value)| (option.clone(), names.value(option, value)));
+            let mut step = MadeStep { request: request.collect(), ..step };
+            if k == last {
+                (step.stem, step.sha256) = (stem.clone(), sha256.clone());
+            }
+            called = self.step(step);
+            names.pairs.push(Renamed { old, new: called.clone() });
+        }
+        called
+    }
+
+    /// A step, unless it is told already.
+    fn step(&mut self, step: MadeStep) -> String {
+        let unnamed = |step: &MadeStep| MadeStep { name: String::new(), ..step.clone() };
+        let same = |known: &&MadeStep| unnamed(known) == unnamed(&step);
+        if let Some(known) = self.told.steps.iter().find(same) {
+            return known.name.clone();
+        }
+        let name = self.free(&step.stem);
+        self.told.steps.push(MadeStep { name: name.clone(), ..step });
+        name
+    }
+
+    /// A name like `wanted` that nothing has yet.
+    fn free(&self, wanted: &str) -> String {
+        let letter = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+        let wanted: String = wanted.chars().map(letter).collect();
+        let wanted = if wanted.is_empty() { "it".to_owned() } else { wanted };
+        let reserved = ["data", "seed"].contains(&&wanted[..]);
+        let taken = |name: &str| {
+            self.told.sources.iter().any(|source| source.name == name)
+                || self.told.steps.iter().any(|step| step.name == name)
+        };
+        if !reserved && !taken(&wanted) {
+            return wanted;
+        }
+        let numbered = (2..).map(|number| format!("{wanted}-{number}"));
+        numbered.into_iter().find(|name| !taken(name)).unwrap_or(wanted)
+    }
+}
+
+/// What is called otherwise in another story.
+#[derive(Default)]
+struct Names {
+    pairs: Vec<Renamed>,
+}
+
+struct Renamed {
+    old: String,
+    new: String,
+}
+
+impl Names {
+    /// A value of an option with the names of the other story.
+    fn value(&self, option: &str, value: &Value) -> Value {
+        match (role(option), value) {
+            (Some(_), Value::Array(all)) => all.iter().map(|one| self.value(option, one)).collect(),
+            (Some(role), Value::String(text)) if role != Role::Names => {
+                let named = role.file(text).and_then(|NamedFile { before, file }| {
+                    let old = file.strip_prefix('@')?;
+                    let renamed = self.pairs.iter().find(|pair| pair.old == old)?;
+                    Some(format!("{before}@{}", renamed.new))
+                });
+                json!(named.as_deref().unwrap_or(text))
+            }
+            (_, other) => other.clone(),
+        }
+    }
+}
+
+/// Names as a list in one word, those with commas or quotes in quotes.
+fn listed(names: &[String]) -> String {
+    let quoted = |name: &String| match name.contains([',', '"']) || name.trim() != name {
+        true => format!("\"{}\"", name.replace('"', "\"\"")),
+        false => name.clone(),
+    };
+    names.iter().map(quoted).collect::<Vec<_>>().join(",")
+}
+
+/// What a file is called without the folders above it, or a thing in memory.
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    name.strip_prefix("memory:").unwrap_or(&name).to_owned()
+}
