@@ -24,10 +24,10 @@ pub(crate) mod profile;
 pub(crate) mod refit;
 pub(crate) mod reject;
 pub(crate) mod route;
-#[cfg(feature = "studio")]
-pub(crate) mod studio;
 #[cfg(feature = "box")]
 pub(crate) mod store;
+#[cfg(feature = "studio")]
+pub(crate) mod studio;
 pub(crate) mod train;
 pub(crate) mod verify;
 

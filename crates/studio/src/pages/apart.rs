@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brickwork::verbs::{DataInput, Disassemble, Eval, ModelInput, Profile, Share};
+use brickwork::verbs::{DataInput, Disassemble, Eval, ModelInput, Profile, Refitting, Share};
 use brickwork::{load_profile, parse_classes};
 use maud::{Markup, html};
 
@@ -166,7 +166,9 @@ fn steps(
             // All sizes are kept, whichever is picked.
             let (frontier, pick) = (Some(place.with_extension("json")), Some(Share(1.0)));
             let keep_all = Some(place);
-            let walking = Disassemble { output: None, frontier, keep_all, pick, ..request };
+            // Moving all layers together at every size takes longer than anyone looks on.
+            let refit = Refitting::Layers;
+            let walking = Disassemble { output: None, frontier, keep_all, pick, refit, ..request };
             vec![Step::Disassemble(Box::new(walking))]
         }
         other => return Err(StudioError::request(format!("there is no size `{other}`"))),
