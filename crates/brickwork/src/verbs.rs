@@ -8,6 +8,7 @@ mod annotate;
 mod assemble;
 mod bench;
 mod calibrate;
+mod card;
 mod compress;
 mod context;
 mod diff;
@@ -26,6 +27,7 @@ mod memory;
 mod predict;
 mod profile;
 mod questioning;
+mod report;
 mod route;
 mod train;
 mod training;
@@ -41,6 +43,7 @@ mod reject;
 
 pub use assemble::{Assemble, AssembleAnswer, AssembledPart};
 pub use calibrate::{Calibrate, CalibrateAnswer, PartLogit};
+pub use card::{Card, CardAnswer};
 pub use context::Context;
 pub use diff::Diff;
 pub use disassemble::{
@@ -60,7 +63,7 @@ pub use gcn::{
     NodeRefitting, NodeSplit, NodesInput,
 };
 pub use init::{Init, InitAnswer, KnownArchitecture, MadeNetwork};
-pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput};
+pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput, check_writable};
 pub use inspect::{Inspect, InspectAnswer};
 pub use masks::{Masks, MasksAnswer};
 pub use memory::{InMemory, Memory};
@@ -69,6 +72,7 @@ pub use probe::{Probe, ProbeAnswer, ProbedModel};
 pub use profile::{Profile, ProfileAnswer, ProfiledClass};
 pub use refit::{Divergence, Refit, RefitAnswer};
 pub use reject::{FittedThreshold, Reject, RejectAnswer};
+pub use report::{Report, ReportAnswer};
 pub use route::{Route, RouteAnswer};
 pub use train::Train;
 pub use training::{Course, OptimiserName, RunInput, TrainAnswer};

@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use brickwork::Error;
-use brickwork::verbs::Context;
+use brickwork::reports::{Making, report};
+use brickwork::verbs::{Context, check_writable};
+use brickwork_formats::write_atomically;
 use clap::ArgMatches;
 use schemars::{Schema, schema_for};
 use serde::Serialize;
@@ -78,13 +81,30 @@ fn ask<V: Shown>(request: Value, context: &Context<'_>) -> Result<Answered, Erro
     Ok(Answered { json, text: request.text(&answer), succeeded: V::succeeded(&answer) })
 }
 
+/// What was typed, but for where the program lies.
+fn typed_command() -> String {
+    let words = std::env::args_os().skip(1).map(|word| {
+        let word = word.to_string_lossy().into_owned();
+        if word.contains(char::is_whitespace) { format!("'{word}'") } else { word }
+    });
+    std::iter::once("brickwork".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
 fn run<V: Shown>(matches: &ArgMatches, global: &Global, out: &Out) -> anyhow::Result<ExitCode> {
     let request: V = options::request(matches).unwrap_or_else(|error| error.exit());
     let shown = progress::Shown::new(out);
     // Threads are those of the whole process.
     let context = Context { progress: &shown, seed: global.seed, ..Context::default() };
+    if let Some(why) = global.report.as_deref().and_then(check_writable) {
+        bail!("--report: {why}");
+    }
     let answer = request.run(&context)?;
     drop(shown);
+    if let Some(path) = &global.report {
+        let making = Making { command: Some(&typed_command()), seed: global.seed };
+        write_atomically(path, report(&request, &answer, &making).to_html().as_bytes())?;
+        out.note(&format!("written {}", path.display()));
+    }
     match V::LINES {
         Some(list) => out.lines(&answer, list, || request.text(&answer))?,
         None => out.result(&answer, || request.text(&answer))?,

@@ -5,6 +5,7 @@ pub(crate) mod annotate;
 pub(crate) mod assemble;
 pub(crate) mod bench;
 pub(crate) mod calibrate;
+pub(crate) mod card;
 pub(crate) mod compress;
 pub(crate) mod demo;
 pub(crate) mod diff;
@@ -22,6 +23,7 @@ pub(crate) mod probe;
 pub(crate) mod profile;
 pub(crate) mod refit;
 pub(crate) mod reject;
+pub(crate) mod report;
 pub(crate) mod route;
 pub(crate) mod train;
 pub(crate) mod verify;
@@ -34,6 +36,8 @@ use crate::command::{Entry, entry};
 pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Init>(),
     entry::<verbs::Inspect>(),
+    entry::<verbs::Report>(),
+    entry::<verbs::Card>(),
     entry::<verbs::Profile>(),
     entry::<verbs::Disassemble>(),
     entry::<verbs::Compress>(),

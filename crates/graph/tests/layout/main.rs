@@ -30,7 +30,7 @@ const ORDER: &[(&str, &str)] = &[
     ("exec", "error fuse loss schedule optimiser memory plan session training"),
     (
         "brickwork",
-        "model files images relevance cut refit join measure shrink train architectures gcn show verbs",
+        "model files images relevance cut refit join measure shrink train architectures gcn show verbs reports",
     ),
 ];
 
