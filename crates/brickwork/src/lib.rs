@@ -52,6 +52,8 @@
 //! | [`show`] | what pages are made of; drawings of answers |
 //! | [`recipe`] | requests by name, built in order: only what changed |
 //!
+//! Above the verbs stand [`reports`]: pages of their answers.
+//!
 //! Nothing here prints or reads the environment; the clock is read only to measure time, and a random
 //! number always has a seed.
 
@@ -66,6 +68,7 @@ mod model;
 pub mod recipe;
 mod refit;
 mod relevance;
+pub mod reports;
 pub mod show;
 mod shrink;
 mod train;
@@ -95,6 +98,7 @@ pub use measure::diff::{Difference, LayerDifference, diff};
 pub use measure::eval::{
     Accuracy, EvalOptions, EvalParts, EvalSource, Leakage, PartConfusion, Report, eval,
 };
+pub use measure::examples::Example;
 pub use measure::held_out::HeldOut;
 pub use measure::inspect::{GroupRow, Inspection, LayerRow, MemberRow, explain, inspect};
 pub use measure::latency::latency_ms;
@@ -103,6 +107,7 @@ pub use measure::multilabel::{ClassRetrieval, Retrieval};
 pub use measure::probe::{Probe, ProbeImages, probe};
 pub use measure::reject::{RejectAt, Rejection, fit_reject};
 pub use measure::speed::Speed;
+pub use measure::statistics::ReliabilityBin;
 pub use measure::timing::NodeTime;
 pub use measure::verify::{Verification, Weights, part_images, recut, verify, verify_assembled};
 pub use model::card::{

@@ -4,6 +4,7 @@ pub(crate) mod agreement;
 pub(crate) mod answers;
 pub(crate) mod diff;
 pub(crate) mod eval;
+pub(crate) mod examples;
 pub(crate) mod held_out;
 pub(crate) mod inspect;
 pub(crate) mod latency;

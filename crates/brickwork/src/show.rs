@@ -7,19 +7,33 @@
 mod brick;
 mod chart;
 mod colours;
+mod course;
 pub(crate) mod frontier;
+pub(crate) mod hub;
 mod matrix;
+mod measured;
+mod model;
+mod network;
+pub(crate) mod node_data;
 mod page;
 mod pictures;
 pub(crate) mod route;
 mod table;
+pub(crate) mod values;
 mod words;
 
 pub use brick::{Brick, BrickFact, baseplate, brick, bricks, class_words};
-pub use chart::{Axis, Chart, Form, Series, Spot, chart, chart_file};
+pub use chart::{Axis, Chart, Form, Series, Spot, chart, chart_file, charts_file};
 pub use colours::{HUES, heat, hue, written_out};
+pub use course::{course, course_file};
 pub use matrix::{Matrix, MatrixCell, MatrixRow, confusion, matrix};
-pub use page::{Page, document, style};
+pub use measured::{accuracy, examples, measured, reliability};
+pub use model::{
+    about, architecture, as_bricks, calibration, essentials, history, kind, model_page,
+};
+pub use network::{difference, kept, layers};
+pub use page::{Page, document, side_by_side, style};
 pub use pictures::{Picture, pictures, png};
-pub use table::{Bar, Fact, bars, facts, marked_table, table};
+pub use table::{Bar, Fact, Tone, bars, facts, marked_table, table};
+pub use values::values;
 pub use words::{counted, thousands};

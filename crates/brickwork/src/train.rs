@@ -5,7 +5,6 @@
 //! training data; test data is never seen.
 
 mod checkpoint;
-mod curve;
 mod distillation;
 pub(crate) mod initialise;
 pub(crate) mod log;

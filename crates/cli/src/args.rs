@@ -33,6 +33,9 @@ pub(crate) struct Global {
     /// Threads to use [default: one per core]
     #[arg(long, global = true, value_name = "N", value_parser = parse_threads)]
     pub(crate) threads: Option<usize>,
+    /// Write the answer as a page, too: one file that loads nothing
+    #[arg(long, global = true, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
     /// Seed of every random choice
     #[arg(long, global = true, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,

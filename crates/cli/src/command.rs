@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use brickwork::Error;
-use brickwork::verbs::{Context, NamedVerb, refused, understood};
+use brickwork::reports::{Making, report};
+use brickwork::verbs::{Context, NamedVerb, check_writable, refused, understood};
+use brickwork_formats::write_atomically;
 use clap::ArgMatches;
 use serde_json::{Value, json};
 
@@ -75,6 +78,15 @@ fn ask<V: Shown>(request: Value, context: &Context<'_>) -> Result<Answered, Erro
     Ok(Answered { json, text: request.text(&answer), succeeded: V::succeeded(&answer) })
 }
 
+/// What was typed, but for where the program lies.
+fn typed_command() -> String {
+    let words = std::env::args_os().skip(1).map(|word| {
+        let word = word.to_string_lossy().into_owned();
+        if word.contains(char::is_whitespace) { format!("'{word}'") } else { word }
+    });
+    std::iter::once("brickwork".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
 fn run<V: Shown>(matches: &ArgMatches, global: &Global, out: &Out) -> anyhow::Result<ExitCode> {
     let request: V = options::request(matches).unwrap_or_else(|error| error.exit());
     let shown = progress::Shown::new(out);
@@ -82,8 +94,16 @@ fn run<V: Shown>(matches: &ArgMatches, global: &Global, out: &Out) -> anyhow::Re
     let shelf = UserBox { folder: global.store.clone() };
     let context =
         Context { progress: &shown, seed: global.seed, shelf: Some(&shelf), ..Context::default() };
+    if let Some(why) = global.report.as_deref().and_then(check_writable) {
+        bail!("--report: {why}");
+    }
     let answer = request.run(&context)?;
     drop(shown);
+    if let Some(path) = &global.report {
+        let making = Making { command: Some(&typed_command()), seed: global.seed };
+        write_atomically(path, report(&request, &answer, &making).to_html().as_bytes())?;
+        out.note(&format!("written {}", path.display()));
+    }
     match V::LINES {
         Some(list) => out.lines(&answer, list, || request.text(&answer))?,
         None => out.result(&answer, || request.text(&answer))?,

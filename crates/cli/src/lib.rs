@@ -22,6 +22,7 @@ mod shown;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::FromArgMatches;
 
 use crate::args::{About, Cli, Command, Global};
@@ -55,6 +56,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
 fn run(matches: &clap::ArgMatches, global: &Global, out: &Out) -> anyhow::Result<ExitCode> {
     if let Some((entry, options)) = typed(matches) {
         return (entry.run)(options, global, out);
+    }
+    if global.report.is_some() {
+        bail!("--report is a page of an answer, which this command does not give; leave it out");
     }
     if let Ok(asked) = About::from_arg_matches(matches) {
         cmd::about::run(&asked, out)?;

@@ -1,9 +1,9 @@
 //! How a request is typed and its answer told.
 
-use brickwork::verbs::Verb;
+use brickwork::reports::Reported;
 
 /// A verb on a command line.
-pub(crate) trait Shown: Verb {
+pub(crate) trait Shown: Reported {
     /// Options that are given by their place, in order; the others have names.
     const PLACES: &'static [&'static str] = &[];
     /// Options without which the command line makes no sense.

@@ -8,6 +8,8 @@ const COMMANDS: &[&str] = &[
     "demo",
     "init",
     "inspect",
+    "report",
+    "card",
     "profile",
     "disassemble",
     "compress",

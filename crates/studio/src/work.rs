@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use brickwork::Error;
 use brickwork::verbs::{
-    Assemble, Calibrate, Context, Disassemble, Eval, EvalAnswer, Profile, Verb,
+    Assemble, Calibrate, Context, Disassemble, Eval, EvalAnswer, Profile, Report, Verb,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,6 +18,7 @@ pub(crate) enum Step {
     Assemble(Box<Assemble>),
     Calibrate(Box<Calibrate>),
     Eval(Box<Eval>),
+    Report(Box<Report>),
 }
 
 /// What a verb answered.
@@ -46,6 +47,7 @@ impl Step {
                 format!("Join {}", parts.join(", "))
             }
             Self::Calibrate(_) => "Make the scores of its parts comparable".to_owned(),
+            Self::Report(request) => format!("Make a page about {}", name(&request.model.model)),
             Self::Eval(request) => format!("Measure {} on test images", name(&request.model.model)),
         }
     }
@@ -58,6 +60,7 @@ impl Step {
             Self::Assemble(_) => Assemble::NAME,
             Self::Calibrate(_) => Calibrate::NAME,
             Self::Eval(_) => Eval::NAME,
+            Self::Report(_) => Report::NAME,
         }
     }
 
@@ -74,6 +77,7 @@ impl Step {
             Self::Disassemble(request) => request.output.as_deref(),
             Self::Assemble(request) => request.output.as_deref(),
             Self::Calibrate(request) => request.output.as_deref(),
+            Self::Report(request) => request.output.as_deref(),
             Self::Eval(_) => None,
         }
     }
@@ -86,6 +90,7 @@ impl Step {
             Self::Assemble(request) => request.check(),
             Self::Calibrate(request) => request.check(),
             Self::Eval(request) => request.check(),
+            Self::Report(request) => request.check(),
         }
     }
 
@@ -96,6 +101,7 @@ impl Step {
             Self::Disassemble(request) => told(&request.run(context)?),
             Self::Assemble(request) => told(&request.run(context)?),
             Self::Calibrate(request) => told(&request.run(context)?),
+            Self::Report(request) => told(&request.run(context)?),
             Self::Eval(request) => {
                 let answer = request.run(context)?;
                 let told = told(&answer)?;

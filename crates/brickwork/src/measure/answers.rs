@@ -71,6 +71,30 @@ pub struct ImageRecord {
 }
 
 impl ImageRecord {
+    /// What was answered for the image `index` of `source`, which is of the class `class` if it is an own one.
+    pub(super) fn new(
+        model: &Classifier,
+        names: &[String],
+        source: &Source,
+        index: usize,
+        class: Option<usize>,
+        logits: &[f32],
+    ) -> Self {
+        let answer = top_class(logits);
+        let label = source.dataset.label(index);
+        Self {
+            data: source.name.clone(),
+            image: source.dataset.place(index),
+            label: source.dataset.classes()[label].clone(),
+            own: class.is_some(),
+            answer: names[answer].clone(),
+            score: Percent::of(probability(logits, answer)),
+            margin: class.map(|class| margin(logits, class)),
+            part: part_of(model, answer).map(str::to_owned),
+            accepted: accepted(model, logits),
+        }
+    }
+
     /// One record for every image that was scored, own ones first in every data set.
     pub(super) fn all(
         model: &Classifier,
@@ -79,35 +103,17 @@ impl ImageRecord {
         scored: &Scored,
     ) -> Vec<Self> {
         let names = model.class_names();
-        let one = |source: &Source, index: usize, class: Option<usize>, logits: &[f32]| {
-            let answer = top_class(logits);
-            let label = source.dataset.label(index);
-            Self {
-                data: source.name.clone(),
-                image: source.dataset.place(index),
-                label: source.dataset.classes()[label].clone(),
-                own: class.is_some(),
-                answer: names[answer].clone(),
-                score: Percent::of(probability(logits, answer)),
-                margin: class.map(|class| margin(logits, class)),
-                part: part_of(model, answer).map(str::to_owned),
-                accepted: accepted(model, logits),
-            }
-        };
         let (mut of_own, mut of_foreign) = (scored.own.iter(), scored.foreign.iter());
         let mut records = Vec::new();
         for (k, source) in sources.iter().enumerate() {
+            let own = own[k].iter().zip(of_own.by_ref());
+            records.extend(own.map(|(&index, (class, logits))| {
+                Self::new(model, &names, source, index, Some(*class), logits)
+            }));
+            let foreign = foreign[k].iter().zip(of_foreign.by_ref());
             records.extend(
-                own[k]
-                    .iter()
-                    .zip(of_own.by_ref())
-                    .map(|(&index, (class, logits))| one(source, index, Some(*class), logits)),
-            );
-            records.extend(
-                foreign[k]
-                    .iter()
-                    .zip(of_foreign.by_ref())
-                    .map(|(&index, logits)| one(source, index, None, logits)),
+                foreign
+                    .map(|(&index, logits)| Self::new(model, &names, source, index, None, logits)),
             );
         }
         records

@@ -10,10 +10,13 @@ use serde::Serialize;
 use crate::images::select::top_class;
 use crate::images::source::Source;
 use crate::measure::answers::{self, Confusion, ImageRecord};
+use crate::measure::examples::{Example, examples};
 use crate::measure::multilabel::{ClassRetrieval, Decided, Retrieval};
 use crate::measure::reject::Rejection;
 use crate::measure::scored::{Scored, foreign_of, share, share_from, sorted};
-use crate::measure::statistics::{calibration_error, probability, wilson};
+use crate::measure::statistics::{
+    ReliabilityBin, calibration_error, probability, reliability, wilson,
+};
 use crate::model::card::Card;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -142,6 +145,11 @@ pub struct Report {
     /// What was answered for every image, if asked for.
     #[serde(skip)]
     pub records: Vec<ImageRecord>,
+    /// How often answers are right that are about equally sure; none where an image may be of several classes.
+    pub reliability: Vec<ReliabilityBin>,
+    /// A few images with their answers, right ones first.
+    #[serde(skip)]
+    pub examples: Vec<Example>,
     /// Where an image may be of several classes: average precision and F1.
     pub multilabel: Option<Retrieval>,
 }
@@ -179,6 +187,7 @@ pub fn eval(
     if options.per_image {
         report.records = ImageRecord::all(model, sources, [&own, &foreign], &scored);
     }
+    report.examples = examples(model, sources, &own, &scored)?;
     report.parts =
         options.parts.as_ref().map(|parts| confusion(&scored.own, &options.classes, parts));
     if let Some(bare) = options.before_refit {
@@ -248,6 +257,8 @@ impl Report {
             calibration_error: None,
             confusion: Confusion::new(),
             records: Vec::new(),
+            reliability: Vec::new(),
+            examples: Vec::new(),
             multilabel: Some(found),
         }
     }
@@ -258,6 +269,7 @@ impl Report {
         let component = Tally::of(&scored.own, &everything, classes);
         let whole = card.origin.is_none() && card.parts.is_empty();
         let restricted = || Tally::of(&scored.own, classes, classes).accuracy();
+        let confidences = confidences(&scored.own);
         Self {
             images: scored.own.len(),
             accuracy_per_image: component.per_image(),
@@ -274,7 +286,9 @@ impl Report {
             base_leakage: None,
             parts: None,
             reject: card.reject.map(|reject| Rejection::of(scored, reject.threshold)),
-            calibration_error: Some(Percent::of(calibration_error(&confidences(&scored.own)))),
+            calibration_error: Some(Percent::of(calibration_error(&confidences))),
+            reliability: reliability(&confidences),
+            examples: Vec::new(),
             confusion: answers::confusion(&scored.own, classes, names),
             records: Vec::new(),
             multilabel: None,

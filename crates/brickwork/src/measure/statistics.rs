@@ -1,5 +1,10 @@
 //! What shares of images are worth.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::model::percent::Percent;
+
 /// The two-sided 95 % quantile of the normal distribution.
 const QUANTILE: f64 = 1.959_963_984_540_054;
 
@@ -24,12 +29,48 @@ pub(crate) fn wilson(part: usize, whole: usize) -> [f64; 2] {
 pub(crate) fn calibration_error(answers: &[(f64, bool)]) -> f64 {
     let mut bins = [(0.0, 0_usize); BINS];
     for &(confidence, right) in answers {
-        let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
+        let bin = &mut bins[bin_of(confidence)];
         bin.0 += confidence - f64::from(u8::from(right));
         bin.1 += 1;
     }
     let apart: f64 = bins.iter().map(|(difference, _)| difference.abs()).sum();
     apart / answers.len().max(1) as f64
+}
+
+/// Answers that are about equally sure.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct ReliabilityBin {
+    /// How many.
+    pub images: usize,
+    /// How sure they are: the mean of their softmax.
+    pub confidence: Percent,
+    /// The share of them that is right.
+    pub right: Percent,
+}
+
+/// How often answers are right that are about equally sure: 15 bins of equal width (Guo et al. 2017, figure 1),
+/// without those that no answer falls into, the least sure first.
+pub(crate) fn reliability(answers: &[(f64, bool)]) -> Vec<ReliabilityBin> {
+    let mut bins = [(0, 0.0, 0_usize); BINS];
+    for &(confidence, right) in answers {
+        let (images, sum, correct) = &mut bins[bin_of(confidence)];
+        *images += 1;
+        *sum += confidence;
+        *correct += usize::from(right);
+    }
+    let filled = bins.into_iter().filter(|(images, ..)| *images > 0);
+    filled
+        .map(|(images, sum, correct)| ReliabilityBin {
+            images,
+            confidence: Percent::of(sum / images as f64),
+            right: Percent::ratio(correct as u64, images as u64),
+        })
+        .collect()
+}
+
+/// The bin that a confidence from 0 to 1 falls into.
+fn bin_of(confidence: f64) -> usize {
+    ((confidence * BINS as f64) as usize).min(BINS - 1)
 }
 
 /// Softmax of one of the logits, without overflow.
@@ -65,6 +106,15 @@ mod tests {
         assert_eq!(calibration_error(&kept), 0.0);
         assert_eq!(calibration_error(&[(0.9, false), (0.9, false)]), 0.9);
         assert_eq!(calibration_error(&[]), 0.0);
+    }
+
+    #[test]
+    fn equally_sure_answers_are_counted_together() {
+        let found = reliability(&[(0.91, true), (0.93, false), (0.2, false), (1.0, true)]);
+        let told: Vec<_> =
+            found.iter().map(|bin| (bin.images, bin.confidence.cell(), bin.right.cell())).collect();
+        let expected = [(1, "20.00", "0.00"), (2, "92.00", "50.00"), (1, "100.00", "100.00")];
+        assert_eq!(told, expected.map(|(n, a, b)| (n, a.to_owned(), b.to_owned())));
     }
 
     #[test]

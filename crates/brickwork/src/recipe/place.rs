@@ -106,7 +106,8 @@ fn ending(verb: &NamedVerb) -> &'static str {
     match verb.name {
         _ if verb.default_request().get("output").is_none() => "json",
         "profile" => "safetensors",
-        "route" => "html",
+        "report" | "route" => "html",
+        "card" => "md",
         _ => "onnx",
     }
 }

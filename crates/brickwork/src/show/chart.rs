@@ -78,15 +78,17 @@ impl Spot {
 /// Width of a drawing; it grows and shrinks with the page.
 const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 250.0;
-/// Room on the left, for numbers.
-const LEFT: f64 = 44.0;
+/// Room on the left beside numbers.
+const GAP: f64 = 8.0;
 const RIGHT: f64 = 14.0;
 /// Room above: a line for what runs upwards, one for names.
 const ABOVE: f64 = 30.0;
 const NAMES: f64 = 18.0;
 const BELOW: f64 = 40.0;
+/// Room for the title of a chart that stands alone.
+const TITLE: f64 = 26.0;
 /// Points of text are about this much wider than their number of letters.
-const LETTER: f64 = 6.2;
+const LETTER: f64 = 6.8;
 
 /// A chart as part of a page.
 pub fn chart(chart: &Chart) -> Markup {
@@ -98,10 +100,25 @@ pub fn chart_file(chart: &Chart) -> String {
     written_out(&drawing(chart, true).into_string()) + "\n"
 }
 
+/// Charts beside each other as an SVG file.
+pub fn charts_file(title: &str, charts: &[Chart]) -> String {
+    let (width, height) = (WIDTH * charts.len() as f64, HEIGHT + TITLE);
+    let whole = html! {
+        svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label=(title)
+            viewBox={ "0 0 " (width) " " (height) } width=(width) height=(height) {
+            title { (title) }
+            @for (place, chart) in charts.iter().enumerate() {
+                g transform={ "translate(" (WIDTH * place as f64) ")" } { (drawing(chart, true)) }
+            }
+        }
+    };
+    written_out(&whole.into_string()) + "\n"
+}
+
 /// The drawing; one that stands alone has paper behind it and its title above.
 fn drawing(chart: &Chart, alone: bool) -> Markup {
     let plot = Plot::of(chart);
-    let above = if alone { 26.0 } else { 0.0 };
+    let above = if alone { TITLE } else { 0.0 };
     let height = HEIGHT + above;
     html! {
         svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label={ (chart.title) ". " (chart.description) }
@@ -115,7 +132,7 @@ fn drawing(chart: &Chart, alone: bool) -> Markup {
             }
             (plot.frame(chart))
             @for (place, series) in chart.series.iter().enumerate() { (plot.series(chart, place, series)) }
-            (names(chart))
+            (names(chart, plot.left))
         }
     }
 }
@@ -134,13 +151,13 @@ impl Form {
 const DASHES: [&str; 4] = ["none", "6 3", "2 2", "8 3 2 3"];
 
 /// Names of series, if there are several, each behind a stroke as it is drawn.
-fn names(chart: &Chart) -> Markup {
+fn names(chart: &Chart, left: f64) -> Markup {
     let named = chart.series.iter().enumerate().filter(|(_, series)| !series.name.is_empty());
     let named: Vec<_> = named.collect();
     if named.len() < 2 {
         return html! {};
     }
-    let mut x = LEFT;
+    let mut x = left;
     let placed = named.into_iter().map(|(place, series)| {
         let at = x;
         x += 30.0 + LETTER * series.name.chars().count() as f64;
@@ -174,6 +191,8 @@ fn stroke(chart: &Chart, place: usize, series: &Series) -> Markup {
 struct Plot {
     across: Scale,
     up: Scale,
+    /// Where the plot begins, behind its numbers.
+    left: f64,
     /// Half the distance of neighbouring bars.
     half: f64,
 }
@@ -184,11 +203,13 @@ impl Plot {
         let several = chart.series.iter().filter(|series| !series.name.is_empty()).count() > 1;
         let top = ABOVE + if several { NAMES } else { 0.0 };
         let bars = chart.series.iter().any(|series| series.form == Form::Bars);
-        let across = Scale::of(&chart.across, points().map(|spot| spot.x), [LEFT, WIDTH - RIGHT]);
         let from_zero = Axis { low: chart.up.low.or(bars.then_some(0.0)), ..chart.up.clone() };
         let up = Scale::of(&from_zero, points().map(|spot| spot.y), [HEIGHT - BELOW, top]);
+        let longest = up.ticks().iter().map(|tick| tick.words.chars().count()).max().unwrap_or(0);
+        let left = GAP + LETTER * longest.max(2) as f64 + 6.0;
+        let across = Scale::of(&chart.across, points().map(|spot| spot.x), [left, WIDTH - RIGHT]);
         let most = chart.series.iter().map(|series| series.points.len()).max().unwrap_or(1);
-        Self { half: (WIDTH - LEFT - RIGHT) / most.max(1) as f64 / 2.0, across, up }
+        Self { half: (WIDTH - left - RIGHT) / most.max(1) as f64 / 2.0, left, across, up }
     }
 
     /// Axes with their numbers and what they are of.
@@ -198,14 +219,14 @@ impl Plot {
             text x="0" y="14" fill="var(--muted)" { (chart.up.label) }
             text x=(right) y=(HEIGHT - 4.0) text-anchor="end" fill="var(--muted)" { (chart.across.label) }
             @for tick in self.up.ticks() {
-                line x1=(LEFT) x2=(right) y1=(tick.at) y2=(tick.at) stroke="var(--line)" {}
-                text x=(LEFT - 7.0) y=(tenths(tick.place + 4.0)) text-anchor="end" fill="var(--muted)" { (tick.words) }
+                line x1=(tenths(self.left)) x2=(right) y1=(tick.at) y2=(tick.at) stroke="var(--line)" {}
+                text x=(tenths(self.left - GAP)) y=(tenths(tick.place + 4.0)) text-anchor="end" fill="var(--muted)" { (tick.words) }
             }
             @for tick in self.across.ticks() {
                 line x1=(tick.at) x2=(tick.at) y1=(bottom) y2=(bottom + 4.0) stroke="var(--muted)" {}
                 text x=(tick.at) y=(bottom + 17.0) text-anchor="middle" fill="var(--muted)" { (tick.words) }
             }
-            line x1=(LEFT) x2=(right) y1=(bottom) y2=(bottom) stroke="var(--muted)" {}
+            line x1=(tenths(self.left)) x2=(right) y1=(bottom) y2=(bottom) stroke="var(--muted)" {}
         }
     }
 

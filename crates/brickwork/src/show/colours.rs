@@ -93,6 +93,11 @@ pub fn heat(share: f64) -> usize {
     ((share.clamp(0.0, 1.0) * last as f64).ceil() as usize).min(last)
 }
 
+/// A step of heat and what is written on it, light and written out.
+pub(super) fn heat_colours(step: usize) -> [String; 2] {
+    [&format!("var(--heat-{step})"), on_heat(step)].map(written_out)
+}
+
 /// The colour of text on a step of heat.
 pub(super) fn on_heat(step: usize) -> &'static str {
     if step < TURN { "var(--ink)" } else { "var(--paper)" }

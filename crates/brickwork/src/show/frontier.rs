@@ -109,7 +109,7 @@ impl Frontier<'_> {
             title: format!("{}: accuracy against size", self.source),
             description: description.unwrap_or_default(),
             across: Axis::new("multiply-accumulates, % of the whole task's").between(0.0, 104.0),
-            up: Axis::new("accuracy, %"),
+            up: Axis::percent("accuracy, %"),
             series: vec![
                 series("steps", Form::Dots, self.points.iter().filter_map(spot).collect()),
                 series("kept", Form::Ring, chosen.into_iter().collect()),

@@ -55,21 +55,18 @@ pub struct MatrixCell {
 /// A matrix as a table.
 pub fn matrix(matrix: &Matrix) -> Markup {
     let turned = matrix.columns.iter().any(|name| name.chars().count() > SHORT);
-    scrolling(
-        &matrix.caption,
-        &html! {
-            table.heat {
-                caption { (matrix.caption) }
-                thead { tr {
-                    th scope="col" { span.hidden { (matrix.of) } }
-                    @for name in &matrix.columns { th.turned[turned] scope="col" { (name) } }
-                } }
-                tbody { @for row in &matrix.rows {
-                    tr { th scope="row" { (row.name) } @for one in &row.cells { (cell(one)) } }
-                } }
-            }
-        },
-    )
+    let table = html! {
+        table.heat aria-label=(matrix.caption) {
+            thead { tr {
+                th scope="col" { span.hidden { (matrix.of) } }
+                @for name in &matrix.columns { th.turned[turned] scope="col" { (name) } }
+            } }
+            tbody { @for row in &matrix.rows {
+                tr { th scope="row" { (row.name) } @for one in &row.cells { (cell(one)) } }
+            } }
+        }
+    };
+    html! { p.caption { (matrix.caption) } (scrolling(&matrix.caption, &table)) }
 }
 
 fn cell(cell: &MatrixCell) -> Markup {
@@ -158,7 +155,7 @@ mod tests {
         let text = confusion(&found).into_string();
         assert!(
             text.contains("most frequent")
-                && text.contains("<th scope=\"row\">c39</th><td>c00</td>")
+                && text.contains("<th class=\"whole\" scope=\"row\">c39</th><td>c00</td>")
         );
         assert!(!text.contains("c01</th>"), "only the most frequent");
     }

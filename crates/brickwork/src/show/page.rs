@@ -83,6 +83,11 @@ impl Page {
     }
 }
 
+/// Parts beside each other, as far as there is room.
+pub fn side_by_side(parts: &[Markup]) -> Markup {
+    html! { div.side { @for part in parts { (part) } } }
+}
+
 /// A whole file around the main part of a page. A browser that is asked to load or run anything in it
 /// refuses.
 pub fn document(title: &str, body: &Markup) -> String {

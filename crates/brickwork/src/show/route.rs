@@ -87,6 +87,11 @@ impl Route {
         written_out(&figure::both(self).into_string())
     }
 
+    /// All that is on that page below its title.
+    pub fn parts(&self) -> maud::Markup {
+        page::parts(self)
+    }
+
     /// A page of its own: the drawing, the numbers of every layer, and the overlap of all classes
     /// at each layer.
     pub fn to_html(&self) -> String {

@@ -2,6 +2,9 @@
 
 use maud::{Markup, html};
 
+/// Names that are no longer than this stay on one line.
+const SHORT: usize = 22;
+
 /// A table; its first column says what each row is of. Columns of numbers stand to the right.
 pub fn table<Row: AsRef<[String]>>(caption: &str, head: &[&str], rows: &[Row]) -> Markup {
     marked_table(caption, head, rows, None)
@@ -19,6 +22,10 @@ pub fn marked_table<Row: AsRef<[String]>>(
         column > 0 && cells.all(|cell| is_number(cell))
     };
     let side = |column: usize| numeric(column).then_some("number");
+    let whole = rows
+        .iter()
+        .filter_map(|row| row.as_ref().first())
+        .all(|name| name.chars().count() <= SHORT);
     scrolling(
         caption,
         &html! {
@@ -26,12 +33,12 @@ pub fn marked_table<Row: AsRef<[String]>>(
                 caption { (caption) }
                 thead { tr {
                     @for (column, cell) in head.iter().enumerate() {
-                        th scope="col" class=[side(column)] { (cell) }
+                        th scope="col" class=[side(column)] { @if cell.is_empty() { span.hidden { "what" } } @else { (cell) } }
                     }
                 } }
                 tbody { @for (place, row) in rows.iter().enumerate() {
                     tr.chosen[chosen == Some(place)] { @for (column, cell) in row.as_ref().iter().enumerate() {
-                        @if column == 0 { th scope="row" { (cell) } }
+                        @if column == 0 { th.whole[whole] scope="row" { (cell) } }
                         @else { td class=[side(column)] { (cell) } }
                     } }
                 } }
@@ -112,10 +119,11 @@ fn fact_row(fact: &Fact, changed: bool, bars: bool) -> Markup {
                 td.was { (before) }
                 td.is { (fact.value) }
                 @if bars { td.left { @if let Some(share) = fact.left {
-                    (bar(share, None)) span.hidden { (format!("{:.1} %", 100.0 * share)) }
+                    (bar(share, None)) span { (format!("{:.1} %", 100.0 * share)) }
                 } } }
             } @else {
-                td.is colspan=(1 + usize::from(changed) + usize::from(changed && bars)) { (fact.value) }
+                @if changed { td.was {} }
+                td.is colspan=[(changed && bars).then_some(2)] { (fact.value) }
             }
         }
     }
@@ -132,8 +140,30 @@ pub struct Bar {
     pub words: String,
     /// Between which shares it lies, if that is not sure.
     pub interval: Option<[f64; 2]>,
-    /// Its hue's place, if not that of all.
-    pub hue: Option<usize>,
+    /// Its colour.
+    pub tone: Tone,
+}
+
+/// The colour of a bar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// That of what a page is about.
+    #[default]
+    Own,
+    /// That of what it is held against.
+    Quiet,
+    /// The hue at this place.
+    Hue(usize),
+}
+
+impl Tone {
+    fn class(self) -> Option<String> {
+        match self {
+            Self::Own => None,
+            Self::Quiet => Some("quiet".to_owned()),
+            Self::Hue(place) => Some(format!("hue-{}", place % super::colours::HUES)),
+        }
+    }
 }
 
 /// Shares as bars.
@@ -144,7 +174,7 @@ pub fn bars(caption: &str, bars: &[Bar]) -> Markup {
             tbody { @for one in bars {
                 tr {
                     th scope="row" { (one.name) }
-                    td class=[one.hue.map(|hue| format!("hue-{}", hue % super::colours::HUES))] {
+                    td class=[one.tone.class()] {
                         (bar(one.share, one.interval))
                     }
                     td.number { (one.words) }
@@ -182,21 +212,21 @@ mod tests {
         let text = table("layers", &["layer", "MACs", "kind"], &rows).into_string();
         assert!(
             text.contains(
-                "<th scope=\"row\">conv1</th><td class=\"number\">1,200</td><td>relu</td>"
+                "<th class=\"whole\" scope=\"row\">conv1</th><td class=\"number\">1,200</td><td>relu</td>"
             )
         );
         assert!(text.contains("<td>none &amp; &lt;b&gt;</td>"));
     }
 
     #[test]
-    fn a_fact_without_a_before_takes_the_room_of_both() {
+    fn a_fact_without_a_before_stands_where_others_are_now() {
         let all = [Fact::new("MACs", "50").was("100").left(0.5), Fact::new("classes", "cat")];
         let text = facts("size", &all).into_string();
         assert!(text.contains("<td class=\"was\">100</td><td class=\"is\">50</td>"));
         assert!(text.contains("<rect class=\"fill\" width=\"50.00\""));
-        assert!(text.contains("<td class=\"is\" colspan=\"3\">cat</td>"));
+        assert!(text.contains("<td class=\"was\"></td><td class=\"is\" colspan=\"2\">cat</td>"));
         let plain = facts("size", &all[1..]).into_string();
-        assert!(!plain.contains("before") && plain.contains("colspan=\"1\""));
+        assert!(!plain.contains("before") && plain.contains("<td class=\"is\">cat</td>"));
     }
 
     #[test]

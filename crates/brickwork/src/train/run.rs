@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use brickwork_formats::write_atomically;
+
 use super::checkpoint::Checkpoint;
+use super::log;
 use super::state::Epoch;
 use super::trainer::{Outcome, Trainer};
-use super::{curve, log};
 use crate::model::error::Error;
 use crate::model::progress::Progress;
 
@@ -24,7 +26,7 @@ pub(crate) struct RunFiles {
 }
 
 impl RunFiles {
-    /// Runs to the end, and keeps the files up to date.
+    /// Runs to the end, and keeps the files up to date; `drawn` makes a picture of the figures of all epochs.
     ///
     /// # Errors
     /// If a file cannot be read or written, or training fails. [`Error::Stopped`], with the run kept,
@@ -33,6 +35,7 @@ impl RunFiles {
         &self,
         trainer: &mut Trainer<'_>,
         progress: &dyn Progress,
+        drawn: fn(&[Epoch]) -> String,
     ) -> Result<Outcome, Error> {
         if let Some(path) = self.checkpoint.as_ref().filter(|_| self.resume) {
             trainer.resume(Checkpoint::load(path)?)?;
@@ -52,7 +55,8 @@ impl RunFiles {
             if let Some(path) = &self.log {
                 log::write(path, trainer.log(), &seconds, images)?;
             }
-            self.curve.as_ref().map_or(Ok(()), |path| curve::write(path, trainer.log()))
+            let Some(path) = &self.curve else { return Ok(()) };
+            Ok(write_atomically(path, drawn(trainer.log()).as_bytes())?)
         })?;
         match &outcome.stopped {
             Some(checkpoint) => Err(self.stopped(checkpoint, outcome.log.len() + 1)),

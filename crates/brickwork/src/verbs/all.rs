@@ -2,15 +2,17 @@
 
 use super::named::NamedVerb;
 use super::{
-    Annotate, Assemble, Bench, Calibrate, Compress, Diff, Disassemble, Distill, Doctor, Eval,
+    Annotate, Assemble, Bench, Calibrate, Card, Compress, Diff, Disassemble, Distill, Doctor, Eval,
     Finetune, GcnDisassemble, GcnEval, GcnTrain, Init, Inspect, Masks, Predict, Probe, Profile,
-    Refit, Reject, Route, Train, Verify,
+    Refit, Reject, Report, Route, Train, Verify,
 };
 
 /// All verbs, in the order in which they are told of.
 pub const ALL: &[NamedVerb] = &[
     NamedVerb::of::<Init>(),
     NamedVerb::of::<Inspect>(),
+    NamedVerb::of::<Report>(),
+    NamedVerb::of::<Card>(),
     NamedVerb::of::<Profile>(),
     NamedVerb::of::<Disassemble>(),
     NamedVerb::of::<Compress>(),
@@ -49,8 +51,19 @@ mod tests {
     use crate::verbs::roles::role;
 
     /// Options of words that name no files.
-    const WORDS: &[&str] =
-        &["arch", "explain", "layers", "only", "remove", "scores", "trunk", "why"];
+    const WORDS: &[&str] = &[
+        "arch",
+        "base_model",
+        "datasets",
+        "explain",
+        "layers",
+        "license",
+        "only",
+        "remove",
+        "scores",
+        "trunk",
+        "why",
+    ];
 
     /// Every option that could name a file is either known to do so or known not to.
     #[test]

@@ -14,6 +14,7 @@ use super::{Budget, Context, DataInput, HoldOut, Milliseconds, ModelInput, Share
 use crate::cut::kept_channels::KeptMap;
 use crate::images::account::DataAccount;
 use crate::images::source::Source;
+use crate::measure::diff::{LayerDifference, diff};
 use crate::measure::moments::with_moments;
 use crate::measure::speed::{Speed, speeds};
 use crate::model::card::{Criterion, RefitNote, SourceAgreement};
@@ -22,6 +23,7 @@ use crate::model::error::{Error, Problem};
 use crate::model::percent::Percent;
 use crate::refit::RefitOptions;
 use crate::show::frontier::FrontierForm;
+use crate::show::node_data;
 use crate::shrink::walk::Point;
 
 /// Cut a component for some classes out of a model
@@ -80,6 +82,9 @@ pub struct Disassemble {
     pub latency_table: Option<PathBuf>,
     /// Write accuracy and size of every step on the way: .html, .svg, .csv or .json
     pub frontier: Option<PathBuf>,
+    /// Write for Model Explorer what is left of every node: kept output channels to this file, parameters and
+    /// multiply-accumulates to FILE.params.json and FILE.macs.json
+    pub node_data: Option<PathBuf>,
     /// Write the component of every step into this folder, as step-0.onnx and so on
     pub keep_all: Option<PathBuf>,
     /// Keep the largest on the frontier with at most this share of the multiply-accumulates
@@ -119,6 +124,7 @@ impl Default for Disassemble {
             speed: None,
             latency_table: None,
             frontier: None,
+            node_data: None,
             keep_all: None,
             pick: None,
             criterion: Criterion::Taylor,
@@ -185,6 +191,9 @@ pub struct DisassembleAnswer {
     pub refit: Option<RefitReport>,
     /// What the data holds of the model's classes, if any is given.
     pub data: Option<DataAccount>,
+    /// Every layer of the source and what is left of it.
+    #[serde(skip)]
+    pub layers: Vec<LayerDifference>,
     /// The way down, if it was cut to a size.
     #[serde(flatten)]
     pub walk: Option<WalkAnswer>,
@@ -270,6 +279,9 @@ impl Verb for Disassemble {
         );
         let files = self.output.iter().map(|path| ("output", path));
         problems.extend(inputs::unwritable(files));
+        let data: Vec<PathBuf> =
+            self.node_data.iter().flat_map(|path| node_data::files(path)).collect();
+        problems.extend(inputs::unwritable(data.iter().map(|path| ("node_data", path))));
         problems.extend(self.link.problems());
         problems
     }
@@ -336,6 +348,10 @@ impl Disassemble {
         let both =
             |of: fn(&Classifier) -> u64| Shrunk { before: of(source), after: of(&component) };
         let origin = component.card().origin.as_ref();
+        let layers = diff(source, &component).layers;
+        if let Some(path) = &self.node_data {
+            node_data::write(path, &layers, &component)?;
+        }
         Ok(DisassembleAnswer {
             output: self.write(&component, context)?,
             dry_run: self.dry_run,
@@ -349,6 +365,7 @@ impl Disassemble {
             cut_equals_mask: origin.map_or(0.0, |origin| origin.checked),
             refit: origin.and_then(|origin| origin.refit.clone()).map(RefitReport::from),
             data,
+            layers,
             walk,
             component,
         })

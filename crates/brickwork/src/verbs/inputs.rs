@@ -848,8 +848,8 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), Error> {
     })
 }
 
-/// Why a file cannot be written.
-fn check_writable(path: &Path) -> Option<String> {
+/// Why a file cannot be written, if it cannot.
+pub fn check_writable(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let why = if path.as_os_str().is_empty() {
         return Some("no file to write is named".to_owned());

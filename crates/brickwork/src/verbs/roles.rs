@@ -45,6 +45,7 @@ const ROLES: &[(&str, Role)] = &[
     ("merge", Role::Input),
     ("model", Role::Input),
     ("models", Role::Input),
+    ("node_data", Role::Output),
     ("output", Role::Output),
     ("parts", Role::Input),
     ("per_image", Role::Output),

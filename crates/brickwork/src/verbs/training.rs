@@ -17,6 +17,7 @@ use crate::images::source::Source;
 use crate::model::card::Card;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::show::course_file;
 use crate::train::initialise::initialise;
 use crate::train::run::RunFiles;
 use crate::train::{Epoch, Material, Objective, TrainOptions, Trainer, log};
@@ -308,7 +309,7 @@ impl RunInput {
         let material = Material { train: &images.train, held: images.held.as_ref(), preprocess };
         let mut trainer = Trainer::new(model, material, options, objective)?;
         let files = self.files();
-        let outcome = files.run(&mut trainer, context.progress)?;
+        let outcome = files.run(&mut trainer, context.progress, course_file)?;
         let model = described(&outcome.model, preprocess)?;
         if let Some(output) = &self.output {
             context.save(&model, output)?;

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use brickwork::show::{Bar, Brick, Page, Picture, bars, baseplate, pictures, png, table};
+use brickwork::show::{
+    Bar, Brick, Page, Picture, bars, baseplate, pictures, png, side_by_side, table,
+};
 use brickwork::verbs::PixelInput;
 use brickwork::{Classifier, Numbered, Percent, Source, layers, top_class};
 use brickwork_data::{Dataset, Split};
@@ -203,9 +205,11 @@ fn page_of(folder: &Path, steps: &[Value]) -> anyhow::Result<String> {
     );
     page.section("What it says", pictures(&sample_pictures(folder)?));
     page.heading("Channels kept");
+    let mut kept = Vec::new();
     for (name, source, _) in COMPONENTS {
-        page.add(bars(&format!("{name}, cut from {source}"), &kept_bars(folder, name, source)?));
+        kept.push(bars(&format!("{name}, cut from {source}"), &kept_bars(folder, name, source)?));
     }
+    page.add(side_by_side(&kept));
     Ok(page.to_html())
 }
 

@@ -4,7 +4,7 @@ use brickwork::Difference;
 use brickwork::verbs::Diff;
 
 use crate::command::Shown;
-use crate::print::{row, shrunk, table, thousands};
+use crate::print::{row, shrunk, table, thousands, written};
 
 impl Shown for Diff {
     const PLACES: &'static [&'static str] = &["a", "b"];
@@ -24,10 +24,11 @@ impl Shown for Diff {
         }
         let ([before, after], macs) = (answer.params, answer.macs);
         format!(
-            "{}\nparameters {}\nMACs {}",
+            "{}\nparameters {}\nMACs {}{}",
             table(&rows),
             shrunk(before as u64, after as u64),
-            shrunk(macs[0], macs[1])
+            shrunk(macs[0], macs[1]),
+            written(self.node_data.as_ref())
         )
     }
 }

@@ -32,7 +32,9 @@ impl Shown for Disassemble {
             text.push_str(&how(answer));
         }
         text.push_str(&trust(answer));
-        for path in file(answer.output.as_ref()).into_iter().chain(&self.frontier) {
+        for path in
+            file(answer.output.as_ref()).into_iter().chain(&self.frontier).chain(&self.node_data)
+        {
             let _ = writeln!(text, "written     {}", path.display());
         }
         text

@@ -6,6 +6,7 @@ pub(crate) mod assemble;
 pub(crate) mod bench;
 pub(crate) mod build;
 pub(crate) mod calibrate;
+pub(crate) mod card;
 pub(crate) mod compress;
 pub(crate) mod demo;
 pub(crate) mod diff;
@@ -23,6 +24,7 @@ pub(crate) mod probe;
 pub(crate) mod profile;
 pub(crate) mod refit;
 pub(crate) mod reject;
+pub(crate) mod report;
 pub(crate) mod route;
 #[cfg(feature = "box")]
 pub(crate) mod store;
@@ -39,6 +41,8 @@ use crate::command::{Entry, entry};
 pub(crate) const ALL: &[Entry] = &[
     entry::<verbs::Init>(),
     entry::<verbs::Inspect>(),
+    entry::<verbs::Report>(),
+    entry::<verbs::Card>(),
     entry::<verbs::Profile>(),
     entry::<verbs::Disassemble>(),
     entry::<verbs::Compress>(),

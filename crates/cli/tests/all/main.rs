@@ -21,6 +21,7 @@ mod probing;
 mod refitting;
 mod rejecting;
 mod replacing;
+mod reports;
 mod routes;
 mod sizes;
 mod splits;

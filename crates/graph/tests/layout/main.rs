@@ -31,7 +31,7 @@ const ORDER: &[(&str, &str)] = &[
     ("box", "error files facts brick name pieces index store"),
     (
         "brickwork",
-        "model files images relevance cut refit join measure shrink train architectures gcn show verbs recipe",
+        "model files images relevance cut refit join measure shrink train architectures gcn show verbs recipe reports",
     ),
 ];
 

@@ -188,6 +188,16 @@ class CalibrationNote(Answer):
     """What had to be said about single classes."""
 
 
+class CardAnswer(Answer):
+    """A model card."""
+
+    output: str | None
+    """Where it was written."""
+
+    card: str
+    """The card."""
+
+
 class ClassImages(Answer):
     """Images of one class."""
 
@@ -453,6 +463,10 @@ class EvalAnswer(Answer):
 
     confusion: dict[str, dict[str, int]]
     """Images of every class by the class that was answered."""
+
+    reliability: list[ReliabilityBin]
+    """How often answers are right that are about equally sure; none where an image may be of
+    several classes."""
 
     multilabel: Retrieval | None
     """Where an image may be of several classes: average precision and F1."""
@@ -1272,6 +1286,32 @@ class Rejection(Answer):
     """Share of foreign images that are accepted, if there are any."""
 
 
+class ReliabilityBin(Answer):
+    """Answers that are about equally sure."""
+
+    images: int
+    """How many."""
+
+    confidence: float
+    """How sure they are: the mean of their softmax."""
+
+    right: float
+    """The share of them that is right."""
+
+
+class ReportAnswer(Answer):
+    """What there is to say about a model."""
+
+    output: str | None
+    """Where the page was written."""
+
+    inspection: Inspection
+    """What it is made of."""
+
+    eval: EvalAnswer | None
+    """What it is worth, if images were given."""
+
+
 class Respelt(Answer):
     """A class that the data spells otherwise than the model."""
 
@@ -1656,6 +1696,229 @@ class ModelVerbs:
             progress=progress, threads=threads, seed=seed,
         )
 
+    def report(
+        self,
+        data: Data = (),
+        *,
+        weights: File | None = None,
+        head: Literal["single", "binary", "multilabel"] | None = None,
+        scores: str | None = None,
+        class_axis: int | None = None,
+        split: Literal["train", "test"] | None = None,
+        labels: File | None = None,
+        allow_missing: bool = False,
+        skip_bad: bool = False,
+        size: Sides | None = None,
+        scale: float | None = None,
+        mean: Sequence[float] | float = (),
+        std: Sequence[float] | float = (),
+        channel_order: Literal["rgb", "bgr"] | None = None,
+        fit: Literal["exact", "cover", "stretch"] | None = None,
+        crop: float | None = None,
+        filter: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] | None = None,
+        layout: Literal["nchw", "nhwc"] | None = None,
+        odd_pixels: bool = False,
+        class_names: str | int | Sequence[str | int] | None = None,
+        source: ModelLike | None = None,
+        output: File | None = None,
+        progress: ProgressLike = None,
+        threads: int | None = None,
+        seed: int = 0,
+    ) -> ReportAnswer:
+        """Make a page about a model, component or assembly.
+
+        It shows what the model is made of, where it comes from, and with images what it is worth.
+
+        Args:
+            data: Labelled images: IDX or CIFAR folder, image folder tree, .npz or .safetensors;
+                NAME=PATH for one part of an assembled model. Repeat for several
+            weights: Take weights of matching names from this safetensors file
+            head: What its scores mean, where the model does not tell: single is a score for
+                each class, of which an image has one; binary is one score that tells two classes
+                apart; multilabel is a score for each class, of which an image may have several
+            scores: The output that has the class scores, by name, or any value to take for it
+                [default: the only one that can be scores]
+            class_axis: The axis of the output that holds the classes, counted from 0; scores
+                are averaged over all others but the batch [default: the only one on which there are
+                several]
+            split: Part of the data to use [default: train to profile, refit and calibrate, test
+                to measure]
+            labels: Which folder or label is which class: a table of index, WordNet identifier
+                and name, in any usual form (CSV, JSON, text)
+            allow_missing: Go on where there are no images of a class, or where most images are
+                of none of the classes
+            skip_bad: Leave images out that cannot be read
+            size: Height and width: 224 or 224x160. Images of another size are resized and
+                cropped
+            scale: Factor of every pixel [default: 1/255 for bytes, 1 for floats]
+            mean: Mean to subtract: one number or one per channel
+            std: Standard deviation to divide by: one number or one per channel
+            channel_order: Order of colour channels [default: rgb]
+            fit: What to do with images of another size: exact refuses them, cover resizes and
+                crops, stretch only resizes
+            crop: Crop ratio, above 0 and at most 1: with 0.875, images are resized to 256 of
+                which 224 are kept
+            filter: Filter to resize by, with antialiasing [default: bilinear]
+            layout: Order of the input's axes, where the model does not tell: nchw or nhwc
+            odd_pixels: Go on where mean, std and scale cannot be meant for the pixels of the
+                data
+            class_names: Names of the model's classes, in order: a,b,c ("a, b",c where a name
+                holds a comma) or @FILE with one a line
+            source: The model it was cut from, to compare with
+            output: Where to write the page (.html)
+            progress: Who is told how far the work is: a callable that is given the phase, what
+                is done and what is to be done; False for nobody [default: a bar of tqdm, if it is
+                installed]
+            threads: Threads to use [default: one per core]
+            seed: Seed of every random choice
+        """
+        return drawn(
+            "report",
+            ReportAnswer,
+            {
+                "data": _several(data),
+                "weights": weights,
+                "head": head,
+                "scores": scores,
+                "class_axis": class_axis,
+                "split": split,
+                "labels": labels,
+                "allow_missing": allow_missing,
+                "skip_bad": skip_bad,
+                "size": _size(size),
+                "scale": scale,
+                "mean": _several(mean),
+                "std": _several(std),
+                "channel_order": channel_order,
+                "fit": fit,
+                "crop": crop,
+                "filter": filter,
+                "layout": layout,
+                "odd_pixels": odd_pixels,
+                "class_names": _names(class_names),
+                "source": source,
+                "output": output,
+                "model": self,
+            },
+            progress=progress, threads=threads, seed=seed,
+        )
+
+    def card(
+        self,
+        data: Data = (),
+        *,
+        weights: File | None = None,
+        head: Literal["single", "binary", "multilabel"] | None = None,
+        scores: str | None = None,
+        class_axis: int | None = None,
+        split: Literal["train", "test"] | None = None,
+        labels: File | None = None,
+        allow_missing: bool = False,
+        skip_bad: bool = False,
+        size: Sides | None = None,
+        scale: float | None = None,
+        mean: Sequence[float] | float = (),
+        std: Sequence[float] | float = (),
+        channel_order: Literal["rgb", "bgr"] | None = None,
+        fit: Literal["exact", "cover", "stretch"] | None = None,
+        crop: float | None = None,
+        filter: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] | None = None,
+        layout: Literal["nchw", "nhwc"] | None = None,
+        odd_pixels: bool = False,
+        class_names: str | int | Sequence[str | int] | None = None,
+        source: ModelLike | None = None,
+        license: str | None = None,
+        base_model: str | None = None,
+        datasets: Sequence[str] | str = (),
+        progress: ProgressLike = None,
+        threads: int | None = None,
+        seed: int = 0,
+    ) -> CardAnswer:
+        """Write a model card as the Hugging Face hub expects it, in Markdown.
+
+        What the file does not know is only there if it is said: the licence, and what models and
+        data sets are called on the hub. Figures are those that are measured for it.
+
+        Args:
+            data: Labelled images: IDX or CIFAR folder, image folder tree, .npz or .safetensors;
+                NAME=PATH for one part of an assembled model. Repeat for several
+            weights: Take weights of matching names from this safetensors file
+            head: What its scores mean, where the model does not tell: single is a score for
+                each class, of which an image has one; binary is one score that tells two classes
+                apart; multilabel is a score for each class, of which an image may have several
+            scores: The output that has the class scores, by name, or any value to take for it
+                [default: the only one that can be scores]
+            class_axis: The axis of the output that holds the classes, counted from 0; scores
+                are averaged over all others but the batch [default: the only one on which there are
+                several]
+            split: Part of the data to use [default: train to profile, refit and calibrate, test
+                to measure]
+            labels: Which folder or label is which class: a table of index, WordNet identifier
+                and name, in any usual form (CSV, JSON, text)
+            allow_missing: Go on where there are no images of a class, or where most images are
+                of none of the classes
+            skip_bad: Leave images out that cannot be read
+            size: Height and width: 224 or 224x160. Images of another size are resized and
+                cropped
+            scale: Factor of every pixel [default: 1/255 for bytes, 1 for floats]
+            mean: Mean to subtract: one number or one per channel
+            std: Standard deviation to divide by: one number or one per channel
+            channel_order: Order of colour channels [default: rgb]
+            fit: What to do with images of another size: exact refuses them, cover resizes and
+                crops, stretch only resizes
+            crop: Crop ratio, above 0 and at most 1: with 0.875, images are resized to 256 of
+                which 224 are kept
+            filter: Filter to resize by, with antialiasing [default: bilinear]
+            layout: Order of the input's axes, where the model does not tell: nchw or nhwc
+            odd_pixels: Go on where mean, std and scale cannot be meant for the pixels of the
+                data
+            class_names: Names of the model's classes, in order: a,b,c ("a, b",c where a name
+                holds a comma) or @FILE with one a line
+            source: The model it was cut from, to compare with
+            license: Its licence, as the hub calls it, such as apache-2.0
+            base_model: The model it was made of, as the hub calls it, such as
+                timm/resnet18.a1_in1k
+            datasets: A data set that it knows, as the hub calls it. Repeat for several; figures
+                are of the first
+            progress: Who is told how far the work is: a callable that is given the phase, what
+                is done and what is to be done; False for nobody [default: a bar of tqdm, if it is
+                installed]
+            threads: Threads to use [default: one per core]
+            seed: Seed of every random choice
+        """
+        return answered(
+            "card",
+            CardAnswer,
+            {
+                "data": _several(data),
+                "weights": weights,
+                "head": head,
+                "scores": scores,
+                "class_axis": class_axis,
+                "split": split,
+                "labels": labels,
+                "allow_missing": allow_missing,
+                "skip_bad": skip_bad,
+                "size": _size(size),
+                "scale": scale,
+                "mean": _several(mean),
+                "std": _several(std),
+                "channel_order": channel_order,
+                "fit": fit,
+                "crop": crop,
+                "filter": filter,
+                "layout": layout,
+                "odd_pixels": odd_pixels,
+                "class_names": _names(class_names),
+                "source": source,
+                "license": license,
+                "base_model": base_model,
+                "datasets": _several(datasets),
+                "model": self,
+            },
+            progress=progress, threads=threads, seed=seed,
+        )
+
     def profile(
         self,
         data: Data = (),
@@ -1818,6 +2081,7 @@ class ModelVerbs:
         speed: str | float | None = None,
         latency_table: str | None = None,
         frontier: File | None = None,
+        node_data: File | None = None,
         keep_all: File | None = None,
         pick: str | float | None = None,
         criterion: Literal["taylor", "contribution", "net-contribution", "energy", "reconstruction", "l1", "fpgm", "bn-scale", "random"] = "taylor",
@@ -1900,6 +2164,9 @@ class ModelVerbs:
                 instead of the ones here
             frontier: Write accuracy and size of every step on the way: .html, .svg, .csv or
                 .json
+            node_data: Write for Model Explorer what is left of every node: kept output channels
+                to this file, parameters and multiply-accumulates to FILE.params.json and
+                FILE.macs.json
             keep_all: Write the component of every step into this folder, as step-0.onnx and so
                 on
             pick: Keep the largest on the frontier with at most this share of the
@@ -1964,6 +2231,7 @@ class ModelVerbs:
                 "speed": speed,
                 "latency_table": latency_table,
                 "frontier": frontier,
+                "node_data": node_data,
                 "keep_all": keep_all,
                 "pick": pick,
                 "criterion": criterion,
@@ -3152,6 +3420,7 @@ class ModelVerbs:
         self,
         b: ModelLike,
         *,
+        node_data: File | None = None,
         progress: ProgressLike = None,
         threads: int | None = None,
         seed: int = 0,
@@ -3160,6 +3429,9 @@ class ModelVerbs:
 
         Args:
             b: The second
+            node_data: Write for Model Explorer what the second has left of every node: kept
+                output channels to this file, parameters and multiply-accumulates to
+                FILE.params.json and FILE.macs.json
             progress: Who is told how far the work is: a callable that is given the phase, what
                 is done and what is to be done; False for nobody [default: a bar of tqdm, if it is
                 installed]
@@ -3171,6 +3443,7 @@ class ModelVerbs:
             Difference,
             {
                 "b": b,
+                "node_data": node_data,
                 "a": self,
             },
             progress=progress, threads=threads, seed=seed,

@@ -170,7 +170,7 @@ fn facts(step: &Step, answer: &Value) -> Markup {
         _ => None,
     };
     let all = match step {
-        Step::Profile(_) => vec![],
+        Step::Profile(_) | Step::Report(_) => vec![],
         Step::Disassemble(_) => {
             vec![("parameters", shrunk("params")), ("multiply-accumulates", shrunk("macs"))]
         }
@@ -202,6 +202,10 @@ fn buttons(record: &Record) -> Markup {
 
 /// The bricks that a job made.
 fn made(app: &App, record: &Record) -> Markup {
+    if let Some(Step::Report(request)) = record.steps.last() {
+        let address = link("/report", "model", &request.model.model.to_string_lossy());
+        return html! { div.actions { a.button.main href=(address) target="_blank" { "Open the report" } } };
+    }
     let file = record.steps.iter().rev().filter_map(Step::output).find_map(|path| {
         let path = path.to_string_lossy().into_owned();
         path.ends_with(".onnx").then_some(path)

@@ -5,67 +5,95 @@ use std::path::PathBuf;
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use brickwork::Inspection;
-use brickwork::verbs::{Context, Inspect, InspectAnswer, ModelInput, Route, Verb};
+use brickwork::verbs::{Context, DataInput, ModelInput, Report, Route, Verb};
+use brickwork::{Classifier, Numbered, Part, inspect, show};
+use brickwork_formats::onnx::ReadOptions;
 use maud::{Markup, html};
 
 use super::blocking;
-use super::bricks::{brick, short};
 use super::fields::Fields;
 use super::frame::{self, escaped, link};
 use crate::failure::StudioError;
 use crate::server::App;
 use crate::shelf::Facts;
+use crate::work::Step;
 
 pub(crate) fn page(app: &App, fields: &Fields) -> Result<Markup, StudioError> {
     let facts = app.shelf.model(fields.need("model")?)?;
-    let asked = Inspect { model: ModelInput::file(&facts.file), ..Inspect::default() };
-    let inspected = asked.run(&Context::default())?;
-    let actions = html! {
-        a.button href=(link("/model", "file", &facts.file)) download { "Save" }
-        a.button href=(link("/try", "model", &facts.file)) { "Try" }
-    };
+    let model = Classifier::load(facts.file.as_ref(), &ReadOptions::default(), None)?;
+    let reported = report_of(&facts.file);
     let body = html! {
-        div.apart {
-            (brick(&facts, app.shelf.accuracy(&facts).as_ref(), &actions))
-            div {
-                (came_from(&facts))
-                (parts(&facts))
-                (calibration(&facts))
-                (routes_of(&facts))
-                @if let InspectAnswer::Model(inspection) = &inspected { (layers(&facts, inspection)) }
-            }
+        div.actions {
+            a.button href=(link("/model", "file", &facts.file)) download { "Save" }
+            a.button href=(link("/try", "model", &facts.file)) { "Try" }
+            (reporting(app, &facts))
+            @if reported.exists() { a.button href=(link("/report", "model", &facts.file)) target="_blank" { "Open its report" } }
         }
+        (routes_of(&facts))
+        (show::about(&model, &inspect(&model), None, false))
     };
     Ok(frame::page(app, "/", &facts.name, body))
 }
 
-/// What it was cut out of.
-fn came_from(facts: &Facts) -> Markup {
-    let Some(origin) = facts.origin() else { return html! {} };
-    html! { section {
-        h2 { "Where it comes from" }
-        p { "Cut out of " strong { (origin.source) } ": " (origin.classes.len()) " of its " (origin.of) " classes."
-            @if let Some(refit) = &origin.refit { " Its weights were refitted in closed form on " (refit.images) " images." }
-            @if origin.trained { " They were trained since." } }
+/// A button to make a report with figures and pictures, where there are images.
+fn reporting(app: &App, facts: &Facts) -> Markup {
+    html! { @if !data_of(app, facts).is_empty() {
+        form method="post" action="/report" {
+            input type="hidden" name="model" value=(facts.file);
+            button { "Measure it and make a report" }
+        }
     } }
 }
 
-/// What it was assembled of.
-fn parts(facts: &Facts) -> Markup {
-    let parts = &facts.card.parts;
-    html! { @if !parts.is_empty() { section {
-        h2 { "Its parts" }
-        ul { @for part in parts { li { strong { (part.name) } ": " (part.classes.join(", ")) } } }
-    } } }
+/// The images to measure a model on: for every part, or for the whole, those that suit it best.
+fn data_of(app: &App, facts: &Facts) -> Vec<String> {
+    if facts.card.parts.is_empty() {
+        return app.shelf.sets_of(facts).iter().take(1).map(|set| set.path.clone()).collect();
+    }
+    let of_part = |part: &Part| {
+        let classes = Numbered::new(part.classes.clone(), part.origin.as_ref());
+        let name = part.origin.as_ref().map_or(&part.name, |origin| &origin.source);
+        Some(format!("{}={}", part.name, app.shelf.sets_for(name, &classes).first()?.path))
+    };
+    facts.card.parts.iter().filter_map(of_part).collect()
 }
 
-/// How its scores were made comparable.
-fn calibration(facts: &Facts) -> Markup {
-    html! { @if let Some(note) = &facts.card.calibration { section {
-        h2 { "Calibration" }
-        p { "By the method " strong { (note.method) } " on " (note.images) " images." }
-    } } }
+/// Begins to make a report.
+pub(crate) fn report(app: &App, fields: &Fields) -> Result<String, StudioError> {
+    let facts = app.shelf.model(fields.need("model")?)?;
+    let request = Report {
+        model: ModelInput::file(&facts.file),
+        data: DataInput { data: data_of(app, &facts), ..DataInput::default() },
+        output: Some(report_of(&facts.file)),
+        ..Report::default()
+    };
+    let steps = vec![Step::Report(Box::new(request))];
+    app.jobs.begin(format!("Report on {}", facts.name), steps).map(|id| format!("/jobs/{id}"))
+}
+
+/// A report, which is a page of its own.
+pub(crate) async fn read(
+    State(app): State<App>,
+    Query(fields): Query<Fields>,
+) -> Result<Response, StudioError> {
+    let page = blocking(move || {
+        let facts = app.shelf.model(fields.need("model")?)?;
+        let place = report_of(&facts.file);
+        std::fs::read_to_string(&place)
+            .map_err(|error| StudioError::missing(format!("{}: {error}", place.display())))
+    })
+    .await?;
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, policy),
+    ];
+    Ok((headers, page).into_response())
+}
+
+/// Where the report on a model lies.
+pub(crate) fn report_of(file: &str) -> PathBuf {
+    PathBuf::from(file.replace(".onnx", "-report.html"))
 }
 
 /// Through which channels its classes are decided.
@@ -78,24 +106,6 @@ fn routes_of(facts: &Facts) -> Markup {
             }
         }
     } } }
-}
-
-/// Its layers, and what is kept of them.
-fn layers(facts: &Facts, inspection: &Inspection) -> Markup {
-    html! { section {
-        h2 { "Layers" }
-        div.scroll { table {
-            thead { tr { th scope="col" { "layer" } th scope="col" { "makes" } th scope="col" { "parameters" } th scope="col" { "MACs" }
-                         @if facts.origin().is_some() { th scope="col" { "channels kept" } } } }
-            tbody { @for row in inspection.layers.iter().filter(|row| row.params > 0) { tr {
-                th scope="row" { (row.name) " " span.quiet { (row.op) } }
-                td { (row.output) }
-                td { (short(row.params as u64)) }
-                td { (short(row.macs)) }
-                @if let Some(origin) = facts.origin() { td { (origin.kept.get(&row.name).map_or(String::new(), |kept| kept.output.len().to_string())) } }
-            } } }
-        } }
-    } }
 }
 
 /// Where the profile of a model lies.

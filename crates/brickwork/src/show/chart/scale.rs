@@ -11,12 +11,19 @@ pub struct Axis {
     pub low: Option<f64>,
     /// Where it ends, if not at the largest value.
     pub high: Option<f64>,
+    /// Whether it is of percent, which are never below 0 or above 100.
+    pub percent: bool,
 }
 
 impl Axis {
     /// From the smallest value to the largest.
     pub fn new(label: &str) -> Self {
         Self { label: label.to_owned(), ..Self::default() }
+    }
+
+    /// Of percent, from the smallest value to the largest.
+    pub fn percent(label: &str) -> Self {
+        Self { percent: true, ..Self::new(label) }
     }
 
     /// From `low` to `high`.
@@ -52,8 +59,12 @@ impl Scale {
         let (least, most) =
             finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
         let [least, most] = if least > most { [0.0, 1.0] } else { [least, most] };
-        let room = ((most - least) * 0.06).max(most.abs().max(1e-9) * 1e-3);
-        let (low, high) = (axis.low.unwrap_or(least - room), axis.high.unwrap_or(most + room));
+        let room = ((most - least) * 0.06).max(most.abs().max(1e-9) * 1e-2);
+        let [least, most] = match axis.percent {
+            true => [(least - room).max(0.0), (most + room).min(100.0)],
+            false => [least - room, most + room],
+        };
+        let (low, high) = (axis.low.unwrap_or(least), axis.high.unwrap_or(most));
         Self { low, high: if high > low { high } else { low + 1.0 }, ends }
     }
 
@@ -108,6 +119,13 @@ mod tests {
         assert_eq!(words(93.2, 94.1), ["93.2", "93.4", "93.6", "93.8", "94.0"]);
         assert_eq!(words(-0.1, 0.1).first().map(String::as_str), Some("-0.10"));
         assert!(words(-0.1, 0.1).contains(&"0.00".to_owned()));
+    }
+
+    #[test]
+    fn percent_end_at_a_hundred() {
+        let scale = Scale::of(&Axis::percent("x"), [100.0, 96.0].into_iter(), [0.0, 100.0]);
+        assert_eq!(scale.at(100.0), "100");
+        assert_eq!(scale.ticks().last().map(|tick| tick.words.clone()), Some("100".to_owned()));
     }
 
     #[test]

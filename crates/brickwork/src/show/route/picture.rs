@@ -21,7 +21,7 @@ pub(super) fn routes(route: &Route) -> Drawing {
     let markup = html! {
         @for band in &layout.bands {
             rect x=(number(band.left)) y="0" width=(number(band.right - band.left)) height=(BAND)
-                rx="5" fill="#f0f0f0" {}
+                rx="5" fill="var(--soft)" {}
             text x=(number((band.left + band.right) / 2.0)) y="15" font-size="11"
                 text-anchor="middle" fill=(SOFT) {
                 (fit(&band.name, room(band.right - band.left - 6.0, 11.0)))
@@ -30,7 +30,7 @@ pub(super) fn routes(route: &Route) -> Drawing {
         }
         @for stack in layout.stacks.iter().filter(|stack| stack.blocks) {
             rect x=(number(stack.x - BLOCK / 2.0)) y=(number(stack.top)) width=(BLOCK)
-                height=(number(stack.height)) rx="2" fill="#f7f7f7" stroke=(LINE) {}
+                height=(number(stack.height)) rx="2" fill="var(--soft)" stroke=(LINE) {}
         }
         (links(route, &layout))
         @for stack in &layout.stacks { (label(route, stack)) (nodes(route, stack)) }
