@@ -1,10 +1,4 @@
-//! What can go wrong, and how a browser is told.
-
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use maud::html;
-
-use crate::pages::frame;
+//! What can go wrong.
 
 /// Why the studio cannot do something.
 #[derive(Debug, thiserror::Error)]
@@ -43,27 +37,5 @@ impl StudioError {
     /// What was asked for makes no sense.
     pub(crate) fn request(why: impl Into<String>) -> Self {
         Self::Request(why.into())
-    }
-
-    fn status(&self) -> StatusCode {
-        match self {
-            Self::Library(_) | Self::Data(_) | Self::Request(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Missing(_) => StatusCode::NOT_FOUND,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
-            Self::Place { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-}
-
-impl IntoResponse for StudioError {
-    fn into_response(self) -> Response {
-        let page = frame::bare(
-            "That did not work",
-            html! {
-                p.error role="alert" { (self) }
-                p { a href="/" { "To the box" } }
-            },
-        );
-        (self.status(), page).into_response()
     }
 }

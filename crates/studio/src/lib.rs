@@ -7,6 +7,7 @@
 //!
 //! It listens on this machine alone, and answers only whoever knows its token ([guard]).
 
+mod app;
 mod failure;
 mod folder;
 mod guard;

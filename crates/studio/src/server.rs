@@ -5,16 +5,16 @@ use std::io;
 use std::net::{self, IpAddr};
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use brickwork_formats::write_atomically;
 use futures_util::future::{self, Either};
 use tokio::net::TcpListener;
 
+use crate::app::{App, unpack};
 use crate::failure::StudioError;
 use crate::folder;
 use crate::guard::Guard;
@@ -54,23 +54,6 @@ pub struct Studio {
     routes: Router,
     address: String,
     jobs: Arc<Jobs>,
-}
-
-/// What all pages share.
-#[derive(Clone)]
-pub(crate) struct App {
-    pub(crate) shelf: Arc<Shelf>,
-    pub(crate) jobs: Arc<Jobs>,
-    pub(crate) plate: Arc<Mutex<Plate>>,
-    pub(crate) store: Store,
-    pub(crate) samples: &'static [(&'static str, &'static [u8])],
-}
-
-impl App {
-    /// What lies on the baseplate.
-    pub(crate) fn plate(&self) -> MutexGuard<'_, Plate> {
-        self.plate.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Studio {
@@ -167,21 +150,6 @@ async fn until(ended: impl Fn() -> bool) {
     while !ended() {
         tokio::time::sleep(PACE).await;
     }
-}
-
-/// Writes the samples into the folder, but nothing over what is there.
-///
-/// # Errors
-/// If one cannot be written.
-pub(crate) fn unpack(samples: &[(&str, &[u8])]) -> Result<(), StudioError> {
-    for (path, bytes) in samples.iter().filter(|(path, _)| folder::stamp(path).is_none()) {
-        if let Some((above, _)) = path.rsplit_once('/') {
-            std::fs::create_dir_all(above)
-                .map_err(|error| StudioError::Place { place: above.to_owned(), error })?;
-        }
-        write_atomically(path.as_ref(), bytes).map_err(brickwork::Error::from)?;
-    }
-    Ok(())
 }
 
 /// The token that is remembered, or a new one of 128 random bits.

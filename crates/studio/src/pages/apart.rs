@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use brickwork::load_profile;
 use brickwork::verbs::{DataInput, Disassemble, Eval, ModelInput, Profile, Refitting, Share};
-use brickwork::{load_profile, parse_classes};
 use maud::{Markup, html};
 
 use super::bricks::{brick, thumbs};
 use super::fields::Fields;
 use super::frame;
+use super::names::{listed, profile_of};
+use crate::app::App;
 use crate::failure::StudioError;
 use crate::folder::{self, new_name};
-use crate::server::App;
 use crate::shelf::{Facts, Images};
 use crate::work::Step;
 
@@ -71,12 +72,16 @@ fn choice(facts: &Facts, images: &Images) -> Markup {
             }
             fieldset.sizes {
                 legend { "How small?" }
-                label { input type="radio" name="size" value="relevant" checked; " Keep the channels that decide these classes" }
-                label { input type="radio" name="size" value="share"; " Keep this share of the multiply-accumulates: "
-                    input type="number" name="share" value="40" min="2" max="100" step="any" aria-label="Share in percent"; " %" }
-                label { input type="radio" name="size" value="drop"; " The smallest that loses at most "
-                    input type="number" name="drop" value="1" min="0" max="50" step="any" aria-label="Points"; " points of accuracy" }
-                label { input type="radio" name="size" value="frontier"; " Show me every size first, and what it costs" }
+                label { input type="radio" name="size" value="relevant" checked;
+                    span { "Keep the channels that decide these classes" } }
+                label { input type="radio" name="size" value="share";
+                    span { "Keep this share of the multiply-accumulates: "
+                        input type="number" name="share" value="40" min="2" max="100" step="any" aria-label="Share in percent"; " %" } }
+                label { input type="radio" name="size" value="drop";
+                    span { "The smallest that loses at most "
+                        input type="number" name="drop" value="1" min="0" max="50" step="any" aria-label="Points"; " points of accuracy" } }
+                label { input type="radio" name="size" value="frontier";
+                    span { "Show me every size first, and what it costs" } }
             }
             div.last {
                 label { "Name of the new brick" input type="text" name="name" placeholder="made of its classes" maxlength="64" autocomplete="off"; }
@@ -138,7 +143,7 @@ fn steps(
     let measuring = Step::Eval(Box::new(measuring));
     Ok(match fields.need("size")? {
         "relevant" => {
-            let profile = super::look::profile_of(&facts.file);
+            let profile = profile_of(&facts.file);
             let looking = (!is_of(&profile, facts, images)).then(|| {
                 let (model, data) = (request.model.clone(), request.data.clone());
                 Step::Profile(Box::new(Profile {
@@ -183,22 +188,6 @@ fn is_of(profile: &Path, facts: &Facts, images: &Images) -> bool {
     })
 }
 
-/// Classes as requests list them: by name, or by number where names would be misread.
-pub(crate) fn listed(names: &[String], classes: &[usize]) -> Result<String, StudioError> {
-    let quoted = |name: &String| match name.contains([',', '"']) {
-        true => format!("\"{}\"", name.replace('"', "\"\"")),
-        false => name.clone(),
-    };
-    let by_name: Vec<String> =
-        classes.iter().filter_map(|&class| names.get(class)).map(quoted).collect();
-    let by_number: Vec<String> = classes.iter().map(usize::to_string).collect();
-    let means = |list: &String| parse_classes(list, names).is_ok_and(|found| found == classes);
-    let found = [by_name.join(","), by_number.join(",")].into_iter().find(means);
-    found.ok_or_else(|| {
-        StudioError::request("these classes cannot be told apart by name or by number")
-    })
-}
-
 /// A name for a brick of these classes that no file has.
 fn free_name(classes: &[&str]) -> String {
     let plain = |class: &&str| {
@@ -217,15 +206,6 @@ fn free_name(classes: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn classes_are_listed_so_that_they_are_read_back() {
-        let names = ["cat", "a, b", "5-7", "\"x\"", "1"].map(str::to_owned);
-        for classes in [vec![0], vec![1], vec![0, 1, 2], vec![3, 4], vec![0, 1, 2, 3, 4]] {
-            let text = listed(&names, &classes).expect("these can be told apart");
-            assert_eq!(parse_classes(&text, &names).expect("it is understood"), classes, "{text}");
-        }
-    }
 
     #[test]
     fn bricks_are_called_by_their_classes() {

@@ -5,10 +5,10 @@ use axum::http::header::{self, HeaderName};
 use axum::response::{IntoResponse, Response};
 use brickwork::show::{png, style};
 
-use super::blocking;
+use super::answering::blocking;
 use super::fields::Fields;
+use crate::app::App;
 use crate::failure::StudioError;
-use crate::server::App;
 
 /// The studio's files: name, type, content.
 const ASSETS: &[(&str, &str, &str)] = &[

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use crate::server::App;
+use crate::app::App;
 
 /// The places one can go to: address, name.
 const PLACES: &[(&str, &str)] = &[

@@ -6,19 +6,21 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
+use brickwork::show::thousands;
 use brickwork::verbs::{Disassemble, Eval, ModelInput, Share};
 use futures_util::stream::{self, Stream};
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::answering::blocking;
 use super::bricks::{brick, short};
+use super::curve;
 use super::fields::Fields;
 use super::frame::{self, link};
-use super::{blocking, curve};
+use crate::app::App;
 use crate::failure::StudioError;
 use crate::folder::{self, new_name};
 use crate::jobs::{Job, Phase, Record, State as JobState};
-use crate::server::App;
 use crate::work::Step;
 
 /// How often a page is told of what is new, at most.
@@ -165,6 +167,7 @@ fn facts(step: &Step, answer: &Value) -> Markup {
         Some(format!("{} of {}", short(after), short(before)))
     };
     let of = |path: &str| answer.pointer(path).and_then(Value::as_u64).map(short);
+    let count = |path: &str| answer.pointer(path).and_then(Value::as_u64).map(thousands);
     let interval = match (percent("/accuracy_interval/0"), percent("/accuracy_interval/1")) {
         (Some(low), Some(high)) => Some(format!("{low} to {high}")),
         _ => None,
@@ -177,13 +180,13 @@ fn facts(step: &Step, answer: &Value) -> Markup {
         Step::Assemble(_) => {
             vec![("parameters", of("/params")), ("multiply-accumulates", of("/macs"))]
         }
-        Step::Calibrate(_) => vec![("images", of("/calibration/images"))],
+        Step::Calibrate(_) => vec![("images", count("/calibration/images"))],
         Step::Eval(_) => vec![
             ("right", percent("/accuracy_per_image")),
             ("95 % interval", interval),
             ("source, same classes", percent("/base_restricted/per_image")),
             ("if every image went to its own part", percent("/parts/perfect_routing/per_image")),
-            ("test images", of("/images")),
+            ("test images", count("/images")),
         ],
     };
     html! { dl.numbers { @for (name, value) in all { @if let Some(value) = value { div { dt { (name) } dd { (value) } } } } } }

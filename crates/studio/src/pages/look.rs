@@ -1,7 +1,5 @@
 //! Looking at a model: what it is made of, what is kept, and how it decides.
 
-use std::path::PathBuf;
-
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -10,11 +8,12 @@ use brickwork::{Classifier, Numbered, Part, inspect, show};
 use brickwork_formats::onnx::ReadOptions;
 use maud::{Markup, html};
 
-use super::blocking;
+use super::answering::blocking;
 use super::fields::Fields;
 use super::frame::{self, escaped, link};
+use super::names::{listed, profile_of, report_of};
+use crate::app::App;
 use crate::failure::StudioError;
-use crate::server::App;
 use crate::shelf::Facts;
 use crate::work::Step;
 
@@ -91,11 +90,6 @@ pub(crate) async fn read(
     Ok((headers, page).into_response())
 }
 
-/// Where the report on a model lies.
-pub(crate) fn report_of(file: &str) -> PathBuf {
-    PathBuf::from(file.replace(".onnx", "-report.html"))
-}
-
 /// Through which channels its classes are decided.
 fn routes_of(facts: &Facts) -> Markup {
     html! { @if profile_of(&facts.file).exists() { section {
@@ -106,11 +100,6 @@ fn routes_of(facts: &Facts) -> Markup {
             }
         }
     } } }
-}
-
-/// Where the profile of a model lies.
-pub(crate) fn profile_of(file: &str) -> PathBuf {
-    PathBuf::from(file).with_extension("profile.safetensors")
 }
 
 /// The drawing of the route of a class.
@@ -127,7 +116,7 @@ pub(crate) async fn routes(
         let request = Route {
             profile: profile_of(&facts.file),
             model: ModelInput::file(&facts.file),
-            classes: super::apart::listed(&facts.classes, &[place])?,
+            classes: listed(&facts.classes, &[place])?,
             ..Route::default()
         };
         Ok(request.run(&Context::default())?.route.to_svg())

@@ -11,9 +11,9 @@ use maud::{Markup, html};
 use super::bricks::brick;
 use super::fields::Fields;
 use super::frame;
+use crate::app::App;
 use crate::failure::StudioError;
 use crate::folder::{self, new_name};
-use crate::server::App;
 use crate::shelf::Facts;
 use crate::work::Step;
 
@@ -105,7 +105,7 @@ fn settling(parts: &[Arc<Facts>], chosen: OnDuplicate) -> Markup {
             legend { "Several bricks have the same classes" }
             ul { @for (class, parts) in &shared { li { strong { (class) } " in " (parts.join(", ")) } } }
             @for (how, value, words) in SETTLING {
-                label { input type="radio" name="on_duplicate" value=(value) form="join" required checked[*how == chosen]; " " (words) }
+                label { input type="radio" name="on_duplicate" value=(value) form="join" required checked[*how == chosen]; span { (words) } }
             }
         }
     } }

@@ -9,11 +9,11 @@ use brickwork::recipe::Recipe;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::blocking;
+use super::answering::blocking;
 use super::fields::Fields;
 use super::frame;
+use crate::app::App;
 use crate::failure::StudioError;
-use crate::server::App;
 use crate::shelf::Shelf;
 use crate::work::Step;
 

@@ -6,13 +6,13 @@ use brickwork_formats::onnx::ReadOptions;
 use brickwork_formats::write_atomically;
 use maud::{Markup, html};
 
+use super::answering::to;
 use super::bricks::brick;
 use super::fields::{Fields, Upload};
 use super::frame::{self, link};
-use super::to;
+use crate::app::{App, unpack};
 use crate::failure::StudioError;
 use crate::folder;
-use crate::server::{App, unpack};
 use crate::shelf::{Entry, Facts};
 
 pub(crate) fn page(app: &App, _: &Fields) -> Result<Markup, StudioError> {

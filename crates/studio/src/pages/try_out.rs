@@ -12,8 +12,9 @@ use maud::{Markup, html};
 use super::bricks::brick;
 use super::fields::{Fields, Upload};
 use super::frame::{self, escaped};
+use super::names::profile_of;
+use crate::app::App;
 use crate::failure::StudioError;
-use crate::server::App;
 use crate::shelf::Facts;
 
 /// How many classes are named of every picture.
@@ -187,7 +188,7 @@ fn route(app: &App, facts: &Facts, answer: &Prediction) -> Option<(String, Strin
 }
 
 fn profiled(file: &str) -> bool {
-    super::look::profile_of(file).exists()
+    profile_of(file).exists()
 }
 
 /// The type of a picture, by its first bytes.
