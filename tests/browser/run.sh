@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a page of every kind from what `brickwork demo` made, and opens all of them in a browser.
+# Makes a page of every kind from what `brickwork demo` made, and opens all of them in a browser; then goes through the studio.
 #
 #   tests/browser/run.sh target/release/brickwork DEMO SCRATCH
 #
@@ -42,7 +42,8 @@ brickwork route "$demo/garments.profile.safetensors" --model "$demo/garments.onn
     -o "$scratch/route.svg" --report "$pages/route.html"
 brickwork bench "$demo/digits.onnx" --runs 2 --report "$pages/bench.html"
 
-cp "$here/package.json" "$here/pages.mjs" "$scratch/browser/"
+cp "$here"/package.json "$here"/*.mjs "$scratch/browser/"
 cd "$scratch/browser"
 npm install --no-package-lock --no-audit --no-fund --silent
 node pages.mjs "$scratch/pictures" "$pages"/*.html
+node studio.mjs "$bin" "$scratch/pictures"

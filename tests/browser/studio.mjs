@@ -160,11 +160,25 @@ await page.locator(".state.stopped").waitFor({ timeout: 120_000 });
 await page.getByRole("button", { name: "Go on" }).click();
 await over();
 
+// Every size is looked at, and one is picked.
+await go("/apart?model=digits.onnx");
+for (const one of ["7", "9"]) await page.getByRole("checkbox", { name: one, exact: true }).check();
+await page.locator("input[value=frontier]").check();
+await page.getByRole("button", { name: "Cut" }).click();
+await over();
+const walk = new URL(page.url()).pathname;
+assert.ok((await page.locator("figure.chart circle").count()) > 3, "the curve has points");
+await page.locator("input[name=place]").nth(2).check();
+await page.getByLabel("Name of the new brick").fill("picked");
+await page.getByRole("button", { name: "Cut this one" }).click();
+await over();
+assert.equal(await page.locator(".made .name").innerText(), "picked");
+
 // The recipe makes the same files.
 const recipe = await page.request.get(`${origin}/recipe.toml`);
 writeFileSync(join(folder, "recipe.toml"), await recipe.text());
 execFileSync(brickwork, ["build", "recipe.toml", "--out", "again", "--quiet"], { cwd: folder, stdio: "pipe" });
-for (const name of ["low", "shoes", "everything", "clothes"])
+for (const name of ["low", "shoes", "everything", "clothes", "picked"])
   assert.ok(
     readFileSync(join(folder, `${name}.onnx`)).equals(readFileSync(join(folder, "again", `${name}.onnx`))),
     `${name}.onnx is the same`,
@@ -173,7 +187,7 @@ rmSync(join(folder, "again"), { recursive: true });
 
 // Every page in every look.
 const pages = ["/", "/apart?model=garments.onnx", "/plate", "/try?model=everything.onnx", "/look?model=everything.onnx",
-  "/look?model=shoes.onnx", "/jobs", "/jobs/2", "/jobs/3", "/recipe", "/nowhere"];
+  "/look?model=shoes.onnx", "/jobs", "/jobs/2", "/jobs/3", walk, "/recipe", "/nowhere"];
 for (const width of [390, 1280]) {
   for (const look of ["light", "dark"]) {
     const own = await browser.newContext({

@@ -25,5 +25,6 @@ mod reports;
 mod routes;
 mod sizes;
 mod splits;
+mod studio;
 mod training;
 mod units;

@@ -14,7 +14,7 @@ use brickwork_graph::SUPPORTED;
 use source::{Arrow, Crate, ROOT, Text};
 
 const CRATES: &[&str] =
-    &["box", "brickwork", "cli", "data", "exec", "formats", "graph", "python", "tensor"];
+    &["box", "brickwork", "cli", "data", "exec", "formats", "graph", "python", "studio", "tensor"];
 
 /// For each crate its folders and files at the top, from the lowest to the highest: an arrow leads to one
 /// that stands before. `a+b` share a place and may use each other.
@@ -29,6 +29,7 @@ const ORDER: &[(&str, &str)] = &[
     ("data", "split error image samples sources dataset preprocess augment batch batches"),
     ("exec", "error fuse loss schedule optimiser memory plan session training"),
     ("box", "error files facts brick name pieces index store"),
+    ("studio", "failure folder store shelf work jobs plate app pages guard server"),
     (
         "brickwork",
         "model files images relevance cut refit join measure shrink train architectures gcn show verbs recipe reports",

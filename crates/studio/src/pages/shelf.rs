@@ -1,7 +1,7 @@
 //! The box: all models and images of the folder.
 
 use axum::response::Response;
-use brickwork::Classifier;
+use brickwork::{Classifier, HeadOptions};
 use brickwork_formats::onnx::ReadOptions;
 use brickwork_formats::write_atomically;
 use maud::{Markup, html};
@@ -113,8 +113,9 @@ pub(crate) fn upload(_: &App, _: &Fields, files: Vec<Upload>) -> Result<Response
         &file.bytes,
         &ReadOptions::default(),
         None,
-        &Default::default(),
-    )?;
+        &HeadOptions::default(),
+    )
+    .map_err(|error| StudioError::request(format!("{}: {error}", file.name)))?;
     write_atomically(name.as_ref(), &file.bytes).map_err(brickwork::Error::from)?;
     Ok(to("/"))
 }
