@@ -74,7 +74,7 @@ fn made<V: Verb>(request: &V, making: &Making<'_>) -> Markup {
     all.push(Fact::new("seed", making.seed.to_string()));
     all.push(Fact::new("version", env!("CARGO_PKG_VERSION")));
     html! {
-        @if let Some(command) = making.command { pre tabindex="0" { code { (command) } } }
+        @if let Some(command) = making.command { pre.words tabindex="0" { @for word in command.split(' ') { span { (word) } " " } } }
         (facts("Options that were given; all others have their defaults", &all))
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use brickwork::Percent;
 pub(crate) use brickwork::show::{counted, thousands};
 use brickwork::verbs::Memory;
+use clap::builder::styling::AnsiColor;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -114,11 +115,14 @@ impl Out {
                 return;
             }
         }
-        let mut words = format!("error: {}", hints::words(error));
+        let [bad, good] =
+            [AnsiColor::Red, AnsiColor::Cyan].map(|colour| colour.on_default().bold());
+        let mut words = format!("{bad}error:{bad:#} {}", hints::words(error));
         if let Some(hint) = hints::hint(error) {
-            words.push_str(&format!("\n\nhint: {}", hints::with_flags(hint)));
+            words.push_str(&format!("\n\n{good}hint:{good:#} {}", hints::with_flags(hint)));
         }
-        let _ = writeln!(io::stderr(), "{words}");
+        // Colours are left out where nobody sees them, or NO_COLOR says so.
+        let _ = writeln!(anstream::stderr(), "{words}");
     }
 }
 

@@ -5,7 +5,9 @@ use maud::{Markup, html};
 use super::Reported;
 use crate::model::percent::Percent;
 use crate::show::frontier::Frontier;
-use crate::show::{Brick, Fact, bricks, chart, counted, facts, kept, table, thousands, values};
+use crate::show::{
+    Brick, Fact, bricks, chart, counted, difference_words, facts, kept, table, thousands, values,
+};
 use crate::verbs::{
     Compress, CompressAnswer, Disassemble, DisassembleAnswer, GcnDisassemble, Shrunk,
 };
@@ -103,7 +105,10 @@ fn sizes(answer: &DisassembleAnswer) -> Vec<Fact> {
 }
 
 fn checks(answer: &DisassembleAnswer) -> Vec<Fact> {
-    let cut = format!("largest difference {:.1e} of the largest score", answer.cut_equals_mask);
+    let cut = format!(
+        "largest difference {} of the largest score",
+        difference_words(answer.cut_equals_mask)
+    );
     let mut all = vec![Fact::new("cut equals masked source", cut)];
     let Some(refit) = &answer.refit else {
         all.push(Fact::new("refit", "none: this is the bare cut"));

@@ -3,7 +3,9 @@
 use maud::{Markup, html};
 
 use super::Reported;
-use crate::show::{Brick, Fact, baseplate, calibration, class_words, counted, facts, thousands};
+use crate::show::{
+    Brick, Fact, baseplate, calibration, class_words, counted, difference_words, facts, thousands,
+};
 use crate::verbs::{
     Assemble, AssembleAnswer, AssembledPart, Calibrate, CalibrateAnswer, Refit, Reject,
 };
@@ -36,7 +38,7 @@ impl Reported for Assemble {
                 Fact::new("parameters", thousands(answer.params as u64)),
                 Fact::new("multiply-accumulates", thousands(answer.macs)),
                 Fact::new("layers that parts have in common", shared),
-                Fact::new("scores against the parts’ own", format!("largest difference {:.1e}", answer.difference_from_parts)),
+                Fact::new("scores against the parts’ own", format!("largest difference {}", difference_words(answer.difference_from_parts))),
                 Fact::new("fingerprint", answer.model.fingerprint()),
             ]))
             p.muted { "Parts were trained apart, so that their scores are not comparable before a calibration." }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::Reported;
-use crate::show::{Fact, facts, measured, thousands, values};
+use crate::show::{Fact, difference_words, facts, measured, thousands, values};
 use crate::verbs::{
     Bench, Doctor, DoctorAnswer, Eval, EvalAnswer, GcnEval, Masks, Probe, Profile, ProfileAnswer,
     Severity, Verify, VerifyAnswer,
@@ -95,8 +95,9 @@ impl Reported for Verify {
         let found = &answer.verification;
         let word = if found.holds { "It computes" } else { "It does not compute" };
         Some(format!(
-            "{word} what it was made of does: the largest difference is {:.1e}, {:.1e} are allowed.",
-            found.worst, found.tolerance
+            "{word} what it was made of does: largest difference {}, {:.0e} is allowed.",
+            difference_words(found.worst),
+            found.tolerance
         ))
     }
 }

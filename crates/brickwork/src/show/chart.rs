@@ -83,12 +83,15 @@ const GAP: f64 = 8.0;
 const RIGHT: f64 = 14.0;
 /// Room above: a line for what runs upwards, one for names.
 const ABOVE: f64 = 30.0;
-const NAMES: f64 = 18.0;
+const NAMES: f64 = 26.0;
 const BELOW: f64 = 40.0;
 /// Room for the title of a chart that stands alone.
 const TITLE: f64 = 26.0;
 /// Points of text are about this much wider than their number of letters.
 const LETTER: f64 = 6.8;
+
+/// What a file says that holds SVG; a page need not.
+const NAMESPACE: &str = "http://www.w3.org/2000/svg";
 
 /// A chart as part of a page.
 pub fn chart(chart: &Chart) -> Markup {
@@ -104,7 +107,7 @@ pub fn chart_file(chart: &Chart) -> String {
 pub fn charts_file(title: &str, charts: &[Chart]) -> String {
     let (width, height) = (WIDTH * charts.len() as f64, HEIGHT + TITLE);
     let whole = html! {
-        svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label=(title)
+        svg xmlns=(NAMESPACE) role="img" aria-label=(title)
             viewBox={ "0 0 " (width) " " (height) } width=(width) height=(height) {
             title { (title) }
             @for (place, chart) in charts.iter().enumerate() {
@@ -121,7 +124,7 @@ fn drawing(chart: &Chart, alone: bool) -> Markup {
     let above = if alone { TITLE } else { 0.0 };
     let height = HEIGHT + above;
     html! {
-        svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label={ (chart.title) ". " (chart.description) }
+        svg xmlns=[alone.then_some(NAMESPACE)] role="img" aria-label={ (chart.title) ". " (chart.description) }
             viewBox={ "0 " (-above) " " (WIDTH) " " (height) } width=(WIDTH) height=(height) font-size="12"
             font-family="system-ui, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif" {
             @if alone {

@@ -42,7 +42,7 @@ fn over_epochs(title: &str, up: Axis, epochs: &[Epoch], of: fn(&Score) -> f64) -
     Chart {
         title: title.to_owned(),
         description: ends.into_iter().flatten().collect::<Vec<_>>().join(" "),
-        across: Axis::new("epoch"),
+        across: Axis::counting("epoch"),
         up,
         series: lines
             .map(|(name, points)| Series { name: name.to_owned(), form: Form::Line, points })

@@ -27,6 +27,8 @@ pub(crate) struct HubFacts<'a> {
 pub(crate) struct Figures<'a> {
     pub(crate) report: &'a Report,
     pub(crate) data: &'a DataAccount,
+    /// Whether the model it was cut from was measured, too.
+    pub(crate) with_source: bool,
 }
 
 /// The whole card.
@@ -104,7 +106,7 @@ fn what(found: &Inspection, card: &Card) -> String {
 }
 
 fn measured(figures: Option<Figures<'_>>) -> String {
-    let Some(Figures { report, data }) = figures else {
+    let Some(Figures { report, data, with_source }) = figures else {
         return "\n## Figures\n\nNothing was measured for this card.\n".to_owned();
     };
     let sets: Vec<String> = data
@@ -120,8 +122,11 @@ fn measured(figures: Option<Figures<'_>>) -> String {
     let bound = report.parts.as_ref().map(|parts| &parts.perfect_routing);
     let rows = [
         ("this model", Some(&own)),
-        ("its source, all classes", report.base.as_ref()),
-        ("its source, restricted to these classes", report.base_restricted.as_ref()),
+        ("its source, all classes", report.base.as_ref().filter(|_| with_source)),
+        (
+            "its source, restricted to these classes",
+            report.base_restricted.as_ref().filter(|_| with_source),
+        ),
         ("the bare cut, before its refit", report.before_refit.as_ref()),
         ("bound: every image to its own part", bound),
     ];

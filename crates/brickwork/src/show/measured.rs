@@ -205,7 +205,8 @@ fn leakage(own: &Leakage, report: &Report) -> Markup {
 pub fn examples(all: &[Example]) -> Markup {
     let picture = |example: &Example| {
         let record = &example.record;
-        let score = format!("{:.1}", record.score);
+        // A number and its sign stay together.
+        let score = format!("{:.1}", record.score).replace(' ', "\u{a0}");
         let note = if example.right { score } else { format!("is {}, {score}", record.label) };
         Picture {
             png: png(&example.image),

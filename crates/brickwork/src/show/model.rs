@@ -8,7 +8,7 @@ use super::network::layers;
 use super::page::Page;
 use super::table::{Fact, facts, table};
 use super::values::values;
-use super::words::{counted, thousands};
+use super::words::{counted, difference_words, thousands};
 use crate::measure::eval::Report;
 use crate::measure::inspect::Inspection;
 use crate::model::card::{CalibrationNote, Card, Origin};
@@ -134,7 +134,7 @@ fn origin_facts(origin: &Origin) -> Markup {
         Fact::new("fingerprint of the source", origin.fingerprint.clone()),
         Fact::new(
             "cut against masked source",
-            format!("largest difference {:.1e}", origin.checked),
+            format!("largest difference {}", difference_words(origin.checked)),
         ),
     ];
     if let Some(criterion) = origin.criterion {

@@ -22,10 +22,7 @@ pub fn marked_table<Row: AsRef<[String]>>(
         column > 0 && cells.all(|cell| is_number(cell))
     };
     let side = |column: usize| numeric(column).then_some("number");
-    let whole = rows
-        .iter()
-        .filter_map(|row| row.as_ref().first())
-        .all(|name| name.chars().count() <= SHORT);
+    let whole = are_short(rows.iter().filter_map(|row| row.as_ref().first()));
     scrolling(
         caption,
         &html! {
@@ -45,6 +42,11 @@ pub fn marked_table<Row: AsRef<[String]>>(
             }
         },
     )
+}
+
+/// Whether names have room on one line each.
+fn are_short<'a>(mut names: impl Iterator<Item = &'a String>) -> bool {
+    names.all(|name| name.chars().count() <= SHORT)
 }
 
 /// Something wide, which moves under the finger or by the keys where there is no room for it.
@@ -95,7 +97,7 @@ pub fn facts(caption: &str, facts: &[Fact]) -> Markup {
     scrolling(
         caption,
         &html! {
-            table.facts {
+            table.facts.changed[changed] {
                 caption { (caption) }
                 @if changed {
                     thead { tr {
@@ -157,24 +159,25 @@ pub enum Tone {
 }
 
 impl Tone {
-    fn class(self) -> Option<String> {
+    fn class(self) -> String {
         match self {
-            Self::Own => None,
-            Self::Quiet => Some("quiet".to_owned()),
-            Self::Hue(place) => Some(format!("hue-{}", place % super::colours::HUES)),
+            Self::Own => "own".to_owned(),
+            Self::Quiet => "quiet".to_owned(),
+            Self::Hue(place) => format!("hue-{}", place % super::colours::HUES),
         }
     }
 }
 
 /// Shares as bars.
 pub fn bars(caption: &str, bars: &[Bar]) -> Markup {
+    let whole = are_short(bars.iter().map(|one| &one.name));
     html! {
         table.bars {
             caption { (caption) }
             tbody { @for one in bars {
                 tr {
-                    th scope="row" { (one.name) }
-                    td class=[one.tone.class()] {
+                    th.whole[whole] scope="row" { (one.name) }
+                    td class={ "length " (one.tone.class()) } {
                         (bar(one.share, one.interval))
                     }
                     td.number { (one.words) }

@@ -7,7 +7,7 @@ use super::table::{Fact, facts, table};
 use super::words::thousands;
 
 /// The caption of a whole answer.
-pub(crate) const TOP: &str = "The answer";
+pub(crate) const TOP: &str = "Every field";
 
 /// Tables and lists of more than this are cut off, and say so.
 const MOST: usize = 200;

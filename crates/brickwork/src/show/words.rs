@@ -19,6 +19,11 @@ pub fn counted(count: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
+/// A difference between things that should be alike: "none", "2.4e-7".
+pub fn difference_words(difference: f32) -> String {
+    if difference == 0.0 { "none".to_owned() } else { format!("{difference:.1e}") }
+}
+
 /// A coordinate: drawings need no more than tenths.
 pub(super) fn tenths(x: f64) -> String {
     let text = format!("{x:.1}");
@@ -33,6 +38,7 @@ mod tests {
     fn numbers_read_well() {
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(thousands(12), "12");
+        assert_eq!([0.0, 2.4e-7].map(difference_words), ["none", "2.4e-7"]);
         assert_eq!(
             [1, 8, 1200].map(|n| counted(n, "image")),
             ["1 image", "8 images", "1,200 images"]

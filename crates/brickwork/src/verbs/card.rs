@@ -60,6 +60,7 @@ impl Verb for Card {
     fn work(&self, context: &Context<'_>) -> Result<CardAnswer, Error> {
         let model = self.model.load(&self.data.pixels, context)?;
         let (source, data) = (self.source.clone(), self.data.clone());
+        let with_source = source.is_some();
         let eval =
             Eval { model: self.model.clone(), data, source, no_latency: true, ..Eval::default() };
         let measured = !self.data.is_empty();
@@ -69,7 +70,11 @@ impl Verb for Card {
             base_model: self.base_model.as_deref(),
             datasets: &self.datasets,
         };
-        let figures = eval.as_ref().map(|eval| Figures { report: &eval.report, data: &eval.data });
+        let figures = eval.as_ref().map(|eval| Figures {
+            report: &eval.report,
+            data: &eval.data,
+            with_source,
+        });
         let card = model_card(&inspect(&model), model.card(), &facts, figures);
         if let Some(path) = &self.output {
             context.write(card.as_bytes(), path)?;

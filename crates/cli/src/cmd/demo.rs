@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use brickwork::show::{
-    Bar, Brick, Page, Picture, bars, baseplate, pictures, png, side_by_side, table,
+    Bar, Brick, Page, Picture, Tone, bars, baseplate, pictures, png, side_by_side, table,
 };
 use brickwork::verbs::PixelInput;
 use brickwork::{Classifier, Numbered, Percent, Source, layers, top_class};
@@ -206,22 +206,31 @@ fn page_of(folder: &Path, steps: &[Value]) -> anyhow::Result<String> {
     page.section("What it says", pictures(&sample_pictures(folder)?));
     page.heading("Channels kept");
     let mut kept = Vec::new();
-    for (name, source, _) in COMPONENTS {
-        kept.push(bars(&format!("{name}, cut from {source}"), &kept_bars(folder, name, source)?));
+    for (hue, (name, source, _)) in COMPONENTS.into_iter().enumerate() {
+        kept.push(bars(
+            &format!("{name}, cut from {source}"),
+            &kept_bars(folder, name, source, hue)?,
+        ));
     }
     page.add(side_by_side(&kept));
     Ok(page.to_html())
 }
 
 /// For every layer of the source, the share of its output channels that a component keeps.
-fn kept_bars(folder: &Path, name: &str, source: &str) -> anyhow::Result<Vec<Bar>> {
+fn kept_bars(folder: &Path, name: &str, source: &str, hue: usize) -> anyhow::Result<Vec<Bar>> {
     let model = load(&folder.join(format!("{source}.onnx")))?;
     let component = load(&folder.join(format!("{name}.onnx")))?;
     let kept = component.card().origin.as_ref().map(|origin| &origin.kept);
     let bar = |layer: brickwork::LayerInfo| {
         let (kept, width) = (kept?.get(&layer.name)?.output.len(), layer.weighted.outputs);
         let share = Percent::ratio(kept as u64, width as u64).share();
-        Some(Bar { name: layer.name, share, words: format!("{kept} of {width}"), ..Bar::default() })
+        Some(Bar {
+            name: layer.name,
+            share,
+            words: format!("{kept} of {width}"),
+            tone: Tone::Hue(hue),
+            ..Bar::default()
+        })
     };
     Ok(layers(model.graph()).into_iter().filter_map(bar).collect())
 }

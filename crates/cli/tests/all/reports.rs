@@ -149,6 +149,6 @@ fn data_of_nodes() {
     assert_eq!(read("cut.json"), kept, "the same channels");
     own.refused(
         "diff garments.onnx pieces.onnx --node-data OUT/lost/x.json",
-        &["--node-data", "no folder"],
+        &["lost/x.json", "lost/x.macs.json", "no folder"],
     );
 }

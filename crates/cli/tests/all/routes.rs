@@ -81,7 +81,8 @@ fn a_page() {
     assert_eq!(overlaps, layers - 1, "every layer but the head");
     assert!(!page.contains("<script"));
     assert_eq!(page.matches("<svg").count(), 2);
-    assert_eq!(page.matches("http").count(), 2, "only the names of the drawings' kind");
+    assert_eq!(page.matches("http://").count(), 2, "only the names of the drawings' kind");
+    assert!(!page.contains("https://"));
 }
 
 #[test]

@@ -13,12 +13,19 @@ pub struct Axis {
     pub high: Option<f64>,
     /// Whether it is of percent, which are never below 0 or above 100.
     pub percent: bool,
+    /// Whether it counts something, so that nothing lies between 1 and 2.
+    pub counts: bool,
 }
 
 impl Axis {
     /// From the smallest value to the largest.
     pub fn new(label: &str) -> Self {
         Self { label: label.to_owned(), ..Self::default() }
+    }
+
+    /// Of counts, from the smallest value to the largest.
+    pub fn counting(label: &str) -> Self {
+        Self { counts: true, ..Self::new(label) }
     }
 
     /// Of percent, from the smallest value to the largest.
@@ -40,6 +47,8 @@ pub(super) struct Scale {
     low: f64,
     high: f64,
     ends: [f64; 2],
+    /// Numbers along it are at least this far apart.
+    least_step: f64,
 }
 
 /// A number at an axis.
@@ -65,7 +74,8 @@ impl Scale {
             false => [least - room, most + room],
         };
         let (low, high) = (axis.low.unwrap_or(least), axis.high.unwrap_or(most));
-        Self { low, high: if high > low { high } else { low + 1.0 }, ends }
+        let least_step = if axis.counts { 1.0 } else { 0.0 };
+        Self { low, high: if high > low { high } else { low + 1.0 }, ends, least_step }
     }
 
     /// Where a value lies.
@@ -81,7 +91,7 @@ impl Scale {
 
     /// Round numbers along it.
     pub(super) fn ticks(&self) -> Vec<Tick> {
-        let step = round_step((self.high - self.low) / TICKS);
+        let step = round_step(((self.high - self.low) / TICKS).max(self.least_step));
         let decimals = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
         let first = (self.low / step - 1e-9).ceil();
         let count = ((self.high / step + 1e-9).floor() - first).clamp(0.0, 20.0) as usize;
@@ -119,6 +129,13 @@ mod tests {
         assert_eq!(words(93.2, 94.1), ["93.2", "93.4", "93.6", "93.8", "94.0"]);
         assert_eq!(words(-0.1, 0.1).first().map(String::as_str), Some("-0.10"));
         assert!(words(-0.1, 0.1).contains(&"0.00".to_owned()));
+    }
+
+    #[test]
+    fn counts_are_whole() {
+        let scale = Scale::of(&Axis::counting("epoch"), [1.0, 3.0].into_iter(), [0.0, 100.0]);
+        let told: Vec<String> = scale.ticks().into_iter().map(|tick| tick.words).collect();
+        assert_eq!(told, ["1", "2", "3"]);
     }
 
     #[test]
