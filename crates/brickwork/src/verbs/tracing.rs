@@ -19,6 +19,9 @@ use crate::relevance::profile_file::{encode_profile, profile_header};
 /// Requests that a file tells of at most; what was made by more of them is told of as if it had been there before.
 const MOST_STEPS: usize = 100;
 
+/// Options that name data, which tell nothing of how they were made and may be large.
+const DATA: &[&str] = &["data", "foreign", "images"];
+
 /// Something that a request reads.
 #[derive(Default)]
 struct Found {
@@ -71,11 +74,12 @@ impl Context<'_> {
     /// If it cannot be read; images in memory have no digest.
     pub(crate) fn digest(&self, name: &Path) -> Result<String, Error> {
         let unread = || Error::file(format!("`{}` has no digest", name.display()));
-        self.look_at(name)?.digest.ok_or_else(unread)
+        self.look_at(name, false)?.digest.ok_or_else(unread)
     }
 
-    /// What is known of the file, folder or thing in memory of this name.
-    fn look_at(&self, name: &Path) -> Result<Found, Error> {
+    /// What is known of the file, folder or thing in memory of this name. Only a file that `may_tell` how it was made
+    /// is asked.
+    fn look_at(&self, name: &Path, may_tell: bool) -> Result<Found, Error> {
         match self.held(name)? {
             Some(InMemory::Model(model)) => {
                 let digest = match model.digest() {
@@ -91,15 +95,13 @@ impl Context<'_> {
             }
             Some(InMemory::File(bytes)) => Found::of_bytes(&bytes),
             Some(InMemory::Images(_)) => Ok(Found::default()),
-            None => look_at_file(name),
+            None => look_at_file(name, may_tell),
         }
     }
 }
 
-fn look_at_file(path: &Path) -> Result<Found, Error> {
+fn look_at_file(path: &Path, may_tell: bool) -> Result<Found, Error> {
     let unread = |error: io::Error| Error::file(format!("cannot read {}: {error}", path.display()));
-    let may_tell =
-        path.extension().is_some_and(|ending| ending == "onnx" || ending == "safetensors");
     if path.is_dir() || path.is_file() && !may_tell || !path.exists() && is_there(path) {
         let digest = Some(digest_of(path).map_err(unread)?);
         return Ok(Found { digest, ..Found::default() });
@@ -138,7 +140,8 @@ impl Story<'_> {
 
     /// What the file of this name is called.
     fn reference(&mut self, option: &str, path: &Path) -> Result<String, Error> {
-        let Found { digest, provenance, called } = self.context.look_at(path)?;
+        let Found { digest, provenance, called } =
+            self.context.look_at(path, !DATA.contains(&option))?;
         let fits = |own: &Provenance| own.steps.len() + self.told.steps.len() < MOST_STEPS;
         match provenance.filter(fits) {
             Some(provenance) => {
