@@ -18,7 +18,7 @@ use crate::facts::Facts;
 use crate::files::{list, make_folder, read, remove, sha256, write};
 use crate::index::{Index, NameRow, Row, Rows};
 use crate::name::{Name, Of, Tagged};
-use crate::pieces::{Manifest, VERSION, split};
+use crate::pieces::{Manifest, Piece, VERSION, split};
 
 /// A folder of models and components.
 #[derive(Clone, Debug)]
@@ -293,6 +293,11 @@ impl BrickBox {
     fn whole(&self, digest: &str) -> Result<Vec<u8>, BoxError> {
         let manifest = self.manifest(digest)?;
         let mut bytes = Vec::new();
+        let named = |piece: &Piece| piece.blob.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !manifest.pieces.iter().all(named) {
+            let path = self.manifest_file(digest);
+            return Err(BoxError::Damaged(format!("{} names no blobs", path.display())));
+        }
         for piece in &manifest.pieces {
             let path = self.blob(&piece.blob);
             let blob = read(&path)?;

@@ -3,6 +3,7 @@
 pub(crate) mod card;
 pub(crate) mod classes;
 pub(crate) mod classifier;
+pub(crate) mod digest;
 pub(crate) mod error;
 pub(crate) mod head;
 pub(crate) mod latency_table;

@@ -160,7 +160,7 @@ fn recipes_to_begin_with_and_drawings() {
     }
     let line = "build OUT/recipe.toml --dry-run --graph OUT/recipe.svg --set low.macs=20%";
     let said = own.succeeds(line);
-    assert!(said.contains("low       disassemble  to do: it is new"), "{said}");
+    assert!(said.contains("low       disassemble  -  to do: it is new"), "{said}");
     assert!(own.read("recipe.svg").starts_with(b"<svg "));
     own.refused("build OUT/recipe.toml --set lowest.macs=1", &["there is no step `lowest`"]);
     own.refused("build OUT/recipe.toml --graph OUT/x.png --jobs 0", &["--graph", "--jobs"]);

@@ -10,6 +10,7 @@ use brickwork_graph::{Graph, ValueId};
 use brickwork_tensor::Tensor;
 
 use crate::model::card::{Card, InputLayout};
+use crate::model::digest::{digest_of, digest_of_bytes};
 use crate::model::error::Error;
 use crate::model::head::{self, HeadFacts, HeadKind, HeadOptions, ReadHead};
 use crate::model::looks;
@@ -31,6 +32,8 @@ pub struct Classifier {
     notes: Vec<String>,
     /// How its file was made, as long as it is as it was there.
     provenance: Option<Provenance>,
+    /// The digest of its file, as long as it is as it was there.
+    digest: Option<String>,
 }
 
 impl Classifier {
@@ -57,7 +60,8 @@ impl Classifier {
         let name = name.unwrap_or_default();
         let check = |outline: &Outline| looks::problem(&name, outline, named);
         let graph = onnx::load_checked(path, options, &check)?;
-        Self::read(name, graph, options, swap, head)
+        let digest = digest_of(path).ok().filter(|_| swap.is_none());
+        Ok(Self { digest, ..Self::read(name, graph, options, swap, head)? })
     }
 
     /// [`load_as`](Self::load_as) of the bytes of a file, whose model is called `name`. Its weights must all
@@ -76,7 +80,8 @@ impl Classifier {
         let named = options.output.is_some() || head.class_axis.is_some();
         let check = |outline: &Outline| looks::problem(&name, outline, named);
         let graph = onnx::decode_checked(bytes, None, options, &check)?;
-        Self::read(name, graph, options, swap, head)
+        let digest = swap.is_none().then(|| digest_of_bytes(bytes));
+        Ok(Self { digest, ..Self::read(name, graph, options, swap, head)? })
     }
 
     /// Takes a graph that was just read for a classifier, with weights from the file `swap`.
@@ -148,7 +153,8 @@ impl Classifier {
         card: Card,
     ) -> Result<Self, Error> {
         let (name, graph) = (name.into(), graph.into());
-        let classifier = Self { name, graph, card, notes: Vec::new(), provenance: None };
+        let classifier =
+            Self { name, graph, card, notes: Vec::new(), provenance: None, digest: None };
         classifier.check()?;
         Ok(classifier)
     }
@@ -173,10 +179,15 @@ impl Classifier {
         self.provenance.as_ref()
     }
 
+    /// The digest of its file, if it is as it was there.
+    pub(crate) fn digest(&self) -> Option<&str> {
+        self.digest.as_deref()
+    }
+
     /// The same model, of which is told how it was made.
     #[must_use]
     pub fn made(self, provenance: Option<Provenance>) -> Self {
-        Self { provenance, ..self }
+        Self { provenance, digest: None, ..self }
     }
 
     /// What its scores mean.

@@ -11,7 +11,7 @@ use super::write;
 use crate::files::sealed;
 use crate::model::error::{Error, Problem};
 use crate::model::provenance::{MadeStep, Provenance, RECIPE_KEY, SourceFile};
-use crate::relevance::profile_file::profile_provenance;
+use crate::relevance::profile_file::profile_header;
 use crate::verbs::{Context, Verb};
 
 impl Recipe {
@@ -28,8 +28,11 @@ impl Recipe {
         for SourceFile { name, file, sha256 } in &provenance.sources {
             let path = write::quoted(file);
             text.push_str(&match sha256 {
-                Some(digest) => format!("{name} = {{ path = {path}, sha256 = \"{digest}\" }}\n"),
-                None => format!("{name} = {path}\n"),
+                Some(digest) => {
+                    let digest = write::quoted(digest);
+                    format!("{} = {{ path = {path}, sha256 = {digest} }}\n", write::key(name))
+                }
+                None => format!("{} = {path}\n", write::key(name)),
             });
         }
         let last = provenance.steps.len().saturating_sub(1);
@@ -44,7 +47,7 @@ impl Recipe {
                 told.push_str(&format!("output = {}\n", write::quoted(&output)));
             }
             if let Some(digest) = &step.sha256 {
-                told.push_str(&format!("sha256 = \"{digest}\"\n"));
+                told.push_str(&format!("sha256 = {}\n", write::quoted(digest)));
             }
             text = write::joined(&text, &told);
         }
@@ -60,7 +63,7 @@ impl Recipe {
         let text = onnx::metadata(&bytes).and_then(|mut entries| entries.remove(RECIPE_KEY));
         let provenance = match text {
             Some(text) => Some(Provenance::read(&text)?),
-            None => profile_provenance(&bytes),
+            None => profile_header(&bytes).and_then(|header| header.provenance),
         };
         let none = || {
             Error::file(format!(

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::place::{Input, Placed, checkpoint, fault, place};
 use super::state::State;
 use super::text::Recipe;
-use crate::files::digest::is_there;
+use crate::model::digest::is_there;
 use crate::model::error::{Error, Fault};
 use crate::verbs::Context;
 

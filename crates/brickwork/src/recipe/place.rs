@@ -1,6 +1,6 @@
 //! From a step to the request that it makes: which files it reads and writes.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use crate::model::error::Fault;
 use crate::verbs::{self, Memory, NamedFile, NamedVerb, Role, is_shelved, role};
 
 /// Options that make no sense in a recipe, with the reason.
-const NO_OPTIONS: &[(&str, &str)] = &[
+pub(super) const NO_OPTIONS: &[(&str, &str)] = &[
     ("dry_run", "it makes nothing; `dry_run=` of the build shows what would be made"),
     ("list", "it makes nothing"),
     ("resume", "a build goes on with unfinished training by itself"),
@@ -195,6 +195,12 @@ impl Placing<'_> {
         };
         let option = setting.option.clone();
         if role.writes() {
+            if !stays_inside(file) {
+                let message = format!(
+                    "`{option}`: {file} is not below the folder that the recipe is built in"
+                );
+                return self.refuse(setting.line, &message);
+            }
             let path = self.out.join(file);
             *value = json!(path);
             placed.outputs.push(Output { option, path, role });
@@ -258,6 +264,12 @@ impl Placing<'_> {
         })?;
         Ok(Input { option, path: inside(file), from: Some(from), sha256: None })
     }
+}
+
+/// Whether a path leads below where it begins. Recipes come with files from elsewhere.
+fn stays_inside(file: &str) -> bool {
+    let normal = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    !file.is_empty() && Path::new(file).components().all(normal)
 }
 
 /// A value in the form that its option takes: one for a list of one, a number for a word.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::parse::Step;
 use super::place::{Input, Output, Placed};
 use super::state::{Ingredients, Made, Read, Said, State};
-use crate::files::digest::digest_of;
+use crate::model::digest::digest_of;
 use crate::model::error::{Error, Fault};
 use crate::verbs::{Context, Role};
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::place::NO_OPTIONS;
 use crate::verbs::{self, NamedVerb};
 
 /// The JSON Schema of a recipe's text, made from those of all requests.
@@ -13,7 +14,7 @@ pub fn schema() -> Value {
         if let Some(Value::Object(shared)) = request.get_mut("$defs").map(Value::take) {
             definitions.extend(shared);
         }
-        let name = format!("step {}", verb.name);
+        let name = format!("step-{}", verb.name.replace(' ', "-"));
         steps.push(json!({ "$ref": format!("#/$defs/{name}") }));
         definitions.insert(name, step(verb, &request));
     }
@@ -62,7 +63,10 @@ fn step(verb: &NamedVerb, request: &Value) -> Value {
             json!({ "type": "string", "description": "The digest that its result must have" }),
         ),
     ]);
-    for (option, property) in request["properties"].as_object().into_iter().flatten() {
+    let sensible =
+        |(option, _): &(&String, &Value)| NO_OPTIONS.iter().all(|(name, _)| name != option);
+    let options = request["properties"].as_object().into_iter().flatten();
+    for (option, property) in options.filter(sensible) {
         properties.insert(option.clone(), or_one(property));
     }
     json!({

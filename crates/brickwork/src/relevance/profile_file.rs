@@ -10,7 +10,6 @@ use safetensors::tensor::TensorView;
 
 use crate::files::sealed::{self, Array, Sealed};
 use crate::model::error::{Error, Refusal};
-use crate::model::provenance::Provenance;
 use crate::model::text::stored;
 use crate::relevance::profile::{FORMAT, Header, LayerSums, Profile};
 
@@ -72,10 +71,10 @@ pub(crate) fn check_finite(profile: &Profile) -> Result<(), Error> {
     Ok(())
 }
 
-/// How the profile in a file of these bytes was made, if they are one that tells.
-pub(crate) fn profile_provenance(bytes: &[u8]) -> Option<Provenance> {
+/// What the profile in a file of these bytes is of, if they are one.
+pub(crate) fn profile_header(bytes: &[u8]) -> Option<Header> {
     let file = Sealed::open(bytes, KEY).ok()?;
-    serde_json::from_str::<Header>(file.header()).ok()?.provenance
+    serde_json::from_str(file.header()).ok()
 }
 
 /// Reads a profile.

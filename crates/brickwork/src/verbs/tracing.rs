@@ -9,31 +9,45 @@ use serde_json::{Map, Value, json};
 use super::Context;
 use super::memory::{InMemory, stem_of};
 use super::roles::{NamedFile, Role, role};
-use crate::files::digest::{digest_of, digest_of_bytes, is_there};
 use crate::model::classes::items;
+use crate::model::digest::{digest_of, digest_of_bytes, is_there};
 use crate::model::error::Error;
 use crate::model::provenance::{MadeStep, Provenance, RECIPE_KEY, SourceFile};
-use crate::relevance::profile_file::{encode_profile, profile_provenance};
+use crate::relevance::profile::Header;
+use crate::relevance::profile_file::{encode_profile, profile_header};
 
 /// Requests that a file tells of at most; what was made by more of them is told of as if it had been there before.
 const MOST_STEPS: usize = 100;
+
+/// Options that name data, which tell nothing of how they were made and may be large.
+const DATA: &[&str] = &["data", "foreign", "images"];
 
 /// Something that a request reads.
 #[derive(Default)]
 struct Found {
     digest: Option<String>,
     provenance: Option<Provenance>,
+    /// What it is called, if not as its file.
+    called: Option<String>,
 }
 
 impl Found {
     fn of_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let digest = Some(digest_of_bytes(bytes));
         let text = onnx::metadata(bytes).and_then(|mut entries| entries.remove(RECIPE_KEY));
-        let provenance = match text {
-            Some(text) => Some(Provenance::read(&text)?),
-            None => profile_provenance(bytes),
-        };
-        Ok(Self { digest, provenance })
+        if let Some(text) = text {
+            return Ok(Self { digest, provenance: Some(Provenance::read(&text)?), called: None });
+        }
+        Ok(match profile_header(bytes) {
+            Some(header) => Self::of_profile(digest, &header),
+            None => Self { digest, ..Self::default() },
+        })
+    }
+
+    /// What a profile's file is called changes nothing that is made of it.
+    fn of_profile(digest: Option<String>, header: &Header) -> Self {
+        let called = Some(format!("{}-profile", header.model));
+        Self { digest, provenance: header.provenance.clone(), called }
     }
 }
 
@@ -60,34 +74,37 @@ impl Context<'_> {
     /// If it cannot be read; images in memory have no digest.
     pub(crate) fn digest(&self, name: &Path) -> Result<String, Error> {
         let unread = || Error::file(format!("`{}` has no digest", name.display()));
-        self.look_at(name)?.digest.ok_or_else(unread)
+        self.look_at(name, false)?.digest.ok_or_else(unread)
     }
 
-    /// What is known of the file, folder or thing in memory of this name.
-    fn look_at(&self, name: &Path) -> Result<Found, Error> {
+    /// What is known of the file, folder or thing in memory of this name. Only a file that `may_tell` how it was made
+    /// is asked.
+    fn look_at(&self, name: &Path, may_tell: bool) -> Result<Found, Error> {
         match self.held(name)? {
             Some(InMemory::Model(model)) => {
-                let digest = Some(digest_of_bytes(&model.encode()?));
-                Ok(Found { digest, provenance: model.provenance().cloned() })
+                let digest = match model.digest() {
+                    Some(known) => known.to_owned(),
+                    None => digest_of_bytes(&model.encode()?),
+                };
+                let provenance = model.provenance().cloned();
+                Ok(Found { digest: Some(digest), provenance, called: None })
             }
             Some(InMemory::Profile(profile)) => {
                 let digest = Some(digest_of_bytes(&encode_profile(&profile)?));
-                Ok(Found { digest, provenance: profile.header.provenance.clone() })
+                Ok(Found::of_profile(digest, &profile.header))
             }
             Some(InMemory::File(bytes)) => Found::of_bytes(&bytes),
             Some(InMemory::Images(_)) => Ok(Found::default()),
-            None => look_at_file(name),
+            None => look_at_file(name, may_tell),
         }
     }
 }
 
-fn look_at_file(path: &Path) -> Result<Found, Error> {
+fn look_at_file(path: &Path, may_tell: bool) -> Result<Found, Error> {
     let unread = |error: io::Error| Error::file(format!("cannot read {}: {error}", path.display()));
-    let may_tell =
-        path.extension().is_some_and(|ending| ending == "onnx" || ending == "safetensors");
     if path.is_dir() || path.is_file() && !may_tell || !path.exists() && is_there(path) {
         let digest = Some(digest_of(path).map_err(unread)?);
-        return Ok(Found { digest, provenance: None });
+        return Ok(Found { digest, ..Found::default() });
     }
     // A pipe can be read but once, which was done.
     if !path.is_file() {
@@ -107,38 +124,46 @@ impl Story<'_> {
         let Some(role) = role(option) else { return Ok(value.clone()) };
         match value {
             Value::Array(all) => all.iter().map(|one| self.value(option, one)).collect(),
-            Value::String(text) => self.text(role, text),
+            Value::String(text) => self.text(option, role, text),
             other => Ok(other.clone()),
         }
     }
 
-    fn text(&mut self, role: Role, text: &str) -> Result<Value, Error> {
+    fn text(&mut self, option: &str, role: Role, text: &str) -> Result<Value, Error> {
         let Some(NamedFile { before, file }) = role.file(text) else { return Ok(json!(text)) };
         match role {
             // A list tells itself, wherever it stands.
             Role::Names => Ok(json!(listed(&items(text)?))),
-            _ => Ok(json!(format!("{before}@{}", self.reference(Path::new(file))?))),
+            _ => Ok(json!(format!("{before}@{}", self.reference(option, Path::new(file))?))),
         }
     }
 
     /// What the file of this name is called.
-    fn reference(&mut self, path: &Path) -> Result<String, Error> {
-        let Found { digest, provenance } = self.context.look_at(path)?;
+    fn reference(&mut self, option: &str, path: &Path) -> Result<String, Error> {
+        let Found { digest, provenance, called } =
+            self.context.look_at(path, !DATA.contains(&option))?;
         let fits = |own: &Provenance| own.steps.len() + self.told.steps.len() < MOST_STEPS;
         match provenance.filter(fits) {
-            Some(provenance) => Ok(self.continue_from(provenance, stem_of(path), digest)),
-            None => Ok(self.source(&file_name(path), digest)),
+            Some(provenance) => {
+                let stem = called.unwrap_or_else(|| stem_of(path));
+                Ok(self.continue_from(provenance, stem, digest))
+            }
+            None => {
+                let file = file_name(path);
+                let stem = file.split('.').next().unwrap_or(&file).to_owned();
+                let wanted = [stem.clone(), format!("{stem}-{option}")];
+                Ok(self.source(&wanted, &file, digest))
+            }
         }
     }
 
-    /// Something that was there before.
-    fn source(&mut self, file: &str, sha256: Option<String>) -> String {
+    /// Something that was there before, which is called by the first of the names that nothing has.
+    fn source(&mut self, wanted: &[String], file: &str, sha256: Option<String>) -> String {
         let same = |known: &&SourceFile| known.file == file && known.sha256 == sha256;
         if let Some(known) = self.told.sources.iter().find(same) {
             return known.name.clone();
         }
-        let stem = file.split('.').next().unwrap_or(file);
-        let (name, file) = (self.free(stem), file.to_owned());
+        let (name, file) = (self.free(wanted), file.to_owned());
         self.told.sources.push(SourceFile { name: name.clone(), file, sha256 });
         name
     }
@@ -147,7 +172,7 @@ impl Story<'_> {
     fn continue_from(&mut self, own: Provenance, stem: String, sha256: Option<String>) -> String {
         let mut names = Names::default();
         for SourceFile { name, file, sha256 } in own.sources {
-            let new = self.source(&file, sha256);
+            let new = self.source(std::slice::from_ref(&name), &file, sha256);
             names.pairs.push(Renamed { old: name, new });
         }
         let last = own.steps.len() - 1;
@@ -175,26 +200,27 @@ impl Story<'_> {
         if let Some(known) = self.told.steps.iter().find(same) {
             return known.name.clone();
         }
-        let name = self.free(&step.stem);
+        let name = self.free(std::slice::from_ref(&step.stem));
         self.told.steps.push(MadeStep { name: name.clone(), ..step });
         name
     }
 
-    /// A name like `wanted` that nothing has yet.
-    fn free(&self, wanted: &str) -> String {
+    /// The first of the names that nothing has yet, or else one with a number.
+    fn free(&self, wanted: &[String]) -> String {
         let letter = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
-        let wanted: String = wanted.chars().map(letter).collect();
-        let wanted = if wanted.is_empty() { "it".to_owned() } else { wanted };
-        let reserved = ["data", "seed"].contains(&&wanted[..]);
-        let taken = |name: &str| {
-            self.told.sources.iter().any(|source| source.name == name)
-                || self.told.steps.iter().any(|step| step.name == name)
+        let word = |name: &String| match name.chars().map(letter).collect::<String>() {
+            word if word.is_empty() => "it".to_owned(),
+            word => word,
         };
-        if !reserved && !taken(&wanted) {
-            return wanted;
-        }
-        let numbered = (2..).map(|number| format!("{wanted}-{number}"));
-        numbered.into_iter().find(|name| !taken(name)).unwrap_or(wanted)
+        let taken = |name: &String| {
+            ["data", "seed"].contains(&&name[..])
+                || self.told.sources.iter().any(|source| source.name == *name)
+                || self.told.steps.iter().any(|step| step.name == *name)
+        };
+        let first = wanted.first().map(word).unwrap_or_default();
+        let numbered = (2..usize::MAX).map(|number| format!("{first}-{number}"));
+        let mut names = wanted.iter().map(word).chain(numbered);
+        names.find(|name| !taken(name)).unwrap_or_default()
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use brickwork::recipe::{BuildOptions, BuiltStep, Outcome, Recipe};
 use brickwork::verbs::Context;
-use brickwork::{Error, Progress};
+use brickwork::{Error, Progress, Provenance};
 use tempfile::TempDir;
 
 const ASSETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cli/assets");
@@ -173,6 +173,14 @@ fn everything_that_is_wrong_is_told_at_once() {
     ] {
         assert!(error.contains(words), "{words} in\n{error}");
     }
+    for outside in ["../x.onnx", "/tmp/x.onnx", "a/../../x.onnx", ""] {
+        let text = format!("[a]\nverb = 'annotate'\nmodel = 'digits.onnx'\noutput = '{outside}'\n");
+        let error = folder.refused(&text);
+        assert!(
+            error.contains("line 4: step `a`: `output`: ") && error.contains("not below"),
+            "{error}"
+        );
+    }
     let error = folder.recipe("[digits]\nverb = 'annotate'\nmodel = 'digits.onnx'\n");
     let error = error.check(folder.folder.path(), &Context::default()).unwrap_err().to_string();
     assert!(error.contains("would overwrite") && error.contains("`@digits`"), "{error}");
@@ -275,4 +283,31 @@ fn drawings_are_whole_documents() {
     let lines = document.descendants().filter(|node| node.has_tag_name("path")).count();
     assert_eq!((boxes, lines), (5, 5), "{svg}");
     assert_eq!(recipe.to_dot().matches(" -> ").count(), 5);
+}
+
+#[test]
+fn what_a_file_tells_is_input_like_any_other() {
+    let folder = Folder::new();
+    let told = |text: &str| Recipe::of(&Provenance::read(text).unwrap(), "made");
+    let outside = told(
+        r#"{"version": 1, "steps": [
+            {"verb": "init", "name": "a", "stem": "../../a", "request": {"arch": "lenet5", "classes": 2}},
+            {"verb": "inspect", "request": {"model": "@a"}}]}"#,
+    );
+    let outside = outside.unwrap().in_folder(folder.folder.path());
+    let error = outside.check(&folder.path("out"), &Context::default()).unwrap_err().to_string();
+    assert!(error.contains("is not below the folder"), "{error}");
+    let quoted = told(
+        r#"{"version": 1, "sources": [{"name": "a]\n[b", "file": "\"x", "sha256": "\"\nevil = 1"}],
+            "steps": [{"verb": "inspect", "request": {"model": "@a"}}]}"#,
+    );
+    assert!(matches!(quoted, Err(Error::Recipe(_))), "{quoted:?}");
+    for (text, words) in [
+        ("{}", "cannot be understood"),
+        (r#"{"version": 1, "steps": []}"#, "it names no request"),
+        (r#"{"version": 9, "steps": []}"#, "it is of version 9, this program knows 1"),
+    ] {
+        let error = Provenance::read(text).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
 }

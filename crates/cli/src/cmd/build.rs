@@ -17,13 +17,15 @@ impl Shown for Build {
   brickwork build recipe.toml --set low.macs=20% --graph recipe.svg";
 
     fn text(&self, answer: &BuildAnswer) -> String {
-        let rows = match self.dry_run {
-            true => answer.planned.iter().map(planned).collect::<Vec<_>>(),
-            false => answer.steps.iter().map(built).collect(),
+        let lines: Vec<Line> = match self.dry_run {
+            true => answer.planned.iter().map(Line::planned).collect(),
+            false => answer.steps.iter().map(Line::built).collect(),
         };
-        let head = row(["step", "verb", "", "bytes"]);
-        let table = table(&std::iter::once(head).chain(rows).collect::<Vec<_>>());
-        format!("{table}{}", written(answer.graph.as_ref()))
+        let cells = lines.iter().map(|line| line.cells.clone());
+        let table = table(&cells.collect::<Vec<_>>());
+        let told =
+            table.lines().zip(&lines).map(|(cells, line)| format!("{cells}  {}\n", line.what));
+        format!("{}{}", told.collect::<String>(), written(answer.graph.as_ref()))
     }
 
     fn succeeded(answer: &BuildAnswer) -> bool {
@@ -53,25 +55,34 @@ impl Shown for InitRecipe {
     }
 }
 
-fn bytes(bytes: Option<u64>) -> String {
-    bytes.map_or("-".to_owned(), thousands)
+/// A step in words.
+struct Line {
+    cells: Vec<String>,
+    what: String,
 }
 
-fn planned(step: &PlannedStep) -> Vec<String> {
-    let what = match &step.why {
-        Some(why) => format!("to do: {why}"),
-        None => "up to date".to_owned(),
-    };
-    vec![step.name.clone(), step.verb.clone(), what, bytes(step.bytes)]
-}
+impl Line {
+    fn new(name: &str, verb: &str, bytes: Option<u64>, what: String) -> Self {
+        let bytes = bytes.map_or("-".to_owned(), thousands);
+        Self { cells: row([name, verb, &bytes]), what }
+    }
 
-fn built(step: &BuiltStep) -> Vec<String> {
-    let why = step.why.as_deref().unwrap_or_default();
-    let what = match step.outcome {
-        Outcome::Fresh => "up to date".to_owned(),
-        Outcome::Built => format!("made: {why}"),
-        Outcome::Failed => "failed".to_owned(),
-        Outcome::LeftOut => format!("left out: {why}"),
-    };
-    vec![step.name.clone(), step.verb.clone(), what, bytes(step.bytes)]
+    fn planned(step: &PlannedStep) -> Self {
+        let what = match &step.why {
+            Some(why) => format!("to do: {why}"),
+            None => "up to date".to_owned(),
+        };
+        Self::new(&step.name, &step.verb, step.bytes, what)
+    }
+
+    fn built(step: &BuiltStep) -> Self {
+        let why = step.why.as_deref().unwrap_or_default();
+        let what = match step.outcome {
+            Outcome::Fresh => "up to date".to_owned(),
+            Outcome::Built => format!("made: {why}"),
+            Outcome::Failed => format!("failed: {why}"),
+            Outcome::LeftOut => format!("left out: {why}"),
+        };
+        Self::new(&step.name, &step.verb, step.bytes, what)
+    }
 }
