@@ -107,6 +107,13 @@ await press("Take off shoes");
 await until(["low.onnx"]);
 await press("Put on shoes");
 await until(["low.onnx", "shoes.onnx"]);
+
+// Classes that two bricks have are shown, and must be settled.
+await press("Put on digits");
+await page.getByText("Several bricks have the same classes").waitFor();
+assert.equal(await page.locator(".warned li").count(), 5);
+await press("Take off digits");
+await until(["low.onnx", "shoes.onnx"]);
 await page.getByLabel("Name of the new classifier").focus();
 await page.keyboard.type("everything");
 await page.keyboard.press("Enter");
@@ -187,7 +194,7 @@ rmSync(join(folder, "again"), { recursive: true });
 
 // Every page in every look.
 const pages = ["/", "/apart?model=garments.onnx", "/plate", "/try?model=everything.onnx", "/look?model=everything.onnx",
-  "/look?model=shoes.onnx", "/jobs", "/jobs/2", "/jobs/3", walk, "/recipe", "/nowhere"];
+  "/look?model=shoes.onnx", "/diff?a=garments.onnx&b=shoes.onnx", "/jobs", "/jobs/2", "/jobs/3", walk, "/recipe", "/nowhere"];
 for (const width of [390, 1280]) {
   for (const look of ["light", "dark"]) {
     const own = await browser.newContext({

@@ -36,6 +36,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/plate/join", form(plate::join))
         .route("/try", page(try_out::page).merge(files(try_out::answer)))
         .route("/look", page(look::page))
+        .route("/diff", page(look::diff))
         .route("/report", get(look::read).merge(form(look::report)))
         .route("/routes.svg", get(look::routes))
         .route("/recipe", page(recipe::page))

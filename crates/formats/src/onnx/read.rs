@@ -89,17 +89,7 @@ pub fn decode_checked(
     options: &ReadOptions,
     check: Check<'_>,
 ) -> Result<Graph, ReadError> {
-    let parts = count_parts(bytes);
-    if parts > MOST_PARTS {
-        return Err(ReadError::malformed(format!(
-            "it has {parts} parts, at most {MOST_PARTS} are supported"
-        )));
-    }
-    // Decoding copies all arrays, and ends the process where there is no memory for them.
-    let no_room = |error| ReadError::Malformed { path: None, problem: format!("it {error}") };
-    room::<u8>(bytes.len()).map_err(no_room)?;
-    let model =
-        proto::Model::decode(bytes).map_err(|error| ReadError::malformed(error.to_string()))?;
+    let model = parsed(bytes)?;
     let Some(mut graph) = model.graph else {
         return Err(ReadError::malformed("it holds no graph".to_owned()));
     };
@@ -133,18 +123,37 @@ pub fn decode_checked(
     let inputs: Vec<Possible<'_>> = own_inputs(&graph)
         .map(|input| Possible { input, shapes: possible(input, options) })
         .collect();
+    let file = File { graph: &graph, opset, metadata: &metadata, folder };
+    only_fitting(&file, &inputs)
+}
+
+/// The protobuf, unless it has more parts, or takes more memory, than can be had.
+fn parsed(bytes: &[u8]) -> Result<proto::Model, ReadError> {
+    let parts = count_parts(bytes);
+    if parts > MOST_PARTS {
+        return Err(ReadError::malformed(format!(
+            "it has {parts} parts, at most {MOST_PARTS} are supported"
+        )));
+    }
+    // Decoding copies all arrays, and ends the process where there is no memory for them.
+    let no_room = |error| ReadError::Malformed { path: None, problem: format!("it {error}") };
+    room::<u8>(bytes.len()).map_err(no_room)?;
+    proto::Model::decode(bytes).map_err(|error| ReadError::malformed(error.to_string()))
+}
+
+/// The graph with the one shape of its input that fits; the errors of the first if none does.
+fn only_fitting(file: &File<'_>, inputs: &[Possible<'_>]) -> Result<Graph, ReadError> {
     let choices = inputs
         .first()
         .and_then(|first| first.shapes.as_ref().ok())
         .map_or(1, |shapes| shapes.len());
-    let file = File { graph: &graph, opset, metadata: &metadata, folder };
     if choices == 1 {
-        return build(&file, &inputs, 0);
+        return build(file, inputs, 0);
     }
     let mut fits: Vec<Graph> =
-        (0..choices).filter_map(|choice| build(&file, &inputs, choice).ok()).collect();
+        (0..choices).filter_map(|choice| build(file, inputs, choice).ok()).collect();
     match fits.len() {
-        0 => build(&file, &inputs, 0),
+        0 => build(file, inputs, 0),
         1 => Ok(fits.remove(0)),
         _ => Err(unclear(&fits)),
     }

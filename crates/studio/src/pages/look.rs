@@ -3,7 +3,8 @@
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use brickwork::verbs::{Context, DataInput, ModelInput, Report, Route, Verb};
+use brickwork::reports::Reported;
+use brickwork::verbs::{Context, DataInput, Diff, ModelInput, Report, Route, Verb};
 use brickwork::{Classifier, Numbered, Part, inspect, show};
 use brickwork_formats::onnx::ReadOptions;
 use maud::{Markup, html};
@@ -28,10 +29,34 @@ pub(crate) fn page(app: &App, fields: &Fields) -> Result<Markup, StudioError> {
             (reporting(app, &facts))
             @if reported.exists() { a.button href=(link("/report", "model", &facts.file)) target="_blank" { "Open its report" } }
         }
+        (comparing(app, &facts))
         (routes_of(&facts))
         (show::about(&model, &inspect(&model), None, false))
     };
     Ok(frame::page(app, "/", &facts.name, body))
+}
+
+/// A form that puts another model beside this one.
+fn comparing(app: &App, facts: &Facts) -> Markup {
+    let models = app.shelf.models().into_iter().filter_map(|entry| entry.facts.ok());
+    let others: Vec<_> = models.filter(|other| other.file != facts.file).collect();
+    html! { @if !others.is_empty() {
+        form.inline method="get" action="/diff" {
+            input type="hidden" name="a" value=(facts.file);
+            label { "Beside" select name="b" {
+                @for other in &others { option value=(other.file) { (other.name) } }
+            } }
+            button { "Compare" }
+        }
+    } }
+}
+
+/// Two models side by side.
+pub(crate) fn diff(app: &App, fields: &Fields) -> Result<Markup, StudioError> {
+    let of = |name| app.shelf.model(fields.need(name)?).map(|facts| facts.file.clone().into());
+    let request = Diff { a: of("a")?, b: of("b")?, ..Diff::default() };
+    let answer = request.run(&Context::default())?;
+    Ok(frame::page(app, "/", &request.title(&answer), request.body(&answer)))
 }
 
 /// A button to make a report with figures and pictures, where there are images.

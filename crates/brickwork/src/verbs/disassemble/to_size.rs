@@ -24,15 +24,7 @@ use crate::verbs::{Context, HoldOut};
 impl Disassemble {
     /// What keeps it from being cut to a size.
     pub(super) fn size_problems(&self) -> Vec<Problem> {
-        let goals = [
-            self.macs.is_some(),
-            self.params.is_some(),
-            self.max_drop.is_some(),
-            self.latency.is_some(),
-            self.speed.is_some(),
-            self.pick.is_some(),
-        ];
-        let goals = goals.into_iter().filter(|given| *given).count();
+        let goals = self.goals();
         let measures = self.max_drop.is_some() || self.frontier.is_some();
         let found = [
             self.data.needed("a size is reached by looking at images"),
@@ -83,6 +75,21 @@ impl Disassemble {
         ];
         let files = self.frontier.iter().map(|path| ("frontier", path));
         found.into_iter().flatten().chain(inputs::unwritable(files)).collect()
+    }
+
+    /// How many sizes are asked for.
+    fn goals(&self) -> usize {
+        [
+            self.macs.is_some(),
+            self.params.is_some(),
+            self.max_drop.is_some(),
+            self.latency.is_some(),
+            self.speed.is_some(),
+            self.pick.is_some(),
+        ]
+        .into_iter()
+        .filter(|given| *given)
+        .count()
     }
 
     pub(super) fn to_size(&self, context: &Context<'_>) -> Result<DisassembleAnswer, Error> {
