@@ -119,8 +119,9 @@ impl Classifier {
         options: &HeadOptions,
     ) -> Result<Self, Error> {
         let mut card = Card::of(&graph)?;
-        let provenance = Provenance::of(&graph)?;
-        // What is made of it is made otherwise.
+        // What it tells there may be of a later version, which keeps nobody from using it. What is made of it is made
+        // otherwise.
+        let provenance = Provenance::of(&graph).ok().flatten();
         let graph = match graph.metadata().contains_key(RECIPE_KEY) {
             true => Provenance::on(None, &graph)?,
             false => graph,

@@ -155,6 +155,7 @@ impl Recipe {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -270,6 +271,33 @@ samples = 5
         ] {
             let error = recipe.set(assignment).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
+        }
+    }
+
+    proptest! {
+        /// Whatever stands in a text, it is understood or refused, and what is understood can be changed.
+        #[test]
+        fn any_text_is_understood_or_refused(
+            text in "(\\PC|\n|\\[|\\]|=|\"|'|#|verb|seed|data|a|1|\\.){0,40}",
+            value in "\\PC{0,12}",
+        ) {
+            if let Ok(mut recipe) = Recipe::parse(&text) {
+                let _ = recipe.set(&format!("data.x={value}"));
+                let _ = recipe.set(&format!("seed={value}"));
+                prop_assert!(Recipe::parse(recipe.to_toml()).is_ok());
+            }
+        }
+
+        #[test]
+        fn what_is_set_is_what_was_typed(value in "[a-zA-Z0-9%,. \"'@=#\\[\\]é\\\\-]{1,20}") {
+            let mut recipe = Recipe::parse(TEXT).unwrap();
+            recipe.set(&format!("low.classes={value}")).unwrap();
+            let found = recipe.step("low").unwrap().option("classes").unwrap();
+            let typed = toml::de::DeValue::parse(&value).is_ok();
+            prop_assert!(typed || found == &json!(value), "{found} of {value}");
+            recipe.set(&format!("data.digits={value}")).unwrap();
+            prop_assert_eq!(&recipe.data()[0].path, &value);
+            prop_assert!(recipe.to_toml().contains("# What is there."));
         }
     }
 }

@@ -55,7 +55,7 @@ impl Context<'_> {
     /// How a file is made that comes of what is asked; nothing if nothing is.
     ///
     /// # Errors
-    /// If something that the request names cannot be read.
+    /// If a list of names that the request names cannot be read.
     pub(super) fn provenance(&self) -> Result<Option<Provenance>, Error> {
         let Some(asked) = self.asked else { return Ok(None) };
         let mut story = Story { context: self, told: Provenance::default() };
@@ -140,8 +140,13 @@ impl Story<'_> {
 
     /// What the file of this name is called.
     fn reference(&mut self, option: &str, path: &Path) -> Result<String, Error> {
-        let Found { digest, provenance, called } =
-            self.context.look_at(path, !DATA.contains(&option))?;
+        let found = self.context.look_at(path, !DATA.contains(&option));
+        // The work is done, and is not lost for want of a story.
+        let untold = |error: &Error| {
+            let note = format!("how it was made is not told in full: {error}");
+            self.context.progress.note(&note);
+        };
+        let Found { digest, provenance, called } = found.inspect_err(untold).unwrap_or_default();
         let fits = |own: &Provenance| own.steps.len() + self.told.steps.len() < MOST_STEPS;
         match provenance.filter(fits) {
             Some(provenance) => {

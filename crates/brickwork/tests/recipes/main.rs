@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use brickwork::recipe::{BuildOptions, BuiltStep, Outcome, Recipe};
-use brickwork::verbs::Context;
+use brickwork::verbs::{Annotate, Assemble, Context, ModelInput, PixelInput, Verb};
 use brickwork::{Error, Progress, Provenance};
 use tempfile::TempDir;
 
@@ -310,4 +310,55 @@ fn what_a_file_tells_is_input_like_any_other() {
         let error = Provenance::read(text).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
+}
+
+#[test]
+fn lists_in_files_are_read_and_tell_themselves() {
+    let folder = Folder::new();
+    let names = |first: &str| format!("{first}\n\"b\"\nc\nd\ne\nf\ng\nh\ni\nj, k\n");
+    std::fs::write(folder.path("names.txt"), names("a")).unwrap();
+    let text = "[named]\nverb = 'annotate'\nmodel = 'digits.onnx'\nclass_names = '@names.txt'\n";
+    let recipe = folder.recipe(text);
+    assert_eq!(done(&folder.build(&recipe)), ["named"]);
+    let carried = Recipe::of_file(&folder.path("out/named.onnx")).unwrap();
+    let told = carried.step("named").unwrap().option("class_names").unwrap();
+    assert_eq!(told, r#"a,"""b""",c,d,e,f,g,h,i,"j, k""#);
+    let again = carried.in_folder(folder.folder.path());
+    let options = BuildOptions { out: folder.path("again"), ..BuildOptions::default() };
+    again.build(&options, &Context::default()).unwrap();
+    assert!(std::fs::read(folder.path("again/named.onnx")).unwrap() == folder.bytes("named.onnx"));
+
+    std::fs::write(folder.path("names.txt"), names("z")).unwrap();
+    assert_eq!(folder.build(&recipe)[0].why.as_deref(), Some("names.txt changed"));
+    let error = folder.recipe(&text.replace("names.txt", "gone.txt"));
+    let error = error.check(&folder.path("out"), &Context::default()).unwrap_err().to_string();
+    assert!(error.contains("line 4: step `named`: `class_names`: there is no "), "{error}");
+}
+
+/// Files that chains of requests make tell of all of them, each once, and stay small.
+#[test]
+fn long_stories_are_cut_short() {
+    let folder = Folder::new();
+    let context = Context::default();
+    let mut model = folder.path("digits.onnx");
+    let mut sizes = Vec::new();
+    for k in 0..105 {
+        let output = folder.path(&format!("m{k}.onnx"));
+        let names = Some((0..10).map(|class| format!("{k}-{class}")).collect::<Vec<_>>().join(","));
+        let pixels = PixelInput { class_names: names, ..PixelInput::default() };
+        let request =
+            Annotate { model: ModelInput::file(&model), output: Some(output.clone()), pixels };
+        request.run(&context).unwrap();
+        let told = Recipe::of_file(&output).unwrap();
+        sizes.push(told.steps().len());
+        model = output;
+    }
+    let expected: Vec<usize> = (1..=100).chain(1..=5).collect();
+    assert_eq!(sizes, expected);
+    // What two parts have in common is told once.
+    let parts = vec![folder.path("m3.onnx"), folder.path("m5.onnx")];
+    let output = Some(folder.path("both.onnx"));
+    Assemble { parts, output, ..Assemble::default() }.run(&context).unwrap();
+    let told = Recipe::of_file(&folder.path("both.onnx")).unwrap();
+    assert_eq!((told.steps().len(), told.data().len()), (7, 1));
 }
