@@ -6,6 +6,7 @@ use common::Own;
 
 const COMMANDS: &[&str] = &[
     "demo",
+    "studio",
     "init",
     "inspect",
     "report",
