@@ -64,7 +64,7 @@ const FUNCTIONS: &[Place] = &[
 const METHODS: &[Place] = &[
     method("inspect", "inspect", "model", &[], Gives::Answer),
     method("report", "report", "model", &["data"], Gives::Page),
-    method("card", "card", "model", &["data"], Gives::Answer),
+    method("card", "model_card", "model", &["data"], Gives::Answer),
     method("profile", "profile", "model", &["data"], Gives::Profile),
     method("disassemble", "disassemble", "model", &["classes"], Gives::Model),
     method("compress", "compress", "model", &["data"], Gives::Model),

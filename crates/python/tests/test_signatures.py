@@ -18,7 +18,7 @@ PLACES: dict[str, tuple[Any, set[str]]] = {
     "probe": (bw.probe, set()),
     "inspect": (bw.Model.inspect, {"model"}),
     "report": (bw.Model.report, {"model"}),
-    "card": (bw.Model.card, {"model", "output"}),
+    "card": (bw.Model.model_card, {"model", "output"}),
     "profile": (bw.Model.profile, {"model", "output"}),
     "disassemble": (bw.Model.disassemble, {"model", "output", "dry_run"}),
     "compress": (bw.Model.compress, {"model", "output"}),

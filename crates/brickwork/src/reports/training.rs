@@ -50,7 +50,9 @@ fn run(answer: &TrainAnswer, more: &[Fact]) -> Markup {
         Fact::new("multiply-accumulates", thousands(answer.macs)),
         Fact::new("best epoch", format!("{} of {}", answer.best_epoch, answer.epochs.len())),
     ];
-    if let Some(held) = answer.best().and_then(|epoch| epoch.held) {
+    let held = answer.best().and_then(|epoch| epoch.held);
+    // Where it is told beside the one before, it need not be told alone.
+    if let Some(held) = held.filter(|_| more.is_empty()) {
         all.push(Fact::new("accuracy of that epoch, held out", held.accuracy.to_string()));
     }
     all.extend_from_slice(more);

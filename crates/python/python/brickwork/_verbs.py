@@ -1803,7 +1803,7 @@ class ModelVerbs:
             progress=progress, threads=threads, seed=seed,
         )
 
-    def card(
+    def model_card(
         self,
         data: Data = (),
         *,
