@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use brickwork::verbs::{Context, InMemory, Memory, ModelInput, PixelInput};
+use brickwork::verbs::{Context, InMemory, Memory, ModelInput, PixelInput, Shelf};
 use brickwork::{Classifier, Error, HeadOptions, Scorer};
 use brickwork_formats::onnx::ReadOptions;
 use brickwork_formats::write_atomically;
@@ -49,7 +49,9 @@ impl Model {
                 memory.put(name.clone(), InMemory::File(bytes.into()));
                 model.model = name;
             }
-            model.load(&pixels, &Context { memory: Some(&memory), ..Context::default() })
+            let (shelf, memory) = (brickwork_cli::UserBox::default(), Some(&memory));
+            let shelf = Some(&shelf as &dyn Shelf);
+            model.load(&pixels, &Context { memory, shelf, ..Context::default() })
         };
         let classifier: Result<Classifier, Error> = py.detach(read);
         Ok(Self::new(classifier.map_err(|error| failed(&error))?))

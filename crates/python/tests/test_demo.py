@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import sys
 from pathlib import Path
 
 import brickwork as bw
@@ -84,6 +85,18 @@ def test_train_and_distill_give_the_models_of_the_command(demo: Path, tmp_path: 
     command("finetune", str(tmp_path / "net.onnx"), *run, "-o", str(tmp_path / "more.onnx"))
     more = net.finetune(images, epochs=1, samples=10, batch=16, called="more")
     same(bytes(more), tmp_path / "more.onnx")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no variable says where a user's data is")
+def test_models_come_out_of_the_box(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    command("box", "add", str(demo / "digits.onnx"), str(demo / "low.onnx"))
+    model = bw.load("box:digits")
+    assert (model.name, bytes(model)) == ("digits", bytes(bw.load(demo / "digits.onnx")))
+    assert bw.load("box:digits/0,1,2,3,4").classes == [*"01234"]
+    assert bw.assemble("box:low", model, on_duplicate="keep-both").card["parts"][0]["name"] == "low"
+    with pytest.raises(bw.Error, match="there is no `gone` in the box"):
+        bw.load("box:gone")
 
 
 def test_the_first_example(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:

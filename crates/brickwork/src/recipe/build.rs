@@ -108,10 +108,11 @@ impl<'a> Build<'a> {
         context: Context<'a>,
         kept: PathBuf,
         state: State,
+        surveyor: Surveyor,
     ) -> Self {
         let ended = placed.iter().map(|_| None).collect();
         let course = Mutex::new(Course { ended, ..Course::default() });
-        let (state, surveyor) = (Mutex::new(state), Surveyor::new());
+        let state = Mutex::new(state);
         Self { placed, steps, options, context, kept, state, surveyor, course }
     }
 

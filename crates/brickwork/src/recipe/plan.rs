@@ -50,6 +50,29 @@ impl Surveyor {
         Ok(digests.entry(path.into()).or_insert(found).clone())
     }
 
+    /// That what is there before has the digests that the recipe says.
+    ///
+    /// # Errors
+    /// Everything that has not, or that cannot be read.
+    pub(super) fn check(
+        &self,
+        placed: &[Placed],
+        steps: &[Step],
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        let mut faults = Vec::new();
+        for step in placed {
+            let known = |input: &&Input| input.from.is_none() && input.sha256.is_some();
+            for input in step.inputs.iter().filter(known) {
+                match self.read(input, &steps[step.step], context) {
+                    Err(Error::Recipe(found)) => faults.extend(found),
+                    other => drop(other?),
+                }
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::Recipe(faults)) }
+    }
+
     /// All that decides what a step makes, if the results that it reads are there.
     ///
     /// # Errors

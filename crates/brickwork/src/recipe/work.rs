@@ -1,11 +1,12 @@
 //! What can be done with a recipe.
 
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 
 use super::build::{Build, BuildOptions, BuiltStep, make_folder};
 use super::check::checked;
 use super::drawing;
-use super::plan::{self, PlannedStep};
+use super::plan::{self, PlannedStep, Surveyor};
 use super::state::{State, place};
 use super::text::Recipe;
 use crate::model::error::Error;
@@ -45,8 +46,13 @@ impl Recipe {
         context: &Context<'_>,
     ) -> Result<Vec<BuiltStep>, Error> {
         let kept = place(self.name(), &options.out);
+        let placed = checked(self, &options.out, &State::load(&kept)?, context)?;
+        let surveyor = Surveyor::new();
+        surveyor.check(&placed, self.steps(), context).map_err(|error| self.named(error))?;
+        make_folder(&options.out)?;
+        // Held until the end, however that comes: the system gives it back.
+        let _lock = lock(&kept)?;
         let state = State::load(&kept)?;
-        let placed = checked(self, &options.out, &state, context)?;
         let foreign = plan::foreign(&placed, &state)?;
         if !foreign.is_empty() && !options.overwrite {
             let files: Vec<String> =
@@ -56,9 +62,8 @@ impl Recipe {
                 files.join(", ")
             )));
         }
-        make_folder(&options.out)?;
         let inner = Context { threads: None, ..*context };
-        let build = Build::new(&placed, self.steps(), options, inner, kept, state);
+        let build = Build::new(&placed, self.steps(), options, inner, kept, state, surveyor);
         context.install(|| build.run()).map_err(|error| self.named(error))
     }
 
@@ -70,5 +75,26 @@ impl Recipe {
     /// [`to_dot`](Self::to_dot) as a picture in SVG.
     pub fn to_svg(&self) -> String {
         drawing::svg(self)
+    }
+}
+
+/// Keeps other builds of the recipe out of the folder in which the state is `kept`.
+///
+/// # Errors
+/// If one is at work there.
+fn lock(kept: &Path) -> Result<File, Error> {
+    let path = kept.with_extension("lock");
+    let place = path.display();
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = opened.map_err(|error| Error::file(format!("cannot write {place}: {error}")))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::options(format!(
+            "another build of this recipe is at work ({place} is locked); wait for it, or build in another folder \
+             (`out=`)"
+        ))),
+        Err(TryLockError::Error(error)) => {
+            Err(Error::file(format!("cannot lock {place}: {error}")))
+        }
     }
 }

@@ -362,3 +362,28 @@ fn long_stories_are_cut_short() {
     let told = Recipe::of_file(&folder.path("both.onnx")).unwrap();
     assert_eq!((told.steps().len(), told.data().len()), (7, 1));
 }
+
+#[test]
+fn one_build_at_a_time_and_only_of_the_files_that_are_meant() {
+    let folder = Folder::new();
+    folder.build(&folder.recipe("[a]\nverb = 'annotate'\nmodel = 'digits.onnx'\n"));
+    let lock = std::fs::File::open(folder.path("out/recipe.built.lock")).unwrap();
+    lock.lock().unwrap();
+    let recipe = folder.recipe(TEXT);
+    let error = recipe.build(&folder.options(), &Context::default()).unwrap_err().to_string();
+    assert!(error.contains("another build of this recipe is at work"), "{error}");
+    assert!(!folder.path("out/numbers.onnx").exists());
+    drop(lock);
+    folder.build(&recipe);
+
+    // All of them are looked at before any work.
+    let text = "[data]\nfirst = 'digits.onnx'\nother = { path = 'digits.onnx', sha256 = 'sha256-00' }\n\
+                [b]\nverb = 'annotate'\nmodel = '@first'\n[c]\nverb = 'annotate'\nmodel = '@other'\n\
+                [d]\nverb = 'inspect'\nmodel = '@other'\n";
+    let options = BuildOptions { out: folder.path("more"), ..BuildOptions::default() };
+    let error = folder.recipe(text).build(&options, &Context::default()).unwrap_err().to_string();
+    for words in ["line 9: step `c`: `model`: ", "line 12: step `d`", "expected sha256-00"] {
+        assert!(error.contains(words), "{words} in {error}");
+    }
+    assert!(!folder.path("more").exists());
+}
