@@ -19,11 +19,14 @@ const MEASURED: &str = "measured.json";
 
 /// The models and images of the folder. What was read of a file is kept until the file changes.
 pub(crate) struct Shelf {
-    models: Mutex<BTreeMap<String, Known<Result<Arc<Facts>, String>>>>,
-    sets: Mutex<BTreeMap<String, Known<Option<Arc<Images>>>>>,
+    models: Files<Result<Arc<Facts>, String>>,
+    sets: Files<Option<Arc<Images>>>,
     measured: Mutex<BTreeMap<String, Measured>>,
     store: Store,
 }
+
+/// What is known of files, by their paths.
+type Files<T> = Mutex<BTreeMap<String, Known<T>>>;
 
 /// What is known of a file that was written at a time, with a length.
 type Known<T> = (Option<(SystemTime, u64)>, T);
@@ -234,11 +237,7 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What is known of a file, or what `read` finds if it has changed since.
-fn remembered<T: Clone>(
-    known: &Mutex<BTreeMap<String, Known<T>>>,
-    file: &str,
-    read: impl FnOnce() -> T,
-) -> T {
+fn remembered<T: Clone>(known: &Files<T>, file: &str, read: impl FnOnce() -> T) -> T {
     let stamp = folder::stamp(file);
     if let Some((at, value)) = held(known).get(file)
         && *at == stamp

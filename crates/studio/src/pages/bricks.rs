@@ -56,9 +56,7 @@ pub(crate) fn short(number: u64) -> String {
 
 /// A size in bytes.
 pub(crate) fn bytes(number: u64) -> String {
-    format!("{}B", short(number))
-        .replace(|c: char| c == 'k', "k")
-        .replace("B", if number < 1000 { " B" } else { "B" })
+    if number < 1000 { format!("{number} B") } else { format!("{}B", short(number)) }
 }
 
 #[cfg(test)]

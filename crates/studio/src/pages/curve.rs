@@ -26,7 +26,7 @@ pub(crate) fn frontier(points: &[Value]) -> Markup {
         title: "What every size costs".to_owned(),
         description: told.join(", "),
         across: Axis::new("multiply-accumulates, %").between(0.0, 104.0),
-        up: Axis::new("held-out images that are right, %"),
+        up: Axis::percent("held-out images that are right, %"),
         series: vec![Series { name: "sizes".to_owned(), form: Form::Dots, points }],
     })
 }
