@@ -114,7 +114,7 @@ pub use model::card::{
     CalibrationNote, Card, Criterion, InputLayout, KEY, KeptLayer, Moments, OnDuplicate, Origin,
     Part, RefitNote, Reject, Rule, SampleNote, SourceAgreement, Thresholds,
 };
-pub use model::classes::parse as parse_classes;
+pub use model::classes::{list as list_classes, parse as parse_classes};
 pub use model::classifier::{Classifier, Scorer};
 pub use model::error::{Error, Fault, Problem, Refusal};
 pub use model::head::{Activation, Head, HeadKind, HeadOptions};

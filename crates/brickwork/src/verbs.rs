@@ -27,6 +27,7 @@ mod inspect;
 mod masks;
 mod memory;
 mod named;
+mod pixels;
 mod predict;
 mod profile;
 mod questioning;
@@ -71,11 +72,12 @@ pub use gcn::{
     NodeRefitting, NodeSplit, NodesInput,
 };
 pub use init::{Init, InitAnswer, KnownArchitecture, MadeNetwork};
-pub use inputs::{DataInput, LinkInput, ModelInput, PixelInput, check_writable};
+pub use inputs::{DataInput, LinkInput, ModelInput, check_writable};
 pub use inspect::{Inspect, InspectAnswer};
 pub use masks::{Masks, MasksAnswer};
 pub use memory::{InMemory, Memory};
 pub use named::{Misunderstood, NamedVerb, refused, understood, written_schema};
+pub use pixels::PixelInput;
 pub use predict::{Guess, Predict, PredictAnswer, Prediction};
 pub use probe::{Probe, ProbeAnswer, ProbedModel};
 pub use profile::{Profile, ProfileAnswer, ProfiledClass};

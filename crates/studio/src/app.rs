@@ -1,12 +1,13 @@
 //! What all pages share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use brickwork_formats::write_atomically;
 
 use crate::failure::StudioError;
 use crate::folder;
 use crate::jobs::Jobs;
+use crate::lock::held;
 use crate::plate::Plate;
 use crate::shelf::Shelf;
 use crate::store::Store;
@@ -24,7 +25,7 @@ pub(crate) struct App {
 impl App {
     /// What lies on the baseplate.
     pub(crate) fn plate(&self) -> MutexGuard<'_, Plate> {
-        self.plate.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.plate)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What lies in the folder the studio works on.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path};
 use std::time::SystemTime;
 
 use crate::failure::StudioError;
@@ -47,17 +47,51 @@ fn list(folder: &str, depth: usize, found: &mut Vec<Place>) {
     }
 }
 
+/// Whether there is something at this path of the folder that is not hidden, and no deeper than is looked for.
+pub(crate) fn is_place(path: &str) -> bool {
+    let plain = |name: &str| {
+        let mut parts = Path::new(name).components();
+        let one = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
+        one && !name.starts_with('.')
+    };
+    path.split('/').count() <= DEPTH && path.split('/').all(plain) && Path::new(path).exists()
+}
+
 /// By what a file is known to be the same: when it was written, and its length.
 pub(crate) fn stamp(path: &str) -> Option<(SystemTime, u64)> {
     let data = fs::metadata(path).ok()?;
     Some((data.modified().ok()?, data.len()))
 }
 
+/// A text with `-` for all but letters, digits and `_`, so that it can stand in names of files and of steps of recipes.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect()
+}
+
+/// The name of a file to make that is not there.
+///
+/// # Errors
+/// If it is.
+pub(crate) fn unused(name: String) -> Result<String, StudioError> {
+    if stamp(&name).is_none() {
+        return Ok(name);
+    }
+    Err(StudioError::request(format!("there is a file `{name}` already; choose another name")))
+}
+
+/// A name for a file to make that is not there, as [`new_name`] gives it.
+///
+/// # Errors
+/// As that, or if it is there.
+pub(crate) fn new_file(typed: &str, ending: &str) -> Result<String, StudioError> {
+    unused(new_name(typed, ending)?)
+}
+
 /// A name for a file to make, as somebody typed it: without the ending, which is added.
 ///
 /// # Errors
 /// If it is no plain name, so that it could lead out of the folder or be misread on a command line.
-pub(crate) fn new_name(typed: &str, ending: &str) -> Result<String, StudioError> {
+fn new_name(typed: &str, ending: &str) -> Result<String, StudioError> {
     let typed = typed.trim();
     let name = typed.strip_suffix(ending).unwrap_or(typed);
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
@@ -73,6 +107,25 @@ pub(crate) fn new_name(typed: &str, ending: &str) -> Result<String, StudioError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_are_in_the_folder_and_not_hidden() {
+        assert!(is_place("src") && is_place("src/pages/job.rs"));
+        for path in [
+            "",
+            ".",
+            "..",
+            "../studio/src",
+            "./src",
+            "src/",
+            "src//app.rs",
+            "/etc",
+            "src/none",
+            ".hidden",
+        ] {
+            assert!(!is_place(path), "{path}");
+        }
+    }
 
     #[test]
     fn names_lead_nowhere_else() {

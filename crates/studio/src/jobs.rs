@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use brickwork::verbs::Context;
@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::failure::StudioError;
+use crate::lock::held;
 use crate::shelf::Shelf;
 use crate::store::Store;
 use crate::work::Step;
@@ -108,6 +109,11 @@ impl Job {
     /// All that is known now.
     pub(crate) fn record(&self) -> Record {
         held(&self.record).clone()
+    }
+
+    /// What it is at.
+    pub(crate) fn state(&self) -> State {
+        held(&self.record).state
     }
 
     /// How far the running step is.
@@ -218,9 +224,9 @@ impl Jobs {
 
     /// Stops the job that runs, and waits until it has.
     pub(crate) fn end(&self) {
-        for job in self.all().iter().filter(|job| job.record().state == State::Running) {
+        for job in self.all().iter().filter(|job| job.state() == State::Running) {
             job.stop();
-            while !job.record().state.is_over() {
+            while !job.state().is_over() {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
@@ -232,7 +238,7 @@ impl Jobs {
     /// If there is no such job, or it is not over.
     pub(crate) fn go_on(&self, id: u64) -> Result<(), StudioError> {
         let job = self.job(id)?;
-        if !matches!(job.record().state, State::Interrupted | State::Stopped | State::Failed) {
+        if !matches!(job.state(), State::Interrupted | State::Stopped | State::Failed) {
             return Err(StudioError::request(format!("job {id} has nothing left to do")));
         }
         job.stop.store(false, Ordering::Relaxed);
@@ -303,8 +309,4 @@ fn remembered(store: &Store) -> Vec<Arc<Job>> {
         record.state = State::Interrupted;
     }
     records.into_iter().map(Job::new).collect()
-}
-
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,6 +12,7 @@ mod failure;
 mod folder;
 mod guard;
 mod jobs;
+mod lock;
 mod pages;
 mod plate;
 mod server;

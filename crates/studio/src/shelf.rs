@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use brickwork::{Card, Classifier, Numbered, Origin, Percent, Source};
+use brickwork::{Card, Classifier, Numbered, Origin, Part, Percent, Source};
 use brickwork_data::{Dataset, Split};
 use brickwork_formats::onnx::ReadOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::StudioError;
 use crate::folder::{self, Place};
+use crate::lock::held;
 use crate::store::Store;
 
 /// Where measured accuracies are remembered.
@@ -68,6 +69,17 @@ pub(crate) struct Images {
     pub(crate) path: String,
     pub(crate) train: Option<Dataset>,
     pub(crate) test: Option<Dataset>,
+    /// Those to look at: to learn from, if there are any.
+    pub(crate) shown: Dataset,
+}
+
+/// Images that suit a model, or one of its parts.
+pub(crate) struct Suited {
+    /// The part, if the model has any.
+    pub(crate) part: Option<String>,
+    pub(crate) images: Arc<Images>,
+    /// The classes of the model, or the part.
+    pub(crate) classes: Numbered,
 }
 
 impl Facts {
@@ -112,23 +124,19 @@ impl Images {
         let whole =
             if train.is_none() && test.is_none() { Dataset::open(path, None).ok() } else { None };
         let train = train.or(whole);
-        (train.is_some() || test.is_some()).then(|| Self { path: path.to_owned(), train, test })
-    }
-
-    /// Those to look at: to learn from, if there are any.
-    pub(crate) fn shown(&self) -> &Dataset {
-        self.train.as_ref().or(self.test.as_ref()).expect("there is one of the two")
+        let shown = train.clone().or_else(|| test.clone())?;
+        Some(Self { path: path.to_owned(), train, test, shown })
     }
 
     /// The images as a model with these classes sees them, if they show any.
     pub(crate) fn seen_by(&self, classes: &Numbered) -> Option<Source> {
-        Source::new(self.path.clone(), self.shown().clone(), classes).ok()
+        Source::new(self.path.clone(), self.shown.clone(), classes).ok()
     }
 
     /// How well they suit a model that is called `name`: the higher, the better.
     fn suits(&self, name: &str, classes: &Numbered) -> (bool, usize) {
         let called = Path::new(&self.path).file_stem().is_some_and(|stem| stem == name);
-        let own = self.shown().classes();
+        let own = self.shown.classes();
         (called, classes.names.iter().filter(|name| own.contains(name)).count())
     }
 }
@@ -146,13 +154,17 @@ impl Shelf {
         files.map(|place| Entry { facts: self.facts(&place.path), file: place.path }).collect()
     }
 
+    /// All of them that can be used.
+    pub(crate) fn usable(&self) -> impl Iterator<Item = Arc<Facts>> {
+        self.models().into_iter().filter_map(|entry| entry.facts.ok())
+    }
+
     /// The model in this file of the folder.
     ///
     /// # Errors
     /// If there is no such file in the folder, or it holds no model that can be used.
     pub(crate) fn model(&self, file: &str) -> Result<Arc<Facts>, StudioError> {
-        let known = folder::places().iter().any(|place| !place.is_folder && place.path == file);
-        if !known || !file.ends_with(".onnx") {
+        if !folder::is_place(file) || !file.ends_with(".onnx") || Path::new(file).is_dir() {
             return Err(StudioError::missing(format!("there is no model `{file}` in the folder")));
         }
         self.facts(file).map_err(StudioError::Request)
@@ -184,8 +196,7 @@ impl Shelf {
     /// # Errors
     /// If there are none.
     pub(crate) fn set(&self, path: &str) -> Result<Arc<Images>, StudioError> {
-        let known = folder::places().iter().any(|place| place.path == path);
-        let images = known.then(|| self.images(path)).flatten();
+        let images = folder::is_place(path).then(|| self.images(path)).flatten();
         images.ok_or_else(|| {
             StudioError::missing(format!("there are no labelled images `{path}` in the folder"))
         })
@@ -196,17 +207,35 @@ impl Shelf {
     }
 
     /// Images that show classes of a model, those that suit it best first. `name` is what it, or what it was cut from, is called.
-    pub(crate) fn sets_for(&self, name: &str, classes: &Numbered) -> Vec<Arc<Images>> {
+    fn sets_for(&self, name: &str, classes: &Numbered) -> Vec<Arc<Images>> {
         let mut sets = self.sets();
         sets.retain(|set| set.seen_by(classes).is_some());
         sets.sort_by_key(|set| std::cmp::Reverse(set.suits(name, classes)));
         sets
     }
 
-    /// Images for a model: see [`sets_for`](Self::sets_for).
+    /// Images that show classes of a model, those that suit it best first.
     pub(crate) fn sets_of(&self, facts: &Facts) -> Vec<Arc<Images>> {
-        let name = facts.origin().map_or(&facts.name, |origin| &origin.source);
-        self.sets_for(name, &facts.numbered())
+        self.sets_for(source_of(facts.origin(), &facts.name), &facts.numbered())
+    }
+
+    /// For a model, or for each of its parts, the images that suit it best, if there are any.
+    pub(crate) fn suited(&self, facts: &Facts) -> Vec<Suited> {
+        let best = |part, name: &str, classes| {
+            let images = self.sets_for(name, &classes).into_iter().next()?;
+            Some(Suited { part, images, classes })
+        };
+        let of_part = |part: &Part| {
+            let (name, origin) = (part.name.clone(), part.origin.as_ref());
+            let classes = Numbered::new(part.classes.clone(), origin);
+            best(Some(name.clone()), source_of(origin, &name), classes)
+        };
+        match &facts.card.parts[..] {
+            [] => best(None, source_of(facts.origin(), &facts.name), facts.numbered())
+                .into_iter()
+                .collect(),
+            parts => parts.iter().filter_map(of_part).collect(),
+        }
     }
 
     /// Remembers how accurate the model in `file` is.
@@ -232,8 +261,9 @@ impl Shelf {
     }
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// What a model was cut from, or else the model itself, is called.
+pub(crate) fn source_of<'a>(origin: Option<&'a Origin>, name: &'a str) -> &'a str {
+    origin.map_or(name, |origin| &origin.source)
 }
 
 /// What is known of a file, or what `read` finds if it has changed since.

@@ -52,9 +52,9 @@ impl Store {
         Ok(())
     }
 
-    /// A name for a folder of this kind that there is not yet.
+    /// A name for a JSON file of this kind that there is not yet.
     pub(crate) fn new_place(&self, kind: &str) -> PathBuf {
-        let named = |k: u32| self.place(&format!("{kind}-{k}"));
+        let named = |k: u32| self.place(&format!("{kind}-{k}.json"));
         (1..).map(named).find(|place| !place.exists()).unwrap_or_else(|| named(0))
     }
 }

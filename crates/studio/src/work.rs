@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use brickwork::Error;
 use brickwork::verbs::{
-    Assemble, Calibrate, Context, Disassemble, Eval, EvalAnswer, Profile, Report, Verb,
+    Assemble, Calibrate, Context, Disassemble, Eval, EvalAnswer, ModelInput, Profile, Report, Verb,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,6 +30,16 @@ pub(crate) struct Answered {
 }
 
 impl Step {
+    /// Measures what a request cuts, beside what it is cut from.
+    pub(crate) fn measuring(request: &Disassemble) -> Self {
+        Self::Eval(Box::new(Eval {
+            model: ModelInput::file(request.output.clone().unwrap_or_default()),
+            data: request.data.clone(),
+            source: Some(request.model.model.clone()),
+            ..Eval::default()
+        }))
+    }
+
     /// What it does, for people.
     pub(crate) fn title(&self) -> String {
         match self {

@@ -27,6 +27,15 @@ pub(crate) fn items(text: &str) -> Result<Vec<String>, Error> {
     Ok(record.iter().flatten().map(str::to_owned).collect())
 }
 
+/// The list that is [read](parse) as these names.
+pub fn list(names: &[String]) -> String {
+    let quoted = |name: &String| match name.contains([',', '"']) || name.trim() != name {
+        true => format!("\"{}\"", name.replace('"', "\"\"")),
+        false => name.clone(),
+    };
+    names.iter().map(quoted).collect::<Vec<_>>().join(",")
+}
+
 /// The list without spaces before its items, as a quote counts where an item begins.
 fn flush(text: &str) -> String {
     let (mut list, mut begins, mut in_quotes, mut open) = (String::new(), true, false, false);

@@ -50,21 +50,13 @@ impl Verb for Card {
     const NAME: &'static str = "card";
 
     fn problems(&self) -> Vec<Problem> {
-        let lonely = self.source.is_some() && self.data.is_empty();
-        let message = "`source=` is compared on images, and none are given; pass `data=`";
-        let lonely = lonely.then(|| Problem::new("data", message));
         let file = self.output.iter().map(|path| ("output", path));
-        lonely.into_iter().chain(inputs::unwritable(file)).collect()
+        self.eval().lonely_source().into_iter().chain(inputs::unwritable(file)).collect()
     }
 
     fn work(&self, context: &Context<'_>) -> Result<CardAnswer, Error> {
         let model = self.model.load(&self.data.pixels, context)?;
-        let (source, data) = (self.source.clone(), self.data.clone());
-        let with_source = source.is_some();
-        let eval =
-            Eval { model: self.model.clone(), data, source, no_latency: true, ..Eval::default() };
-        let measured = !self.data.is_empty();
-        let eval = measured.then(|| eval.work(context)).transpose()?;
+        let eval = self.eval().if_images(context)?;
         let facts = HubFacts {
             licence: self.license.as_deref(),
             base_model: self.base_model.as_deref(),
@@ -73,12 +65,25 @@ impl Verb for Card {
         let figures = eval.as_ref().map(|eval| Figures {
             report: &eval.report,
             data: &eval.data,
-            with_source,
+            with_source: self.source.is_some(),
         });
         let card = model_card(&inspect(&model), model.card(), &facts, figures);
         if let Some(path) = &self.output {
             context.write(card.as_bytes(), path)?;
         }
         Ok(CardAnswer { output: self.output.clone(), card })
+    }
+}
+
+impl Card {
+    /// What is measured of it.
+    fn eval(&self) -> Eval {
+        Eval {
+            model: self.model.clone(),
+            data: self.data.clone(),
+            source: self.source.clone(),
+            no_latency: true,
+            ..Eval::default()
+        }
     }
 }

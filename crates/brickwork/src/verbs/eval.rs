@@ -64,6 +64,19 @@ pub struct EvalAnswer {
     pub source_latency_ms: Option<f64>,
 }
 
+impl Eval {
+    /// A problem where there is a source to compare with and no image to do it on.
+    pub(super) fn lonely_source(&self) -> Option<Problem> {
+        let message = "`source=` is compared on images, and none are given; pass `data=`";
+        Problem::unless(self.source.is_none() || !self.data.is_empty(), "data", message)
+    }
+
+    /// The measurements, if there are images to make them on.
+    pub(super) fn if_images(&self, context: &Context<'_>) -> Result<Option<EvalAnswer>, Error> {
+        (!self.data.is_empty()).then(|| self.work(context)).transpose()
+    }
+}
+
 impl Verb for Eval {
     type Answer = EvalAnswer;
 

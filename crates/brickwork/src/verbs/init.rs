@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::forms::Size;
 use super::training::untrained;
-use super::{Context, Verb, inputs};
+use super::{Context, Verb, inputs, pixels};
 use crate::architectures::{Architecture, ArchitectureOptions, Stem};
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
@@ -164,7 +164,7 @@ impl Init {
         architecture: &Architecture,
         context: &Context<'_>,
     ) -> Result<MadeNetwork, Error> {
-        let names = self.class_names.as_deref().map(inputs::class_names).transpose()?;
+        let names = self.class_names.as_deref().map(pixels::class_names).transpose()?;
         let count = names.as_ref().map_or(self.classes.unwrap_or_default(), Vec::len);
         let options = ArchitectureOptions {
             channels: self.channels,

@@ -49,19 +49,13 @@ impl Verb for Report {
     const NAME: &'static str = "report";
 
     fn problems(&self) -> Vec<Problem> {
-        let lonely = self.source.is_some() && self.data.is_empty();
-        let message = "`source=` is compared on images, and none are given; pass `data=`";
-        let lonely = lonely.then(|| Problem::new("data", message));
         let file = self.output.iter().map(|path| ("output", path));
-        lonely.into_iter().chain(inputs::unwritable(file)).collect()
+        self.eval().lonely_source().into_iter().chain(inputs::unwritable(file)).collect()
     }
 
     fn work(&self, context: &Context<'_>) -> Result<ReportAnswer, Error> {
         let model = self.model.load(&self.data.pixels, context)?;
-        let (source, data) = (self.source.clone(), self.data.clone());
-        let eval = Eval { model: self.model.clone(), data, source, ..Eval::default() };
-        let measured = !self.data.is_empty();
-        let eval = measured.then(|| eval.work(context)).transpose()?;
+        let eval = self.eval().if_images(context)?;
         let inspection = inspect(&model);
         if let Some(path) = &self.output {
             let report = eval.as_ref().map(|eval| &eval.report);
@@ -71,5 +65,17 @@ impl Verb for Report {
             )?;
         }
         Ok(ReportAnswer { output: self.output.clone(), inspection, eval, model })
+    }
+}
+
+impl Report {
+    /// What is measured of it.
+    fn eval(&self) -> Eval {
+        Eval {
+            model: self.model.clone(),
+            data: self.data.clone(),
+            source: self.source.clone(),
+            ..Eval::default()
+        }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::Context;
 use super::memory::{InMemory, stem_of};
 use super::roles::{NamedFile, Role, role};
-use crate::model::classes::items;
+use crate::model::classes::{items, list};
 use crate::model::digest::{digest_of, digest_of_bytes, is_there};
 use crate::model::error::Error;
 use crate::model::provenance::{MadeStep, Provenance, RECIPE_KEY, SourceFile};
@@ -133,7 +133,7 @@ impl Story<'_> {
         let Some(NamedFile { before, file }) = role.file(text) else { return Ok(json!(text)) };
         match role {
             // A list tells itself, wherever it stands.
-            Role::Names => Ok(json!(listed(&items(text)?))),
+            Role::Names => Ok(json!(list(&items(text)?))),
             _ => Ok(json!(format!("{before}@{}", self.reference(option, Path::new(file))?))),
         }
     }
@@ -256,15 +256,6 @@ impl Names {
             (_, other) => other.clone(),
         }
     }
-}
-
-/// Names as a list in one word, those with commas or quotes in quotes.
-fn listed(names: &[String]) -> String {
-    let quoted = |name: &String| match name.contains([',', '"']) || name.trim() != name {
-        true => format!("\"{}\"", name.replace('"', "\"\"")),
-        false => name.clone(),
-    };
-    names.iter().map(quoted).collect::<Vec<_>>().join(",")
 }
 
 /// What a file is called without the folders above it, or a thing in memory.

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use crate::common::transformer::{DEPTH, HEADS, Way, transformer};
-use crate::common::{classifier, images, noise, random_images, relative, run, stored};
+use crate::common::{classifier, images, is_closed, noise, random_images, relative, run, stored};
 use crate::routing::profiled;
 
 const CLASSES: [&str; 4] = ["a", "b", "c", "d"];
@@ -169,14 +169,9 @@ fn what_is_kept_is_closed() {
         let channels = Channels::of(&graph);
         let wanted = |label: Label| noise(u64::from(channels.group(label)), seed) < share;
         let mut keep = Keep::closed(&graph, &channels, wanted, |_| 0.0);
-        let closed = |keep: &Keep| {
-            let again =
-                Keep::closed(&graph, &channels, |label| keep.has(&channels, label), |_| 0.0);
-            (0..channels.len() as Label).all(|l| again.has(&channels, l) == keep.has(&channels, l))
-        };
-        prop_assert!(closed(&keep));
+        prop_assert!(is_closed(&graph, &channels, &keep));
         keep.round_up(&graph, &channels, |_, kept| kept.next_multiple_of(step.max(1)), |_| 0.0);
-        prop_assert!(closed(&keep));
+        prop_assert!(is_closed(&graph, &channels, &keep));
         checked(&graph, &channels, &keep);
         Ok(())
     };

@@ -123,14 +123,9 @@ fn what_is_kept_is_closed() {
     let property = |(genes, share, seed, step): (Vec<Gene>, f64, u64, usize)| {
         let graph = grow(&genes, 3, seed);
         let Cut { channels, mut keep, .. } = cut_at_random(&graph, share, seed);
-        let closed = |keep: &Keep| {
-            let again =
-                Keep::closed(&graph, &channels, |label| keep.has(&channels, label), |_| 0.0);
-            (0..channels.len() as Label).all(|l| again.has(&channels, l) == keep.has(&channels, l))
-        };
-        prop_assert!(closed(&keep));
+        prop_assert!(common::is_closed(&graph, &channels, &keep));
         keep.round_up(&graph, &channels, |_, kept| kept.next_multiple_of(step.max(1)), |_| 0.0);
-        prop_assert!(closed(&keep));
+        prop_assert!(common::is_closed(&graph, &channels, &keep));
         let rounded = cut(&graph, &channels, &keep).unwrap().apply(&graph).unwrap();
         let images = common::images(&graph, 1);
         let masked = Arc::new(mask(&graph, &channels, &keep).apply(&graph).unwrap());

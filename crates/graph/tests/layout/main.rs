@@ -29,7 +29,7 @@ const ORDER: &[(&str, &str)] = &[
     ("data", "split error image samples sources dataset preprocess augment batch batches"),
     ("exec", "error fuse loss schedule optimiser memory plan session training"),
     ("box", "error files facts brick name pieces index store"),
-    ("studio", "failure folder store shelf work jobs plate app pages guard server"),
+    ("studio", "lock failure folder store shelf work jobs plate app pages guard server"),
     (
         "brickwork",
         "model files images relevance cut refit join measure shrink train architectures gcn show verbs recipe reports",

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use brickwork::load_profile;
-use brickwork::verbs::{DataInput, Disassemble, Eval, ModelInput, Profile, Refitting, Share};
+use brickwork::verbs::{DataInput, Disassemble, ModelInput, Profile, Refitting, Share};
 use maud::{Markup, html};
 
 use super::bricks::{brick, thumbs};
@@ -13,7 +13,7 @@ use super::frame;
 use super::names::{listed, profile_of};
 use crate::app::App;
 use crate::failure::StudioError;
-use crate::folder::{self, new_name};
+use crate::folder::{self, new_file, plain};
 use crate::shelf::{Facts, Images};
 use crate::work::Step;
 
@@ -106,14 +106,9 @@ pub(crate) fn cut(app: &App, fields: &Fields) -> Result<String, StudioError> {
     }
     let listed = listed(&facts.classes, &classes)?;
     let name = match fields.get("name") {
-        Some(typed) => new_name(typed, ".onnx")?,
+        Some(typed) => new_file(typed, ".onnx")?,
         None => free_name(&names),
     };
-    if folder::stamp(&name).is_some() {
-        return Err(StudioError::request(format!(
-            "there is a file `{name}` already; choose another name"
-        )));
-    }
     let request = Disassemble {
         model: ModelInput::file(&facts.file),
         classes: listed,
@@ -134,13 +129,7 @@ fn steps(
     images: &Images,
     request: Disassemble,
 ) -> Result<Vec<Step>, StudioError> {
-    let measuring = Eval {
-        model: ModelInput::file(request.output.clone().unwrap_or_default()),
-        data: request.data.clone(),
-        source: Some(request.model.model.clone()),
-        ..Eval::default()
-    };
-    let measuring = Step::Eval(Box::new(measuring));
+    let measuring = Step::measuring(&request);
     Ok(match fields.need("size")? {
         "relevant" => {
             let profile = profile_of(&facts.file);
@@ -167,13 +156,12 @@ fn steps(
             vec![Step::Disassemble(Box::new(Disassemble { max_drop, ..request })), measuring]
         }
         "frontier" => {
-            let place = app.store.new_place("walk");
-            // All sizes are kept, whichever is picked.
-            let (frontier, pick) = (Some(place.with_extension("json")), Some(Share(1.0)));
-            let keep_all = Some(place);
+            // Nothing is written but the frontier: a size is picked when all are there.
+            let (frontier, pick) = (Some(app.store.new_place("walk")), Some(Share(1.0)));
             // Moving all layers together at every size takes longer than anyone looks on.
             let refit = Refitting::Layers;
-            let walking = Disassemble { output: None, frontier, keep_all, pick, refit, ..request };
+            let (output, dry_run) = (None, true);
+            let walking = Disassemble { output, dry_run, frontier, pick, refit, ..request };
             vec![Step::Disassemble(Box::new(walking))]
         }
         other => return Err(StudioError::request(format!("there is no size `{other}`"))),
@@ -184,16 +172,13 @@ fn steps(
 fn is_of(profile: &Path, facts: &Facts, images: &Images) -> bool {
     load_profile(profile).is_ok_and(|profile| {
         let header = profile.header;
-        header.fingerprint == facts.fingerprint && header.data == [images.shown().name()]
+        header.fingerprint == facts.fingerprint && header.data == [images.shown.name()]
     })
 }
 
 /// A name for a brick of these classes that no file has.
 fn free_name(classes: &[&str]) -> String {
-    let plain = |class: &&str| {
-        class.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>()
-    };
-    let mut name = classes.iter().take(4).map(plain).collect::<Vec<_>>().join("-");
+    let mut name = classes.iter().take(4).map(|class| plain(class)).collect::<Vec<_>>().join("-");
     name = name.trim_matches('-').chars().take(48).collect();
     if name.is_empty() {
         "brick".clone_into(&mut name);

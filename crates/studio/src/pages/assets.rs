@@ -9,6 +9,7 @@ use super::answering::blocking;
 use super::fields::Fields;
 use crate::app::App;
 use crate::failure::StudioError;
+use crate::folder::plain;
 
 /// The studio's files: name, type, content.
 const ASSETS: &[(&str, &str, &str)] = &[
@@ -40,7 +41,7 @@ pub(crate) async fn thumb(
         let set = app.shelf.set(fields.need("data")?)?;
         let label: usize = fields.number("label")?.unwrap_or(0);
         let place: usize = fields.number("k")?.unwrap_or(0);
-        let images = set.shown();
+        let images = &set.shown;
         let index = (0..images.len()).filter(|&index| images.label(index) == label).nth(place);
         let index = index.ok_or_else(|| StudioError::missing("there is no such image"))?;
         Ok(png(&images.image(index)?))
@@ -60,11 +61,9 @@ pub(crate) async fn model(
         Ok((facts.name.clone(), std::fs::read(&facts.file).map_err(failed)?))
     })
     .await?;
-    let plain: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{plain}.onnx\"")),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}.onnx\"", plain(&name))),
     ];
     Ok((headers, bytes).into_response())
 }

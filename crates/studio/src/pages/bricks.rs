@@ -5,7 +5,7 @@ use brickwork_data::Dataset;
 use maud::{Markup, html};
 
 use super::frame::escaped;
-use crate::shelf::{Facts, Images, Measured};
+use crate::shelf::{Facts, Images, Measured, source_of};
 
 /// A model as a brick that can be dragged. `actions` stand at its foot.
 pub(crate) fn brick(facts: &Facts, measured: Option<&Measured>, actions: &Markup) -> Markup {
@@ -25,14 +25,14 @@ const HUES: [usize; 5] = [0, 1, 2, 3, 6];
 
 /// The hue of a model: that of what it was cut from.
 pub(crate) fn hue(facts: &Facts) -> usize {
-    let name = facts.origin().map_or(&facts.name, |origin| &origin.source);
+    let name = source_of(facts.origin(), &facts.name);
     HUES[name.bytes().fold(7, |sum, byte| (31 * sum + usize::from(byte)) % HUES.len())]
 }
 
 /// Pictures of a class as the data shows it.
 pub(crate) fn thumbs(images: &Images, label: usize, count: usize) -> Markup {
     let data = escaped(&images.path);
-    html! { span.thumbs { @for k in 0..count.min(of_label(images.shown(), label)) {
+    html! { span.thumbs { @for k in 0..count.min(of_label(&images.shown, label)) {
         img src={ "/thumb?data=" (data) "&label=" (label) "&k=" (k) } alt="" loading="lazy" width="44" height="44";
     } } }
 }

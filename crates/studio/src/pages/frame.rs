@@ -36,7 +36,7 @@ pub(crate) fn page(app: &App, here: &str, title: &str, body: Markup) -> Markup {
 
 /// How many jobs are not over. It stands in every page, and is sent with whatever a job has to tell.
 pub(crate) fn running(app: &App) -> Markup {
-    let count = app.jobs.all().iter().filter(|job| !job.record().state.is_over()).count();
+    let count = app.jobs.all().iter().filter(|job| !job.state().is_over()).count();
     html! { span #running hx-swap-oob="true" { @if count > 0 { " " span.count { (count) } } } }
 }
 

@@ -1,16 +1,18 @@
 //! Jobs: how far they are, what came out, and what can be done with that.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
 use brickwork::show::thousands;
-use brickwork::verbs::{Disassemble, Eval, ModelInput, Share};
+use brickwork::verbs::{Disassemble, Share};
 use futures_util::stream::{self, Stream};
 use maud::{Markup, html};
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::answering::blocking;
 use super::bricks::{brick, short};
@@ -19,7 +21,7 @@ use super::fields::Fields;
 use super::frame::{self, link};
 use crate::app::App;
 use crate::failure::StudioError;
-use crate::folder::{self, new_name};
+use crate::folder::new_file;
 use crate::jobs::{Job, Phase, Record, State as JobState};
 use crate::work::Step;
 
@@ -71,39 +73,50 @@ pub(crate) async fn events(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, StudioError> {
     let job = app.jobs.job(id)?;
     let changes = job.changes();
-    let next = move |(app, job, mut changes, told): (
-        App,
-        std::sync::Arc<Job>,
-        tokio::sync::watch::Receiver<u64>,
-        Told,
-    )| async move {
-        match told {
-            Told::All => return None,
-            Told::State => {
-                return Some((
-                    Ok(Event::default().event("over").data("over")),
-                    (app, job, changes, Told::All),
-                ));
+    let listener = Listener { app, job, changes, told: Told::Part };
+    Ok(Sse::new(stream::unfold(listener, Listener::next)).keep_alive(KeepAlive::default()))
+}
+
+/// Somebody who looks on.
+struct Listener {
+    app: App,
+    job: Arc<Job>,
+    changes: watch::Receiver<u64>,
+    told: Told,
+}
+
+impl Listener {
+    /// What is told next, if anything is.
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        match self.told {
+            Told::End => None,
+            Told::Whole => {
+                self.told = Told::End;
+                Some((Ok(Event::default().event("over").data("over")), self))
             }
-            Told::Part => {}
+            Told::Part => {
+                let event = self.state().await;
+                Some((Ok(event), self))
+            }
         }
-        changes.mark_unchanged();
-        let drawn = (app.clone(), std::sync::Arc::clone(&job));
-        let over = job.record().state.is_over();
-        let draw = move || {
-            Ok(html! { (shown(&drawn.0, &drawn.1)) (frame::running(&drawn.0)) }.into_string())
-        };
-        let shown = blocking(draw).await.unwrap_or_default();
-        if !over {
+    }
+
+    /// How the job is, once something about it is new.
+    async fn state(&mut self) -> Event {
+        self.changes.mark_unchanged();
+        let (app, job, over) =
+            (self.app.clone(), Arc::clone(&self.job), self.job.state().is_over());
+        let draw = move || Ok(html! { (shown(&app, &job)) (frame::running(&app)) }.into_string());
+        let drawn = blocking(draw).await.unwrap_or_default();
+        if over {
+            self.told = Told::Whole;
+        } else {
             tokio::time::sleep(PACE).await;
             // The sender lives as long as the job.
-            let _ = changes.changed().await;
+            let _ = self.changes.changed().await;
         }
-        let told = if over { Told::State } else { Told::Part };
-        Some((Ok(Event::default().event("state").data(shown)), (app, job, changes, told)))
-    };
-    Ok(Sse::new(stream::unfold((app, job, changes, Told::Part), next))
-        .keep_alive(KeepAlive::default()))
+        Event::default().event("state").data(drawn)
+    }
 }
 
 /// What a listener was told.
@@ -112,9 +125,9 @@ enum Told {
     /// How far the job is.
     Part,
     /// What came of it.
-    State,
+    Whole,
     /// That there is no more.
-    All,
+    End,
 }
 
 /// All that is known of a job.
@@ -232,7 +245,7 @@ fn made(app: &App, record: &Record) -> Markup {
 /// The walk that a job went, if it is one to choose from.
 fn walk(record: &Record) -> Option<&Disassemble> {
     match record.steps.last()? {
-        Step::Disassemble(request) if request.keep_all.is_some() => Some(request),
+        Step::Disassemble(request) if request.dry_run => Some(request),
         _ => None,
     }
 }
@@ -282,12 +295,7 @@ pub(crate) async fn pick(
             .ok_or_else(|| StudioError::request(format!("job {id} has no sizes to choose from")))?;
         let place: usize =
             fields.number("place")?.ok_or_else(|| StudioError::request("choose a size"))?;
-        let name = new_name(fields.need("name")?, ".onnx")?;
-        if folder::stamp(&name).is_some() {
-            return Err(StudioError::request(format!(
-                "there is a file `{name}` already; choose another name"
-            )));
-        }
+        let name = new_file(fields.need("name")?, ".onnx")?;
         let points = record.answers.last().and_then(|answer| answer["frontier"].as_array());
         let sizes: Vec<u64> =
             points.into_iter().flatten().filter_map(|point| point["macs"].as_u64()).collect();
@@ -296,15 +304,10 @@ pub(crate) async fn pick(
         let (output, frontier) =
             (Some(name.clone().into()), Some(name.replace(".onnx", "-frontier.html").into()));
         let request =
-            Disassemble { keep_all: None, pick: Some(pick), output, frontier, ..request.clone() };
-        let measuring = Eval {
-            model: ModelInput::file(&name),
-            data: request.data.clone(),
-            source: Some(request.model.model.clone()),
-            ..Eval::default()
-        };
+            Disassemble { dry_run: false, pick: Some(pick), output, frontier, ..request.clone() };
+        let measuring = Step::measuring(&request);
         let title = format!("{}, as {name}", record.title);
-        let steps = vec![Step::Disassemble(Box::new(request)), Step::Eval(Box::new(measuring))];
+        let steps = vec![Step::Disassemble(Box::new(request)), measuring];
         app.jobs.begin(title, steps).map(|id| Redirect::to(&format!("/jobs/{id}")))
     })
     .await

@@ -5,7 +5,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use brickwork::reports::Reported;
 use brickwork::verbs::{Context, DataInput, Diff, ModelInput, Report, Route, Verb};
-use brickwork::{Classifier, Numbered, Part, inspect, show};
+use brickwork::{Classifier, inspect, show};
 use brickwork_formats::onnx::ReadOptions;
 use maud::{Markup, html};
 
@@ -15,7 +15,7 @@ use super::frame::{self, escaped, link};
 use super::names::{listed, profile_of, report_of};
 use crate::app::App;
 use crate::failure::StudioError;
-use crate::shelf::Facts;
+use crate::shelf::{Facts, Suited};
 use crate::work::Step;
 
 pub(crate) fn page(app: &App, fields: &Fields) -> Result<Markup, StudioError> {
@@ -38,8 +38,7 @@ pub(crate) fn page(app: &App, fields: &Fields) -> Result<Markup, StudioError> {
 
 /// A form that puts another model beside this one.
 fn comparing(app: &App, facts: &Facts) -> Markup {
-    let models = app.shelf.models().into_iter().filter_map(|entry| entry.facts.ok());
-    let others: Vec<_> = models.filter(|other| other.file != facts.file).collect();
+    let others: Vec<_> = app.shelf.usable().filter(|other| other.file != facts.file).collect();
     html! { @if !others.is_empty() {
         form.inline method="get" action="/diff" {
             input type="hidden" name="a" value=(facts.file);
@@ -71,15 +70,11 @@ fn reporting(app: &App, facts: &Facts) -> Markup {
 
 /// The images to measure a model on: for every part, or for the whole, those that suit it best.
 fn data_of(app: &App, facts: &Facts) -> Vec<String> {
-    if facts.card.parts.is_empty() {
-        return app.shelf.sets_of(facts).iter().take(1).map(|set| set.path.clone()).collect();
-    }
-    let of_part = |part: &Part| {
-        let classes = Numbered::new(part.classes.clone(), part.origin.as_ref());
-        let name = part.origin.as_ref().map_or(&part.name, |origin| &origin.source);
-        Some(format!("{}={}", part.name, app.shelf.sets_for(name, &classes).first()?.path))
+    let named = |suited: &Suited| match &suited.part {
+        Some(part) => format!("{part}={}", suited.images.path),
+        None => suited.images.path.clone(),
     };
-    facts.card.parts.iter().filter_map(of_part).collect()
+    app.shelf.suited(facts).iter().map(named).collect()
 }
 
 /// Begins to make a report.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use brickwork::parse_classes;
+use brickwork::{list_classes, parse_classes};
 
 use crate::failure::StudioError;
 
@@ -18,15 +18,11 @@ pub(crate) fn report_of(file: &str) -> PathBuf {
 
 /// Classes as requests list them: by name, or by number where names would be misread.
 pub(crate) fn listed(names: &[String], classes: &[usize]) -> Result<String, StudioError> {
-    let quoted = |name: &String| match name.contains([',', '"']) {
-        true => format!("\"{}\"", name.replace('"', "\"\"")),
-        false => name.clone(),
-    };
     let by_name: Vec<String> =
-        classes.iter().filter_map(|&class| names.get(class)).map(quoted).collect();
+        classes.iter().filter_map(|&class| names.get(class)).cloned().collect();
     let by_number: Vec<String> = classes.iter().map(usize::to_string).collect();
     let means = |list: &String| parse_classes(list, names).is_ok_and(|found| found == classes);
-    let found = [by_name.join(","), by_number.join(",")].into_iter().find(means);
+    let found = [list_classes(&by_name), list_classes(&by_number)].into_iter().find(means);
     found.ok_or_else(|| {
         StudioError::request("these classes cannot be told apart by name or by number")
     })

@@ -13,7 +13,7 @@ use super::fields::Fields;
 use super::frame;
 use crate::app::App;
 use crate::failure::StudioError;
-use crate::folder::{self, new_name};
+use crate::folder::{new_file, unused};
 use crate::shelf::Facts;
 use crate::work::Step;
 
@@ -28,8 +28,9 @@ pub(crate) fn page(app: &App, _: &Fields) -> Result<Markup, StudioError> {
     let plate = app.plate().clone();
     let parts: Vec<Arc<Facts>> =
         plate.parts.iter().filter_map(|file| app.shelf.model(file).ok()).collect();
-    let others = app.shelf.models().into_iter().filter_map(|entry| entry.facts.ok());
-    let others: Vec<Arc<Facts>> = others
+    let others: Vec<Arc<Facts>> = app
+        .shelf
+        .usable()
         .filter(|facts| facts.card.parts.is_empty() && !plate.parts.contains(&facts.file))
         .collect();
     let body = html! {
@@ -164,13 +165,8 @@ pub(crate) fn join(app: &App, fields: &Fields) -> Result<String, StudioError> {
     if parts.len() < 2 {
         return Err(StudioError::request("put two bricks on the plate at least"));
     }
-    let name = new_name(fields.need("name")?, ".onnx")?;
-    let joined = name.replace(".onnx", "-uncalibrated.onnx");
-    if let Some(taken) = [&name, &joined].into_iter().find(|file| folder::stamp(file).is_some()) {
-        return Err(StudioError::request(format!(
-            "there is a file `{taken}` already; choose another name"
-        )));
-    }
+    let name = new_file(fields.need("name")?, ".onnx")?;
+    let joined = unused(name.replace(".onnx", "-uncalibrated.onnx"))?;
     let mut sets = Vec::new();
     for part in &parts {
         if let Some(path) = fields.get(&format!("data {}", part.name)) {

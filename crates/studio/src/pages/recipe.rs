@@ -14,6 +14,7 @@ use super::fields::Fields;
 use super::frame;
 use crate::app::App;
 use crate::failure::StudioError;
+use crate::folder;
 use crate::shelf::Shelf;
 use crate::work::Step;
 
@@ -76,12 +77,11 @@ fn named(step: &Step) -> Option<(String, Option<&str>)> {
     }
 }
 
-/// A file's name as a name in recipes, which have letters, digits, `-` and `_`.
+/// A file's name as a name in recipes.
 fn plain(file: &str) -> String {
-    let stem =
-        ["onnx", "safetensors"].iter().find_map(|ending| file.strip_suffix(&format!(".{ending}")));
-    let kept = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
-    stem.unwrap_or(file).chars().map(kept).collect()
+    let ending = |ending: &&str| file.strip_suffix(ending);
+    let stem = [".onnx", ".safetensors"].iter().find_map(ending);
+    folder::plain(stem.unwrap_or(file))
 }
 
 /// What files are called in the recipe.

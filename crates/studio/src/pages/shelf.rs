@@ -87,7 +87,7 @@ fn images(app: &App) -> Markup {
                     @for (part, images) in [("to learn from", &set.train), ("to measure on", &set.test)] {
                         @if let Some(images) = images { span.tag { (images.len()) " " (part) } " " }
                     }
-                    span.quiet { (set.shown().classes().len()) " classes" }
+                    span.quiet { (set.shown.classes().len()) " classes" }
                 } } }
             }
         }
@@ -97,17 +97,8 @@ fn images(app: &App) -> Markup {
 /// Takes a model in. It is read before it is kept, so that no file is left that cannot be used.
 pub(crate) fn upload(_: &App, _: &Fields, files: Vec<Upload>) -> Result<Response, StudioError> {
     let file = files.into_iter().next().ok_or_else(|| StudioError::request("no file was sent"))?;
-    let safe: String = file
-        .name
-        .chars()
-        .map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' })
-        .collect();
-    let name = folder::new_name(safe.trim_start_matches(['.', '-', '_']), ".onnx")?;
-    if folder::stamp(&name).is_some() {
-        return Err(StudioError::request(format!(
-            "there is a file `{name}` already; send it under another name"
-        )));
-    }
+    let stem = file.name.strip_suffix(".onnx").unwrap_or(&file.name);
+    let name = folder::new_file(folder::plain(stem).trim_start_matches(['-', '_']), ".onnx")?;
     Classifier::decode_as(
         name.clone(),
         &file.bytes,

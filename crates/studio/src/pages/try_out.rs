@@ -15,14 +15,13 @@ use super::frame::{self, escaped};
 use super::names::profile_of;
 use crate::app::App;
 use crate::failure::StudioError;
-use crate::shelf::Facts;
+use crate::shelf::{Facts, Suited};
 
 /// How many classes are named of every picture.
 const TOP: usize = 5;
 
 pub(crate) fn page(app: &App, fields: &Fields) -> Result<Markup, StudioError> {
-    let models =
-        app.shelf.models().into_iter().filter_map(|entry| entry.facts.ok()).collect::<Vec<_>>();
+    let models: Vec<_> = app.shelf.usable().collect();
     let wanted = fields.get("model");
     let chosen = models.iter().find(|facts| Some(&facts.file[..]) == wanted).or(models.last());
     let body = html! {
@@ -57,26 +56,8 @@ pub(crate) fn page(app: &App, fields: &Fields) -> Result<Markup, StudioError> {
 
 /// Pictures from the folder, one of each class, to try with one click.
 fn examples(app: &App, facts: &Facts) -> Markup {
-    let sets: Vec<_> = match facts.card.parts.is_empty() {
-        true => app
-            .shelf
-            .sets_of(facts)
-            .into_iter()
-            .take(1)
-            .map(|set| (set, facts.numbered()))
-            .collect(),
-        false => facts
-            .card
-            .parts
-            .iter()
-            .filter_map(|part| {
-                let classes = brickwork::Numbered::new(part.classes.clone(), part.origin.as_ref());
-                let name = part.origin.as_ref().map_or(&part.name, |origin| &origin.source);
-                Some((app.shelf.sets_for(name, &classes).into_iter().next()?, classes))
-            })
-            .collect(),
-    };
-    html! { div.examples { @for (set, classes) in &sets { @if let Some(source) = set.seen_by(classes) {
+    let sets = app.shelf.suited(facts);
+    html! { div.examples { @for Suited { images: set, classes, .. } in &sets { @if let Some(source) = set.seen_by(classes) {
         @for (label, class) in source.class_of.iter().enumerate() { @if let Some(class) = class {
             button type="button" data-example={ "/thumb?data=" (escaped(&set.path)) "&label=" (label) "&k=1" }
                 aria-label={ "Try a picture of " (classes.names[*class]) } {
@@ -177,12 +158,7 @@ fn route(app: &App, facts: &Facts, answer: &Prediction) -> Option<(String, Strin
             }
         },
     };
-    let source = app
-        .shelf
-        .models()
-        .into_iter()
-        .filter_map(|entry| entry.facts.ok())
-        .find(|other| other.fingerprint == origin.fingerprint)?;
+    let source = app.shelf.usable().find(|other| other.fingerprint == origin.fingerprint)?;
     let class = source.classes.get(*origin.classes.get(place)?)?;
     profiled(&source.file).then(|| (source.file.clone(), class.clone()))
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use brickwork::{Card, Classifier, Numbered, Progress, Source, random_weights, uniform};
 use brickwork_data::{Dataset, Preprocess};
 use brickwork_exec::Session;
-use brickwork_graph::{Attr, Builder, Form, Graph, Literal, Patch, Shape};
+use brickwork_graph::{Attr, Builder, Channels, Form, Graph, Keep, Label, Literal, Patch, Shape};
 use brickwork_tensor::{Nd, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -292,4 +292,10 @@ impl Progress for StopAfter {
     fn stopped(&self) -> bool {
         self.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err()
     }
+}
+
+/// Whether closing what is kept changes nothing.
+pub(crate) fn is_closed(graph: &Graph, channels: &Channels, keep: &Keep) -> bool {
+    let again = Keep::closed(graph, channels, |label| keep.has(channels, label), |_| 0.0);
+    (0..channels.len() as Label).all(|l| again.has(channels, l) == keep.has(channels, l))
 }
