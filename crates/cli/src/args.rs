@@ -130,7 +130,4 @@ pub(crate) enum About {
     /// Print the reference of all commands, in Markdown
     #[command(hide = true)]
     Reference,
-    /// Print the Python module of all verbs
-    #[command(hide = true)]
-    Python,
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::cmd;
 pub use crate::command::Answered;
+use crate::command::Entry;
 use crate::hints::{self, Failure};
 
 /// Answers the request `request`, an object of options, to the verb `name`. Options that it lacks have their
@@ -23,4 +24,31 @@ pub fn ask(name: &str, request: Value, context: &Context<'_>) -> Result<Answered
 /// What went wrong, for programs, in the words of requests: options are called `name=`.
 pub fn failure(error: &Error) -> Failure {
     hints::failure(error)
+}
+
+/// A verb, as it says of itself.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// What it is called.
+    pub name: &'static str,
+    /// The JSON Schema of its request.
+    pub request: Value,
+    /// The JSON Schema of its answer.
+    pub answer: Value,
+    /// Options without which it makes no sense.
+    pub required: &'static [&'static str],
+    /// What the values of its options are called in help, by option.
+    pub values: Vec<(String, String)>,
+}
+
+/// All verbs, in the order of the help.
+pub fn verbs() -> Vec<Described> {
+    let described = |entry: &Entry| Described {
+        name: entry.name(),
+        request: entry.verb.request_schema().to_value(),
+        answer: entry.verb.answer_schema().to_value(),
+        required: entry.required,
+        values: (entry.values)(),
+    };
+    cmd::ALL.iter().map(described).collect()
 }

@@ -1,7 +1,7 @@
 //! The `brickwork` command, for whoever starts it: a program, or Python.
 //!
 //! What other languages need of it is here, too: verbs [by name](ask), asked and answered as JSON, told in the
-//! command's words, and the [signatures](python) of their functions, made from what requests say of themselves.
+//! command's words, and what they [say of themselves](verbs()), of which signatures of functions are made.
 
 mod args;
 mod ask;
@@ -16,7 +16,7 @@ mod line;
 mod options;
 mod print;
 mod progress;
-pub mod python;
+pub mod schema;
 mod shown;
 
 use std::ffi::OsString;
@@ -29,7 +29,7 @@ use crate::args::{About, Cli, Command, Global};
 use crate::line::{typed, whole};
 use crate::print::Out;
 
-pub use ask::{Answered, ask, failure};
+pub use ask::{Answered, Described, ask, failure, verbs};
 pub use boxes::UserBox;
 
 /// Does what `args` say, the first of which is the name of the program, and gives the code to end with. Ends the

@@ -97,7 +97,7 @@ impl Out {
     /// Says something on stderr unless told to be quiet.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(io::stderr(), "{text}");
+            talk(text);
         }
     }
 
@@ -124,6 +124,11 @@ impl Out {
         // Colours are left out where nobody sees them, or NO_COLOR says so.
         let _ = writeln!(anstream::stderr(), "{words}");
     }
+}
+
+/// Says something on stderr.
+pub(crate) fn talk(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Whether stderr is someone's screen.

@@ -1,6 +1,7 @@
 //! What `docs` holds of the commands is what the code says.
 
 mod common;
+mod python;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -41,7 +42,8 @@ fn the_reference_is_what_the_code_says() {
 
 #[test]
 fn the_functions_of_python_are_what_the_code_says() {
-    let text = Own::new().succeeds("python");
+    python::all_are_placed();
+    let text = python::module();
     let evaluate = text.split("    def ").find(|text| text.starts_with("evaluate("));
     let evaluate = evaluate.unwrap_or_default();
     for words in [

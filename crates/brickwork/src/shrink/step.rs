@@ -120,6 +120,16 @@ impl<'a> Shrink<'a> {
         budget.max((self.size() as f64 * self.options.step) as u64)
     }
 
+    /// How many steps there are to `budget`, if none goes further than it must.
+    pub fn steps_to(&self, budget: u64) -> usize {
+        let (mut size, mut steps) = (self.size(), 0);
+        while size > budget {
+            size = budget.max((size as f64 * self.options.step) as u64);
+            steps += 1;
+        }
+        steps
+    }
+
     /// Refuses a budget that no choice of channels reaches.
     ///
     /// # Errors

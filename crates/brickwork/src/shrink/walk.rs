@@ -53,6 +53,8 @@ pub struct Walk<'a> {
     held: Option<&'a HeldOut>,
     goal: Goal,
     progress: &'a dyn Progress,
+    /// How many steps there will be, at most where it is not a size that is asked for.
+    steps: usize,
     /// Sizes and accuracies, the largest first.
     pub points: Vec<Point>,
     /// The components, one for every point.
@@ -67,7 +69,8 @@ impl<'a> Walk<'a> {
         goal: Goal,
         progress: &'a dyn Progress,
     ) -> Self {
-        Self { shrink, held, goal, progress, points: Vec::new(), components: Vec::new() }
+        let (points, components) = Default::default();
+        Self { shrink, held, goal, progress, steps: 0, points, components }
     }
 
     /// Goes down to the size that is asked for, or as far as it makes sense.
@@ -81,6 +84,7 @@ impl<'a> Walk<'a> {
         self.measure()?;
         let least = self.goal.latency_ms.map(|_| self.shrink.least()).transpose()?;
         let left = |shrink: &Shrink<'_>| limit.saturating_sub(shrink.reserve());
+        self.steps = self.shrink.steps_to(left(&self.shrink));
         while self.shrink.size() > left(&self.shrink) && !self.has_enough() {
             let next = match least.and_then(|least| self.aim(least)) {
                 Some(aim) if aim >= self.shrink.size() => break,
@@ -136,7 +140,7 @@ impl<'a> Walk<'a> {
         } else {
             Point { accuracy: self.accuracy(&component)?, ..before.clone() }
         };
-        self.note(&after);
+        self.note("refitted to the end", &after);
         if self.fits(&after) || !self.fits(before) {
             self.points[place] = after;
             self.components[place] = component;
@@ -148,7 +152,7 @@ impl<'a> Walk<'a> {
     fn measure(&mut self) -> Result<(), Error> {
         let component = self.shrink.component()?;
         let point = self.point(&component)?;
-        self.note(&point);
+        self.note(&self.place(), &point);
         self.points.push(point);
         self.components.push(component);
         Ok(())
@@ -168,10 +172,19 @@ impl<'a> Walk<'a> {
         self.held.map(|held| held.accuracy(component, self.progress)).transpose()
     }
 
-    fn note(&self, point: &Point) {
+    /// Which step of how many the next point is of.
+    fn place(&self) -> String {
+        let about = if self.goal.size.is_some() { "" } else { "at most " };
+        match self.points.len() {
+            0 => "all channels".to_owned(),
+            step => format!("step {step} of {about}{}", self.steps.max(step)),
+        }
+    }
+
+    fn note(&self, place: &str, point: &Point) {
         let right = point.accuracy.map_or(String::new(), |a| format!(", {a} right"));
         let share = 100.0 * self.share(point);
-        self.progress.note(&format!("{share:.1} % of the MACs{right}"));
+        self.progress.note(&format!("{place}: {share:.1} % of the MACs{right}"));
         self.progress.found("frontier", serde_json::to_value(point).unwrap_or_default());
     }
 

@@ -15,7 +15,6 @@ use crate::cmd::ALL;
 use crate::hints::Failure;
 use crate::line::whole;
 use crate::print::Out;
-use crate::python;
 
 pub(crate) fn run(asked: &About, out: &Out) -> anyhow::Result<()> {
     match asked {
@@ -35,10 +34,6 @@ pub(crate) fn run(asked: &About, out: &Out) -> anyhow::Result<()> {
                 .and_then(|()| clap_mangen::generate_to(whole(), folder));
             pages.with_context(|| format!("cannot write into {}", folder.display()))?;
             out.result(&json!({ "output": folder }), || format!("written {}", folder.display()))
-        }
-        About::Python => {
-            let text = python::module();
-            out.result(&text, || text.clone())
         }
         About::Reference => {
             let text = reference();

@@ -4,19 +4,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use brickwork::show::{
-    Bar, Brick, Page, Picture, Tone, bars, baseplate, pictures, png, side_by_side, table,
-};
-use brickwork::verbs::PixelInput;
-use brickwork::{Classifier, Numbered, Percent, Source, layers, top_class};
-use brickwork_data::{Dataset, Split};
-use brickwork_formats::onnx::ReadOptions;
 use brickwork_formats::write_atomically;
 use serde_json::{Value, json};
 
 use crate::args::{DemoArgs, Global};
 use crate::line::{typed, whole};
-use crate::print::{Out, thousands};
+use crate::print::Out;
 
 macro_rules! assets {
     ($($from:literal => $to:literal),* $(,)?) => {
@@ -50,6 +43,9 @@ const COMPONENTS: [(&str, &str, &str); 3] = [
 /// The images of every part of the joint classifier.
 const DATA: &str = "--data low=data/digits --data shoes=data/garments --data clothes=data/garments";
 
+/// How the names of files end.
+const FILES: [&str; 3] = [".onnx", ".safetensors", ".html"];
+
 pub(crate) fn run(args: &DemoArgs, global: &Global, out: &Out) -> anyhow::Result<()> {
     let folder = &args.out;
     unpack(folder)?;
@@ -58,12 +54,11 @@ pub(crate) fn run(args: &DemoArgs, global: &Global, out: &Out) -> anyhow::Result
     demo.commands()?;
     let steps = demo.steps;
     let page = folder.join("index.html");
-    write_atomically(&page, page_of(folder, &steps)?.as_bytes())?;
     let result = json!({ "out": folder, "page": page, "steps": steps });
     out.result(&result, || {
         format!(
             "Everything is in {0}/. Look at {0}/index.html, open the .onnx files in Netron, run them in\n\
-             onnxruntime. Then try:\n\n  brickwork inspect {0}/garments.onnx\n  brickwork diff {0}/garments.onnx \
+             onnxruntime. Then try:\n\n  brickwork report {0}/shoes.onnx -o shoes.html\n  brickwork diff {0}/garments.onnx \
              {0}/shoes.onnx\n  brickwork disassemble {0}/digits.onnx --profile {0}/digits.profile.safetensors \\\n      \
              --classes 7 --data {0}/data/digits -o seven.onnx\n  brickwork eval seven.onnx --data \
              {0}/data/digits --source {0}/digits.onnx",
@@ -125,7 +120,9 @@ impl Demo<'_> {
         self.step(&format!("eval ready.onnx {DATA}"))?;
         self.say("Was the function kept? Compare a component with its masked source, the joint model with its\nparts.");
         self.step("verify garments.onnx shoes.onnx")?;
-        self.step("verify low.onnx shoes.onnx clothes.onnx ready.onnx")
+        self.step("verify low.onnx shoes.onnx clothes.onnx ready.onnx")?;
+        self.say("All of it on one page, with images that it gets right and wrong.");
+        self.step(&format!("report ready.onnx -o index.html {DATA}"))
     }
 
     /// Runs one command as if it had been typed, in the demo's folder.
@@ -151,194 +148,10 @@ impl Demo<'_> {
         let here = |path: &str| self.folder.join(path).display().to_string();
         match word.split_once('=') {
             Some((name, path)) => format!("{name}={}", here(path)),
-            None if word.ends_with(".onnx")
-                || word.ends_with(".safetensors")
-                || word.starts_with("data/") =>
-            {
+            None if FILES.iter().any(|end| word.ends_with(end)) || word.starts_with("data/") => {
                 here(word)
             }
             None => word.to_owned(),
         }
     }
-}
-
-fn load(path: &Path) -> anyhow::Result<Classifier> {
-    Ok(Classifier::load(path, &ReadOptions::default(), None)?)
-}
-
-fn result_of<'a>(steps: &'a [Value], command: &str) -> &'a Value {
-    let found =
-        steps.iter().find(|step| step["command"].as_str().is_some_and(|c| c.starts_with(command)));
-    found.map_or(&Value::Null, |step| &step["result"])
-}
-
-/// A number of percent in an answer.
-fn percent(value: &Value) -> String {
-    value.as_f64().map_or("-".to_owned(), |number| format!("{number:.2}"))
-}
-
-fn page_of(folder: &Path, steps: &[Value]) -> anyhow::Result<String> {
-    let mut page = Page::new("A classifier made of three components");
-    page.kicker("Brickwork demo");
-    page.lead(
-        "Two trained classifiers, one of handwritten digits and one of garments, were taken apart; three \
-         components were joined into one new classifier. Nothing was trained.",
-    );
-    page.text(
-        "A component's channels were chosen by what each contributes to each class, its weights refitted in closed \
-         form, and all scores made comparable on training images. All figures are from test images that none of \
-         this has seen.",
-    );
-    page.add(baseplate(&component_bricks(steps)));
-
-    page.section(
-        "The components",
-        table(
-            "Size, and accuracy on the component's classes",
-            COMPONENT_HEAD,
-            &component_rows(steps),
-        ),
-    );
-    page.section(
-        "The joint classifier",
-        table("Accuracy on all eleven classes", JOINT_HEAD, &joint_rows(steps)),
-    );
-    page.section("What it says", pictures(&sample_pictures(folder)?));
-    page.heading("Channels kept");
-    let mut kept = Vec::new();
-    for (hue, (name, source, _)) in COMPONENTS.into_iter().enumerate() {
-        kept.push(bars(
-            &format!("{name}, cut from {source}"),
-            &kept_bars(folder, name, source, hue)?,
-        ));
-    }
-    page.add(side_by_side(&kept));
-    Ok(page.to_html())
-}
-
-/// For every layer of the source, the share of its output channels that a component keeps.
-fn kept_bars(folder: &Path, name: &str, source: &str, hue: usize) -> anyhow::Result<Vec<Bar>> {
-    let model = load(&folder.join(format!("{source}.onnx")))?;
-    let component = load(&folder.join(format!("{name}.onnx")))?;
-    let kept = component.card().origin.as_ref().map(|origin| &origin.kept);
-    let bar = |layer: brickwork::LayerInfo| {
-        let (kept, width) = (kept?.get(&layer.name)?.output.len(), layer.weighted.outputs);
-        let share = Percent::ratio(kept as u64, width as u64).share();
-        Some(Bar {
-            name: layer.name,
-            share,
-            words: format!("{kept} of {width}"),
-            tone: Tone::Hue(hue),
-            ..Bar::default()
-        })
-    };
-    Ok(layers(model.graph()).into_iter().filter_map(bar).collect())
-}
-
-/// The answer of the command that cut this component.
-fn cut_of<'a>(steps: &'a [Value], name: &str) -> &'a Value {
-    let written = format!("{name}.onnx");
-    let is_cut = |result: &&Value| {
-        result["output"].as_str().is_some_and(|path| path.ends_with(&written))
-            && result["kept"].is_object()
-    };
-    steps.iter().map(|step| &step["result"]).find(is_cut).unwrap_or(&Value::Null)
-}
-
-fn classes_of(cut: &Value) -> Vec<String> {
-    let names = cut["classes"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    names.map(str::to_owned).collect()
-}
-
-fn component_bricks(steps: &[Value]) -> Vec<Brick> {
-    let brick = |(hue, (name, source, _)): (usize, (&str, &str, &str))| {
-        let (cut, eval) = (cut_of(steps, name), result_of(steps, &format!("eval {name}.onnx")));
-        Brick::new(name, &classes_of(cut), hue)
-            .fact("cut from", source)
-            .fact("accuracy", format!("{} %", percent(&eval["accuracy_per_image"])))
-            .fact("parameters", thousands(cut["params"]["after"].as_u64().unwrap_or(0)))
-    };
-    COMPONENTS.into_iter().enumerate().map(brick).collect()
-}
-
-const COMPONENT_HEAD: &[&str] = &[
-    "component",
-    "classes",
-    "parameters",
-    "MACs",
-    "source, same classes, %",
-    "before refit, %",
-    "after refit, %",
-];
-
-const JOINT_HEAD: &[&str] = &["joint classifier", "per image, %", "per class, %"];
-
-fn component_rows(steps: &[Value]) -> Vec<Vec<String>> {
-    let mut rows = Vec::new();
-    for (name, _, _) in COMPONENTS {
-        let cut = cut_of(steps, name);
-        let eval = result_of(steps, &format!("eval {name}.onnx"));
-        let size = |key: &str| {
-            let number = |when: &str| cut[key][when].as_u64().unwrap_or(0);
-            format!("{} of {}", thousands(number("after")), thousands(number("before")))
-        };
-        rows.push(vec![
-            name.to_owned(),
-            classes_of(cut).join(", "),
-            size("params"),
-            size("macs"),
-            percent(&eval["base_restricted"]["per_image"]),
-            percent(&eval["before_refit"]["per_image"]),
-            percent(&eval["accuracy_per_image"]),
-        ]);
-    }
-    rows
-}
-
-fn joint_rows(steps: &[Value]) -> Vec<Vec<String>> {
-    let mut rows = Vec::new();
-    for (label, command) in
-        [("joined, as they come", "eval joined.onnx"), ("calibrated", "eval ready.onnx")]
-    {
-        let eval = result_of(steps, command);
-        rows.push(vec![
-            label.to_owned(),
-            percent(&eval["accuracy_per_image"]),
-            percent(&eval["mean_class_accuracy"]),
-        ]);
-    }
-    let bound = &result_of(steps, "eval ready.onnx")["parts"]["perfect_routing"];
-    rows.push(vec![
-        "bound: every image to its own part".to_owned(),
-        percent(&bound["per_image"]),
-        percent(&bound["per_class"]),
-    ]);
-    rows
-}
-
-/// Test images of every class with the joint model's answers.
-fn sample_pictures(folder: &Path) -> anyhow::Result<Vec<Picture>> {
-    let model: Classifier = load(&folder.join("ready.onnx"))?;
-    let preprocess = PixelInput::default().preprocess(&model)?;
-    let names = model.class_names();
-    let mut scorer = model.scorer();
-    let mut pictures = Vec::new();
-    for part in &model.card().parts {
-        let data = if part.name == "low" { "data/digits" } else { "data/garments" };
-        let dataset = Dataset::open(folder.join(data), Some(Split::Test))?;
-        let classes = Numbered::new(part.classes.clone(), part.origin.as_ref());
-        let source = Source::new(part.name.clone(), dataset, &classes)?;
-        for class in 0..part.classes.len() {
-            let chosen: Vec<usize> = source.samples_of(&[class]).into_iter().take(2).collect();
-            let logits = scorer.logits(&source.dataset.batch(&chosen, &preprocess)?)?;
-            for (&index, row) in chosen.iter().zip(logits.data().chunks(names.len())) {
-                let (said, truth) = (top_class(row), part.logits[class]);
-                let right = said == truth;
-                let note = if right { String::new() } else { format!("is {}", names[truth]) };
-                let (png, caption) = (png(&source.dataset.image(index)?), names[said].clone());
-                pictures.push(Picture { png, caption, note, right: Some(right) });
-            }
-        }
-    }
-    Ok(pictures)
 }

@@ -21,10 +21,10 @@ fn demo() {
         }
     }
     let page = String::from_utf8(own.read("demo/index.html")).unwrap();
-    // Two images of each of the eleven classes, all in the page itself.
-    assert_eq!(page.matches("src=\"data:image/png;base64,").count(), 22);
+    // Of each of the eleven classes one image that is taken for it, and mistakes, all in the page itself.
+    assert!(page.matches("src=\"data:image/png;base64,").count() > 11);
     assert!(!page.contains("http://") && !page.contains("https://"));
-    for word in ["ankle-boot", "before refit, %", "calibrated"] {
+    for word in ["ankle-boot", "The mistakes it is surest of", "Calibration"] {
         assert!(page.contains(word), "{word}");
     }
     for name in ["low", "shoes", "clothes", "joined", "ready"] {

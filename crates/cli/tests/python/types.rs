@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use brickwork_cli::schema::{has_type, resolved, short};
 use serde_json::Value;
-
-use crate::options::{has_type, resolved, short};
 
 /// Columns of a line.
 const WIDTH: usize = 100;

@@ -6,10 +6,8 @@ mod types;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use brickwork_cli::{Described, verbs};
 use serde_json::{Map, Value, json};
-
-use crate::cmd;
-use crate::command::Entry;
 use types::{Classes, default, docstring, option_type, summary, taken};
 
 /// What a function gives.
@@ -126,18 +124,19 @@ const GENERAL: [(&str, &str, &str); 3] = [
 ];
 
 /// The Python module of all verbs.
-pub fn module() -> String {
+pub(crate) fn module() -> String {
     let mut text = HEAD.to_owned();
     let mut classes = Classes::default();
-    for entry in cmd::ALL.iter().filter(|entry| !COMMAND_ALONE.contains(&entry.name())) {
-        classes.add(&entry.schemas()["answer"]);
+    let all = verbs();
+    for verb in all.iter().filter(|verb| !COMMAND_ALONE.contains(&verb.name)) {
+        classes.add(&verb.answer);
     }
     text.push_str(&classes.text());
     text.push_str("\n\nclass ModelVerbs:\n    \"\"\"What a model can be asked.\"\"\"\n");
-    METHODS.iter().for_each(|place| text.push_str(&place.text("    ")));
+    METHODS.iter().for_each(|place| text.push_str(&place.text("    ", &all)));
     FUNCTIONS.iter().for_each(|place| {
         text.push('\n');
-        text.push_str(&place.text(""));
+        text.push_str(&place.text("", &all));
     });
     text
 }
@@ -153,15 +152,12 @@ struct Argument {
 }
 
 impl Place {
-    fn entry(&self) -> Option<&'static Entry> {
-        cmd::find(self.verb)
-    }
-
-    fn text(&self, indent: &str) -> String {
-        let Some(entry) = self.entry() else { return String::new() };
-        let schemas = entry.schemas();
-        let (request, answer) = (&schemas["request"], &schemas["answer"]);
-        let arguments = self.arguments(entry, request);
+    fn text(&self, indent: &str, all: &[Described]) -> String {
+        let Some(verb) = all.iter().find(|verb| verb.name == self.verb) else {
+            panic!("there is no verb `{}`", self.verb)
+        };
+        let (request, answer) = (&verb.request, &verb.answer);
+        let arguments = self.arguments(verb);
         let answer_class = answer["title"].as_str().unwrap_or("Answer");
         let gives = match self.gives {
             Gives::Answer | Gives::Page => answer_class,
@@ -204,8 +200,10 @@ impl Place {
     }
 
     /// All arguments: those by place first.
-    fn arguments(&self, entry: &Entry, request: &Value) -> Vec<Argument> {
-        let values: BTreeMap<String, String> = (entry.values)().into_iter().collect();
+    fn arguments(&self, verb: &Described) -> Vec<Argument> {
+        let request = &verb.request;
+        let values: BTreeMap<&String, &String> =
+            verb.values.iter().map(|(name, value)| (name, value)).collect();
         let properties = request["properties"].as_object().cloned().unwrap_or_default();
         let mut arguments: Vec<Argument> = self
             .given
@@ -213,15 +211,12 @@ impl Place {
             .filter_map(|name| {
                 let option = name.trim_start_matches('*');
                 let property = properties.get(option)?;
-                Some(self.argument(name, property, request, &values[option], entry))
+                Some(self.argument(name, property, values.get(&option.to_owned())?, verb))
             })
             .collect();
         let rest = properties.iter().filter(|(name, _)| self.is_named(name));
-        arguments.extend(
-            rest.map(|(name, property)| {
-                self.argument(name, property, request, &values[name], entry)
-            }),
-        );
+        arguments
+            .extend(rest.map(|(name, property)| self.argument(name, property, values[name], verb)));
         if self.gives == Gives::Model {
             arguments.push(called());
         }
@@ -245,15 +240,15 @@ impl Place {
         &self,
         name: &str,
         property: &Value,
-        request: &Value,
         value_name: &str,
-        entry: &Entry,
+        verb: &Described,
     ) -> Argument {
+        let request = &verb.request;
         let option = name.trim_start_matches('*');
         let kind = option_type(option, property, request, value_name);
         let declared = match name.strip_prefix('*') {
             Some(_) => kind.one.clone(),
-            None if self.needs(entry, option) => kind.declared(),
+            None if self.needs(verb, option) => kind.declared(),
             None => format!("{} = {}", kind.declared(), default(&property["default"])),
         };
         let value = taken(option, &kind);
@@ -262,8 +257,8 @@ impl Place {
     }
 
     /// Whether an option must be given. What a command is to write is not.
-    fn needs(&self, entry: &Entry, option: &str) -> bool {
-        entry.required.contains(&option) && self.given.contains(&option)
+    fn needs(&self, verb: &Described, option: &str) -> bool {
+        verb.required.contains(&option) && self.given.contains(&option)
     }
 
     fn body(&self, indent: &str, answer: &str, arguments: &[Argument]) -> String {
@@ -319,18 +314,10 @@ fn called() -> Argument {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_verb_has_a_place() {
-        for entry in cmd::ALL {
-            let placed = METHODS.iter().chain(FUNCTIONS).any(|place| place.verb == entry.name());
-            assert_ne!(placed, COMMAND_ALONE.contains(&entry.name()), "{}", entry.name());
-        }
-        for place in METHODS.iter().chain(FUNCTIONS) {
-            assert!(place.entry().is_some(), "{}", place.verb);
-        }
+/// Asserts that every verb stands in Python, or is the command's alone.
+pub(crate) fn all_are_placed() {
+    for verb in verbs() {
+        let placed = METHODS.iter().chain(FUNCTIONS).any(|place| place.verb == verb.name);
+        assert_ne!(placed, COMMAND_ALONE.contains(&verb.name), "{}", verb.name);
     }
 }
