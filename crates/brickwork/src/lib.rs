@@ -79,6 +79,7 @@ pub use cut::class_removal::without;
 pub use cut::control::Control;
 pub use cut::kept_channels::{KeptMap, additions, kept_map, wanted_labels};
 pub use cut::plan::{Choice, Plan, TOLERANCE, class_labels};
+pub use files::cache::{Cache, Kept};
 pub use files::masks::save_masks;
 pub use gcn::{
     Gcn, GcnCut, GcnCutOptions, GcnOptions, GcnOutcome, GcnTraining, Nodes, disassemble_gcn,

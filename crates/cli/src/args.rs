@@ -42,6 +42,10 @@ pub(crate) struct Global {
     /// The box that names such as box:pets stand for [default: in the user's folder for data]
     #[arg(id = "box", long = "box", global = true, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
+    /// Where steps of long work are kept, so that it goes on where it was interrupted and need not be done twice; none
+    /// keeps nothing [default: BRICKWORK_CACHE, or in the user's folder for caches]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
     /// Print help
     #[arg(id = "help", short, long = "help", global = true, action = clap::ArgAction::Help)]
     _help: Option<bool>,
@@ -60,6 +64,7 @@ fn parse_threads(text: &str) -> Result<usize, String> {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Demo(DemoArgs),
+    Cache(CacheArgs),
     #[cfg(feature = "studio")]
     Studio(StudioArgs),
     #[cfg(feature = "box")]
@@ -73,6 +78,15 @@ pub(crate) struct DemoArgs {
     /// Where to put models, data and the page to look at
     #[arg(long, value_name = "DIR", default_value = "brickwork-demo")]
     pub(crate) out: PathBuf,
+}
+
+/// Tell what steps of long work are kept for another time
+#[derive(Args)]
+#[command(after_help = "Example:\n  brickwork cache --clear")]
+pub(crate) struct CacheArgs {
+    /// Remove them
+    #[arg(long)]
+    pub(crate) clear: bool,
 }
 
 /// Take models apart and put them together in the browser

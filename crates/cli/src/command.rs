@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use anyhow::bail;
 use brickwork::Error;
 use brickwork::reports::{Making, report};
-use brickwork::verbs::{Context, NamedVerb, check_writable, refused, understood};
+use brickwork::verbs::{Context, NamedVerb, Shelf, check_writable, refused, understood};
 use brickwork_formats::write_atomically;
 use clap::ArgMatches;
 use serde_json::{Value, json};
 
 use crate::args::Global;
 use crate::boxes::UserBox;
+use crate::caching;
 use crate::options;
 use crate::print::Out;
 use crate::progress;
@@ -92,8 +93,10 @@ fn run<V: Shown>(matches: &ArgMatches, global: &Global, out: &Out) -> anyhow::Re
     let shown = progress::Shown::new(out);
     // Threads are those of the whole process.
     let shelf = UserBox { folder: global.store.clone() };
+    let cache = caching::cache(global);
+    let (cache, shelf) = (cache.as_ref(), Some(&shelf as &dyn Shelf));
     let context =
-        Context { progress: &shown, seed: global.seed, shelf: Some(&shelf), ..Context::default() };
+        Context { progress: &shown, seed: global.seed, shelf, cache, ..Context::default() };
     if let Some(why) = global.report.as_deref().and_then(check_writable) {
         bail!("--report: {why}");
     }

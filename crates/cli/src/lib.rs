@@ -8,6 +8,7 @@ mod ask;
 #[cfg(feature = "box")]
 mod box_args;
 mod boxes;
+mod caching;
 mod cmd;
 mod command;
 mod hints;
@@ -31,6 +32,7 @@ use crate::print::Out;
 
 pub use ask::{Answered, Described, ask, failure, verbs};
 pub use boxes::UserBox;
+pub use caching::asked_cache;
 
 /// Does what `args` say, the first of which is the name of the program, and gives the code to end with. Ends the
 /// process itself where they cannot be understood, or ask for help.
@@ -65,6 +67,7 @@ fn run(matches: &clap::ArgMatches, global: &Global, out: &Out) -> anyhow::Result
         return Ok(ExitCode::SUCCESS);
     }
     match Cli::from_arg_matches(matches)?.command {
+        Command::Cache(args) => cmd::cache::run(&args, global, out).map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => cmd::demo::run(&args, global, out).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "box")]
         Command::Box(args) => cmd::store::run(&args, global, out),

@@ -32,6 +32,7 @@ const COMMANDS: &[&str] = &[
     "annotate",
     "bench",
     "build",
+    "cache",
     "recipe",
     "init-recipe",
     "schema",

@@ -9,7 +9,7 @@ use brickwork_tensor::Nd;
 use rayon::prelude::*;
 
 use crate::error::DataError;
-use crate::image::Image;
+use crate::image::{Image, Pixels};
 use crate::samples::{Found, ImageFile, Labels, Samples};
 use crate::sources::decode::{self, Decoded};
 use crate::sources::{self, ImageArray};
@@ -377,6 +377,31 @@ impl Dataset {
             Storage::Joined(parts) => {
                 let (part, index) = part_of(parts, origin);
                 part.place(index)
+            }
+        }
+    }
+
+    /// Gives `take` what tells sample `index` from others: its pixels, or where its file lies, how long it is and when it
+    /// was written.
+    ///
+    /// # Errors
+    /// [`DataError::Index`] if there is no such sample; [`DataError::Io`] if its file is gone.
+    pub fn identify(&self, index: usize, take: &mut dyn FnMut(&[u8])) -> Result<(), DataError> {
+        let origin = *self.origins.get(index).ok_or_else(|| self.no_sample(index))?;
+        match &self.content.storage {
+            Storage::Own(Samples::Memory { shape, pixels }) => {
+                match Samples::cut(*shape, pixels, origin)?.pixels() {
+                    Pixels::U8(bytes) => take(bytes),
+                    Pixels::F32(numbers) => {
+                        numbers.iter().for_each(|number| take(&number.to_le_bytes()));
+                    }
+                }
+                Ok(())
+            }
+            Storage::Own(Samples::Files(files)) => files[origin].identify(take),
+            Storage::Joined(parts) => {
+                let (part, index) = part_of(parts, origin);
+                part.identify(index, take)
             }
         }
     }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use brickwork_formats::{NoMemory, read_whole};
 
@@ -60,6 +61,29 @@ impl ImageFile {
             #[cfg(feature = "parquet")]
             Self::Held { name, .. } => name.clone(),
         }
+    }
+
+    /// Gives `take` what tells it from others: where it lies, how long it is and when it was written.
+    pub(crate) fn identify(&self, take: &mut dyn FnMut(&[u8])) -> Result<(), DataError> {
+        let file = match self {
+            Self::Own(path) => path.as_path(),
+            Self::Entry { archive, offset, length, .. } => {
+                take(&offset.to_le_bytes());
+                take(&length.to_le_bytes());
+                archive
+            }
+            #[cfg(feature = "parquet")]
+            Self::Held { bytes, .. } => {
+                take(bytes);
+                return Ok(());
+            }
+        };
+        let found = std::fs::metadata(file).map_err(|error| DataError::io(file, error))?;
+        take(file.as_os_str().as_encoded_bytes());
+        take(&found.len().to_le_bytes());
+        let written = found.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        take(&written.unwrap_or_default().as_nanos().to_le_bytes());
+        Ok(())
     }
 
     /// All its bytes.

@@ -54,7 +54,9 @@ pub(crate) fn ask(
     let answered = watched(py, listener.as_ref(), threads, |progress| {
         let (shelf, memory) = (brickwork_cli::UserBox::default(), Some(&memory));
         let shelf = Some(&shelf as &dyn Shelf);
-        let context = Context { progress, seed, memory, shelf, ..Context::default() };
+        let cache = brickwork_cli::asked_cache();
+        let cache = cache.as_ref();
+        let context = Context { progress, seed, memory, shelf, cache, ..Context::default() };
         brickwork_cli::ask(name, request, &context)
     })?;
     let made = match made.and_then(|name| Some((stem(name), memory.take(name)?))) {

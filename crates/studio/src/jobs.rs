@@ -274,7 +274,8 @@ fn work_off(queue: &Receiver<Arc<Job>>, store: &Store, shelf: &Shelf) {
 
 /// Does the steps of a job that are not yet done.
 fn work(job: &Job, store: &Store, shelf: &Shelf) -> Result<(), StudioError> {
-    let context = Context { progress: job, ..Context::default() };
+    let cache = store.cache();
+    let context = Context { progress: job, cache: Some(&cache), ..Context::default() };
     let steps = job.record().steps;
     for step in steps.iter().skip(job.record().answers.len()) {
         if job.stopped() {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use brickwork::Cache;
 use brickwork_formats::write_atomically;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,6 +34,11 @@ impl Store {
     /// A place in it.
     pub(crate) fn place(&self, name: &str) -> PathBuf {
         self.root.join(name)
+    }
+
+    /// Steps of long work, which a job that goes on and a size that is picked need not do again.
+    pub(crate) fn cache(&self) -> Cache {
+        Cache::new(self.place("cache"), "studio")
     }
 
     /// The value under this name; its default if there is none, or none that can be understood.

@@ -7,6 +7,7 @@ use brickwork_data::Preprocess;
 use brickwork_tensor::Tensor;
 
 use crate::images::source::Source;
+use crate::model::digest::Hash;
 use crate::model::error::Error;
 
 /// Bytes of preprocessed images that are held; more are read when they are needed.
@@ -114,6 +115,33 @@ impl ImageSet {
     /// If one cannot be read.
     pub fn load(&self) -> Result<Tensor, Error> {
         self.stock.load(&self.places)
+    }
+
+    /// What tells them from others: SHA-256 of the numbers that are held, or of what is read and how.
+    ///
+    /// # Errors
+    /// If one is gone.
+    pub(crate) fn digest(&self) -> Result<String, Error> {
+        let mut hash = Hash::default();
+        match &*self.stock {
+            Stock::Held(images) => {
+                images.shape().iter().for_each(|&side| hash.take(&side.to_le_bytes()));
+                let volume = images.data().len() / images.shape()[0].max(1);
+                for &place in &self.places {
+                    let image = &images.data()[place * volume..(place + 1) * volume];
+                    let bytes: Vec<u8> = image.iter().flat_map(|x| x.to_le_bytes()).collect();
+                    hash.take(&bytes);
+                }
+            }
+            Stock::Stored { sources, preprocess, samples } => {
+                hash.take(format!("{preprocess:?}").as_bytes());
+                for &place in &self.places {
+                    let Place { source, index } = samples[place];
+                    sources[source].dataset.identify(index, &mut |bytes| hash.take(bytes))?;
+                }
+            }
+        }
+        Ok(hash.digest())
     }
 
     /// Goes through them in order, `[n, c, h, w]` of at most `batch`.

@@ -74,6 +74,22 @@ pub(crate) fn digest_of_bytes(bytes: &[u8]) -> String {
     format!("sha256-{}", hex(&Sha256::digest(bytes)))
 }
 
+/// What tells bytes from others that come one after the other.
+#[derive(Default)]
+pub(crate) struct Hash(Sha256);
+
+impl Hash {
+    /// Takes more of them.
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// [`digest_of_bytes`] of all of them.
+    pub(crate) fn digest(self) -> String {
+        format!("sha256-{}", hex(&self.0.finalize()))
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

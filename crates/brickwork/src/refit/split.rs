@@ -21,7 +21,7 @@ const MOST: usize = 1024;
 /// The images of a refit.
 pub(crate) struct RefitImages {
     /// All of them, as they were given.
-    pub(super) all: ImageSet,
+    pub(crate) all: ImageSet,
     /// Those that are fitted, in random order: all of them, if there are [few](Self::few).
     pub(crate) fitted: ImageSet,
     /// Those that judge.

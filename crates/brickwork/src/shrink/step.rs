@@ -7,6 +7,7 @@ use brickwork_graph::Graph;
 
 use crate::cut::kept_channels::{KeptMap, everything, within};
 use crate::cut::plan::{Choice, Plan};
+use crate::files::cache::Cache;
 use crate::images::image_set::ImageSet;
 use crate::measure::verify::recut;
 use crate::model::card::{Card, Criterion, RefitNote};
@@ -16,6 +17,7 @@ use crate::model::progress::Progress;
 use crate::model::sizes::Unit;
 use crate::refit::{Cut, CutRefit, RefitImages, RefitOptions, readout_size};
 use crate::shrink::criterion::Ground;
+use crate::shrink::memory::WalkMemory;
 use crate::shrink::ranking::{CompressOptions, Ranking};
 
 /// Images that a criterion looks at, at most.
@@ -65,7 +67,11 @@ pub struct Shrink<'a> {
     kept: KeptMap,
     checked: f32,
     note: Option<RefitNote>,
+    memory: Option<WalkMemory<'a>>,
 }
+
+/// What is told of a network on the way: what it keeps, how far its cut was from the mask, and its refit.
+type Told = (KeptMap, f32, Option<RefitNote>);
 
 impl<'a> Shrink<'a> {
     /// Starts with all channels of `source` and its head for `classes`. Scores and refits judge by
@@ -87,7 +93,26 @@ impl<'a> Shrink<'a> {
         let kept = everything(&plan.kept);
         let current = whole.graph().clone();
         let images = images.map(|images| RefitImages::new(images, options.seed));
-        Ok(Self { source, whole, plan, images, options, current, kept, checked, note: None })
+        let (note, memory) = (None, None);
+        Ok(Self { source, whole, plan, images, options, current, kept, checked, note, memory })
+    }
+
+    /// The same walk, whose results are kept in `cache` and taken from there.
+    ///
+    /// # Errors
+    /// If an image is gone.
+    pub fn keeping(mut self, cache: Option<&'a Cache>) -> Result<Self, Error> {
+        let Some(cache) = cache else { return Ok(self) };
+        let images = self.images.as_ref().map(|images| images.all.digest()).transpose()?;
+        let ShrinkOptions { criterion, rules, refit, seed, .. } = &self.options;
+        let ground = format!(
+            "{} {} {:?} {images:?} {criterion:?} {rules:?} {refit:?} {seed}",
+            self.source.fingerprint(),
+            self.source.batch_size(),
+            self.plan.classes,
+        );
+        self.memory = Some(WalkMemory::new(cache, &ground));
+        Ok(self)
     }
 
     /// The size now.
@@ -165,6 +190,20 @@ impl<'a> Shrink<'a> {
         if self.size() <= limit {
             return Ok(());
         }
+        let work = || self.given_up(limit, progress);
+        let (graph, told) = match &self.memory {
+            Some(memory) => {
+                memory.or(&format!("step to {limit}"), &self.current, progress, work)?
+            }
+            None => work()?,
+        };
+        (self.kept, self.checked, self.note) = told;
+        self.current = Arc::new(graph);
+        Ok(())
+    }
+
+    /// The network of at most this size that a step gives.
+    fn given_up(&self, limit: u64, progress: &dyn Progress) -> Result<(Graph, Told), Error> {
         // Its card tells of the whole task, not of what is left of it.
         let card = Card { origin: None, ..self.whole.card().clone() };
         let now = Classifier::described(&self.whole.name, self.current.clone(), card)?;
@@ -180,18 +219,17 @@ impl<'a> Shrink<'a> {
         let classes: Vec<usize> = (0..now.class_count()).collect();
         let plan = Plan::new(&now, &classes, &choice, 1)?;
         let (graph, checked) = plan.cut(&now, self.options.seed)?;
-        self.kept = within(&self.kept, &plan.kept);
-        self.checked = self.checked.max(checked);
-        self.current = Arc::new(graph);
-        if let Some(images) = self.images.as_ref().filter(|_| rules.refits) {
-            let (source, size) = (self.whole.graph(), self.whole.batch_size());
-            let (graph, kept) = (&self.current, &self.kept);
-            let cut = Cut { source, graph, kept, classes: &classes, apart: false };
-            let refit = CutRefit::new(&cut, images, size, &self.options.refit, progress);
-            let (better, note) = refit.on_the_way()?;
-            (self.current, self.note) = (better, Some(note));
-        }
-        Ok(())
+        let kept = within(&self.kept, &plan.kept);
+        let checked = self.checked.max(checked);
+        let Some(images) = self.images.as_ref().filter(|_| rules.refits) else {
+            return Ok((graph, (kept, checked, None)));
+        };
+        let (source, size) = (self.whole.graph(), self.whole.batch_size());
+        let graph = Arc::new(graph);
+        let cut = Cut { source, graph: &graph, kept: &kept, classes: &classes, apart: false };
+        let refit = CutRefit::new(&cut, images, size, &self.options.refit, progress);
+        let (better, note) = refit.on_the_way()?;
+        Ok((Arc::unwrap_or_clone(better), (kept, checked, Some(note))))
     }
 
     /// A `component` of this walk, refitted to the end: what does best on images that took no part of its layers as
@@ -216,7 +254,15 @@ impl<'a> Shrink<'a> {
         let cut = Cut { source, graph, kept, classes, apart: false };
         let (options, size) = (&self.options.refit, self.whole.batch_size());
         let refit = CutRefit::new(&cut, images, size, options, progress);
-        let graph = refit.finish(component.graph().clone(), note)?;
+        let work = || {
+            let mut note = note.clone();
+            Ok((refit.finish(component.graph().clone(), &mut note)?, note))
+        };
+        let (graph, finished) = match &self.memory {
+            Some(memory) => memory.or("refit to the end", component.graph(), progress, work)?,
+            None => work()?,
+        };
+        *note = finished;
         Classifier::described(&component.name, graph, card).map(Some)
     }
 

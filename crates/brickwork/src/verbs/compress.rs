@@ -471,7 +471,8 @@ impl<'a> Job<'a> {
             seed,
         };
         let classes: Vec<usize> = self.classes().collect();
-        let shrink = Shrink::new(&self.model, &classes, self.images.as_ref(), options)?;
+        let shrink = Shrink::new(&self.model, &classes, self.images.as_ref(), options)?
+            .keeping(self.context.cache)?;
         let mut walk = Walk::new(shrink, held, goal, self.context.progress);
         walk.down()?;
         let chosen = walk.finish(false)?;

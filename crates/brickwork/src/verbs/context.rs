@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::asked::Asked;
 use super::memory::{InMemory, Memory};
 use super::shelf::{Shelf, is_shelved};
+use crate::files::cache::Cache;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::progress::{Progress, Silent};
@@ -31,6 +32,8 @@ pub struct Context<'a> {
     pub memory: Option<&'a Memory>,
     /// Where models are whose names begin with `box:`.
     pub shelf: Option<&'a dyn Shelf>,
+    /// Where long work keeps what it computed, for another time.
+    pub cache: Option<&'a Cache>,
     /// What is asked, of which files that are written tell. [`Verb::run`](super::Verb::run) says so itself.
     pub asked: Option<&'a Asked>,
 }
@@ -38,7 +41,8 @@ pub struct Context<'a> {
 impl Default for Context<'_> {
     /// Tells nobody, with the caller's threads, the seed 0, nothing in memory and no shelf.
     fn default() -> Self {
-        Self { progress: &Silent, threads: None, seed: 0, memory: None, shelf: None, asked: None }
+        let (memory, shelf, cache, asked) = (None, None, None, None);
+        Self { progress: &Silent, threads: None, seed: 0, memory, shelf, cache, asked }
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod annotate;
 pub(crate) mod assemble;
 pub(crate) mod bench;
 pub(crate) mod build;
+pub(crate) mod cache;
 pub(crate) mod calibrate;
 pub(crate) mod card;
 pub(crate) mod compress;

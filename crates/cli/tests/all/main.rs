@@ -6,6 +6,7 @@
 mod common;
 
 mod bad_input;
+mod caching;
 mod calibrating;
 mod commands;
 mod compressing;

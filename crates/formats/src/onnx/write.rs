@@ -1,9 +1,9 @@
 //! A graph to bytes, opset 17.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
-use brickwork_graph::{Attr, Dim, Graph, Literal, Node, Shape, SpecInput};
+use brickwork_graph::{Attr, Dim, Graph, Literal, Node, Shape, SpecInput, ValueId};
 use prost::Message;
 
 use super::literal::{floats, tensor};
@@ -28,6 +28,13 @@ pub fn save(graph: &Graph, path: &Path) -> Result<(), WriteError> {
     write_atomically(path, &bytes)
 }
 
+/// All values, those first that nodes read, in their order, so that a graph is written alike however it came about.
+fn as_read(graph: &Graph) -> impl Iterator<Item = ValueId> {
+    let read = graph.nodes().iter().flat_map(|node| node.inputs.iter().flatten().copied());
+    let mut taken = BTreeSet::new();
+    read.chain(graph.value_ids()).filter(move |&id| taken.insert(id))
+}
+
 /// The ONNX file of `graph`.
 ///
 /// # Errors
@@ -35,13 +42,13 @@ pub fn save(graph: &Graph, path: &Path) -> Result<(), WriteError> {
 pub fn encode(graph: &Graph) -> Result<Vec<u8>, WriteError> {
     let mut literals = Literals::new(graph);
     let node = graph.nodes().iter().map(|node| literals.node(graph, node)).collect();
-    let constants =
-        graph.values().iter().filter_map(|value| Some((&value.name, value.constant.as_ref()?)));
+    let constants = as_read(graph).map(|id| graph.value(id));
+    let constants = constants.filter_map(|value| Some((&value.name, value.constant.as_ref()?)));
     let (zeros, dense): (Vec<_>, Vec<_>) = constants.partition(|(_, data)| sparse::is_sparse(data));
     let mut initializer: Vec<proto::Tensor> =
         dense.into_iter().map(|(name, data)| floats(name, data)).collect();
     initializer.append(&mut literals.tensors);
-    let info = |ids: &[brickwork_graph::ValueId]| {
+    let info = |ids: &[ValueId]| {
         ids.iter().map(|&id| value_info(&graph.value(id).name, &graph.value(id).shape)).collect()
     };
     let model = proto::Model {

@@ -110,7 +110,8 @@ impl Disassemble {
         let images = ImageSet::random(&rest, &wanted, context.seed, &preprocess)?;
         let unit = self.unit(&model, context)?;
         let options = self.shrink_options(unit.clone(), trunk, context.seed);
-        let shrink = Shrink::new(&model, &classes, Some(&images), options)?;
+        let shrink =
+            Shrink::new(&model, &classes, Some(&images), options)?.keeping(context.cache)?;
         let goal = self.goal(&shrink, &unit)?;
         let mut walk = Walk::new(shrink, held.as_ref(), goal, context.progress);
         walk.down()?;

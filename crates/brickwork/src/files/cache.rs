@@ -1,0 +1,192 @@
+//! Results that were computed before, kept in a folder: whoever asks for the same again need not compute it again.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use brickwork_formats::write_atomically;
+
+use crate::model::digest::digest_of_bytes;
+use crate::model::progress::Progress;
+
+/// How names of its files end.
+const ENDING: &str = "result";
+
+/// Bytes that are kept, if nobody says how many.
+const MOST: u64 = 4 << 30;
+
+/// A folder of results. Each file is named by all that its result follows from, and begins with the digest of what it
+/// holds: what is damaged counts as not there. Where there is more than a number of bytes, what was used least
+/// recently goes first.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: PathBuf,
+    /// What tells the program from others, whose results may differ.
+    program: String,
+    most: u64,
+}
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Files.
+    pub files: usize,
+    /// Bytes of them together.
+    pub bytes: u64,
+}
+
+impl Cache {
+    /// The results that `program` keeps in `folder`, which is made when the first is written. At most 4 GiB.
+    pub fn new(folder: impl Into<PathBuf>, program: &str) -> Self {
+        let program = format!("{} {program}", env!("CARGO_PKG_VERSION"));
+        Self { folder: folder.into(), program, most: MOST }
+    }
+
+    /// The same with at most `bytes`.
+    pub fn of_at_most(self, bytes: u64) -> Self {
+        Self { most: bytes, ..self }
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What was computed from all that `key` tells of, if it is kept.
+    pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
+        let path = self.path(key);
+        let written = fs::read(&path).ok()?;
+        let whole = written.iter().position(|&byte| byte == b'\n').and_then(|end| {
+            let (head, rest) = (&written[..end], &written[end + 1..]);
+            (head == digest_of_bytes(rest).as_bytes()).then(|| rest.to_vec())
+        });
+        match &whole {
+            // Used just now; where that cannot be noted, it only goes sooner.
+            Some(_) => {
+                drop(File::open(&path).and_then(|file| file.set_modified(SystemTime::now())))
+            }
+            None => drop(fs::remove_file(&path)),
+        }
+        whole
+    }
+
+    /// Keeps what was computed from all that `key` tells of. A folder that cannot be written is no reason to stop, but
+    /// `progress` is told.
+    pub(crate) fn put(&self, key: &str, result: &[u8], progress: &dyn Progress) {
+        let written = [digest_of_bytes(result).as_bytes(), b"\n", result].concat();
+        let kept = fs::create_dir_all(&self.folder)
+            .and_then(|()| write_atomically(&self.path(key), &written).map_err(io::Error::other))
+            .and_then(|()| self.shrink());
+        if let Err(error) = kept {
+            let folder = self.folder.display();
+            progress.note(&format!("nothing is kept in {folder} for another time: {error}"));
+        }
+    }
+
+    /// How much is kept.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn kept(&self) -> io::Result<Kept> {
+        let files = self.files()?;
+        Ok(Kept { files: files.len(), bytes: files.iter().map(|(_, bytes, _)| bytes).sum() })
+    }
+
+    /// Removes all that is kept, and tells how much it was.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn clear(&self) -> io::Result<Kept> {
+        let kept = self.kept()?;
+        self.files()?.iter().try_for_each(|(_, _, path)| fs::remove_file(path))?;
+        Ok(kept)
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        let digest = digest_of_bytes(format!("{}\n{key}", self.program).as_bytes());
+        self.folder.join(digest).with_extension(ENDING)
+    }
+
+    /// All files: when they were used, their bytes and where they are; the least recently used first.
+    fn files(&self) -> io::Result<Vec<(SystemTime, u64, PathBuf)>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other?,
+        };
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            // Another program may remove one in the meantime.
+            let Ok(found) = fs::metadata(&path) else { continue };
+            if found.is_file() && path.extension().is_some_and(|ending| ending == ENDING) {
+                files.push((found.modified()?, found.len(), path));
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    fn shrink(&self) -> io::Result<()> {
+        let mut left = self.kept()?.bytes;
+        for (_, bytes, path) in self.files()? {
+            if left <= self.most {
+                break;
+            }
+            let _ = fs::remove_file(path);
+            left -= bytes;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::progress::Silent;
+
+    #[test]
+    fn results_are_kept_for_the_same_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path().join("below"), "one");
+        assert_eq!((cache.get("a"), cache.kept().unwrap()), (None, Kept::default()));
+        cache.put("a", b"result\n", &Silent);
+        assert_eq!(cache.get("a").unwrap(), b"result\n");
+        assert_eq!(Cache::new(cache.folder(), "two").get("a"), None);
+        assert_eq!(cache.get("b"), None);
+        assert_eq!(cache.clear().unwrap().files, 1);
+        assert_eq!(cache.get("a"), None);
+    }
+
+    #[test]
+    fn what_is_damaged_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path(), "");
+        cache.put("a", b"result", &Silent);
+        let file = cache.path("a");
+        for bytes in [&b""[..], b"result", b"sha256-0\nresult"] {
+            fs::write(&file, bytes).unwrap();
+            assert_eq!(cache.get("a"), None);
+            assert!(!file.exists());
+        }
+    }
+
+    #[test]
+    fn what_was_used_least_recently_goes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path(), "");
+        let day = std::time::Duration::from_secs(86400);
+        for (name, days) in [("old", 3), ("older", 4)] {
+            cache.put(name, &[7; 1000], &Silent);
+            let file = File::options().write(true).open(cache.path(name)).unwrap();
+            file.set_modified(SystemTime::now() - days * day).unwrap();
+        }
+        let cache = cache.of_at_most(2500);
+        cache.put("new", &[7; 1000], &Silent);
+        assert_eq!(
+            [cache.get("older"), cache.get("old")].map(|found| found.is_some()),
+            [false, true]
+        );
+        assert!(cache.get("new").is_some());
+    }
+}
