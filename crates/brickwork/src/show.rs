@@ -36,4 +36,4 @@ pub use page::{Page, document, side_by_side, style};
 pub use pictures::{Picture, pictures, png};
 pub use table::{Bar, Fact, Tone, bars, facts, marked_table, table};
 pub use values::values;
-pub use words::{counted, difference_words, thousands};
+pub use words::{counted, difference_words, held_out_words, thousands};

@@ -21,6 +21,7 @@ mod eval;
 mod finetune;
 mod forms;
 mod gcn;
+mod holding;
 mod init;
 mod inputs;
 mod inspect;

@@ -101,6 +101,7 @@ const HEADINGS: &[(&str, &[&str])] = &[
             "step",
             "trunk",
             "hold_out",
+            "hold_out_split",
         ],
     ),
     (

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use brickwork::Percent;
-pub(crate) use brickwork::show::{counted, thousands};
+pub(crate) use brickwork::show::{counted, held_out_words, thousands};
 use brickwork::verbs::Memory;
 use clap::builder::styling::AnsiColor;
 use serde::Serialize;

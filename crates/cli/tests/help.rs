@@ -106,7 +106,7 @@ fn version_and_misuse() {
     own.refused(&format!("{indices} --part 1/2 -o OUT/x"), &["leave --samples and --part out"]);
     own.refused(&format!("{indices} --samples all -o OUT/x"), &["leave --samples and --part out"]);
     own.refused("profile --merge a b --part 1/2 -o OUT/x", &["leave all else out"]);
-    own.misused("eval digits.onnx --split validation", &["train, test"]);
+    own.misused("eval digits.onnx --split validation", &["train, val, test"]);
     own.refused("disassemble digits.onnx --classes 0 -o OUT/x", &["--profile", "--keep"]);
     own.refused("disassemble digits.onnx --classes 0 --profile p", &["--output"]);
     own.refused(

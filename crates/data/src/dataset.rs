@@ -50,7 +50,7 @@ impl Dataset {
     ///   from test. If it holds several sets, `path` is the folder and the start of their names;
     /// - CIFAR-10 or CIFAR-100 `.bin` files, one of them or their folder (fine labels are used);
     /// - a folder with one folder of PNG, JPEG, WebP, BMP, TIFF or GIF files per class, or with such
-    ///   folders under `train` and `test` (`val`, `valid` and `validation` also count as test);
+    ///   folders under `train`, `val` and `test`, or as these are also called;
     /// - a `.tar` file of images with their labels as WebDataset has them (`1.jpg` beside `1.cls` or
     ///   `1.json`), or a folder of such files, of which only what is needed is read;
     /// - an `.npz` or `.safetensors` file with `images` (`[n, c, h, w]`, `[n, h, w, c]` or

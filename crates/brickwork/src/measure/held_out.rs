@@ -32,6 +32,11 @@ impl HeldOut {
         Ok((rest, Some(Self { sources, preprocess: preprocess.clone() })))
     }
 
+    /// All images of `sources`.
+    pub fn of_all(sources: Vec<Source>, preprocess: &Preprocess) -> Self {
+        Self { sources, preprocess: preprocess.clone() }
+    }
+
     /// The images of these classes alone, for a component that has them as its own: in the order of
     /// the model, whatever the order in which they were asked for.
     ///

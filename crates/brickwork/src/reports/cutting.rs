@@ -6,7 +6,8 @@ use super::Reported;
 use crate::model::percent::Percent;
 use crate::show::frontier::Frontier;
 use crate::show::{
-    Brick, Fact, bricks, chart, counted, difference_words, facts, kept, table, thousands, values,
+    Brick, Fact, bricks, chart, counted, difference_words, facts, held_out_words, kept, table,
+    thousands, values,
 };
 use crate::verbs::{
     Compress, CompressAnswer, Disassemble, DisassembleAnswer, GcnDisassemble, Shrunk,
@@ -37,7 +38,7 @@ impl Reported for Disassemble {
                 @let frontier = Frontier { source: &answer.source, points: &walk.frontier, chosen: walk.chosen };
                 h2 { "The way down" }
                 @if let Some(held) = walk.held_out {
-                    p { "Accuracy on " (counted(held, "training image")) " that were held out." }
+                    p { "Measured: " (held_out_words(held, walk.held_out_split)) "." }
                 }
                 (chart(&frontier.chart()))
                 (frontier.table())

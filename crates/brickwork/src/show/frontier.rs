@@ -72,7 +72,7 @@ impl Frontier<'_> {
     fn html(&self) -> String {
         let mut page = Page::new(&format!("{}: accuracy against size", self.source));
         page.kicker("frontier");
-        page.lead("Accuracy on training images that were held out, at every size on the way down.");
+        page.lead("Accuracy on images that were held out, at every size on the way down.");
         page.add(chart(&self.chart()));
         page.add(self.table());
         page.to_html()

@@ -1,5 +1,7 @@
 //! Numbers in words.
 
+use brickwork_data::Split;
+
 /// 1234567 as 1,234,567.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
@@ -17,6 +19,18 @@ pub fn thousands(number: u64) -> String {
 pub fn counted(count: usize, thing: &str) -> String {
     let number = thousands(count as u64);
     format!("{number} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// What accuracy was measured on while something was made: so many images of the part `split`, or of the training images
+/// if none is named.
+pub fn held_out_words(count: usize, split: Option<Split>) -> String {
+    match split {
+        Some(split) => format!("accuracy on {} of the {split} part", counted(count, "image")),
+        None => format!(
+            "accuracy on {} held out, which the model may have learned from before",
+            counted(count, "training image")
+        ),
+    }
 }
 
 /// A difference between things that should be alike: "none", "2.4e-7".

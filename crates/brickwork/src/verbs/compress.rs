@@ -7,6 +7,7 @@ use brickwork_data::{Preprocess, Split};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::holding::Holding;
 use super::inputs::{self, Labelled};
 use super::{Budget, Context, DataInput, HoldOut, ModelInput, Share, Verb};
 use crate::cut::kept_channels::KeptMap;
@@ -67,6 +68,9 @@ pub struct Compress {
     /// Images held out of the training split to measure accuracy on: a percentage, a count per class,
     /// or none (then nothing is measured)
     pub hold_out: HoldOut,
+    /// Measure on this part of the data instead, all of it: images that the model was not trained on tell better what is
+    /// lost
+    pub hold_out_split: Option<Split>,
     /// Give up the same share of every layer, not what is worth least in the whole model
     pub uniform: bool,
     /// Share of its channels that every layer keeps at least
@@ -92,6 +96,7 @@ impl Default for Compress {
             no_refit: false,
             refit_samples: 200,
             hold_out: HoldOut::Share(0.1),
+            hold_out_split: None,
             uniform: false,
             floor: Share(0.05),
             round_to: None,
@@ -112,6 +117,8 @@ pub struct CompressAnswer {
     pub budget: Reached,
     /// Images that were held out to measure on.
     pub held_out: Option<usize>,
+    /// The part of the data that they are, if not some of the training images.
+    pub held_out_split: Option<Split>,
     /// Images that were refitted on.
     pub refit_images: Option<usize>,
     /// What the data holds of the model's classes, if any is given.
@@ -194,7 +201,7 @@ impl Verb for Compress {
                 "nothing is to be written: pass `output=`, or `compare=`",
             ),
             Problem::unless(
-                self.max_drop.is_none() || self.hold_out != HoldOut::None,
+                self.max_drop.is_none() || self.holding().any(),
                 "hold_out",
                 "`max_drop=` needs images to measure on; leave `hold_out=none` out",
             ),
@@ -215,6 +222,7 @@ impl Verb for Compress {
                 "`refit_samples=` must be at least 1",
             ),
             Problem::unless(self.round_to != Some(0), "round_to", "`round_to=` must be at least 1"),
+            self.holding().problem(),
             inputs::unwritable_folder("keep_all", self.keep_all.as_ref()),
         ];
         let files = self.output.iter().map(|path| ("output", path));
@@ -264,6 +272,10 @@ impl Compress {
         let missing = self.data.is_empty() && !reasons.is_empty();
         let message = format!("pass `data=`, which is needed for {}", reasons.join(", "));
         Problem::unless(!missing, "data", &message)
+    }
+
+    fn holding(&self) -> Holding<'_> {
+        Holding { data: &self.data, amount: self.hold_out, split: self.hold_out_split }
     }
 
     fn unit(&self) -> Unit {
@@ -335,9 +347,8 @@ impl<'a> Job<'a> {
         };
         request.data.pixels.question(&sources, &preprocess, context)?;
         self.model = inputs::described(&self.model, &preprocess)?;
-        let amount = request.hold_out.amount();
-        inputs::note_small(&sources, amount, context)?;
-        let (rest, held) = HeldOut::split(sources, amount, &preprocess, context.seed)?;
+        let whole = (&self.model, None);
+        let (rest, held) = request.holding().split(sources, whole, &preprocess, context)?;
         self.held = held;
         if request.profiles() && self.profile.is_none() {
             self.profile = Some(Arc::new(self.profiled(&present, &preprocess, &rest)?));
@@ -509,6 +520,7 @@ impl<'a> Job<'a> {
             criterion: request.criterion,
             budget: Reached { unit: request.unit().name(), limit },
             held_out: self.held.as_ref().map(HeldOut::count),
+            held_out_split: request.hold_out_split,
             refit_images: self.refit_images().map(ImageSet::len),
             data: self.account.clone(),
             source: SourceSize {

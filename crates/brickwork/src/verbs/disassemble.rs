@@ -5,10 +5,11 @@ mod to_size;
 
 use std::path::{Path, PathBuf};
 
-use brickwork_data::Preprocess;
+use brickwork_data::{Preprocess, Split};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::holding::Holding;
 use super::inputs::{self, LinkInput};
 use super::{Budget, Context, DataInput, HoldOut, Milliseconds, ModelInput, Share, Times, Verb};
 use crate::cut::kept_channels::KeptMap;
@@ -97,6 +98,9 @@ pub struct Disassemble {
     pub trunk: Option<String>,
     /// Images held out of the training split to measure on: a percentage, a count per class, or none
     pub hold_out: HoldOut,
+    /// Measure on this part of the data instead, all of it: images that the model was not trained on tell better what is
+    /// lost
+    pub hold_out_split: Option<Split>,
 }
 
 impl Default for Disassemble {
@@ -131,6 +135,7 @@ impl Default for Disassemble {
             step: Share(0.7),
             trunk: None,
             hold_out: HoldOut::Share(0.1),
+            hold_out_split: None,
         }
     }
 }
@@ -218,6 +223,8 @@ pub struct WalkAnswer {
     pub criterion: Criterion,
     /// Images that were held out to measure on.
     pub held_out: Option<usize>,
+    /// The part of the data that they are, if not some of the training images.
+    pub held_out_split: Option<Split>,
     /// Size and accuracy of every step, the largest first.
     pub frontier: Vec<Point>,
     /// The place of the component among them.
@@ -295,6 +302,10 @@ impl Disassemble {
     /// Whether channels are given up step by step, down to a size.
     fn goes_down(&self) -> bool {
         self.profile.is_none() && self.keep.is_none()
+    }
+
+    fn holding(&self) -> Holding<'_> {
+        Holding { data: &self.data, amount: self.hold_out, split: self.hold_out_split }
     }
 
     /// How to refit, if at all.

@@ -14,7 +14,7 @@ use super::pixels::PixelInput;
 use crate::images::account::{DataAccount, SetAccount, TakenSet};
 use crate::images::labels::LabelTable;
 use crate::images::matching::{Matching, Numbered};
-use crate::images::source::{Held, Source};
+use crate::images::source::Source;
 use crate::model::card::{Card, Part, Rule, Thresholds};
 use crate::model::classes;
 use crate::model::classifier::Classifier;
@@ -624,33 +624,6 @@ pub(super) fn chosen(
 pub(super) fn described(model: &Classifier, preprocess: &Preprocess) -> Result<Classifier, Error> {
     let card = Card { preprocess: Some(preprocess.clone()), ..model.card().clone() };
     model.with_card(card)
-}
-
-/// Says of which classes other numbers of images are held out than asked for.
-///
-/// # Errors
-/// If more are asked for than any class has.
-pub(super) fn note_small(
-    sources: &[Source],
-    held: Option<Held>,
-    context: &Context<'_>,
-) -> Result<(), Error> {
-    let Some(held) = held else { return Ok(()) };
-    let small: Vec<String> = sources.iter().flat_map(|source| source.too_small(held)).collect();
-    let classes: usize = sources.iter().map(|source| source.own_classes().len()).sum();
-    match held {
-        _ if small.is_empty() => {}
-        Held::PerClass(count) if small.len() == classes => {
-            return Err(Error::options(format!(
-                "no class has more than {count} images; hold fewer out (`hold_out=`), a share, or none"
-            )));
-        }
-        _ => context.progress.note(&format!(
-            "of small classes other numbers of images are held out than asked for (`hold_out=`): {}",
-            first_few(&small)
-        )),
-    }
-    Ok(())
 }
 
 /// The problem of a number that is not in `range`.

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use super::forms::{Augmentation, HoldOut};
-use super::inputs::{Labelled, described, note_small, unwritable};
+use super::holding::note_small;
+use super::inputs::{Labelled, described, unwritable};
 use super::memory::Memory;
 use crate::architectures::{Architecture, ArchitectureOptions};
 use crate::images::account::DataAccount;

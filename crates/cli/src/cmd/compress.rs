@@ -6,7 +6,7 @@ use brickwork::Percent;
 use brickwork::verbs::{Compress, CompressAnswer};
 
 use crate::command::Shown;
-use crate::print::{file, row, table, thousands};
+use crate::print::{file, held_out_words, row, table, thousands};
 
 impl Shown for Compress {
     const PLACES: &'static [&'static str] = &["model"];
@@ -44,7 +44,7 @@ impl Shown for Compress {
         }));
         let mut text = table(&rows);
         if let Some(held) = answer.held_out {
-            let _ = writeln!(text, "\naccuracy on {held} training images that were held out");
+            let _ = writeln!(text, "\n{}", held_out_words(held, answer.held_out_split));
         }
         for skipped in &answer.skipped {
             let _ = writeln!(text, "left out: {}", skipped.reason);

@@ -6,7 +6,7 @@ use brickwork::verbs::{Disassemble, DisassembleAnswer, WalkAnswer};
 use brickwork::{Percent, Point, Speed};
 
 use crate::command::Shown;
-use crate::print::{counted, file, row, shrunk, table, thousands};
+use crate::print::{counted, file, held_out_words, row, shrunk, table, thousands};
 
 impl Shown for Disassemble {
     const PLACES: &'static [&'static str] = &["model"];
@@ -104,7 +104,7 @@ fn way(walk: &WalkAnswer) -> String {
         );
     }
     if let Some(held) = walk.held_out {
-        let _ = writeln!(text, "\naccuracy on {held} training images that were held out");
+        let _ = writeln!(text, "\n{}", held_out_words(held, walk.held_out_split));
     }
     text
 }

@@ -1,7 +1,9 @@
 //! Nothing but `eval` and `probe` looks at test images: everything else works beside a test split that
 //! cannot be read.
 
-use crate::common::{Own, shared};
+use serde_json::json;
+
+use crate::common::{Own, number, shared};
 
 #[test]
 fn test_images_are_for_measuring_alone() {
@@ -51,4 +53,42 @@ fn test_images_are_for_measuring_alone() {
     }
     own.refused(&format!("eval OUT/low.onnx {digits}"), &["the test part was asked for"]);
     own.refused(&format!("probe OUT/low.onnx {digits}"), &["the test part was asked for"]);
+}
+
+#[test]
+fn a_part_of_its_own_may_say_what_is_lost() {
+    let folder = shared().join("data/digits");
+    let own = Own::new();
+    std::fs::create_dir_all(own.path("set")).unwrap();
+    for (from, to) in [("train", "train"), ("t10k", "validation")] {
+        for kind in ["images-idx3", "labels-idx1"] {
+            let named = |part: &str| format!("{part}-{kind}-ubyte.gz");
+            std::fs::copy(folder.join(named(from)), own.path("set").join(named(to))).unwrap();
+        }
+    }
+    let line = "disassemble digits.onnx --classes 3,0,8 --data OUT/set --refit-samples 10 --max-drop 5 --step 40% \
+                --hold-out-split val";
+    let found = own.json(&format!("{line} --keep-all OUT/all -o OUT/x.onnx"));
+    assert_eq!((&found["held_out"], &found["held_out_split"]), (&json!(300), &json!("val")));
+    let points = found["frontier"].as_array().unwrap();
+    for (k, point) in points.iter().enumerate() {
+        let step = own.json(&format!("eval OUT/all/step-{k}.onnx --data OUT/set --split val"));
+        assert_eq!(step["accuracy_per_image"], point["accuracy"], "step {k}");
+    }
+    let said = own.succeeds(&format!("{line} -o OUT/y.onnx"));
+    assert!(said.contains("accuracy on 300 images of the val part"), "{said}");
+    let compress =
+        "compress digits.onnx --data OUT/set --refit-samples 5 --macs 50% --hold-out-split val";
+    let small = own.json(&format!("{compress} -o OUT/z.onnx"));
+    let whole = own.json("eval digits.onnx --data OUT/set --split val --no-latency");
+    assert_eq!(small["source"]["accuracy"], whole["accuracy_per_image"]);
+    assert_eq!(number(&small["held_out"]), 1000.0);
+    own.refused(
+        &compress.replace("split val", "split train"),
+        &["--hold-out-split train is the part that the others are of"],
+    );
+    own.refused(
+        &line.replace("OUT/set", "data/digits").replace("--max-drop", "-o OUT/n.onnx --max-drop"),
+        &["the val part was asked for"],
+    );
 }

@@ -99,46 +99,25 @@ pub(super) trait ArrayFile {
 
 /// What the arrays of images and of labels are called, and of which part they then are: as MedMNIST has
 /// them, as Keras has them, and without parts.
-const NAMES: [(&str, &str, Part); 17] = [
-    ("train_images", "train_labels", Part::Train),
-    ("val_images", "val_labels", Part::Validation),
-    ("test_images", "test_labels", Part::Test),
-    ("x_train", "y_train", Part::Train),
-    ("x_val", "y_val", Part::Validation),
-    ("x_test", "y_test", Part::Test),
-    ("X_train", "y_train", Part::Train),
-    ("X_val", "y_val", Part::Validation),
-    ("X_test", "y_test", Part::Test),
-    ("train_x", "train_y", Part::Train),
-    ("test_x", "test_y", Part::Test),
-    ("images", "labels", Part::Whole),
-    ("data", "labels", Part::Whole),
-    ("data", "target", Part::Whole),
-    ("data", "targets", Part::Whole),
-    ("x", "y", Part::Whole),
-    ("X", "y", Part::Whole),
+const NAMES: [(&str, &str, Option<Split>); 17] = [
+    ("train_images", "train_labels", Some(Split::Train)),
+    ("val_images", "val_labels", Some(Split::Val)),
+    ("test_images", "test_labels", Some(Split::Test)),
+    ("x_train", "y_train", Some(Split::Train)),
+    ("x_val", "y_val", Some(Split::Val)),
+    ("x_test", "y_test", Some(Split::Test)),
+    ("X_train", "y_train", Some(Split::Train)),
+    ("X_val", "y_val", Some(Split::Val)),
+    ("X_test", "y_test", Some(Split::Test)),
+    ("train_x", "train_y", Some(Split::Train)),
+    ("test_x", "test_y", Some(Split::Test)),
+    ("images", "labels", None),
+    ("data", "labels", None),
+    ("data", "target", None),
+    ("data", "targets", None),
+    ("x", "y", None),
+    ("X", "y", None),
 ];
-
-/// Of which part arrays are.
-#[derive(Clone, Copy, PartialEq)]
-enum Part {
-    Train,
-    Validation,
-    Test,
-    Whole,
-}
-
-impl Part {
-    /// The part that it is for; images for validation count as test where there are no others.
-    fn split(self, has_test: bool) -> Option<Split> {
-        match self {
-            Self::Train => Some(Split::Train),
-            Self::Test => Some(Split::Test),
-            Self::Validation if !has_test => Some(Split::Test),
-            Self::Validation | Self::Whole => None,
-        }
-    }
-}
 
 /// Opens the arrays of images and labels, or those of the parts.
 pub(super) fn open(
@@ -161,10 +140,9 @@ pub(super) fn open(
         );
         return Err(DataError::malformed(place, problem));
     }
-    let has_test = pairs.iter().any(|(.., part)| *part == Part::Test);
     let mut parts = Vec::new();
     for (images, name, part) in pairs {
-        parts.push((part.split(has_test), (images, labels(&file.array(name)?)?)));
+        parts.push((part, (images, labels(&file.array(name)?)?)));
     }
     let most = parts.iter().map(|(_, (_, labels))| labels.classes).max().unwrap_or(0);
     let classes = classes(&place, file, most)?;

@@ -31,7 +31,14 @@ pub(super) struct IdxFile {
 impl IdxFile {
     /// What its data set is called: nothing for the names MNIST itself has.
     fn prefix(&self) -> &str {
-        let end = AFTER_PREFIX.iter().filter_map(|word| self.name.find(word)).min();
+        let known = AFTER_PREFIX.iter().filter_map(|word| self.name.find(word));
+        let mut words = self.name.split_inclusive(|c: char| !c.is_alphanumeric());
+        let mut before = 0;
+        let part = words.find_map(|word| {
+            before += word.len();
+            Split::in_words(word).map(|_| before - word.len())
+        });
+        let end = known.chain(part).min();
         self.name[..end.unwrap_or(0)].trim_end_matches(['-', '_', '.', ' '])
     }
 

@@ -9,7 +9,6 @@ use serde_json::{Map, Value};
 
 use super::files::{self, Entry};
 use super::labelled::Labelled;
-use super::tree::{Named, split_of};
 use crate::error::DataError;
 use crate::samples::{Found, ImageFile};
 use crate::split::Split;
@@ -85,18 +84,11 @@ pub(super) fn open_folder(
 /// What such data is called.
 const KIND: &str = "listed image files";
 
-/// The parts that names of tables tell, if each tells another one; where there is a part to test on, one to
-/// validate on is none of both.
+/// The parts that names of tables tell, if each tells another one.
 fn parts_of(names: &[String]) -> Option<Vec<Option<Split>>> {
-    let told: Vec<Named> = names.iter().map(|name| part_in(name)).collect::<Option<_>>()?;
+    let told: Vec<Split> = names.iter().map(|name| Split::in_words(name)).collect::<Option<_>>()?;
     let twice = (1..told.len()).any(|k| told[..k].contains(&told[k]));
-    let has_test = told.contains(&Named::Test);
-    let part = |named: &Named| match named {
-        Named::Train => Some(Split::Train),
-        Named::Validation if has_test => None,
-        Named::Validation | Named::Test => Some(Split::Test),
-    };
-    (!twice).then(|| told.iter().map(part).collect())
+    (!twice).then(|| told.into_iter().map(Some).collect())
 }
 
 /// The data set of one table; `None` if it is text that lists no images.
@@ -115,12 +107,6 @@ pub(super) fn open_file(path: &Path, split: Option<Split>) -> Result<Option<Foun
         )),
     }
 }
-
-/// The part that a word in a name tells.
-fn part_in(name: &str) -> Option<Named> {
-    name.split(|c: char| !c.is_alphanumeric()).find_map(split_of)
-}
-
 /// The rows of a table.
 struct Table {
     /// In small letters; empty where the first line is a row.
@@ -207,9 +193,9 @@ impl Table {
     /// Of several such folders it is that of the part which the table's `name` tells.
     fn paths(&self, name: &str, folder: &Path, entries: &[Entry]) -> Option<Paths> {
         let first = self.rows.first()?;
-        let part = part_in(name);
+        let part = Split::in_words(name);
         let mut folders: Vec<&Entry> = entries.iter().filter(|entry| entry.is_folder).collect();
-        folders.sort_by_key(|entry| part.is_none() || part_in(&entry.name) != part);
+        folders.sort_by_key(|entry| part.is_none() || Split::in_words(&entry.name) != part);
         let folders = folders.into_iter().map(|entry| entry.path.clone());
         let bases: Vec<PathBuf> = std::iter::once(folder.to_owned()).chain(folders).collect();
         let named = |bare: bool| {
@@ -252,7 +238,7 @@ impl Table {
                 let problem = format!("row {line} lacks a path or a label; complete or remove it");
                 return Err(DataError::malformed(place, problem));
             };
-            let part = part.unwrap_or_else(|| self.split(splits.and_then(cell)));
+            let part = part.unwrap_or_else(|| splits.and_then(cell).and_then(Split::of_word));
             one_each &= labels.len() == 1;
             let labels = labels.into_iter().map(str::to_owned).collect();
             found.add(part, ImageFile::Own(image), labels);
@@ -346,19 +332,6 @@ impl Table {
                     "which of its {width} columns holds the labels? Give it the heading `label`"
                 );
                 Err(DataError::malformed(place, problem))
-            }
-        }
-    }
-
-    /// The part that a cell names. Validation counts as test where there is no other.
-    fn split(&self, cell: Option<&str>) -> Option<Split> {
-        match split_of(cell?)? {
-            Named::Train => Some(Split::Train),
-            Named::Test => Some(Split::Test),
-            Named::Validation => {
-                let is_test =
-                    |row: &StringRecord| row.iter().any(|cell| split_of(cell) == Some(Named::Test));
-                (!self.rows.iter().any(is_test)).then_some(Split::Test)
             }
         }
     }

@@ -84,7 +84,7 @@ fn is_wrapper(entries: &[Entry]) -> Result<bool, DataError> {
         return Ok(false);
     }
     let folders: Vec<&Entry> = entries.iter().filter(|entry| entry.is_folder).collect();
-    if folders.iter().any(|folder| split_of(&folder.name).is_some()) {
+    if folders.iter().any(|folder| Split::of_word(&folder.name).is_some()) {
         return Ok(true);
     }
     let mut classes = 0;
@@ -96,18 +96,13 @@ fn is_wrapper(entries: &[Entry]) -> Result<bool, DataError> {
 
 /// What each folder stands for if they are splits, `None` if they are classes.
 fn split_folders(path: &Path, folders: &[&Entry]) -> Result<Option<Vec<Option<Split>>>, DataError> {
-    let kinds: Vec<Option<Named>> = folders.iter().map(|folder| split_of(&folder.name)).collect();
+    let kinds: Vec<Option<Split>> =
+        folders.iter().map(|folder| Split::of_word(&folder.name)).collect();
     if kinds.iter().all(Option::is_none) {
         return Ok(None);
     }
     if kinds.iter().all(Option::is_some) {
-        let has_test = kinds.contains(&Some(Named::Test));
-        let split = |kind: &Option<Named>| match kind {
-            Some(Named::Train) => Some(Split::Train),
-            Some(Named::Validation) if has_test => None,
-            _ => Some(Split::Test),
-        };
-        return Ok(Some(kinds.iter().map(split).collect()));
+        return Ok(Some(kinds));
     }
     let named = folders.iter().zip(&kinds).filter(|(_, kind)| kind.is_some());
     for (folder, _) in named {
@@ -199,24 +194,6 @@ pub(super) fn in_order(names: BTreeSet<String>) -> Vec<String> {
 /// Files that are images or say that they are.
 fn is_image(entry: &Entry) -> bool {
     !entry.is_folder && files::is_any_image_name(&entry.name)
-}
-
-/// What the name of a part says that it is for.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Named {
-    Train,
-    Test,
-    Validation,
-}
-
-/// The part that a folder, or a word in a table, names.
-pub(super) fn split_of(name: &str) -> Option<Named> {
-    match &name.to_lowercase()[..] {
-        "train" | "training" => Some(Named::Train),
-        "test" | "testing" => Some(Named::Test),
-        "val" | "valid" | "validation" | "dev" => Some(Named::Validation),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

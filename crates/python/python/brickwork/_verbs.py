@@ -245,6 +245,9 @@ class CompressAnswer(Answer):
     held_out: int | None
     """Images that were held out to measure on."""
 
+    held_out_split: Literal["train", "val", "test"] | None
+    """The part of the data that they are, if not some of the training images."""
+
     refit_images: int | None
     """Images that were refitted on."""
 
@@ -351,6 +354,9 @@ class DisassembleAnswer(Answer):
 
     held_out: int | None
     """Images that were held out to measure on."""
+
+    held_out_split: Literal["train", "val", "test"] | None
+    """The part of the data that they are, if not some of the training images."""
 
     frontier: list[Point] | None
     """Size and accuracy of every step, the largest first."""
@@ -1704,7 +1710,7 @@ class ModelVerbs:
         head: Literal["single", "binary", "multilabel"] | None = None,
         scores: str | None = None,
         class_axis: int | None = None,
-        split: Literal["train", "test"] | None = None,
+        split: Literal["train", "val", "test"] | None = None,
         labels: File | None = None,
         allow_missing: bool = False,
         skip_bad: bool = False,
@@ -1811,7 +1817,7 @@ class ModelVerbs:
         head: Literal["single", "binary", "multilabel"] | None = None,
         scores: str | None = None,
         class_axis: int | None = None,
-        split: Literal["train", "test"] | None = None,
+        split: Literal["train", "val", "test"] | None = None,
         labels: File | None = None,
         allow_missing: bool = False,
         skip_bad: bool = False,
@@ -1927,7 +1933,7 @@ class ModelVerbs:
         head: Literal["single", "binary", "multilabel"] | None = None,
         scores: str | None = None,
         class_axis: int | None = None,
-        split: Literal["train", "test"] | None = None,
+        split: Literal["train", "val", "test"] | None = None,
         labels: File | None = None,
         allow_missing: bool = False,
         skip_bad: bool = False,
@@ -2046,7 +2052,7 @@ class ModelVerbs:
         class_axis: int | None = None,
         profile: ProfileLike | None = None,
         data: Data = (),
-        split: Literal["train", "test"] | None = None,
+        split: Literal["train", "val", "test"] | None = None,
         labels: File | None = None,
         allow_missing: bool = False,
         skip_bad: bool = False,
@@ -2088,6 +2094,7 @@ class ModelVerbs:
         step: str | float = "70%",
         trunk: str | None = None,
         hold_out: str | float = "10%",
+        hold_out_split: Literal["train", "val", "test"] | None = None,
         called: str | None = None,
         progress: ProgressLike = None,
         threads: int | None = None,
@@ -2177,6 +2184,8 @@ class ModelVerbs:
                 once assembled
             hold_out: Images held out of the training split to measure on: a percentage, a count
                 per class, or none
+            hold_out_split: Measure on this part of the data instead, all of it: images that the
+                model was not trained on tell better what is lost
             called: What the model is called, as a file is by its stem [default: as the one it
                 is made of]
             progress: Who is told how far the work is: a callable that is given the phase, what
@@ -2238,6 +2247,7 @@ class ModelVerbs:
                 "step": step,
                 "trunk": trunk,
                 "hold_out": hold_out,
+                "hold_out_split": hold_out_split,
                 "model": self,
             },
             called=called, own=self,
@@ -2255,7 +2265,7 @@ class ModelVerbs:
         macs: str | float | None = None,
         params: str | float | None = None,
         max_drop: float | None = None,
-        split: Literal["train", "test"] | None = None,
+        split: Literal["train", "val", "test"] | None = None,
         labels: File | None = None,
         allow_missing: bool = False,
         skip_bad: bool = False,
@@ -2278,6 +2288,7 @@ class ModelVerbs:
         no_refit: bool = False,
         refit_samples: int = 200,
         hold_out: str | float = "10%",
+        hold_out_split: Literal["train", "val", "test"] | None = None,
         uniform: bool = False,
         floor: str | float = "5%",
         round_to: int | None = None,
@@ -2340,6 +2351,8 @@ class ModelVerbs:
                 split
             hold_out: Images held out of the training split to measure accuracy on: a
                 percentage, a count per class, or none (then nothing is measured)
+            hold_out_split: Measure on this part of the data instead, all of it: images that the
+                model was not trained on tell better what is lost
             uniform: Give up the same share of every layer, not what is worth least in the whole
                 model
             floor: Share of its channels that every layer keeps at least
@@ -2388,6 +2401,7 @@ class ModelVerbs:
                 "no_refit": no_refit,
                 "refit_samples": refit_samples,
                 "hold_out": hold_out,
+                "hold_out_split": hold_out_split,
                 "uniform": uniform,
                 "floor": floor,
                 "round_to": round_to,
@@ -2401,7 +2415,7 @@ class ModelVerbs:
         self,
         data: Data = (),
         *,
-        split: Literal["train", "test"] | None = None,
+        split: Literal["train", "val", "test"] | None = None,
         labels: File | None = None,
         allow_missing: bool = False,
         skip_bad: bool = False,
@@ -2495,7 +2509,7 @@ class ModelVerbs:
         source: ModelLike,
         data: Data = (),
         *,
-        split: Literal["train", "test"] | None = None,
+        split: Literal["train", "val", "test"] | None = None,
         labels: File | None = None,
         allow_missing: bool = False,
         skip_bad: bool = False,
@@ -2613,7 +2627,7 @@ class ModelVerbs:
         self,
         data: Data = (),
         *,
-        split: Literal["train", "test"] | None = None,
+        split: Literal["train", "val", "test"] | None = None,
         labels: File | None = None,
         allow_missing: bool = False,
         skip_bad: bool = False,
@@ -2730,7 +2744,7 @@ class ModelVerbs:
         head: Literal["single", "binary", "multilabel"] | None = None,
         scores: str | None = None,
         class_axis: int | None = None,
-        split: Literal["train", "test"] | None = None,
+        split: Literal["train", "val", "test"] | None = None,
         labels: File | None = None,
         allow_missing: bool = False,
         skip_bad: bool = False,
@@ -2944,7 +2958,7 @@ class ModelVerbs:
         head: Literal["single", "binary", "multilabel"] | None = None,
         scores: str | None = None,
         class_axis: int | None = None,
-        split: Literal["train", "test"] | None = None,
+        split: Literal["train", "val", "test"] | None = None,
         labels: File | None = None,
         allow_missing: bool = False,
         skip_bad: bool = False,
@@ -3042,7 +3056,7 @@ class ModelVerbs:
         self,
         data: Data = (),
         *,
-        split: Literal["train", "test"] | None = None,
+        split: Literal["train", "val", "test"] | None = None,
         labels: File | None = None,
         allow_missing: bool = False,
         skip_bad: bool = False,
@@ -3137,7 +3151,7 @@ class ModelVerbs:
         head: Literal["single", "binary", "multilabel"] | None = None,
         scores: str | None = None,
         class_axis: int | None = None,
-        split: Literal["train", "test"] | None = None,
+        split: Literal["train", "val", "test"] | None = None,
         labels: File | None = None,
         allow_missing: bool = False,
         skip_bad: bool = False,
@@ -3309,7 +3323,7 @@ class ModelVerbs:
         self,
         *models: ModelLike,
         data: Data = (),
-        split: Literal["train", "test"] | None = None,
+        split: Literal["train", "val", "test"] | None = None,
         labels: File | None = None,
         allow_missing: bool = False,
         skip_bad: bool = False,
@@ -3769,7 +3783,7 @@ def train(
     *,
     width: float = 1.0,
     stem: Literal["cifar", "imagenet"] | None = None,
-    split: Literal["train", "test"] | None = None,
+    split: Literal["train", "val", "test"] | None = None,
     labels: File | None = None,
     allow_missing: bool = False,
     skip_bad: bool = False,
@@ -3933,7 +3947,7 @@ def distill(
     label_share: float = 0.1,
     feature: Mapping[str, str] | Sequence[str] = (),
     feature_weight: float = 1.0,
-    split: Literal["train", "test"] | None = None,
+    split: Literal["train", "val", "test"] | None = None,
     labels: File | None = None,
     allow_missing: bool = False,
     skip_bad: bool = False,
@@ -4100,7 +4114,7 @@ def probe(
     models: Sequence[ModelLike] | ModelLike,
     data: Data = (),
     *,
-    split: Literal["train", "test"] | None = None,
+    split: Literal["train", "val", "test"] | None = None,
     labels: File | None = None,
     allow_missing: bool = False,
     skip_bad: bool = False,

@@ -18,8 +18,8 @@ use crate::shrink::own_times::own_times;
 use crate::shrink::ranking::{CompressOptions, Widths};
 use crate::shrink::step::{Shrink, ShrinkOptions};
 use crate::shrink::walk::{Goal, Walk};
+use crate::verbs::Context;
 use crate::verbs::inputs::{self, Labelled};
-use crate::verbs::{Context, HoldOut};
 
 impl Disassemble {
     /// What keeps it from being cut to a size.
@@ -46,7 +46,7 @@ impl Disassemble {
                 "contributions are those of the whole model: pass its `profile=` instead of a size",
             ),
             Problem::unless(
-                !measures || self.hold_out != HoldOut::None,
+                !measures || self.holding().any(),
                 "hold_out",
                 "`max_drop=` and `frontier=` need images to measure on; leave `hold_out=none` out",
             ),
@@ -70,6 +70,7 @@ impl Disassemble {
                 "latency_table",
                 "`latency_table=` says how long a size takes: pass `latency=` or `speed=`",
             ),
+            self.holding().problem(),
             self.frontier.as_deref().and_then(frontier_problem),
             inputs::unwritable_folder("keep_all", self.keep_all.as_ref()),
         ];
@@ -102,9 +103,7 @@ impl Disassemble {
         self.data.pixels.question(&sources, &preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
         let trunk = self.trunk.as_ref().map_or(Ok(0), |name| trunk(&model, name))?;
-        let amount = self.hold_out.amount();
-        inputs::note_small(&sources, amount, context)?;
-        let (rest, held) = HeldOut::split(sources, amount, &preprocess, context.seed)?;
+        let (rest, held) = self.holding().split(sources, (&model, asked), &preprocess, context)?;
         let held = held.map(|held| held.of(&classes)).transpose()?;
         let wanted = self.refit_images(&model, &classes, &rest);
         let images = ImageSet::random(&rest, &wanted, context.seed, &preprocess)?;
@@ -126,6 +125,7 @@ impl Disassemble {
         let walk = WalkAnswer {
             criterion: self.criterion,
             held_out: held.as_ref().map(HeldOut::count),
+            held_out_split: self.hold_out_split,
             frontier: walk.points,
             chosen,
             by_table: self.by_table(&unit, &component),
