@@ -4,7 +4,7 @@ use brickwork_data::{Preprocess, Split};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::inputs::{Labelled, Opened, note_merged};
+use super::inputs::{self, Labelled, Opened, note_merged};
 use super::training::{FROM_SCRATCH, each_once, untrained};
 use super::{Context, DataInput, RunInput, TrainAnswer, Verb};
 use crate::architectures::{Architecture, ArchitectureOptions, Stem};
@@ -25,6 +25,8 @@ pub struct Train {
     pub width: f64,
     /// How images are taken in [default: imagenet from 96 pixels on]
     pub stem: Option<Stem>,
+    /// Learn these classes of the data alone: names, indices, inclusive ranges
+    pub classes: Option<String>,
     /// Which images.
     #[serde(flatten)]
     pub data: DataInput,
@@ -36,7 +38,7 @@ pub struct Train {
 impl Default for Train {
     fn default() -> Self {
         let (data, run) = (DataInput::default(), RunInput::default());
-        Self { arch: String::new(), width: 1.0, stem: None, data, run }
+        Self { arch: String::new(), width: 1.0, stem: None, classes: None, data, run }
     }
 }
 
@@ -66,14 +68,17 @@ impl Verb for Train {
         note_merged(opened.iter(), context);
         let labels = self.data.labels.as_deref();
         let labels = labels.map(|path| LabelTable::read(path, usize::MAX)).transpose()?;
-        let names = self.class_names(&opened, labels.as_ref())?;
+        let all = self.class_names(&opened, labels.as_ref())?;
+        let mut wanted = inputs::chosen(self.classes.as_deref(), &all, context)?;
+        wanted.sort_unstable();
+        let names: Vec<String> = wanted.into_iter().map(|class| all[class].clone()).collect();
         let classes = Numbered::new(names.clone(), None);
         let mut data = Labelled::default();
         for one in opened {
             data.add(one, &classes, labels.as_ref(), context)?;
         }
         data.choose((0..names.len()).collect(), &names);
-        data.check(self.data.allow_missing, true, context)?;
+        data.check(self.data.allow_missing, self.classes.is_none(), context)?;
         let images = self.run.images(data, context)?;
         let preprocess = self.preprocess(&images.train, context)?;
         let options = ArchitectureOptions {

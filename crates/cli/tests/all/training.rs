@@ -34,6 +34,24 @@ fn train_writes_a_model_that_eval_and_profile_take() {
 }
 
 #[test]
+fn some_classes_may_be_learned_alone() {
+    let own = Own::new();
+    let train = format!("train --arch lenet5 --classes 8,3,5 --data data/digits {QUICK} --lr 0.02");
+    let said = own.json(&format!("{train} -o OUT/net.onnx"));
+    assert_eq!((said["images"].as_u64(), said["held_out"].as_u64()), (Some(45), Some(15)));
+    let classes = |model: &str| own.json(&format!("inspect {model}"))["classes"].clone();
+    assert_eq!(classes("OUT/net.onnx"), serde_json::json!(["3", "5", "8"]));
+    let eval = own.json("eval OUT/net.onnx --data data/digits --allow-missing");
+    assert_eq!(eval["images"], 300);
+    own.succeeds(&train.replace("8,3,5", "3,5,8").replace("lenet5", "lenet5 -o OUT/again.onnx"));
+    assert_eq!(own.bare("net.onnx"), own.bare("again.onnx"));
+    let garments =
+        "train --arch lenet5 --data data/garments --samples 5 --epochs 1 --hold-out none";
+    own.succeeds(&format!("{garments} --classes 0-1,9 -o OUT/other.onnx"));
+    own.refused(&format!("{garments} --classes cat -o OUT/no.onnx"), &["cat"]);
+}
+
+#[test]
 fn the_same_run_gives_the_same_file() {
     let own = Own::new();
     let line = |threads: usize, name: &str| {

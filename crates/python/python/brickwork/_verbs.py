@@ -3783,6 +3783,7 @@ def train(
     *,
     width: float = 1.0,
     stem: Literal["cifar", "imagenet"] | None = None,
+    classes: str | int | Sequence[str | int] | None = None,
     split: Literal["train", "val", "test"] | None = None,
     labels: File | None = None,
     allow_missing: bool = False,
@@ -3832,6 +3833,7 @@ def train(
             NAME=PATH for one part of an assembled model. Repeat for several
         width: Factor of the numbers of hidden channels
         stem: How images are taken in [default: imagenet from 96 pixels on]
+        classes: Learn these classes of the data alone: names, indices, inclusive ranges
         split: Part of the data to use [default: train to profile, refit and calibrate, test to
             measure]
         labels: Which folder or label is which class: a table of index, WordNet identifier and
@@ -3895,6 +3897,7 @@ def train(
             "data": _several(data),
             "width": width,
             "stem": stem,
+            "classes": _names(classes),
             "split": split,
             "labels": labels,
             "allow_missing": allow_missing,
