@@ -126,6 +126,7 @@ pub use model::progress::{Progress, Silent};
 pub use model::provenance::{MadeStep, Provenance, RECIPE_KEY, SourceFile};
 pub use model::random::{random_weights, uniform};
 pub use model::sizes::{Sizes, Unit};
+pub use model::time_limit::TimeLimit;
 pub use refit::{Alignment, Cut, Nearer, Readout, RefitOptions, Towards, refit, refitted};
 pub use relevance::link::{Relevance, link, reference_masks};
 pub use relevance::profile::{

@@ -17,3 +17,4 @@ pub(crate) mod random;
 pub(crate) mod rebuild;
 pub(crate) mod sizes;
 pub(crate) mod text;
+pub(crate) mod time_limit;

@@ -61,7 +61,7 @@ pub(super) fn descend(
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let mut rate = RATE;
     for pass in 1..=options.passes {
-        if after < NEAR || idle == PATIENCE {
+        if after < NEAR || idle == PATIENCE || options.is_late() {
             break;
         }
         order.shuffle(&mut rng);
@@ -71,6 +71,9 @@ pub(super) fn descend(
         progress.begin(&title, some.len() as u64);
         let each = BATCH * goal.classes.len();
         for (images, wanted) in some.batches(BATCH).zip(wanted.data().chunks(each)) {
+            if options.is_late() {
+                break;
+            }
             let images = images?;
             run.step(&judge.soft, &images, wanted, rate)?;
             progress.advance(images.shape()[0] as u64)?;

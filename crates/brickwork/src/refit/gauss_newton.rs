@@ -102,7 +102,7 @@ pub(super) fn align(
     let (mut after, mut best, mut passes) = (before, graph, 0);
     let mut pace = Pace::new();
     for pass in 1..=options.passes {
-        if after < NEAR || pace.idle == PATIENCE {
+        if after < NEAR || pace.idle == PATIENCE || options.is_late() {
             break;
         }
         fit.shuffle(&mut rng);

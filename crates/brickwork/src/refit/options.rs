@@ -1,6 +1,7 @@
 //! How to refit.
 
 use crate::model::card::RefitNote;
+use crate::model::time_limit::TimeLimit;
 
 /// How to refit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +24,9 @@ pub struct RefitOptions {
     pub readout: bool,
     /// Seed of the choice of rows.
     pub seed: u64,
+    /// When no further pass begins, and the one that is under way ends: what is best until then is taken. What comes of
+    /// it depends on how fast the machine is.
+    pub until: Option<TimeLimit>,
 }
 
 impl Default for RefitOptions {
@@ -36,6 +40,7 @@ impl Default for RefitOptions {
             passes: 8,
             readout: false,
             seed: 0,
+            until: None,
         }
     }
 }
@@ -49,6 +54,11 @@ impl RefitOptions {
     /// Layer by layer only.
     pub fn layers(self) -> Self {
         Self { passes: 0, ..self }
+    }
+
+    /// Whether it is too late for more.
+    pub(crate) fn is_late(&self) -> bool {
+        self.until.is_some_and(TimeLimit::is_over)
     }
 
     /// What a card says of a refit on so many images, layer by layer.

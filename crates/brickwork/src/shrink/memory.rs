@@ -26,7 +26,7 @@ impl<'a> WalkMemory<'a> {
     }
 
     /// What comes of this `work` on `graph`, a graph and what is told of it: what is kept, or what the work gives,
-    /// which is kept from then on. `work_name` tells it from other work on the same graph.
+    /// which is kept from then on if it is `whole` then. `work_name` tells it from other work on the same graph.
     ///
     /// # Errors
     /// If the work fails, or what it gives cannot be written.
@@ -36,6 +36,7 @@ impl<'a> WalkMemory<'a> {
         graph: &Graph,
         progress: &dyn Progress,
         work: impl FnOnce() -> Result<(Graph, T), Error>,
+        whole: impl FnOnce() -> bool,
     ) -> Result<(Graph, T), Error> {
         let key = format!("{}\n{work_name}\n{}", self.ground, fingerprint(graph));
         if let Some(found) = self.cache.get(&key).and_then(|bytes| read(&bytes)) {
@@ -43,6 +44,9 @@ impl<'a> WalkMemory<'a> {
             return Ok(found);
         }
         let (graph, told) = work()?;
+        if !whole() {
+            return Ok((graph, told));
+        }
         let odd = |error: serde_json::Error| Error::file(error.to_string());
         let mut written = serde_json::to_vec(&told).map_err(odd)?;
         written.push(b'\n');

@@ -2,8 +2,11 @@
 //! they save, refit, and again. Every stop on the way is a component.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use brickwork_graph::Graph;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::cut::kept_channels::{KeptMap, everything, within};
 use crate::cut::plan::{Choice, Plan};
@@ -105,6 +108,7 @@ impl<'a> Shrink<'a> {
         let Some(cache) = cache else { return Ok(self) };
         let images = self.images.as_ref().map(|images| images.all.digest()).transpose()?;
         let ShrinkOptions { criterion, rules, refit, seed, .. } = &self.options;
+        let refit = RefitOptions { until: None, ..*refit };
         let ground = format!(
             "{} {} {:?} {images:?} {criterion:?} {rules:?} {refit:?} {seed}",
             self.source.fingerprint(),
@@ -143,6 +147,21 @@ impl<'a> Shrink<'a> {
     /// The size after the next step towards `budget`.
     pub fn next_limit(&self, budget: u64) -> u64 {
         budget.max((self.size() as f64 * self.options.step) as u64)
+    }
+
+    /// [`next_limit`](Self::next_limit), but where steps that take as long as the `last` would take more than half of the
+    /// time that is left, they are fewer and larger: the other half is for the refit to the end.
+    pub(crate) fn next_limit_in_time(&self, budget: u64, last: Option<Duration>) -> u64 {
+        let usual = self.next_limit(budget);
+        let Some((until, last)) = self.options.refit.until.zip(last) else { return usual };
+        let few = (until.left() / 2).as_secs_f64() / last.as_secs_f64().max(1e-3);
+        let few = few.max(1.0).floor();
+        if self.steps_to(budget) as f64 <= few {
+            return usual;
+        }
+        let whole = self.size() as f64;
+        let share = (budget as f64 / whole).powf(1.0 / few);
+        usual.min((whole * share) as u64).max(budget)
     }
 
     /// How many steps there are to `budget`, if none goes further than it must.
@@ -191,15 +210,26 @@ impl<'a> Shrink<'a> {
             return Ok(());
         }
         let work = || self.given_up(limit, progress);
-        let (graph, told) = match &self.memory {
-            Some(memory) => {
-                memory.or(&format!("step to {limit}"), &self.current, progress, work)?
-            }
-            None => work()?,
-        };
+        let (graph, told) =
+            self.remembered(&format!("step to {limit}"), &self.current, progress, work)?;
         (self.kept, self.checked, self.note) = told;
         self.current = Arc::new(graph);
         Ok(())
+    }
+
+    /// What comes of this `work` on `graph`, or what was kept of it. What was cut short for want of time is not kept.
+    fn remembered<T: Serialize + DeserializeOwned>(
+        &self,
+        work_name: &str,
+        graph: &Graph,
+        progress: &dyn Progress,
+        work: impl FnOnce() -> Result<(Graph, T), Error>,
+    ) -> Result<(Graph, T), Error> {
+        let whole = || !self.options.refit.is_late();
+        match &self.memory {
+            Some(memory) => memory.or(work_name, graph, progress, work, whole),
+            None => work(),
+        }
     }
 
     /// The network of at most this size that a step gives.
@@ -258,10 +288,8 @@ impl<'a> Shrink<'a> {
             let mut note = note.clone();
             Ok((refit.finish(component.graph().clone(), &mut note)?, note))
         };
-        let (graph, finished) = match &self.memory {
-            Some(memory) => memory.or("refit to the end", component.graph(), progress, work)?,
-            None => work()?,
-        };
+        let (graph, finished) =
+            self.remembered("refit to the end", component.graph(), progress, work)?;
         *note = finished;
         Classifier::described(&component.name, graph, card).map(Some)
     }

@@ -1,6 +1,8 @@
 //! The way down: from the whole task to ever smaller components, measured on the way, and the one of
 //! them that is asked for.
 
+use std::time::{Duration, Instant};
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -55,6 +57,8 @@ pub struct Walk<'a> {
     progress: &'a dyn Progress,
     /// How many steps there will be, at most where it is not a size that is asked for.
     steps: usize,
+    /// How long the last one took.
+    last: Option<Duration>,
     /// Sizes and accuracies, the largest first.
     pub points: Vec<Point>,
     /// The components, one for every point.
@@ -70,7 +74,7 @@ impl<'a> Walk<'a> {
         progress: &'a dyn Progress,
     ) -> Self {
         let (points, components) = Default::default();
-        Self { shrink, held, goal, progress, steps: 0, points, components }
+        Self { shrink, held, goal, progress, steps: 0, last: None, points, components }
     }
 
     /// Goes down to the size that is asked for, or as far as it makes sense.
@@ -88,14 +92,16 @@ impl<'a> Walk<'a> {
         while self.shrink.size() > left(&self.shrink) && !self.has_enough() {
             let next = match least.and_then(|least| self.aim(least)) {
                 Some(aim) if aim >= self.shrink.size() => break,
-                Some(aim) => self.shrink.next_limit(aim),
-                None => self.shrink.next_limit(left(&self.shrink)),
+                Some(aim) => self.shrink.next_limit_in_time(aim, self.last),
+                None => self.shrink.next_limit_in_time(left(&self.shrink), self.last),
             };
+            let begun = Instant::now();
             match self.shrink.step(next, self.progress) {
                 // There is nothing left to give up.
                 Err(Error::TooSmall(_)) if end.is_none() && self.points.len() > 1 => break,
                 other => other?,
             }
+            self.last = Some(begun.elapsed());
             self.measure()?;
         }
         Ok(())
@@ -175,9 +181,11 @@ impl<'a> Walk<'a> {
     /// Which step of how many the next point is of.
     fn place(&self) -> String {
         let about = if self.goal.size.is_some() { "" } else { "at most " };
-        match self.points.len() {
-            0 => "all channels".to_owned(),
-            step => format!("step {step} of {about}{}", self.steps.max(step)),
+        let Some(last) = self.last else { return "all channels".to_owned() };
+        let (step, all) = (self.points.len(), self.steps.max(self.points.len()));
+        match (last * (all - step) as u32).as_secs() {
+            0 => format!("step {step} of {about}{all}"),
+            left => format!("step {step} of {about}{all}, {left} s for the others"),
         }
     }
 

@@ -21,6 +21,7 @@ use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
 use crate::model::percent::Percent;
 use crate::model::sizes::Unit;
+use crate::model::time_limit::TimeLimit;
 use crate::refit::RefitOptions;
 use crate::relevance::profile::{Profile, ProfileOptions, profile};
 use crate::shrink::criterion::Ground;
@@ -65,6 +66,9 @@ pub struct Compress {
     pub no_refit: bool,
     /// Images per class to refit on, chosen at random from the training split
     pub refit_samples: u32,
+    /// Take about so many minutes: larger steps and fewer passes of the refit where time is short, so that what is made
+    /// depends on the machine
+    pub minutes: Option<f64>,
     /// Images held out of the training split to measure accuracy on: a percentage, a count per class,
     /// or none (then nothing is measured)
     pub hold_out: HoldOut,
@@ -95,6 +99,7 @@ impl Default for Compress {
             keep_all: None,
             no_refit: false,
             refit_samples: 200,
+            minutes: None,
             hold_out: HoldOut::Share(0.1),
             hold_out_split: None,
             uniform: false,
@@ -221,6 +226,11 @@ impl Verb for Compress {
                 "refit_samples",
                 "`refit_samples=` must be at least 1",
             ),
+            Problem::unless(
+                self.minutes.is_none_or(|minutes| minutes > 0.0),
+                "minutes",
+                "`minutes=` must be more than 0",
+            ),
             Problem::unless(self.round_to != Some(0), "round_to", "`round_to=` must be at least 1"),
             self.holding().problem(),
             inputs::unwritable_folder("keep_all", self.keep_all.as_ref()),
@@ -298,6 +308,7 @@ impl Compress {
 struct Job<'a> {
     request: &'a Compress,
     context: &'a Context<'a>,
+    until: Option<TimeLimit>,
     model: Classifier,
     held: Option<HeldOut>,
     profile: Option<Arc<Profile>>,
@@ -315,6 +326,7 @@ struct Made {
 
 impl<'a> Job<'a> {
     fn prepare(request: &'a Compress, context: &'a Context<'a>) -> Result<Self, Error> {
+        let until = request.minutes.map(TimeLimit::minutes);
         let mut model = request.model.load(&request.data.pixels, context)?;
         for (budget, unit) in [(request.macs, Unit::Macs), (request.params, Unit::Parameters)] {
             budget.map(|budget| budget.of(unit.of(model.graph()), &unit)).transpose()?;
@@ -325,8 +337,16 @@ impl<'a> Job<'a> {
             model = model.with_classes(profile.header.classes.clone())?;
         }
         inputs::exclusive(&model, "compress")?;
-        let mut job =
-            Self { request, context, model, held: None, profile, images: None, account: None };
+        let mut job = Self {
+            request,
+            context,
+            until,
+            model,
+            held: None,
+            profile,
+            images: None,
+            account: None,
+        };
         if let Some(reason) = job.unable(request.criterion)? {
             return Err(Error::model(reason));
         }
@@ -462,8 +482,17 @@ impl<'a> Job<'a> {
         let ground = self.ground()?;
         let ranking = Ranking::new(&ground, Criterion::Contribution, &self.request.rules())?;
         let kept = ranking.kept(&ranking.fitting(&self.request.unit(), limit)?);
-        let options = RefitOptions { seed: self.context.seed, ..RefitOptions::default() };
-        variant(&self.model, kept, self.refit_images(), &options, self.context.progress)
+        variant(
+            &self.model,
+            kept,
+            self.refit_images(),
+            &self.refit_options(),
+            self.context.progress,
+        )
+    }
+
+    fn refit_options(&self) -> RefitOptions {
+        RefitOptions { seed: self.context.seed, until: self.until, ..RefitOptions::default() }
     }
 
     /// A cut that is made step by step.
@@ -473,13 +502,12 @@ impl<'a> Job<'a> {
         goal: Goal,
         held: Option<&HeldOut>,
     ) -> Result<Variant, Error> {
-        let (usual, seed) = (ShrinkOptions::default(), self.context.seed);
         let options = ShrinkOptions {
             criterion,
             rules: self.request.rules(),
             step: self.request.step.0,
-            refit: RefitOptions { seed, ..usual.refit },
-            seed,
+            refit: self.refit_options(),
+            seed: self.context.seed,
         };
         let classes: Vec<usize> = self.classes().collect();
         let shrink = Shrink::new(&self.model, &classes, self.images.as_ref(), options)?

@@ -22,6 +22,7 @@ use crate::model::card::{Criterion, RefitNote, SourceAgreement};
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
 use crate::model::percent::Percent;
+use crate::model::time_limit::TimeLimit;
 use crate::refit::RefitOptions;
 use crate::show::frontier::FrontierForm;
 use crate::show::node_data;
@@ -52,6 +53,9 @@ pub struct Disassemble {
     /// Images of every other class of the model to refit on as well, so that the component goes on
     /// telling them from its own
     pub refit_foreign: u32,
+    /// Take about so many minutes: larger steps and fewer passes of the refit where time is short, so that what is made
+    /// depends on the machine
+    pub minutes: Option<f64>,
     /// Let the component read all its layers: a linear map from them, fitted to the source's scores, is added to
     /// its own. More accurate where much is cut, for next to no multiply-accumulates
     pub readout: bool,
@@ -115,6 +119,7 @@ impl Default for Disassemble {
             refit: Refitting::default(),
             refit_samples: 5000,
             refit_foreign: 0,
+            minutes: None,
             readout: false,
             round_to: None,
             link: LinkInput::default(),
@@ -274,6 +279,11 @@ impl Verb for Disassemble {
                     "round_to",
                     "`round_to=` must be at least 1",
                 ),
+                Problem::unless(
+                    self.minutes.is_none_or(|minutes| minutes > 0.0),
+                    "minutes",
+                    "`minutes=` must be more than 0",
+                ),
                 // A readout is fitted with the rest.
                 Problem::unless(
                     !self.readout || self.refit != Refitting::None,
@@ -294,7 +304,8 @@ impl Verb for Disassemble {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<DisassembleAnswer, Error> {
-        if self.goes_down() { self.to_size(context) } else { self.by_choice(context) }
+        let until = self.minutes.map(TimeLimit::minutes);
+        if self.goes_down() { self.to_size(until, context) } else { self.by_choice(until, context) }
     }
 }
 
@@ -309,8 +320,8 @@ impl Disassemble {
     }
 
     /// How to refit, if at all.
-    fn refit_options(&self, seed: u64) -> Option<RefitOptions> {
-        let usual = RefitOptions { readout: self.readout, seed, ..RefitOptions::default() };
+    fn refit_options(&self, seed: u64, until: Option<TimeLimit>) -> Option<RefitOptions> {
+        let usual = RefitOptions { readout: self.readout, seed, until, ..RefitOptions::default() };
         match self.refit {
             Refitting::Lsq => Some(usual),
             Refitting::Layers => Some(usual.layers()),

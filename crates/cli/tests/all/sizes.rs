@@ -160,3 +160,28 @@ fn refusals_come_before_any_work() {
     own.misused(&format!("{base} --data data/digits --speed 0.5x"), &["above 1, such as 2x"]);
     assert!(own.files().is_empty());
 }
+
+#[test]
+fn short_of_time_steps_are_larger_and_passes_fewer() {
+    let own = ready();
+    let cut = CUT.replace("garments", "digits").replace("sandal,bag,coat", "0,3,7");
+    let hurried = own.json(&format!(
+        "{cut} --macs 10% --step 80% --minutes 0.0001 -o OUT/x.onnx --cache OUT/kept"
+    ));
+    assert_eq!(hurried["frontier"].as_array().unwrap().len(), 3, "whole, a step, the rest");
+    assert_eq!(hurried["refit"]["passes"], 0);
+    assert_eq!(own.json("cache --cache OUT/kept")["files"], 0, "what was cut short is not kept");
+    own.succeeds("verify digits.onnx OUT/x.onnx");
+    // Who has time enough gets what others get.
+    own.succeeds(&format!("{cut} --macs 40% --minutes 600 -o OUT/y.onnx"));
+    own.succeeds(&format!("{cut} --macs 40% -o OUT/z.onnx"));
+    assert_eq!(own.bare("y.onnx"), own.bare("z.onnx"));
+    let compress = "compress digits.onnx --data data/digits --refit-samples 5 --macs 20%";
+    let small = own.json(&format!("{compress} --minutes 0.0001 -o OUT/small.onnx"));
+    let model = &small["models"][0];
+    assert!(number(&model["macs"]) <= 0.2 * number(&small["source"]["macs"]));
+    own.refused(
+        &format!("{cut} --macs 40% --minutes 0 -o OUT/n.onnx"),
+        &["--minutes must be more"],
+    );
+}

@@ -2070,6 +2070,7 @@ class ModelVerbs:
         refit: Literal["lsq", "layers", "plain", "none"] = "lsq",
         refit_samples: int = 5000,
         refit_foreign: int = 0,
+        minutes: float | None = None,
         readout: bool = False,
         round_to: int | None = None,
         alpha_conv: float = 0.3,
@@ -2144,6 +2145,8 @@ class ModelVerbs:
                 split
             refit_foreign: Images of every other class of the model to refit on as well, so that
                 the component goes on telling them from its own
+            minutes: Take about so many minutes: larger steps and fewer passes of the refit
+                where time is short, so that what is made depends on the machine
             readout: Let the component read all its layers: a linear map from them, fitted to
                 the source's scores, is added to its own. More accurate where much is cut, for next
                 to no multiply-accumulates
@@ -2223,6 +2226,7 @@ class ModelVerbs:
                 "refit": refit,
                 "refit_samples": refit_samples,
                 "refit_foreign": refit_foreign,
+                "minutes": minutes,
                 "readout": readout,
                 "round_to": round_to,
                 "alpha_conv": alpha_conv,
@@ -2287,6 +2291,7 @@ class ModelVerbs:
         keep_all: File | None = None,
         no_refit: bool = False,
         refit_samples: int = 200,
+        minutes: float | None = None,
         hold_out: str | float = "10%",
         hold_out_split: Literal["train", "val", "test"] | None = None,
         uniform: bool = False,
@@ -2349,6 +2354,8 @@ class ModelVerbs:
             no_refit: Leave the kept weights as they are
             refit_samples: Images per class to refit on, chosen at random from the training
                 split
+            minutes: Take about so many minutes: larger steps and fewer passes of the refit
+                where time is short, so that what is made depends on the machine
             hold_out: Images held out of the training split to measure accuracy on: a
                 percentage, a count per class, or none (then nothing is measured)
             hold_out_split: Measure on this part of the data instead, all of it: images that the
@@ -2400,6 +2407,7 @@ class ModelVerbs:
                 "keep_all": keep_all,
                 "no_refit": no_refit,
                 "refit_samples": refit_samples,
+                "minutes": minutes,
                 "hold_out": hold_out,
                 "hold_out_split": hold_out_split,
                 "uniform": uniform,

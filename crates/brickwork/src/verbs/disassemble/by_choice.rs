@@ -15,6 +15,7 @@ use crate::model::card::Card;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
 use crate::model::head::HeadKind;
+use crate::model::time_limit::TimeLimit;
 use crate::refit::{RefitOptions, refitted};
 use crate::relevance::profile::Profile;
 use crate::verbs::Context;
@@ -63,7 +64,11 @@ impl Disassemble {
         found.into_iter().flatten().chain(inputs::unwritable(files)).collect()
     }
 
-    pub(super) fn by_choice(&self, context: &Context<'_>) -> Result<DisassembleAnswer, Error> {
+    pub(super) fn by_choice(
+        &self,
+        until: Option<TimeLimit>,
+        context: &Context<'_>,
+    ) -> Result<DisassembleAnswer, Error> {
         let mut model = self.model.load(&self.data.pixels, context)?;
         let profile = self.profile.as_deref().map(|path| context.profile(path)).transpose()?;
         if let Some(profile) = &profile {
@@ -89,7 +94,7 @@ impl Disassemble {
         let plan = other.as_ref().unwrap_or(&own);
         let mut component = plan.component(&model, &choice, context.seed)?;
         if let Some(images) = images.as_ref().filter(|_| !self.dry_run) {
-            if let Some(options) = self.refit_options(context.seed) {
+            if let Some(options) = self.refit_options(context.seed, until) {
                 component = self.refitted(&model, &component, images, &options, context)?;
             }
             if !several {

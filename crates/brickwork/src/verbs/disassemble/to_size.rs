@@ -13,6 +13,8 @@ use crate::model::error::{Error, Problem};
 use crate::model::latency_table::{LatencyTable, PICOSECONDS};
 use crate::model::layers::layers;
 use crate::model::sizes::Unit;
+use crate::model::time_limit::TimeLimit;
+use crate::refit::RefitOptions;
 use crate::show::frontier::{Frontier, FrontierForm};
 use crate::shrink::own_times::own_times;
 use crate::shrink::ranking::{CompressOptions, Widths};
@@ -93,7 +95,11 @@ impl Disassemble {
         .count()
     }
 
-    pub(super) fn to_size(&self, context: &Context<'_>) -> Result<DisassembleAnswer, Error> {
+    pub(super) fn to_size(
+        &self,
+        until: Option<TimeLimit>,
+        context: &Context<'_>,
+    ) -> Result<DisassembleAnswer, Error> {
         let mut model = self.model.load(&self.data.pixels, context)?;
         inputs::exclusive(&model, "a cut to a size (without `profile=` or `keep=`)")?;
         let asked = Some(&self.classes[..]);
@@ -108,7 +114,8 @@ impl Disassemble {
         let wanted = self.refit_images(&model, &classes, &rest);
         let images = ImageSet::random(&rest, &wanted, context.seed, &preprocess)?;
         let unit = self.unit(&model, context)?;
-        let options = self.shrink_options(unit.clone(), trunk, context.seed);
+        let refit = self.refit_options(context.seed, until);
+        let options = self.shrink_options(unit.clone(), trunk, refit, context.seed);
         let shrink =
             Shrink::new(&model, &classes, Some(&images), options)?.keeping(context.cache)?;
         let goal = self.goal(&shrink, &unit)?;
@@ -179,9 +186,14 @@ impl Disassemble {
         })
     }
 
-    fn shrink_options(&self, unit: Unit, trunk: usize, seed: u64) -> ShrinkOptions {
+    fn shrink_options(
+        &self,
+        unit: Unit,
+        trunk: usize,
+        refit: Option<RefitOptions>,
+        seed: u64,
+    ) -> ShrinkOptions {
         let usual = ShrinkOptions::default();
-        let refit = self.refit_options(seed);
         ShrinkOptions {
             criterion: self.criterion,
             rules: CompressOptions {
