@@ -181,10 +181,10 @@ fn turned(model: &Classifier) -> Classifier {
     Classifier::described("named", patch.apply(graph).unwrap(), card).unwrap()
 }
 
-/// What a command said, but for times and what the data holds, which it tells as the data calls it.
+/// What a command said, but for times and what the data holds and is found of it, which it tells as the data calls it.
 fn result(own: &Own, line: &str) -> Value {
     let mut found = own.json(line);
-    for told in ["data", "fitted", "measured", "speed", "file_bytes"] {
+    for told in ["data", "findings", "fitted", "measured", "speed", "file_bytes"] {
         found.as_object_mut().unwrap().remove(told);
     }
     found
@@ -277,7 +277,10 @@ fn a_list_of_classes_is_a_set() {
 #[test]
 fn classes_of_the_data_may_be_stored_and_named_otherwise() {
     let own = ready();
-    let lines = |data: &str| [on_classes(data, "0-4"), on_all(data)].concat();
+    let lines = |data: &str| {
+        let others = [format!("doctor named.onnx --data {data}")];
+        [on_classes(data, "0-4"), on_all(data), others.to_vec()].concat()
+    };
     // What is asked for are classes of the data.
     let probe = |data: &str| {
         let found = own.json(&format!("probe below.onnx named.onnx --data {data} --samples 8"));
@@ -300,6 +303,29 @@ fn classes_of_the_data_may_be_stored_and_named_otherwise() {
         same(name, &lines(&data), &outcome(&own, name, &lines(&data)), &expected.0);
         assert_eq!(probe(&data), expected.1, "{name}");
     }
+}
+
+#[test]
+fn images_have_the_same_answers_in_any_order_and_company() {
+    let own = ready();
+    Images::digits().reversed().write(&own.path("data"), "reversed");
+    let foreign = Images::first("garments", [4, 3]);
+    Images::digits().among(foreign).write(&own.path("data"), "more");
+    let answers = |data: &str| {
+        let said = own.succeeds(&format!("predict below.onnx {data} --json"));
+        let answer = |line: &str| {
+            let found: Value = serde_json::from_str(line).unwrap();
+            assert!(found["classes"][0]["logit"].is_number(), "{line}");
+            found["classes"].to_string()
+        };
+        let mut answers: Vec<String> = said.lines().map(answer).collect();
+        answers.sort();
+        answers
+    };
+    let base = answers(BASE);
+    assert!(base == answers("OUT/data/reversed/set.safetensors"));
+    let more = answers("OUT/data/more/set.safetensors");
+    assert!(more.len() > base.len() && base.iter().all(|answer| more.contains(answer)));
 }
 
 /// Margins and sums of a profile of the most confident three samples of each class, and of one of
