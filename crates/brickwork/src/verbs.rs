@@ -18,6 +18,7 @@ mod disassemble;
 mod distill;
 mod doctor;
 mod eval;
+mod failure;
 mod finetune;
 mod forms;
 mod gcn;
@@ -63,6 +64,7 @@ pub use disassemble::{
 pub use distill::Distill;
 pub use doctor::{Doctor, DoctorAnswer, Finding, ModelFacts, PixelFacts, Severity};
 pub use eval::{Eval, EvalAnswer};
+pub use failure::{DescribedError, DescribedProblem, Failure, hint, with_causes};
 pub use finetune::{Finetune, FinetuneAnswer};
 pub use forms::{
     Augmentation, Budget, Feature, HoldOut, Milliseconds, Portion, Replacement, Samples, Share,

@@ -30,7 +30,7 @@ use crate::args::{About, Cli, Command, Global};
 use crate::line::{typed, whole};
 use crate::print::Out;
 
-pub use ask::{Answered, Described, ask, failure, verbs};
+pub use ask::{Answered, Described, ask, verbs};
 pub use boxes::UserBox;
 pub use caching::asked_cache;
 

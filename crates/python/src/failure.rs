@@ -12,7 +12,7 @@ pyo3::create_exception!(
 
 /// The exception of an error.
 pub(crate) fn failed(error: &Error) -> PyErr {
-    match serde_json::to_string(&brickwork_cli::failure(error)) {
+    match serde_json::to_string(&brickwork::verbs::Failure::of(error)) {
         Ok(json) => Failure::new_err(json),
         Err(other) => Failure::new_err(other.to_string()),
     }

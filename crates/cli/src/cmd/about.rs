@@ -5,14 +5,13 @@ use std::fmt::Write;
 
 use anyhow::{Context, anyhow};
 use brickwork::recipe;
-use brickwork::verbs::written_schema;
+use brickwork::verbs::{Failure, written_schema};
 use clap::{Arg, Command};
 use clap_complete::generate;
 use serde_json::{Value, json};
 
 use crate::args::About;
 use crate::cmd::ALL;
-use crate::hints::Failure;
 use crate::line::whole;
 use crate::print::Out;
 
