@@ -164,6 +164,28 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     text
 }
 
+/// Columns of a whole bar.
+const BAR: usize = 20;
+
+/// A share as a bar, where someone looks at a terminal that has the signs for it; nothing elsewhere.
+pub(crate) fn bar(share: f64) -> Option<String> {
+    let unicode = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(std::env::var_os);
+    let unicode = unicode.is_some_and(|name| {
+        let name = name.to_string_lossy().to_lowercase();
+        name.contains("utf-8") || name.contains("utf8")
+    });
+    (unicode && io::stdout().is_terminal()).then(|| drawn(share))
+}
+
+/// A bar of eighths of columns, with blanks to its full width.
+fn drawn(share: f64) -> String {
+    let eighths = (share.clamp(0.0, 1.0) * (8 * BAR) as f64).round() as usize;
+    let whole = "\u{2588}".repeat(eighths / 8);
+    let rest =
+        ["", "\u{258f}", "\u{258e}", "\u{258d}", "\u{258c}", "\u{258b}", "\u{258a}", "\u{2589}"];
+    format!("{:BAR$}", whole + rest[eighths % 8])
+}
+
 /// A row of cells.
 pub(crate) fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
@@ -192,6 +214,13 @@ mod tests {
     #[test]
     fn numbers_read_well() {
         assert_eq!(shrunk(2000, 500), "2,000 -> 500 (25.0 %)");
+    }
+
+    #[test]
+    fn bars_have_one_width() {
+        assert_eq!(drawn(0.5), format!("{}{}", "\u{2588}".repeat(10), " ".repeat(10)));
+        assert_eq!(drawn(1.7), "\u{2588}".repeat(20));
+        assert_eq!(drawn(0.01).trim_end(), "\u{258e}");
     }
 
     #[test]

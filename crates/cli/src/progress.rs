@@ -108,12 +108,13 @@ impl Progress for Shown<'_> {
             return;
         }
         let bar = on_screen().then(|| {
-            let bar = ProgressBar::new(total).with_message(phase.to_owned());
             let style = ProgressStyle::with_template(
                 "{msg} [{wide_bar}] {pos}/{len} {per_sec}, {elapsed} so far, {eta} left",
             );
+            let bar = ProgressBar::new(total).with_message(phase.to_owned());
+            let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar.enable_steady_tick(Duration::from_millis(500));
-            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            bar
         });
         if bar.is_none() {
             self.out.note(&format!("{phase}: 0/{total}"));

@@ -6,7 +6,7 @@ use brickwork::verbs::{Disassemble, DisassembleAnswer, WalkAnswer};
 use brickwork::{Percent, Point, Speed};
 
 use crate::command::Shown;
-use crate::print::{counted, file, held_out_words, row, shrunk, table, thousands};
+use crate::print::{bar, counted, file, held_out_words, row, shrunk, table, thousands};
 
 impl Shown for Disassemble {
     const PLACES: &'static [&'static str] = &["model"];
@@ -86,13 +86,15 @@ fn way(walk: &WalkAnswer) -> String {
     let mut rows = vec![row(["", "MACs", "%", "params", "accuracy, %"])];
     let whole = walk.frontier.first().map_or(1, |point| point.macs);
     for (k, Point { macs, params, accuracy, .. }) in walk.frontier.iter().enumerate() {
-        rows.push(vec![
+        let share = Percent::ratio(*macs, whole);
+        let cells = [
             if k == walk.chosen { "kept".to_owned() } else { String::new() },
             thousands(*macs),
-            format!("{:.1}", Percent::ratio(*macs, whole).number()),
+            format!("{:.1}", share.number()),
             thousands(*params),
             accuracy.map_or("-".to_owned(), Percent::cell),
-        ]);
+        ];
+        rows.push(cells.into_iter().chain(bar(share.share())).collect());
     }
     let mut text = table(&rows);
     if let Some(time) = &walk.by_table {

@@ -8,7 +8,7 @@ use brickwork::verbs::{Eval, EvalAnswer};
 use brickwork::{Accuracy, Confusion, Leakage, PartConfusion, Percent, Report, Retrieval};
 
 use crate::command::Shown;
-use crate::print::{row, table, thousands};
+use crate::print::{bar, row, table, thousands};
 
 impl Shown for Eval {
     const PLACES: &'static [&'static str] = &["model"];
@@ -169,7 +169,11 @@ fn matrix(confusion: &Confusion, answers: &BTreeSet<&String>) -> Vec<Vec<String>
 /// Accuracy class by class; `what` is classified.
 pub(super) fn class_words(accuracy: &BTreeMap<String, Percent>, what: &str) -> String {
     let mut rows = vec![row(["class", "accuracy, %"])];
-    rows.extend(accuracy.iter().map(|(name, x)| vec![name.clone(), x.cell()]));
+    rows.extend(
+        accuracy
+            .iter()
+            .map(|(name, x)| [name.clone(), x.cell()].into_iter().chain(bar(x.share())).collect()),
+    );
     let single = match accuracy.len() {
         1 => format!("A single class is always right about its own {what}; look at the leakage.\n"),
         _ => String::new(),
