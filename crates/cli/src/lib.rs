@@ -17,6 +17,7 @@ mod options;
 mod print;
 mod progress;
 pub mod python;
+mod shared;
 mod shown;
 
 use std::ffi::OsString;
@@ -31,6 +32,7 @@ use crate::print::Out;
 
 pub use ask::{Answered, ask, failure};
 pub use boxes::UserBox;
+pub use shared::{finish, partial};
 
 /// Does what `args` say, the first of which is the name of the program, and gives the code to end with. Ends the
 /// process itself where they cannot be understood, or ask for help.
