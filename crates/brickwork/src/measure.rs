@@ -13,6 +13,7 @@ pub(crate) mod multilabel;
 pub(crate) mod probe;
 pub(crate) mod reject;
 pub(crate) mod scored;
+pub(crate) mod scores;
 pub(crate) mod speed;
 pub(crate) mod statistics;
 pub(crate) mod timing;

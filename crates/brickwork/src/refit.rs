@@ -8,6 +8,7 @@
 //! No labels.
 
 mod aim;
+mod by_moments;
 mod cut;
 mod cut_refit;
 mod descent;
@@ -22,6 +23,7 @@ pub(crate) mod regression;
 mod ridge;
 mod ridge_choice;
 mod rows;
+mod second_moments;
 mod split;
 pub(crate) mod staged_run;
 mod together;
@@ -35,6 +37,7 @@ use crate::model::classifier::Classifier;
 use crate::model::error::Error;
 use crate::model::head::HeadKind;
 use crate::model::progress::Progress;
+pub(crate) use by_moments::{CutLayer, LayerMoments, Positions, refitted_layers};
 pub use cut::Cut;
 pub(crate) use cut_refit::CutRefit;
 pub use judge::Alignment;
@@ -79,16 +82,36 @@ pub fn refitted(
     options: &RefitOptions,
     progress: &dyn Progress,
 ) -> Result<Classifier, Error> {
-    let mut card = component.card().clone();
-    let Some((Origin { kept, classes, .. }, written)) =
-        component.card().origin.as_ref().zip(card.origin.as_mut())
-    else {
+    let cut = cut_of(source, component)?;
+    let (graph, note) = refit(&cut, images, source.batch_size(), options, progress)?;
+    noted(component, graph, note)
+}
+
+/// The cut that `component` is of `source`.
+///
+/// # Errors
+/// If it does not say what it was cut from.
+pub(crate) fn cut_of<'a>(
+    source: &'a Classifier,
+    component: &'a Classifier,
+) -> Result<Cut<'a>, Error> {
+    let Some(Origin { kept, classes, .. }) = &component.card().origin else {
         let name = &component.name;
         return Err(Error::model(format!("`{name}` does not say which model it was cut from")));
     };
     let apart = component.head() == HeadKind::Multilabel;
-    let cut = Cut { source: source.graph(), graph: component.graph(), kept, classes, apart };
-    let (graph, note) = refit(&cut, images, source.batch_size(), options, progress)?;
-    written.refit = Some(note);
+    Ok(Cut { source: source.graph(), graph: component.graph(), kept, classes, apart })
+}
+
+/// `component` with its network refitted, of which its card tells.
+pub(crate) fn noted(
+    component: &Classifier,
+    graph: Graph,
+    note: RefitNote,
+) -> Result<Classifier, Error> {
+    let mut card = component.card().clone();
+    if let Some(origin) = &mut card.origin {
+        origin.refit = Some(note);
+    }
     Classifier::described(&component.name, graph, card)
 }

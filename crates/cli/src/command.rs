@@ -74,9 +74,14 @@ pub(crate) const fn entry<V: Shown>() -> Entry {
 fn ask<V: Shown>(request: Value, context: &Context<'_>) -> Result<Answered, Error> {
     let request: V = understood(request).map_err(refused)?;
     let answer = request.run(context)?;
+    told(&request, &answer)
+}
+
+/// An answer to a request, for programs and for people.
+pub(crate) fn told<V: Shown>(request: &V, answer: &V::Answer) -> Result<Answered, Error> {
     let json =
-        serde_json::to_value(&answer).map_err(|error| Error::File(error.to_string().into()))?;
-    Ok(Answered { json, text: request.text(&answer), succeeded: V::succeeded(&answer) })
+        serde_json::to_value(answer).map_err(|error| Error::File(error.to_string().into()))?;
+    Ok(Answered { json, text: request.text(answer), succeeded: V::succeeded(answer) })
 }
 
 /// What was typed, but for where the program lies.

@@ -18,6 +18,7 @@ mod options;
 mod print;
 mod progress;
 pub mod schema;
+mod shared;
 mod shown;
 
 use std::ffi::OsString;
@@ -33,6 +34,7 @@ use crate::print::Out;
 pub use ask::{Answered, Described, ask, verbs};
 pub use boxes::UserBox;
 pub use caching::asked_cache;
+pub use shared::{finish, partial};
 
 /// Does what `args` say, the first of which is the name of the program, and gives the code to end with. Ends the
 /// process itself where they cannot be understood, or ask for help.

@@ -23,10 +23,22 @@ pub struct Dataset {
     labels: Arc<[usize]>,
     /// Where samples may be of several classes: all of each, rising.
     sets: Option<Arc<[Vec<usize>]>>,
+    /// Where the stored samples stand in a larger set, if they are a part of one.
+    larger: Option<Arc<Larger>>,
+}
+
+/// A larger set that some samples are a part of.
+struct Larger {
+    /// By stored sample: its place there.
+    places: Vec<usize>,
+    /// How many samples it has.
+    count: usize,
 }
 
 struct Content {
     name: String,
+    /// Samples that are stored.
+    count: usize,
     kind: &'static str,
     split: Option<Split>,
     classes: Vec<String>,
@@ -87,9 +99,10 @@ impl Dataset {
         let Content { name, kind, split, .. } = &*self.content;
         let (name, kind, split) = (name.clone(), *kind, *split);
         let storage = Storage::Joined(vec![self.clone()]);
-        let content = Content { name, kind, split, classes, storage, turned: Vec::new() };
-        let origins = (0..labels.len()).collect();
-        Self { content: Arc::new(content), origins, labels: labels.into(), sets: None }
+        let (count, turned) = (labels.len(), Vec::new());
+        let content = Content { name, count, kind, split, classes, storage, turned };
+        let (content, origins) = (Arc::new(content), (0..count).collect());
+        Self { content, origins, labels: labels.into(), sets: None, larger: None }
     }
 
     /// The image files of a folder that holds nothing else: none in folders, no data of another kind.
@@ -137,13 +150,65 @@ impl Dataset {
         };
         let none = |index: usize| sets.as_ref().is_some_and(|sets| sets[index].is_empty());
         (0..first.len()).filter(|&k| none(k)).for_each(|k| first[k] = classes.len());
-        let origins = (0..first.len()).collect();
+        let count = first.len();
+        let origins = (0..count).collect();
         let files = if let Samples::Files(paths) = &samples { paths.len() } else { 0 };
         let turned = (0..files).map(|_| AtomicBool::new(false)).collect();
         let storage = Storage::Own(samples);
-        let content = Content { name, kind, split, classes, storage, turned };
+        let content = Content { name, count, kind, split, classes, storage, turned };
         let (labels, sets) = (first.into(), sets.map(Arc::from));
-        Self { content: Arc::new(content), origins, labels, sets }
+        Self { content: Arc::new(content), origins, labels, sets, larger: None }
+    }
+
+    /// The same images as a part of a larger set of `count` images, in which image `k` stands at `places[k]`.
+    ///
+    /// # Errors
+    /// If there are not as many places as images, two are the same, or one is not below `count`.
+    pub fn part_of(self, places: Vec<usize>, count: usize) -> Result<Self, DataError> {
+        let wrong = |problem: String| {
+            Err(DataError::Malformed { place: format!("places of {}", self.name()), problem })
+        };
+        if places.len() != self.len() || self.len() != self.content.count {
+            return wrong(format!("{} for {} images", places.len(), self.len()));
+        }
+        if let Some(place) = places.iter().find(|place| **place >= count) {
+            return wrong(format!("{place} is not below {count}, the images of all parts"));
+        }
+        let mut sorted = places.clone();
+        sorted.sort_unstable();
+        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+            return wrong(format!("two images stand at {}", pair[0]));
+        }
+        Ok(Self { larger: Some(Arc::new(Larger { places, count })), ..self })
+    }
+
+    /// Whether it is a [part of](Self::part_of) a larger set.
+    pub fn is_part(&self) -> bool {
+        self.larger.is_some()
+    }
+
+    /// How many samples the set has that was opened, or that this one is a part of.
+    pub fn whole_len(&self) -> usize {
+        self.larger.as_ref().map_or(self.content.count, |larger| larger.count)
+    }
+
+    /// The `part`-th, from 0, of `parts` about equal portions of the samples; neighbours stay together. It is empty
+    /// where there are fewer samples than portions.
+    ///
+    /// # Panics
+    /// If `part` is not below `parts`.
+    #[must_use]
+    pub fn portion(&self, part: usize, parts: usize) -> Self {
+        assert!(part < parts, "a portion of several");
+        let range = part * self.len() / parts..(part + 1) * self.len() / parts;
+        let sets = self.sets.as_ref().map(|sets| sets[range.clone()].into());
+        Self {
+            content: Arc::clone(&self.content),
+            origins: self.origins[range.clone()].into(),
+            labels: self.labels[range].into(),
+            sets,
+            larger: self.larger.clone(),
+        }
     }
 
     /// The number of samples.
@@ -195,9 +260,15 @@ impl Dataset {
     /// of none are left out. Places are counted anew.
     ///
     /// # Errors
-    /// If no sample is of any class.
+    /// If no sample is of any class, or the set is a part of a larger one, in which nobody can count.
     pub fn by_label(self) -> Result<Self, DataError> {
         let Some(sets) = self.sets.clone() else { return Ok(self) };
+        if self.larger.is_some() {
+            let problem = "images of several classes each, as a part of more of them, have no places by class; \
+                           give all of them, or a path"
+                .to_owned();
+            return Err(DataError::Malformed { place: self.name().to_owned(), problem });
+        }
         let pairs =
             || sets.iter().enumerate().flat_map(|(k, set)| set.iter().map(move |&c| (k, c)));
         let indices: Vec<usize> = pairs().map(|(index, _)| index).collect();
@@ -220,12 +291,14 @@ impl Dataset {
         &self.labels
     }
 
-    /// The index sample `index` has in the set that was opened.
+    /// The index sample `index` has in the set that was opened, or in the larger one that it is a
+    /// [part of](Self::part_of).
     ///
     /// # Panics
     /// If `index` is not below [`Self::len`].
     pub fn origin(&self, index: usize) -> usize {
-        self.origins[index]
+        let stored = self.origins[index];
+        self.larger.as_ref().map_or(stored, |larger| larger.places[stored])
     }
 
     /// Sample `index` as it was stored, turned as its EXIF data says.
@@ -273,16 +346,18 @@ impl Dataset {
             classes.extend_from_slice(part.classes());
         }
         let names: Vec<&str> = parts.iter().map(Self::name).collect();
+        let count = labels.len();
         let content = Content {
             name: names.join(" + "),
+            count,
             kind: "several data sets",
             split: parts.first().and_then(|part| part.content.split),
             classes,
             storage: Storage::Joined(parts),
             turned: Vec::new(),
         };
-        let origins = (0..labels.len()).collect();
-        Self { content: Arc::new(content), origins, labels: labels.into(), sets: None }
+        let (content, origins) = (Arc::new(content), (0..count).collect());
+        Self { content, origins, labels: labels.into(), sets: None, larger: None }
     }
 
     /// Decodes every sample, in parallel, and lists all that fail. Arrays were checked when opened.
@@ -309,11 +384,12 @@ impl Dataset {
         }
     }
 
-    /// The samples that decode, and why the others do not. Decodes every one, in parallel.
+    /// The samples that decode, and why the others do not, each with its [origin](Self::origin). Decodes every
+    /// one, in parallel.
     ///
     /// # Errors
-    /// [`DataError::Empty`] if none does.
-    pub fn readable(self) -> Result<(Self, Vec<DataError>), DataError> {
+    /// As [`subset`](Self::subset).
+    pub fn readable(self) -> Result<(Self, Vec<(usize, DataError)>), DataError> {
         if matches!(self.content.storage, Storage::Own(Samples::Memory { .. })) {
             return Ok((self, Vec::new()));
         }
@@ -322,10 +398,9 @@ impl Dataset {
             (0..self.len()).into_par_iter().filter_map(read).collect();
         let good = |index: &usize| bad.binary_search_by_key(index, |(index, _)| *index).is_err();
         let indices: Vec<usize> = (0..self.len()).filter(good).collect();
-        if indices.is_empty() {
-            return Err(DataError::Empty { place: self.name().to_owned() });
-        }
-        Ok((self.subset(&indices)?, bad.into_iter().map(|(_, problem)| problem).collect()))
+        let good = self.subset(&indices)?;
+        let placed = |(index, problem): (usize, DataError)| (self.origin(index), problem);
+        Ok((good, bad.into_iter().map(placed).collect()))
     }
 
     /// The samples at `indices`, in that order; an index may repeat.
@@ -342,6 +417,7 @@ impl Dataset {
                 .sets
                 .as_ref()
                 .map(|sets| indices.iter().map(|&index| sets[index].clone()).collect()),
+            larger: self.larger.clone(),
         })
     }
 
@@ -372,7 +448,9 @@ impl Dataset {
     pub fn place(&self, index: usize) -> String {
         let origin = self.origins[index];
         match &self.content.storage {
-            Storage::Own(Samples::Memory { .. }) => format!("image {origin} of {}", self.name()),
+            Storage::Own(Samples::Memory { .. }) => {
+                format!("image {} of {}", self.origin(index), self.name())
+            }
             Storage::Own(Samples::Files(paths)) => paths[origin].path().display().to_string(),
             Storage::Joined(parts) => {
                 let (part, index) = part_of(parts, origin);
@@ -463,6 +541,28 @@ mod tests {
         let error = data.subset(&[0, 1]).expect_err("refused").to_string();
         assert_eq!(error, "there is no sample 1 in set, which has 1");
         assert!(matches!(data.image(1), Err(DataError::Index { index: 1, count: 1, .. })));
+    }
+
+    #[test]
+    fn a_part_of_a_larger_set_knows_its_places_there() {
+        let folder = fixtures::folder();
+        let path = fixtures::arrays(&folder, &[4, 2, 2, 1], &counted(16), &[3, 2, 1, 0]);
+        let data = Dataset::open(path, None).expect("opens");
+        let part = data.clone().part_of(vec![9, 5, 7, 0], 10).expect("a part");
+        assert_eq!((data.whole_len(), part.whole_len()), (4, 10));
+        let some = part.portion(1, 2);
+        assert_eq!((some.len(), some.origin(0), some.origin(1)), (2, 7, 0));
+        assert_eq!(some.image(0).expect("there"), data.image(2).expect("there"));
+        assert_eq!(some.place(0), "image 7 of set");
+        let lengths: Vec<usize> = (0..5).map(|k| data.portion(k, 5).len()).collect();
+        assert_eq!(lengths, [0, 1, 1, 1, 1]);
+        let refused = |places: &[usize], why: &str| {
+            let said = data.clone().part_of(places.to_vec(), 10).expect_err("refused").to_string();
+            assert!(said.contains(why), "{said}");
+        };
+        refused(&[1, 2, 3], "3 for 4 images");
+        refused(&[1, 2, 3, 10], "10 is not below 10");
+        refused(&[1, 2, 3, 2], "two images stand at 2");
     }
 
     #[test]

@@ -41,6 +41,12 @@ impl Images {
         Ok(Self { dataset: dataset.map_err(|error| failed(&Error::Data(error)))? })
     }
 
+    /// The same images as a part of a larger set of `count`, in which they stand at `places`.
+    fn part_of(&self, places: Vec<usize>, count: usize) -> PyResult<Self> {
+        let dataset = self.dataset.clone().part_of(places, count);
+        Ok(Self { dataset: dataset.map_err(|error| failed(&Error::Data(error)))? })
+    }
+
     fn __len__(&self) -> usize {
         self.dataset.len()
     }

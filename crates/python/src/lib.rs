@@ -6,6 +6,7 @@
 mod failure;
 mod images;
 mod model;
+mod partial;
 mod pool;
 mod profile;
 mod verb;
@@ -21,7 +22,9 @@ mod _native {
     #[pymodule_export]
     use crate::model::Model;
     #[pymodule_export]
+    use crate::partial::Partial;
+    #[pymodule_export]
     use crate::profile::Profile;
     #[pymodule_export]
-    use crate::verb::{ask, main};
+    use crate::verb::{ask, finish, main, partial};
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use brickwork::verbs::{Context, InMemory, Memory, ModelInput, PixelInput, Shelf};
+use brickwork::verbs::{Context, InMemory, Memory, ModelInput, PixelInput, Shelf, layers_to_refit};
 use brickwork::{Classifier, Error, HeadOptions, Scorer};
 use brickwork_formats::onnx::ReadOptions;
 use brickwork_formats::write_atomically;
@@ -109,6 +109,12 @@ impl Model {
     /// What tells its network from others.
     fn fingerprint(&self, py: Python<'_>) -> String {
         py.detach(|| self.classifier.fingerprint())
+    }
+
+    /// The layers of this component that lost anything of `source`, in order.
+    fn layers_to_refit(&self, py: Python<'_>, source: &Self) -> PyResult<Vec<String>> {
+        let found = py.detach(|| layers_to_refit(&source.classifier, &self.classifier));
+        found.map_err(|error| failed(&error))
     }
 
     /// Scores `[n, k]` of prepared images `[n, c, h, w]`, both as bytes of contiguous float32.

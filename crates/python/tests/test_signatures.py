@@ -8,6 +8,7 @@ from typing import Any
 
 import brickwork as bw
 import pytest
+from brickwork._shared import Shared
 from conftest import command
 
 PLACES: dict[str, tuple[Any, set[str]]] = {
@@ -70,6 +71,19 @@ def test_docstrings_are_the_help(verb: str, schemas: dict[str, Any]) -> None:
     for name, option in request["properties"].items():
         if name not in without and "description" in option:
             assert " ".join(option["description"].split()) in told, name
+
+
+SHARED: dict[str, Any] = {"profile": Shared.profile, "eval": Shared.evaluate}
+"""Verbs whose work several processes can share."""
+
+
+@pytest.mark.parametrize("verb", SHARED)
+def test_shared_work_takes_what_the_verb_takes(verb: str) -> None:
+    alone, shared = (dict(inspect.signature(function).parameters) for function in (PLACES[verb][0], SHARED[verb]))
+    for name in ("progress", "threads"):
+        del alone[name]
+    assert [*shared] == [*alone]
+    assert all(shared[name].default == argument.default for name, argument in alone.items())
 
 
 ALONE = {"error", "recipe.toml", "gcn train", "gcn disassemble", "gcn eval", "build", "recipe", "init-recipe"}

@@ -2,14 +2,22 @@
 
 use brickwork_data::Dataset;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::images::matching::{MatchedBy, Matching, Respelt};
-use crate::images::source::Source;
 use crate::model::names::first_few;
 
+/// A file that was left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LeftOut {
+    /// Its place in the data set; none where places are counted by class.
+    pub(crate) place: Option<usize>,
+    /// The file, and the reason.
+    pub(crate) why: String,
+}
+
 /// Images of one class.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClassImages {
     /// Its name in the data.
     pub class: String,
@@ -18,7 +26,7 @@ pub struct ClassImages {
 }
 
 /// What one data set holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetAccount {
     /// The data set.
     pub name: String,
@@ -43,7 +51,7 @@ impl SetAccount {
         dataset: &Dataset,
         matching: &Matching,
         model: &[String],
-        left_out: Vec<String>,
+        left_out: &[LeftOut],
     ) -> Self {
         let mut counts = vec![0; dataset.classes().len()];
         let labels = (0..dataset.len()).flat_map(|index| dataset.labels_of(index));
@@ -70,7 +78,7 @@ impl SetAccount {
             by: matching.by,
             respelt: matching.respelt(dataset.classes(), model),
             foreign,
-            left_out,
+            left_out: left_out.iter().map(|file| file.why.clone()).collect(),
         }
     }
 
@@ -123,7 +131,7 @@ impl TakenSet {
         name: String,
         dataset: &Dataset,
         taken: &[usize],
-        left_out: Vec<String>,
+        left_out: &[LeftOut],
     ) -> Self {
         let classes = dataset.classes();
         let mut counts = vec![[0, 0]; classes.len()];
@@ -143,7 +151,7 @@ impl TakenSet {
             taken: taken.len(),
             untouched: untouched.collect(),
             name,
-            left_out,
+            left_out: left_out.iter().map(|file| file.why.clone()).collect(),
         }
     }
 
@@ -182,23 +190,5 @@ impl DataAccount {
         let missing = &self.without_images;
         let (count, names) = (missing.len(), first_few(missing));
         (count > 0).then(|| format!("there is no image of {count} of the {asked} classes: {names}"))
-    }
-
-    /// Of the classes asked for, those with images in `sources`; the others are noted.
-    pub(crate) fn present(
-        &mut self,
-        sources: &[Source],
-        classes: &[usize],
-        names: &[String],
-    ) -> Vec<usize> {
-        let mut has = vec![false; names.len()];
-        for source in sources {
-            let labels = (0..source.dataset.len()).flat_map(|index| source.classes_of(index));
-            labels.for_each(|class| has[class] = true);
-        }
-        let (present, missing): (Vec<usize>, Vec<usize>) =
-            classes.iter().partition(|&&class| has[class]);
-        self.without_images = missing.into_iter().map(|class| names[class].clone()).collect();
-        present
     }
 }

@@ -1,7 +1,7 @@
 //! Which of a model's classes every class of some data is.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::images::labels::{LabelTable, is_wordnet};
 use crate::model::card::Origin;
@@ -35,7 +35,7 @@ impl Numbered {
 }
 
 /// By what classes of data were told to be a model's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MatchedBy {
     /// By their names.
@@ -47,7 +47,7 @@ pub enum MatchedBy {
 }
 
 /// A class that the data spells otherwise than the model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Respelt {
     /// As the data has it.
     pub data: String,

@@ -123,6 +123,20 @@ pub fn select(
     sampling: Sampling,
     progress: &dyn Progress,
 ) -> Result<Vec<ClassSamples>, Error> {
+    let found = ranked(classifier, preprocess, sources, classes, sampling, progress)?;
+    refuse_empty(&classifier.class_names(), &found, sampling)?;
+    Ok(found)
+}
+
+/// [`select`], where a class may have no sample to take.
+pub(crate) fn ranked(
+    classifier: &Classifier,
+    preprocess: &Preprocess,
+    sources: &[Source],
+    classes: &[usize],
+    sampling: Sampling,
+    progress: &dyn Progress,
+) -> Result<Vec<ClassSamples>, Error> {
     let mut found: Vec<ClassSamples> =
         classes.iter().map(|&class| ClassSamples { class, ..ClassSamples::default() }).collect();
     let jobs: Vec<Vec<usize>> = sources.iter().map(|source| source.samples_of(classes)).collect();
@@ -163,35 +177,41 @@ pub fn select(
             Sampling::All => entry.taken.clear(),
         }
     }
-    refuse_empty(classifier, &found, sampling)?;
     Ok(found)
 }
 
-fn refuse_empty(
-    classifier: &Classifier,
+/// That every class has samples, which are called `names`.
+///
+/// # Errors
+/// If one has none: all such classes are named.
+pub(crate) fn refuse_empty(
+    names: &[String],
     found: &[ClassSamples],
     sampling: Sampling,
 ) -> Result<(), Error> {
-    let names = classifier.class_names();
-    let lost: Vec<String> = found
-        .iter()
-        .filter(
-            |entry| {
-                if sampling == Sampling::All { entry.seen == 0 } else { entry.taken.is_empty() }
-            },
-        )
-        .map(|entry| {
+    let all = sampling == Sampling::All;
+    let is_lost =
+        |entry: &&ClassSamples| if all { entry.seen == 0 } else { entry.taken.is_empty() };
+    let told = |entry: &ClassSamples| match all {
+        true => names[entry.class].clone(),
+        false => {
             format!("{} ({} samples, {} correct)", names[entry.class], entry.seen, entry.correct)
-        })
-        .collect();
+        }
+    };
+    let lost: Vec<String> = found.iter().filter(is_lost).map(told).collect();
     if lost.is_empty() {
         return Ok(());
     }
-    Err(Error::profile(format!(
-        "no sample to take for: {}; leave these classes out (`classes=`), give more data, check the \
-         preprocessing, or take every labelled sample (`samples=all`)",
-        lost.join(", ")
-    )))
+    let lost = lost.join(", ");
+    Err(Error::profile(match all {
+        true => format!(
+            "the data has no sample of: {lost}; leave these classes out (`classes=`) or give more data"
+        ),
+        false => format!(
+            "no sample to take for: {lost}; leave these classes out (`classes=`), give more data, check the \
+             preprocessing, or take every labelled sample (`samples=all`)"
+        ),
+    }))
 }
 
 #[cfg(test)]

@@ -170,6 +170,11 @@ impl Source {
         classes.collect::<BTreeSet<usize>>().into_iter().collect()
     }
 
+    /// All of the model's classes that samples are of.
+    pub(crate) fn own_classes_of_images(&self) -> BTreeSet<usize> {
+        (0..self.dataset.len()).flat_map(|index| self.classes_of(index)).collect()
+    }
+
     /// The sample that stands at `place` in the data set as it was opened.
     pub fn find(&self, place: usize) -> Option<usize> {
         // Where nothing was left out, samples stand at their own places.
@@ -195,15 +200,15 @@ impl Source {
     /// If nothing is left.
     pub fn keep_part(&mut self, part: usize, parts: usize) -> Result<(), Error> {
         let count = self.dataset.len();
-        let indices: Vec<usize> = (part * count / parts..(part + 1) * count / parts).collect();
-        if indices.is_empty() {
+        let kept = self.dataset.portion(part, parts);
+        if kept.is_empty() {
             return Err(Error::options(format!(
                 "part {} of {parts} of `{}` is empty: it has {count} images; use fewer parts",
                 part + 1,
                 self.name
             )));
         }
-        self.dataset = self.dataset.subset(&indices)?;
+        self.dataset = kept;
         Ok(())
     }
 

@@ -13,7 +13,8 @@ use crate::measure::answers::{self, Confusion, ImageRecord};
 use crate::measure::examples::{Example, examples};
 use crate::measure::multilabel::{ClassRetrieval, Decided, Retrieval};
 use crate::measure::reject::Rejection;
-use crate::measure::scored::{Scored, foreign_of, share, share_from, sorted};
+use crate::measure::scored::{Scored, share, share_from, sorted};
+use crate::measure::scores::{Answers, Jobs, Run, Scores};
 use crate::measure::statistics::{
     ReliabilityBin, calibration_error, probability, reliability, wilson,
 };
@@ -165,71 +166,106 @@ pub fn eval(
     options: &EvalOptions<'_>,
     progress: &dyn Progress,
 ) -> Result<Report, Error> {
-    if model.head() == HeadKind::Multilabel {
-        return eval_several(model, preprocess, sources, options, progress);
+    let jobs = Jobs::of(model.head(), sources, &options.classes);
+    if jobs.own.iter().all(Vec::is_empty) {
+        return Err(no_image());
     }
-    let own: Vec<Vec<usize>> = sources.iter().map(|s| s.samples_of(&options.classes)).collect();
-    let foreign: Vec<Vec<usize>> =
-        sources.iter().map(|s| foreign_of(s, &options.classes)).collect();
-    let count: usize = own.iter().map(Vec::len).sum();
-    if count == 0 {
-        return Err(Error::options("the data has no sample of the classes asked for; give data of these classes or ask for others \
-             (`classes=`)"
-                .to_owned(),
-        ));
+    let mut scores = scores(model, preprocess, sources, &jobs, options, progress)?;
+    let mut found = report(&mut scores, model, options)?;
+    if let Answers::Exclusive(scored) = &scores.model {
+        if options.per_image {
+            found.records = ImageRecord::all(model, sources, [&jobs.own, &jobs.foreign], scored);
+        }
+        found.examples = examples(model, sources, &jobs.own, scored)?;
     }
-    let runs = 1 + u64::from(options.source.is_some()) + u64::from(options.before_refit.is_some());
-    let all: usize = foreign.iter().map(Vec::len).sum::<usize>() + count;
-    progress.begin("evaluating", runs * all as u64);
-    let scored = Scored::of(model, preprocess, sources, [&own, &foreign], progress)?;
+    Ok(found)
+}
+
+/// What all models that are asked for give for the images of `jobs`.
+///
+/// # Errors
+/// If an image cannot be read, or a network cannot run.
+pub(crate) fn scores(
+    model: &Classifier,
+    preprocess: &Preprocess,
+    sources: &[Source],
+    jobs: &Jobs,
+    options: &EvalOptions<'_>,
+    progress: &dyn Progress,
+) -> Result<Scores, Error> {
+    let run = |model| Run { model, preprocess };
+    let compared = options.source.as_ref();
+    let source = compared.map(|other| Run { model: other.model, preprocess: other.preprocess });
+    Scores::of(run(model), options.before_refit.map(run), source, sources, jobs, progress)
+}
+
+/// What scores come to, but for what is told image by image. Those of the source are taken.
+///
+/// # Errors
+/// If there is no image of the task, or they are not those of these models.
+pub(crate) fn report(
+    scores: &mut Scores,
+    model: &Classifier,
+    options: &EvalOptions<'_>,
+) -> Result<Report, Error> {
+    let several = model.head() == HeadKind::Multilabel;
+    scores.model.check(model.class_count(), several)?;
+    scores.before_refit.iter().try_for_each(|run| run.check(model.class_count(), several))?;
+    let compared = scores.source.take().zip(options.source.as_ref());
+    if let Some((run, source)) = &compared {
+        run.check(source.model.class_count(), several)?;
+    }
+    let classes = &options.classes;
+    let scored = match &scores.model {
+        Answers::Several(decided) => {
+            return Ok(of_several(decided, scores.before_refit.as_ref(), compared, model, options));
+        }
+        Answers::Exclusive(scored) => scored,
+    };
+    if scored.own.is_empty() {
+        return Err(no_image());
+    }
     let everything: Vec<usize> = (0..model.class_count()).collect();
-    let mut report = Report::of(&scored, &options.classes, &model.class_names(), model.card());
-    if options.per_image {
-        report.records = ImageRecord::all(model, sources, [&own, &foreign], &scored);
+    let mut report = Report::of(scored, classes, &model.class_names(), model.card());
+    report.parts = options.parts.as_ref().map(|parts| confusion(&scored.own, classes, parts));
+    if let Some(Answers::Exclusive(bare)) = &scores.before_refit {
+        report.before_refit = Some(Tally::of(&bare.own, &everything, classes).accuracy());
     }
-    report.examples = examples(model, sources, &own, &scored)?;
-    report.parts =
-        options.parts.as_ref().map(|parts| confusion(&scored.own, &options.classes, parts));
-    if let Some(bare) = options.before_refit {
-        let scored = Scored::of(bare, preprocess, sources, [&own, &foreign], progress)?;
-        report.before_refit =
-            Some(Tally::of(&scored.own, &everything, &options.classes).accuracy());
-    }
-    if let Some(EvalSource { model: source, preprocess, classes }) = &options.source {
-        let base = Scored::of(source, preprocess, sources, [&own, &foreign], progress)?;
-        report.compare(base, &options.classes, classes, source.class_count());
+    if let Some((Answers::Exclusive(base), other)) = compared {
+        report.compare(base, classes, &other.classes, other.model.class_count());
     }
     Ok(report)
 }
 
-/// Measures a model of which an image may be of several classes.
-fn eval_several(
+fn no_image() -> Error {
+    Error::options(
+        "the data has no sample of the classes asked for; give data of these classes or ask for others \
+         (`classes=`)",
+    )
+}
+
+/// What a model decided of which an image may be of several classes.
+fn of_several(
+    decided: &Decided,
+    before_refit: Option<&Answers>,
+    compared: Option<(Answers, &EvalSource<'_>)>,
     model: &Classifier,
-    preprocess: &Preprocess,
-    sources: &[Source],
     options: &EvalOptions<'_>,
-    progress: &dyn Progress,
-) -> Result<Report, Error> {
-    let count: usize = sources.iter().map(|source| source.dataset.len()).sum();
-    let others = [options.before_refit.is_some(), options.source.is_some()];
-    let runs = 1 + others.iter().filter(|other| **other).count();
-    progress.begin("evaluating", (runs * count) as u64);
-    let (classes, names) = (&options.classes, model.class_names());
+) -> Report {
+    let (classes, names, count) = (&options.classes, model.class_names(), decided.len());
     let threshold = options.threshold.unwrap_or(0.5);
-    let decided = Decided::of(model, preprocess, sources, progress)?;
     let mut report =
-        Report::of_several(decided.len(), decided.retrieval(classes, &names, threshold, |k| k));
-    if let Some(bare) = options.before_refit {
-        let decided = Decided::of(bare, preprocess, sources, progress)?;
-        let found = decided.retrieval(classes, &names, threshold, |k| k);
-        report.before_refit = Some(found.accuracy(count));
+        Report::of_several(count, decided.retrieval(classes, &names, threshold, |k| k));
+    if let Some(Answers::Several(bare)) = before_refit {
+        report.before_refit =
+            Some(bare.retrieval(classes, &names, threshold, |k| k).accuracy(count));
     }
-    if let Some(EvalSource { model: source, preprocess, classes: indices }) = &options.source {
-        let decided = Decided::of(source, preprocess, sources, progress)?;
-        let found = decided.retrieval(classes, &names, threshold, |k| indices[k]).accuracy(count);
+    if let Some((Answers::Several(base), other)) = compared {
+        let found =
+            base.retrieval(classes, &names, threshold, |k| other.classes[k]).accuracy(count);
         (report.base, report.base_restricted) = (Some(found.clone()), Some(found));
     }
-    Ok(report)
+    report
 }
 
 impl Report {

@@ -47,12 +47,12 @@ pub struct Retrieval {
 }
 
 /// Logits of all images, and what each is labelled with.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Decided {
     /// By image: one logit for every class.
-    logits: Vec<Vec<f32>>,
+    pub(crate) logits: Vec<Vec<f32>>,
     /// By image: the classes, rising.
-    labels: Vec<Vec<usize>>,
+    pub(crate) labels: Vec<Vec<usize>>,
 }
 
 impl Decided {

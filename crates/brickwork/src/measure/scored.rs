@@ -14,6 +14,7 @@ pub(super) fn foreign_of(source: &Source, classes: &[usize]) -> Vec<usize> {
 }
 
 /// Logits of own samples with their class, and of foreign ones.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Scored {
     /// With the model's class of each.
     pub(crate) own: Vec<(usize, Vec<f32>)>,

@@ -127,6 +127,11 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
+    /// What they should give: `[outputs, rows]`.
+    pub(super) fn given(&self) -> &Tensor {
+        &self.given
+    }
+
     /// The same for some of the outputs.
     pub(super) fn of(&self, outputs: Range<usize>) -> Self {
         let rows = self.given.shape()[1];

@@ -170,9 +170,16 @@ fn refit_layer(
             bias.copy_from_slice(&found);
         }
     });
+    patch(graph, layer, &weights, bias)
+}
+
+/// The patch that gives a layer these weights `[outputs, inputs of a group, taps]` and biases `[outputs]`, which it
+/// may not have.
+pub(super) fn patch(graph: &Graph, layer: &LayerInfo, weights: &Tensor, bias: Vec<f32>) -> Patch {
+    let weighted = &layer.weighted;
     let mut patch = Patch::new(format!("refitting `{}`", layer.name));
     if let Some(stored) = &graph.value(layer.weight).constant {
-        let data = Arc::new(weighted.store(&weights, stored));
+        let data = Arc::new(weighted.store(weights, stored));
         // A constant of its own: shared weights are refitted for each reader.
         patch.operand(layer.node, 1, &graph.value(layer.weight).name, data);
     }

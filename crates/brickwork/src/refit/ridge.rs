@@ -43,7 +43,7 @@ pub(crate) struct Missing {
 
 /// Work is shared out around factorisations: threads within one wait for each other, which may never end where
 /// each of them waits in another.
-const ALONE: Par = Par::Seq;
+pub(super) const ALONE: Par = Par::Seq;
 
 /// Rows of a Gram matrix that are made together.
 const BAND: usize = 512;
@@ -51,7 +51,7 @@ const BAND: usize = 512;
 /// Terms of its sums that are added up together.
 const DEPTH: usize = 1024;
 
-enum Factor {
+pub(super) enum Factor {
     /// The lower triangle `L` of `L L'`.
     Cholesky(Mat<f64>),
     /// Rounding made a nearly singular matrix indefinite: pivot instead.
@@ -250,8 +250,13 @@ impl Factor {
     /// Of `gram` `[n, n]` with `ridge` on its diagonal.
     fn new(gram: &Tensor, ridge: f64) -> Self {
         let n = gram.shape()[0];
+        Self::of(n, ridge, |row, column| f64::from(gram.data()[row * n + column]))
+    }
+
+    /// Of the symmetric matrix `[n, n]` of numbers `at` places, with `ridge` on its diagonal.
+    pub(super) fn of(n: usize, ridge: f64, at: impl Fn(usize, usize) -> f64) -> Self {
         let on_diagonal = |row, column| if row == column { ridge } else { 0.0 };
-        let at = |row, column| f64::from(gram.data()[row * n + column]) + on_diagonal(row, column);
+        let at = |row, column| at(row, column) + on_diagonal(row, column);
         let mut lower = Mat::from_fn(n, n, at);
         let mut memory =
             MemBuffer::new(cholesky_in_place_scratch::<f64>(n, ALONE, Default::default()));
@@ -266,7 +271,13 @@ impl Factor {
 
     /// For `right` `[n, m]` the solution, transposed: `[m, n]`.
     fn solve(&self, right: &[f32], n: usize, m: usize) -> Vec<f32> {
-        let mut solved = Mat::from_fn(n, m, |row, column| f64::from(right[row * m + column]));
+        let solved =
+            self.solution(Mat::from_fn(n, m, |row, column| f64::from(right[row * m + column])));
+        (0..m * n).map(|k| solved[(k % n, k / n)] as f32).collect()
+    }
+
+    /// For `right` `[n, m]` the solution `[n, m]`.
+    pub(super) fn solution(&self, mut solved: Mat<f64>) -> Mat<f64> {
         match self {
             Self::Cholesky(lower) => {
                 let stack = &mut MemBuffer::new(StackReq::EMPTY);
@@ -274,7 +285,7 @@ impl Factor {
             }
             Self::Pivoted(factor) => factor.solve_in_place(&mut solved),
         }
-        (0..m * n).map(|k| solved[(k % n, k / n)] as f32).collect()
+        solved
     }
 }
 

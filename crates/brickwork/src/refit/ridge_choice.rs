@@ -14,7 +14,7 @@ use super::aim::Wanted;
 use super::ridge::{Ridge, linear};
 
 /// Multiples of the least ridge that are tried.
-const MULTIPLES: [f64; 5] = [1.0, 10.0, 100.0, 1e3, 1e4];
+pub(super) const MULTIPLES: [f64; 5] = [1.0, 10.0, 100.0, 1e3, 1e4];
 
 /// The ridge, relative to the mean diagonal of the second moments, for inputs `[rows, features]` of which the first
 /// `fitting` rows may be fitted. `None` where `weights` `[outputs, features]` do best as they are, but for their

@@ -1,6 +1,7 @@
 //! Which rows a layer's least-squares problem is made of, and what stands in them.
 
 use brickwork_tensor::Tensor;
+use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -22,7 +23,15 @@ pub(crate) struct Rows {
 }
 
 /// One image in so many tells how well the others were fitted.
-const TELLS: usize = 4;
+pub(super) const TELLS: usize = 4;
+
+/// How many positions a layer's `target` has in an image, and how many of them are in a line.
+fn positions(layer: &LayerInfo, target: &StagedValue) -> [usize; 2] {
+    match layer.weighted.window {
+        Some(_) => [target.extents[1] * target.extents[2], target.extents[2]],
+        None => [target.extents[..target.extents.len() - 1].iter().product(), 1],
+    }
+}
 
 impl Rows {
     /// The same number of positions from every image, at random.
@@ -32,10 +41,7 @@ impl Rows {
         options: &RefitOptions,
         salt: u64,
     ) -> Self {
-        let (positions, width) = match layer.weighted.window {
-            Some(_) => (target.extents[1] * target.extents[2], target.extents[2]),
-            None => (target.extents[..target.extents.len() - 1].iter().product(), 1),
-        };
+        let [positions, width] = positions(layer, target);
         let images = target.data.len() / target.extents.iter().product::<usize>().max(1);
         let each = options.rows.div_ceil(images.max(1)).clamp(1, positions);
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ (salt << 32));
@@ -56,6 +62,31 @@ impl Rows {
         chosen.extend(tell.into_iter().flat_map(draw));
         Self { chosen, fitting, width }
     }
+
+    /// So many positions, at random, of each of some images: those at `images` of `target`. Which ones depends on
+    /// an image's own seed alone, not on the others.
+    pub(super) fn of_images(
+        layer: &LayerInfo,
+        target: &StagedValue,
+        each: usize,
+        images: &[SeededImage],
+    ) -> Self {
+        let [positions, width] = positions(layer, target);
+        let draw = |image: &SeededImage| {
+            let mut rng = ChaCha8Rng::seed_from_u64(image.seed);
+            let mut all: Vec<usize> = (0..positions).collect();
+            let (drawn, _) = all.partial_shuffle(&mut rng, each.min(positions));
+            drawn.iter().map(|&position| (image.index, position)).collect::<Vec<_>>()
+        };
+        let chosen: Vec<(usize, usize)> = images.iter().flat_map(draw).collect();
+        Self { fitting: chosen.len(), chosen, width }
+    }
+}
+
+/// An image, and what its positions are drawn by.
+pub(super) struct SeededImage {
+    pub(super) index: usize,
+    pub(super) seed: u64,
 }
 
 /// Some inputs from the `first` on at the chosen rows: `[rows, inputs * taps]`, features in `[i, k]` order.

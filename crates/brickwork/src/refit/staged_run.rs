@@ -19,13 +19,14 @@ pub(crate) struct StagedValue {
 }
 
 impl StagedValue {
-    fn empty(value: &str) -> Self {
+    /// What it is for no image yet.
+    pub(super) fn empty(value: &str) -> Self {
         let (extents, order, data) = (Vec::new(), Order::row_major(0), Vec::new());
         Self { value: value.to_owned(), extents, order, data }
     }
 
     /// Adds what it is for more images.
-    fn append(&mut self, more: &Fetched<'_>) {
+    pub(super) fn append(&mut self, more: &Fetched<'_>) {
         if self.data.is_empty() {
             let batch_outermost = more.order.axes()[0] == 0;
             let plain = || Order::row_major(more.extents.len());

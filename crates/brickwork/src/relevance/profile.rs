@@ -15,7 +15,9 @@ use brickwork_tensor::kernels::exact::ExactSums;
 use brickwork_tensor::{Level, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::images::select::{ClassSamples, Sample, Sampling, most_confident_first, select};
+use crate::images::select::{
+    ClassSamples, Sample, Sampling, most_confident_first, ranked, refuse_empty,
+};
 use crate::images::source::Source;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Refusal};
@@ -132,15 +134,41 @@ pub fn profile(
     options: &ProfileOptions,
     progress: &dyn Progress,
 ) -> Result<Profile, Error> {
+    measured(classifier, preprocess, sources, options, true, progress)
+}
+
+/// [`profile`] of a part of the data, which may have no sample of a class: others add theirs.
+pub(crate) fn profile_part(
+    classifier: &Classifier,
+    preprocess: &Preprocess,
+    sources: &[Source],
+    options: &ProfileOptions,
+    progress: &dyn Progress,
+) -> Result<Profile, Error> {
+    measured(classifier, preprocess, sources, options, false, progress)
+}
+
+/// The profile. If it is of `all` data, every class must have samples.
+fn measured(
+    classifier: &Classifier,
+    preprocess: &Preprocess,
+    sources: &[Source],
+    options: &ProfileOptions,
+    all: bool,
+    progress: &dyn Progress,
+) -> Result<Profile, Error> {
     refuse_twins(sources)?;
     let mut classes = options.classes.clone();
     classes.sort_unstable();
     classes.dedup();
     let samples = match (&options.given, options.sampling) {
         (Some(given), _) => given_samples(sources, &classes, given)?,
-        (None, Sampling::All) => labelled_samples(classifier, sources, &classes)?,
-        (None, sampling) => select(classifier, preprocess, sources, &classes, sampling, progress)?,
+        (None, Sampling::All) => labelled_samples(sources, &classes),
+        (None, sampling) => ranked(classifier, preprocess, sources, &classes, sampling, progress)?,
     };
+    if all {
+        refuse_empty(&classifier.class_names(), &samples, options.sampling)?;
+    }
     let plan = ProfilingPlan::new(
         classifier,
         options.given.is_none() && options.sampling == Sampling::All,
@@ -161,8 +189,8 @@ pub fn profile(
             Ok(())
         })?;
     }
-    if plan.totals {
-        plan.check_range(&samples, &sums)?;
+    for (class, sums) in samples.iter().zip(&sums) {
+        check_range(class, plan.layers.iter().map(|layer| &layer.info.name).zip(sums))?;
     }
     let header = Header {
         format: FORMAT,
@@ -230,13 +258,7 @@ fn given_samples(
 }
 
 /// Every labelled sample of the classes, counted.
-fn labelled_samples(
-    classifier: &Classifier,
-    sources: &[Source],
-    classes: &[usize],
-) -> Result<Vec<ClassSamples>, Error> {
-    let names = classifier.class_names();
-    let mut lost = Vec::new();
+fn labelled_samples(sources: &[Source], classes: &[usize]) -> Vec<ClassSamples> {
     let mut found = Vec::new();
     for &class in classes {
         let all: BTreeMap<String, Vec<usize>> = sources
@@ -250,18 +272,9 @@ fn labelled_samples(
             .filter(|(_, places)| !places.is_empty())
             .collect();
         let seen = all.values().map(Vec::len).sum();
-        if seen == 0 {
-            lost.push(names[class].as_str());
-        }
         found.push(ClassSamples { class, seen, all, ..ClassSamples::default() });
     }
-    if lost.is_empty() {
-        return Ok(found);
-    }
-    Err(Error::profile(format!(
-        "the data has no sample of: {}; leave these classes out (`classes=`) or give more data",
-        lost.join(", ")
-    )))
+    found
 }
 
 /// The samples to run of each source, in order of their place.
@@ -365,25 +378,29 @@ impl ProfilingPlan {
             }
         }
     }
+}
 
-    fn check_range(&self, samples: &[ClassSamples], sums: &[Vec<LayerSums>]) -> Result<(), Error> {
-        for (class, sums) in samples.iter().zip(sums) {
-            for (layer, sums) in self.layers.iter().zip(sums) {
-                if let LayerSums::Totals(totals) = sums
-                    && !totals.is_exact(class.seen as u64)
-                {
-                    let name = &layer.info.name;
-                    let message = format!(
-                        "the sums of layer `{name}` leave the range in which they are exact (2^37, a million \
-                         samples); profile fewer samples at a time"
-                    );
-                    let layer = Some(name.clone());
-                    return Err(Error::profile(Refusal { message, layer, ..Refusal::default() }));
-                }
-            }
+/// That the totals of a class, by the name of their layer, stayed where they are exact.
+///
+/// # Errors
+/// If they did not.
+fn check_range<'a>(
+    class: &ClassSamples,
+    sums: impl Iterator<Item = (&'a String, &'a LayerSums)>,
+) -> Result<(), Error> {
+    for (name, sums) in sums {
+        if let LayerSums::Totals(totals) = sums
+            && !totals.is_exact(class.seen as u64)
+        {
+            let message = format!(
+                "the sums of layer `{name}` leave the range in which they are exact (2^37, a million \
+                 samples); profile fewer samples at a time"
+            );
+            let layer = Some(name.clone());
+            return Err(Error::profile(Refusal { message, layer, ..Refusal::default() }));
         }
-        Ok(())
     }
+    Ok(())
 }
 
 impl PlannedLayer {
@@ -481,10 +498,12 @@ impl Profile {
     /// # Errors
     /// If the profile does not hold it.
     pub fn place(&self, class: usize) -> Result<usize, Error> {
-        self.header.samples.iter().position(|entry| entry.class == class).ok_or_else(|| {
+        let samples = &self.header.samples;
+        let held = || (0..samples.len()).filter(|&place| self.count(place) > 0);
+        held().find(|&place| samples[place].class == class).ok_or_else(|| {
             let name = self.header.classes.get(class).map_or("?", String::as_str);
             let known: Vec<&str> =
-                self.header.samples.iter().map(|entry| self.header.classes[entry.class].as_str()).collect();
+                held().map(|place| self.header.classes[samples[place].class].as_str()).collect();
             let message = format!(
                 "class `{name}` is not in the profile, which holds {}; profile it too (and `merge=`)",
                 known.join(", ")
@@ -493,10 +512,27 @@ impl Profile {
         })
     }
 
-    /// Number of samples behind the class at `place`.
+    /// Number of samples behind the class at `place`; none where a part of the data has none of it.
     pub fn count(&self, place: usize) -> usize {
         let entry = &self.header.samples[place];
-        if entry.taken.is_empty() { entry.seen } else { entry.taken.len() }
+        let all = self.header.sampling == Sampling::All && entry.taken.is_empty();
+        if all { entry.seen } else { entry.taken.len() }
+    }
+
+    /// The profile of `present` classes alone, as it is of all data.
+    ///
+    /// # Errors
+    /// If one of them has no sample, or totals left the range in which they are exact.
+    pub(crate) fn finished(mut self, present: &[usize]) -> Result<Self, Error> {
+        let Self { header, sums } = &mut self;
+        let samples = std::mem::take(&mut header.samples).into_iter().zip(std::mem::take(sums));
+        let kept = samples.filter(|(entry, _)| present.contains(&entry.class));
+        (header.samples, *sums) = kept.unzip();
+        refuse_empty(&header.classes, &header.samples, header.sampling)?;
+        for (class, sums) in header.samples.iter().zip(&*sums) {
+            check_range(class, header.layers.iter().zip(sums))?;
+        }
+        Ok(self)
     }
 
     /// Mean positive contributions of the class at `place` to a layer: `[outputs, inputs of a
@@ -568,7 +604,11 @@ impl Profile {
         layers.iter().map(|layer| &layer.name).eq(&self.header.layers) && self.sums.iter().all(fits)
     }
 
-    fn join(&mut self, other: Self) -> Result<(), Error> {
+    /// Adds a profile of another part of the data, or of other classes, which then stand at the end.
+    ///
+    /// # Errors
+    /// As [`merge`](Self::merge).
+    pub(crate) fn join(&mut self, other: Self) -> Result<(), Error> {
         let (a, b) = (&self.header, &other.header);
         let Some(same) = same_fingerprint(&a.fingerprint, &b.fingerprint) else {
             return Err(Error::profile(format!(
@@ -590,10 +630,7 @@ impl Profile {
         if let (Some(own), Some(others)) = (self.sums.first(), other.sums.first())
             && shapes(own) != shapes(others)
         {
-            return Err(Error::profile(
-                "the profiles' arrays differ in shape; one was changed after it was made"
-                    .to_owned(),
-            ));
+            return Err(shapes_differ());
         }
         for name in other.header.data {
             if !self.header.data.contains(&name) {
@@ -619,6 +656,10 @@ impl Profile {
         sums: Vec<LayerSums>,
     ) -> Result<(), Error> {
         let (data, sampling) = (self.header.data.clone(), self.header.sampling);
+        let shapes = |sums: &[LayerSums]| sums.iter().map(LayerSums::shape).collect::<Vec<_>>();
+        if shapes(&self.sums[place]) != shapes(&sums) {
+            return Err(shapes_differ());
+        }
         let entry = &mut self.header.samples[place];
         let name = &self.header.classes[entry.class];
         let refuse = |message: String| {
@@ -670,6 +711,10 @@ impl Profile {
         }
         Ok(())
     }
+}
+
+fn shapes_differ() -> Error {
+    Error::profile("the profiles' arrays differ in shape; one was changed after it was made")
 }
 
 /// A sample that two profiles of a class are both made of: its data set and place.

@@ -2,16 +2,20 @@
 
 use std::path::PathBuf;
 
-use brickwork_data::Split;
+use brickwork_data::{Preprocess, Split};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::inputs;
-use super::{Context, DataInput, ModelInput, Verb};
+use super::inputs::{self, Labelled};
+use super::partial::{Divisible, Found, Partial, Work};
+use super::{Context, DataInput, ModelInput, Portion, Verb};
 use crate::images::account::DataAccount;
+use crate::images::seen::Seen;
+use crate::images::source::Source;
 use crate::measure::answers::{ImageRecord, write_confusion};
-use crate::measure::eval::{EvalOptions, EvalParts, EvalSource, Report, eval};
+use crate::measure::eval::{EvalOptions, EvalParts, EvalSource, Report, eval, report, scores};
 use crate::measure::latency::latency_ms;
+use crate::measure::scores::Jobs;
 use crate::measure::verify::recut;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
@@ -95,62 +99,171 @@ impl Verb for Eval {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<EvalAnswer, Error> {
-        let mut model = self.model.load(&self.data.pixels, context)?;
-        let preprocess = self.data.pixels.preprocess(&model)?;
-        let tables = self.confusion.is_some() || self.per_image.is_some();
-        if tables && model.head() == HeadKind::Multilabel {
-            return Err(Error::options(
-                "`confusion=` and `per_image=` are of models whose classes exclude each other; an image \
-                 may be of several here: leave them out",
-            ));
-        }
-        let source = self.source.as_deref().map(|path| inputs::load(path, context)).transpose()?;
-        let classes = self.classes.as_deref();
-        let mut data = self.data.labelled_whole(&mut model, classes, Split::Test, context)?;
-        if self.threshold.is_some() && model.head() != HeadKind::Multilabel {
-            return Err(Error::options(format!(
-                "`threshold=` is for models of which an image may be of several classes \
-                 (`head=multilabel`); `{}` is none",
-                model.name
-            )));
-        }
-        data.sources.extend(self.data.foreign(&self.foreign, Split::Test, context)?);
-        self.data.pixels.question(&data.sources, &preprocess, context)?;
-        let indices = source.as_ref().map(|source| source_indices(&model, source)).transpose()?;
-        let bare = match &source {
-            Some(source) if is_refitted(&model) => Some(recut(source, &model)?),
-            _ => None,
-        };
-        let compared = source.as_ref().zip(indices);
-        let options = EvalOptions {
-            classes: data.present,
-            source: compared.map(|(model, classes)| EvalSource {
-                model,
-                preprocess: &preprocess,
-                classes,
-            }),
-            before_refit: bare.as_ref(),
-            parts: parts_of(&model),
-            per_image: self.per_image.is_some(),
-            threshold: self.threshold,
-        };
-        let report = eval(&model, &preprocess, &data.sources, &options, context.progress)?;
+        let (models, Given { sources, present, account, .. }) = self.given(context)?;
+        self.data.pixels.question(&sources, &models.preprocess, context)?;
+        let Models { model, preprocess, .. } = &models;
+        let options = self.options(&models, present);
+        let report = eval(model, preprocess, &sources, &options, context.progress)?;
         if let Some(path) = &self.confusion {
             write_confusion(path, &report.confusion, &model.class_names())?;
         }
         if let Some(path) = &self.per_image {
             ImageRecord::write(path, &report.records)?;
         }
-        let measured = !self.no_latency;
+        self.answer(&models, report, account, context)
+    }
+}
+
+impl Divisible for Eval {
+    fn partial(&self, portion: Option<Portion>, context: &Context<'_>) -> Result<Partial, Error> {
+        let tables = [("confusion", &self.confusion), ("per_image", &self.per_image)];
+        let tables = tables.into_iter().filter(|(_, path)| path.is_some()).map(|(field, _)| {
+            Problem::new(field, format!("`{field}=` is written where all images are; leave it out"))
+        });
+        Problem::refuse(self.problems().into_iter().chain(tables).collect())?;
+        let data = DataInput { portion, ..self.data.clone() };
+        let (models, Given { sources, classes, mut seen, .. }) =
+            Self { data, ..self.clone() }.given(context)?;
+        seen.look_at(&sources);
+        let Models { model, preprocess, .. } = &models;
+        let jobs = Jobs::of(model.head(), &sources, &classes);
+        let options = self.options(&models, classes.clone());
+        let found = scores(model, preprocess, &sources, &jobs, &options, context.progress)?;
+        let work = self.work_on(&models, &classes);
+        Ok(Partial { work, seen, found: Found::Scores(found) })
+    }
+
+    fn finished(&self, whole: Partial, context: &Context<'_>) -> Result<EvalAnswer, Error> {
+        let Partial { work, seen, found: Found::Scores(found) } = whole else {
+            return Err(Error::options("what was found are no scores"));
+        };
+        let mut model = self.model.load(&self.data.pixels, context)?;
+        let names: Vec<String> = work.get("classes")?;
+        if names.len() == model.class_count() && model.card().classes.is_empty() {
+            model = model.with_classes(names)?;
+        }
+        let models = self.models(model, context)?;
+        let asked = work.asked(models.model.class_count())?;
+        work.check(&self.work_on(&models, &asked))?;
+        let names = models.model.class_names();
+        let account = seen.account(&asked, &names);
+        self.data.check(inputs::is_whole(&models.model), &account, &asked, context)?;
+        self.data.pixels.question_seen(&seen, &models.preprocess, context)?;
+        let options = self.options(&models, seen.present(&asked));
+        let report = report(&mut found.in_order(), &models.model, &options)?;
+        self.answer(&models, report, account, context)
+    }
+}
+
+/// The models that run.
+struct Models {
+    model: Classifier,
+    preprocess: Preprocess,
+    /// What it is compared with, and that model's index of each of its classes.
+    source: Option<(Classifier, Vec<usize>)>,
+    /// Before its refit.
+    bare: Option<Classifier>,
+}
+
+/// The images that they run on.
+struct Given {
+    sources: Vec<Source>,
+    /// The classes asked for.
+    classes: Vec<usize>,
+    /// Those of them that have images.
+    present: Vec<usize>,
+    account: DataAccount,
+    seen: Seen,
+}
+
+impl Eval {
+    fn given(&self, context: &Context<'_>) -> Result<(Models, Given), Error> {
+        let mut model = self.model.load(&self.data.pixels, context)?;
+        self.check_head(&model)?;
+        let classes = self.classes.as_deref();
+        let mut data = self.data.labelled_whole(&mut model, classes, Split::Test, context)?;
+        data.add_foreign(self.data.foreign(&self.foreign, Split::Test, context)?);
+        let Labelled { sources, classes, present, account, seen, .. } = data;
+        let models = self.models(model, context)?;
+        Ok((models, Given { sources, classes, present, account, seen }))
+    }
+
+    /// That what is asked for can be said of this kind of model.
+    fn check_head(&self, model: &Classifier) -> Result<(), Error> {
+        let several = model.head() == HeadKind::Multilabel;
+        if several && (self.confusion.is_some() || self.per_image.is_some()) {
+            return Err(Error::options(
+                "`confusion=` and `per_image=` are of models whose classes exclude each other; an image \
+                 may be of several here: leave them out",
+            ));
+        }
+        if !several && self.threshold.is_some() {
+            return Err(Error::options(format!(
+                "`threshold=` is for models of which an image may be of several classes \
+                 (`head=multilabel`); `{}` is none",
+                model.name
+            )));
+        }
+        Ok(())
+    }
+
+    /// All models that run, beside `model`.
+    fn models(&self, model: Classifier, context: &Context<'_>) -> Result<Models, Error> {
+        let preprocess = self.data.pixels.preprocess(&model)?;
+        let source = self.source.as_deref().map(|path| inputs::load(path, context)).transpose()?;
+        let indices = source.as_ref().map(|source| source_indices(&model, source)).transpose()?;
+        let bare = match &source {
+            Some(source) if is_refitted(&model) => Some(recut(source, &model)?),
+            _ => None,
+        };
+        Ok(Models { model, preprocess, source: source.zip(indices), bare })
+    }
+
+    fn options<'a>(&self, models: &'a Models, classes: Vec<usize>) -> EvalOptions<'a> {
+        let source = models.source.as_ref().map(|(model, classes)| EvalSource {
+            model,
+            preprocess: &models.preprocess,
+            classes: classes.clone(),
+        });
+        EvalOptions {
+            classes,
+            source,
+            before_refit: models.bare.as_ref(),
+            parts: parts_of(&models.model),
+            per_image: self.per_image.is_some(),
+            threshold: self.threshold,
+        }
+    }
+
+    /// What partials of one evaluation have in common.
+    fn work_on(&self, models: &Models, asked: &[usize]) -> Work {
+        let source = models.source.as_ref().map(|(source, _)| source.fingerprint());
+        Work::of(Self::NAME)
+            .with("model", models.model.fingerprint())
+            .with("classes", models.model.class_names())
+            .with("asked", asked)
+            .with("preprocess", &models.preprocess)
+            .with("source", source)
+    }
+
+    /// The answer that a report is.
+    fn answer(
+        &self,
+        models: &Models,
+        report: Report,
+        data: DataAccount,
+        context: &Context<'_>,
+    ) -> Result<EvalAnswer, Error> {
+        let (measured, Models { model, source, .. }) = (!self.no_latency, models);
         let other = source.as_ref().filter(|_| measured);
         Ok(EvalAnswer {
-            source_latency_ms: other.map(latency_ms).transpose()?,
+            source_latency_ms: other.map(|(source, _)| latency_ms(source)).transpose()?,
             report,
-            data: data.account,
+            data,
             params: model.graph().parameters(),
             macs: model.graph().macs(),
             file_bytes: context.file_bytes(&self.model.model)?,
-            latency_ms: measured.then(|| latency_ms(&model)).transpose()?,
+            latency_ms: measured.then(|| latency_ms(model)).transpose()?,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use brickwork_data::Augment;
+use brickwork_data::{Augment, Dataset};
 
 use crate::images::select::Sampling;
 use crate::images::source::Held;
@@ -354,6 +354,13 @@ pub struct Portion {
     pub place: usize,
     /// Of how many.
     pub of: usize,
+}
+
+impl Portion {
+    /// Of a data set, the images that are in it.
+    pub(super) fn of_set(self, dataset: &Dataset) -> Dataset {
+        dataset.portion(self.place - 1, self.of)
+    }
 }
 
 impl FromStr for Portion {

@@ -9,11 +9,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Context;
+use super::forms::Portion;
 use super::memory::{self, InMemory, Memory};
 use super::pixels::PixelInput;
-use crate::images::account::{DataAccount, SetAccount, TakenSet};
+use crate::images::account::{DataAccount, LeftOut, SetAccount, TakenSet};
 use crate::images::labels::LabelTable;
 use crate::images::matching::{Matching, Numbered};
+use crate::images::seen::Seen;
 use crate::images::source::Source;
 use crate::model::card::{Card, Part, Rule, Thresholds};
 use crate::model::classes;
@@ -174,6 +176,9 @@ pub struct DataInput {
     /// How they become the model's input.
     #[serde(flatten)]
     pub pixels: PixelInput,
+    /// The portion of every data set that is looked at, where others look at the rest.
+    #[serde(skip)]
+    pub portion: Option<Portion>,
 }
 
 /// A data set that was asked for.
@@ -183,13 +188,13 @@ pub(super) struct Opened {
     /// The part of the model that it was given for.
     part: Option<String>,
     pub(super) dataset: Dataset,
-    /// Files that cannot be read, with the reason.
-    left_out: Vec<String>,
+    /// Files that cannot be read.
+    left_out: Vec<LeftOut>,
 }
 
 impl Opened {
     /// A data set that is for the whole model.
-    pub(super) fn of(label: String, dataset: Dataset, left_out: Vec<String>) -> Self {
+    pub(super) fn of(label: String, dataset: Dataset, left_out: Vec<LeftOut>) -> Self {
         Self { label, part: None, dataset, left_out }
     }
 }
@@ -253,9 +258,9 @@ impl DataInput {
         path: &Path,
         usual: Split,
         context: &Context<'_>,
-    ) -> Result<(Dataset, Vec<String>), Error> {
+    ) -> Result<(Dataset, Vec<LeftOut>), Error> {
         if let Some(dataset) = self.held(path, context)? {
-            return Ok((dataset, Vec::new()));
+            return Ok((self.own_portion(dataset), Vec::new()));
         }
         let split = self.split.unwrap_or(usual);
         let dataset = match Dataset::open(path, Some(split)) {
@@ -267,11 +272,16 @@ impl DataInput {
             other => other?,
         };
         context.progress.detail(&dataset.describe());
-        self.readable(dataset)
+        self.readable(self.own_portion(dataset))
     }
 
-    /// The images of a set that can be read, and what cannot be read and was left out, with the reasons.
-    pub(super) fn readable(&self, dataset: Dataset) -> Result<(Dataset, Vec<String>), Error> {
+    /// The portion of a set that is looked at.
+    fn own_portion(&self, dataset: Dataset) -> Dataset {
+        self.portion.map_or(dataset.clone(), |portion| portion.of_set(&dataset))
+    }
+
+    /// The images of a set that can be read, and what cannot be read and was left out.
+    pub(super) fn readable(&self, dataset: Dataset) -> Result<(Dataset, Vec<LeftOut>), Error> {
         if !self.skip_bad {
             let problems = dataset.unread();
             return match problems.is_empty() {
@@ -280,7 +290,14 @@ impl DataInput {
             };
         }
         let (dataset, problems) = dataset.readable()?;
-        Ok((dataset, problems.iter().map(ToString::to_string).collect()))
+        if dataset.is_empty() && self.portion.is_none() {
+            return Err(DataError::Empty { place: dataset.name().to_owned() }.into());
+        }
+        let left_out = |(place, problem): (usize, DataError)| LeftOut {
+            place: Some(place),
+            why: problem.to_string(),
+        };
+        Ok((dataset, problems.into_iter().map(left_out).collect()))
     }
 
     /// The images that are in memory under this name; nothing if it names a file.
@@ -305,9 +322,14 @@ impl DataInput {
         usual: Split,
         context: &Context<'_>,
     ) -> Result<Labelled, Error> {
-        let mut opened = self.opened_for(model, usual, context)?;
-        for one in &mut opened {
-            one.dataset = one.dataset.clone().by_label()?;
+        let whole = Self { portion: None, ..self.clone() };
+        let several = model.head() == HeadKind::Multilabel;
+        let mut opened = if several { &whole } else { self }.opened_for(model, usual, context)?;
+        for one in opened.iter_mut().filter(|_| several) {
+            if one.dataset.has_several() {
+                one.left_out.iter_mut().for_each(|file| file.place = None);
+            }
+            one.dataset = self.own_portion(one.dataset.clone().by_label()?);
         }
         self.matched(opened, model, classes, context)
     }
@@ -354,9 +376,48 @@ impl DataInput {
             found.add_for(model, one, labels.as_ref(), context)?;
         }
         found.choose(chosen(classes, &model.class_names(), context)?, &model.class_names());
-        let whole = model.card().origin.is_none() && model.card().parts.is_empty();
-        found.check(self.allow_missing, whole, context)?;
+        if !self.is_shared(&found.sources) {
+            self.check(is_whole(model), &found.account, &found.classes, context)?;
+        }
         Ok(found)
+    }
+
+    /// Whether others look at more of the data.
+    pub(super) fn is_shared(&self, sources: &[Source]) -> bool {
+        self.portion.is_some() || sources.iter().any(|source| source.dataset.is_part())
+    }
+
+    /// That every class asked for has images, and that of data for a `whole` model most images are of its
+    /// classes; says so instead where that is allowed to be missing.
+    ///
+    /// # Errors
+    /// If it is missing and that is not allowed.
+    pub(super) fn check(
+        &self,
+        whole: bool,
+        account: &DataAccount,
+        asked: &[usize],
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        let odd = |set: &&SetAccount| whole && 2 * set.matched < set.images;
+        let odd = account.sets.iter().filter(odd).map(|set| {
+            let SetAccount { name, images, matched, .. } = set;
+            format!("only {matched} of the {images} images of {name} are of the model's classes")
+        });
+        let missing = account.missing(asked.len());
+        let problems: Vec<String> = missing.into_iter().chain(odd).collect();
+        if problems.is_empty() {
+            return Ok(());
+        }
+        if self.allow_missing && account.without_images.len() < asked.len() {
+            problems.iter().for_each(|problem| context.progress.note(problem));
+            return Ok(());
+        }
+        Err(Error::classes(format!(
+            "{}; give images of every class, choose classes that have some (`classes=`), say how the data \
+             calls them (`labels=`), or go on without (`allow_missing=true`)",
+            problems.join("; ")
+        )))
     }
 
     /// The table of labels, if one is given. Gives the model its names if it has none.
@@ -390,6 +451,11 @@ impl DataInput {
         };
         paths.iter().map(open).collect()
     }
+}
+
+/// Whether a model was not made of others.
+pub(super) fn is_whole(model: &Classifier) -> bool {
+    model.card().origin.is_none() && model.card().parts.is_empty()
 }
 
 /// The images that are in memory under this name; nothing if it names a file.
@@ -461,7 +527,7 @@ pub(super) fn taken_of(sets: &[Opened], samples: &[usize], context: &Context<'_>
         let taken = samples.iter().filter(|sample| own.contains(sample));
         let taken: Vec<usize> = taken.map(|sample| sample - start).collect();
         start = own.end;
-        let set = TakenSet::new(one.label.clone(), &one.dataset, &taken, one.left_out.clone());
+        let set = TakenSet::new(one.label.clone(), &one.dataset, &taken, &one.left_out);
         set.remark().iter().for_each(|remark| context.progress.note(remark));
         found.push(set);
     }
@@ -517,6 +583,10 @@ pub(super) struct Labelled {
     pub(super) present: Vec<usize>,
     /// What was found.
     pub(super) account: DataAccount,
+    /// What was seen of every data set.
+    pub(super) seen: Seen,
+    /// Files of every data set that were left out.
+    left_out: Vec<Vec<LeftOut>>,
 }
 
 impl Labelled {
@@ -551,9 +621,10 @@ impl Labelled {
         let Opened { label, dataset, left_out, .. } = opened;
         let matching = Matching::new(dataset.classes(), classes, labels)?;
         let names = &classes.names;
-        let account = SetAccount::new(label.clone(), &dataset, &matching, names, left_out);
+        let account = SetAccount::new(label.clone(), &dataset, &matching, names, &left_out);
         account.remarks().iter().for_each(|remark| context.progress.note(remark));
         self.account.sets.push(account);
+        self.left_out.push(left_out);
         let place = self.sources.len();
         self.sources.push(Source::matched(label, dataset, matching, names)?);
         Ok(&mut self.sources[place])
@@ -561,37 +632,16 @@ impl Labelled {
 
     /// Looks which of the classes asked for, of those called `names`, have images.
     pub(super) fn choose(&mut self, classes: Vec<usize>, names: &[String]) {
-        self.present = self.account.present(&self.sources, &classes, names);
+        self.seen = Seen::of(&self.sources, &self.account.sets, &self.left_out);
+        self.present = self.seen.present(&classes);
+        self.account = self.seen.account(&classes, names);
         self.classes = classes;
     }
 
-    /// That every class has images, and that of data for a `whole` model most images are of its classes.
-    /// Says so instead where that is `allowed` to be missing.
-    pub(super) fn check(
-        &self,
-        allowed: bool,
-        whole: bool,
-        context: &Context<'_>,
-    ) -> Result<(), Error> {
-        let odd = |set: &&SetAccount| whole && 2 * set.matched < set.images;
-        let odd = self.account.sets.iter().filter(odd).map(|set| {
-            let SetAccount { name, images, matched, .. } = set;
-            format!("only {matched} of the {images} images of {name} are of the model's classes")
-        });
-        let missing = self.account.missing(self.classes.len());
-        let problems: Vec<String> = missing.into_iter().chain(odd).collect();
-        if problems.is_empty() {
-            return Ok(());
-        }
-        if allowed && !self.present.is_empty() {
-            problems.iter().for_each(|problem| context.progress.note(problem));
-            return Ok(());
-        }
-        Err(Error::classes(format!(
-            "{}; give images of every class, choose classes that have some (`classes=`), say how the data \
-             calls them (`labels=`), or go on without (`allow_missing=true`)",
-            problems.join("; ")
-        )))
+    /// Adds data sets of which every image is foreign.
+    pub(super) fn add_foreign(&mut self, sources: Vec<Source>) {
+        self.sources.extend(sources);
+        self.seen = Seen::of(&self.sources, &self.account.sets, &self.left_out);
     }
 }
 

@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brickwork_data::Split;
+use brickwork_data::{Preprocess, Split};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::forms::{Portion, Samples};
 use super::inputs::{self, Labelled};
+use super::partial::{Divisible, Found, Partial, Work};
 use super::{Context, DataInput, ModelInput, Verb};
 use crate::images::account::DataAccount;
+use crate::images::seen::Seen;
 use crate::images::select::{ClassSamples, Sampling};
+use crate::images::source::Source;
+use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
-use crate::relevance::profile::{self as measured, ProfileOptions};
+use crate::relevance::profile::{self as measured, ProfileOptions, profile, profile_part};
 
 /// Measure which channels contribute to which class
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -115,10 +119,104 @@ impl Verb for Profile {
     }
 
     fn work(&self, context: &Context<'_>) -> Result<ProfileAnswer, Error> {
-        let (profile, data) = match self.merge.is_empty() {
-            true => self.measure(context)?,
-            false => (self.merged(context)?, None),
+        if !self.merge.is_empty() {
+            return self.answer(self.merged(context)?, None, context);
+        }
+        let mut given = self.given(context)?;
+        let Given { sources, preprocess, .. } = &mut given;
+        self.data.pixels.question(sources, preprocess, context)?;
+        if let Some(Portion { place, of }) = self.part {
+            for source in sources {
+                source.keep_part(place - 1, of)?;
+            }
+        }
+        let Given { model, preprocess, sources, present, account, .. } = given;
+        let options = ProfileOptions {
+            classes: present,
+            sampling: self.samples.0,
+            given: self.indices.as_deref().map(read_indices).transpose()?,
         };
+        let measure = if self.part.is_some() { profile_part } else { profile };
+        let profile = measure(&model, &preprocess, &sources, &options, context.progress)?;
+        self.answer(profile, Some(account), context)
+    }
+}
+
+impl Divisible for Profile {
+    fn partial(&self, portion: Option<Portion>, context: &Context<'_>) -> Result<Partial, Error> {
+        let alone = [
+            self.indices.as_ref().map(|_| Problem::new("indices", "`indices=` names samples of all the data")),
+            self.part.map(|_| Problem::new("part", "`part=` is what each process is given; leave it out")),
+            matches!(self.samples.0, Sampling::Percent(_)).then(|| {
+                let why = "a percentage of parts is not that of the whole; say a count or all (`samples=`)";
+                Problem::new("samples", why)
+            }),
+        ];
+        Problem::refuse(self.problems().into_iter().chain(alone.into_iter().flatten()).collect())?;
+        let data = DataInput { portion, ..self.data.clone() };
+        let Given { model, preprocess, sources, classes, mut seen, .. } =
+            Self { data, ..self.clone() }.given(context)?;
+        seen.look_at(&sources);
+        let options =
+            ProfileOptions { classes: classes.clone(), sampling: self.samples.0, given: None };
+        let profile = profile_part(&model, &preprocess, &sources, &options, context.progress)?;
+        let work = self.work_on(&model, &preprocess).with("asked", classes);
+        Ok(Partial { work, seen, found: Found::Profile(profile) })
+    }
+
+    fn finished(&self, whole: Partial, context: &Context<'_>) -> Result<ProfileAnswer, Error> {
+        let model = self.model.load(&self.data.pixels, context)?;
+        let preprocess = self.data.pixels.preprocess(&model)?;
+        let Partial { work, seen, found: Found::Profile(profile) } = whole else {
+            return Err(Error::options("what was found is no profile"));
+        };
+        let asked = work.asked(profile.header.classes.len())?;
+        profile.check_model(&model)?;
+        work.check(&self.work_on(&model, &preprocess).with("asked", &asked))?;
+        let account = seen.account(&asked, &profile.header.classes);
+        self.data.check(inputs::is_whole(&model), &account, &asked, context)?;
+        self.data.pixels.question_seen(&seen, &preprocess, context)?;
+        let profile = profile.finished(&seen.present(&asked))?;
+        self.answer(profile, Some(account), context)
+    }
+}
+
+/// What is profiled, and on what.
+struct Given {
+    model: Classifier,
+    preprocess: Preprocess,
+    sources: Vec<Source>,
+    /// The classes asked for.
+    classes: Vec<usize>,
+    /// Those of them that have images.
+    present: Vec<usize>,
+    account: DataAccount,
+    seen: Seen,
+}
+
+impl Profile {
+    fn given(&self, context: &Context<'_>) -> Result<Given, Error> {
+        let mut model = self.model.load(&self.data.pixels, context)?;
+        let preprocess = self.data.pixels.preprocess(&model)?;
+        let asked = self.classes.as_deref();
+        let Labelled { sources, classes, present, account, seen, .. } =
+            self.data.labelled(&mut model, asked, Split::Train, context)?;
+        Ok(Given { model, preprocess, sources, classes, present, account, seen })
+    }
+
+    /// What partials of one profile have in common.
+    fn work_on(&self, model: &Classifier, preprocess: &Preprocess) -> Work {
+        let work = Work::of(Self::NAME).with("model", model.fingerprint());
+        work.with("preprocess", preprocess).with("samples", self.samples.0)
+    }
+
+    /// The answer that a profile is.
+    fn answer(
+        &self,
+        profile: measured::Profile,
+        data: Option<DataAccount>,
+        context: &Context<'_>,
+    ) -> Result<ProfileAnswer, Error> {
         if let Some(path) = &self.output {
             context.save_profile(&profile, path)?;
         }
@@ -141,33 +239,6 @@ impl Verb for Profile {
             classes: header.samples.iter().enumerate().map(class).collect(),
             profile,
         })
-    }
-}
-
-impl Profile {
-    /// The profile, and what the data holds.
-    fn measure(
-        &self,
-        context: &Context<'_>,
-    ) -> Result<(measured::Profile, Option<DataAccount>), Error> {
-        let mut model = self.model.load(&self.data.pixels, context)?;
-        let preprocess = self.data.pixels.preprocess(&model)?;
-        let classes = self.classes.as_deref();
-        let data = self.data.labelled(&mut model, classes, Split::Train, context)?;
-        let Labelled { mut sources, present, account, .. } = data;
-        self.data.pixels.question(&sources, &preprocess, context)?;
-        if let Some(Portion { place, of }) = self.part {
-            for source in &mut sources {
-                source.keep_part(place - 1, of)?;
-            }
-        }
-        let options = ProfileOptions {
-            classes: present,
-            sampling: self.samples.0,
-            given: self.indices.as_deref().map(read_indices).transpose()?,
-        };
-        let profile = measured::profile(&model, &preprocess, &sources, &options, context.progress)?;
-        Ok((profile, Some(account)))
     }
 
     fn merged(&self, context: &Context<'_>) -> Result<measured::Profile, Error> {

@@ -3,6 +3,7 @@
 use brickwork_data::{PixelRange, Preprocess};
 
 use super::{Context, PixelInput};
+use crate::images::seen::Seen;
 use crate::images::source::Source;
 use crate::model::error::{Error, Problem};
 
@@ -32,6 +33,23 @@ impl PixelInput {
             }
         }
         self.settle(doubts, context)
+    }
+
+    /// Holds `preprocess` against the pixels that several processes saw, by data set.
+    ///
+    /// # Errors
+    /// As [`question`](Self::question).
+    pub(super) fn question_seen(
+        &self,
+        seen: &Seen,
+        preprocess: &Preprocess,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        let doubts = seen.pixels().flat_map(|(name, range)| {
+            let of_data = move |doubt| format!("`{name}`: {doubt}");
+            preprocess.doubts(range).into_iter().map(of_data)
+        });
+        self.settle(doubts.collect(), context)
     }
 
     /// Holds `preprocess` against bytes of any value.

@@ -7,7 +7,7 @@ use brickwork_formats::{onnx, read_whole};
 use serde_json::{Map, Value, json};
 
 use super::Context;
-use super::memory::{InMemory, stem_of};
+use super::memory::{InMemory, Memory, stem_of};
 use super::roles::{NamedFile, Role, role};
 use crate::model::classes::{items, list};
 use crate::model::digest::{digest_of, digest_of_bytes, is_there};
@@ -140,7 +140,12 @@ impl Story<'_> {
 
     /// What the file of this name is called.
     fn reference(&mut self, option: &str, path: &Path) -> Result<String, Error> {
-        let found = self.context.look_at(path, !DATA.contains(&option));
+        let is_data = DATA.contains(&option);
+        // Images in memory have no digest, and need not be there any more.
+        let found = match is_data && Memory::is_name(path) {
+            true => Ok(Found::default()),
+            false => self.context.look_at(path, !is_data),
+        };
         // The work is done, and is not lost for want of a story.
         let untold = |error: &Error| {
             let note = format!("how it was made is not told in full: {error}");

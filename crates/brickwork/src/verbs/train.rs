@@ -78,7 +78,7 @@ impl Verb for Train {
             data.add(one, &classes, labels.as_ref(), context)?;
         }
         data.choose((0..names.len()).collect(), &names);
-        data.check(self.data.allow_missing, self.classes.is_none(), context)?;
+        self.data.check(self.classes.is_none(), &data.account, &data.classes, context)?;
         let images = self.run.images(data, context)?;
         let preprocess = self.preprocess(&images.train, context)?;
         let options = ArchitectureOptions {

@@ -19,6 +19,7 @@ mod random_graphs;
 mod records;
 mod refitting;
 mod routing;
+mod sharing;
 mod shrinking;
 mod splitting;
 mod stored_files;

@@ -21,6 +21,16 @@ enum Gives {
     Profile,
     /// The answer, with the page that it is drawn on.
     Page,
+    /// Work that several processes share, and that gives the answer in the end.
+    SharedAnswer,
+    /// Work that several processes share, and that gives the profile in the end.
+    SharedProfile,
+}
+
+impl Gives {
+    fn is_shared(self) -> bool {
+        matches!(self, Self::SharedAnswer | Self::SharedProfile)
+    }
 }
 
 /// Where a verb stands in Python.
@@ -82,6 +92,12 @@ const METHODS: &[Place] = &[
     method("bench", "bench", "model", &[], Gives::Answer),
 ];
 
+/// Verbs whose work several processes can share.
+const SHARED: &[Place] = &[
+    method("profile", "profile", "model", &["data"], Gives::SharedProfile),
+    method("eval", "evaluate", "model", &["data"], Gives::SharedAnswer),
+];
+
 /// Verbs that the command alone has: they work on graphs of nodes, or on recipes, from file to file.
 const COMMAND_ALONE: &[&str] =
     &["gcn train", "gcn disassemble", "gcn eval", "build", "recipe", "init-recipe"];
@@ -104,11 +120,22 @@ from brickwork._ask import answered, drawn, made, profiled
 from brickwork._ask import names as _names
 from brickwork._ask import several as _several
 from brickwork._ask import size as _size
+from brickwork._work import Work, shared, shared_profile
 
 if TYPE_CHECKING:
     from brickwork._ask import Data, File, ModelLike, Pictures, ProfileLike, Sides
     from brickwork._model import Model, Profile
     from brickwork._progress import ProgressLike
+"#;
+
+/// What stands before the verbs that several processes share.
+const SHARED_HEAD: &str = r#"
+
+class SharedVerbs:
+    """What a model can be asked, as work that several processes share."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
 "#;
 
 /// The general options, as every function takes them.
@@ -134,6 +161,8 @@ pub(crate) fn module() -> String {
     text.push_str(&classes.text());
     text.push_str("\n\nclass ModelVerbs:\n    \"\"\"What a model can be asked.\"\"\"\n");
     METHODS.iter().for_each(|place| text.push_str(&place.text("    ", &all)));
+    text.push_str(SHARED_HEAD);
+    SHARED.iter().for_each(|place| text.push_str(&place.text("    ", &all)));
     FUNCTIONS.iter().for_each(|place| {
         text.push('\n');
         text.push_str(&place.text("", &all));
@@ -163,6 +192,8 @@ impl Place {
             Gives::Answer | Gives::Page => answer_class,
             Gives::Model => "Model",
             Gives::Profile => "Profile",
+            Gives::SharedAnswer => &format!("Work[{answer_class}]"),
+            Gives::SharedProfile => "Work[Profile]",
         };
         let name = self.name;
         let mut text = format!("\n{indent}def {name}(\n");
@@ -220,7 +251,10 @@ impl Place {
         if self.gives == Gives::Model {
             arguments.push(called());
         }
-        arguments.extend(GENERAL.map(|(name, declared, help)| Argument {
+        // Who shares work says for each piece of it who is told and how many threads it has.
+        let general =
+            GENERAL.into_iter().filter(|(name, ..)| !self.gives.is_shared() || *name == "seed");
+        arguments.extend(general.map(|(name, declared, help)| Argument {
             name: name.to_owned(),
             declared: declared.to_owned(),
             help: help.to_owned(),
@@ -272,6 +306,7 @@ impl Place {
             let value = match own {
                 "models" if others => "[*models, self]",
                 "models" => "[self]",
+                _ if self.gives.is_shared() => "self._model",
                 _ => "self",
             };
             fields.insert(own.to_owned(), json!(value));
@@ -281,6 +316,8 @@ impl Place {
             Gives::Model => "made",
             Gives::Profile => "profiled",
             Gives::Page => "drawn",
+            Gives::SharedAnswer => "shared",
+            Gives::SharedProfile => "shared_profile",
         };
         let mut text = format!(
             "{indent}return {function}(\n{indent}    {:?},\n{indent}    {answer},\n",
@@ -296,8 +333,9 @@ impl Place {
             let own = self.own.filter(|own| *own == "model").map_or("None", |_| "self");
             let _ = writeln!(text, "{indent}    called=called, own={own},");
         }
-        let _ =
-            writeln!(text, "{indent}    progress=progress, threads=threads, seed=seed,\n{indent})");
+        let general =
+            if self.gives.is_shared() { "" } else { "progress=progress, threads=threads, " };
+        let _ = writeln!(text, "{indent}    {general}seed=seed,\n{indent})");
         text
     }
 }

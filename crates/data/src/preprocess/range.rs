@@ -1,5 +1,7 @@
 //! Whether a preprocessing can be meant for the pixels it is given.
 
+use serde::{Deserialize, Serialize};
+
 use super::Preprocess;
 use crate::dataset::Dataset;
 use crate::image::Pixels;
@@ -14,7 +16,7 @@ const FAR: f32 = 10.0;
 const LARGEST_INPUT: f32 = 256.0;
 
 /// The least and the largest pixel of some images, as they are stored.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PixelRange {
     /// The least.
     pub least: f32,

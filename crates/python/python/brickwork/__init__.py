@@ -32,6 +32,7 @@ from brickwork._errors import (
 from brickwork._images import Images, images
 from brickwork._model import Model, Profile, load, load_profile
 from brickwork._verbs import assemble, distill, init, probe, train
+from brickwork._work import Partial, Work
 
 __all__ = [
     "Answer",
@@ -44,6 +45,7 @@ __all__ = [
     "Model",
     "ModelError",
     "OptionsError",
+    "Partial",
     "Profile",
     "ProfileError",
     "ReadError",
@@ -52,6 +54,7 @@ __all__ = [
     "StoppedError",
     "TooSmallError",
     "TrainingError",
+    "Work",
     "WriteError",
     "answers",
     "assemble",

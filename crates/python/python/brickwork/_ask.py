@@ -108,6 +108,8 @@ class _Memory:
             return self.name(value._native, f"{value.model}.safetensors")
         if isinstance(value, Images):
             return self.name(value._native, value.name)
+        if isinstance(value, Absent):
+            return f"memory:{len(self.things) + 1}/{value.name}"
         if _are_arrays(value):
             layout = value[2] if len(value) == 3 else None
             return self.plain(images(value[0], value[1], layout=layout))
@@ -133,10 +135,41 @@ def check_threads(threads: int | None) -> None:
         raise OptionsError(f"`threads={threads}` is no number from 1 to {_MOST_THREADS}")
 
 
+class Absent:
+    """Images in memory that are not at hand: their name is all that is told of them."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Request:
+    """A request as JSON, with what it names in memory."""
+
+    def __init__(self, verb: str, options: dict[str, Any], seed: int, made: str | None = None) -> None:
+        if not 0 <= seed < 1 << 64:
+            raise OptionsError(f"`seed={seed}` is no number from 0 to 2**64 - 1")
+        memory = _Memory()
+        plain = {name: memory.plain(value) for name, value in options.items()}
+        if made is not None:
+            plain["output"] = made
+        try:
+            self.text = json.dumps(plain, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise OptionsError(f"an argument of {verb} cannot be understood: {error}") from None
+        self.things, self._made = memory.things, made
+
+    def answer(self, form: type[A], answer: str, words: str) -> A:
+        """The answer that is this JSON."""
+        fields = json.loads(answer)
+        if self._made is not None:
+            fields["output"] = None  # It is in memory.
+        return form(fields, words)
+
+
 def _asked(
     verb: str,
     form: type[A],
-    request: dict[str, Any],
+    options: dict[str, Any],
     made: str | None,
     progress: ProgressLike,
     threads: int | None,
@@ -144,28 +177,16 @@ def _asked(
 ) -> tuple[A, Any]:
     """The answer to a request, and what was written to the name `made`."""
     check_threads(threads)
-    if not 0 <= seed < 1 << 64:
-        raise OptionsError(f"`seed={seed}` is no number from 0 to 2**64 - 1")
-    memory = _Memory()
-    plain = {name: memory.plain(value) for name, value in request.items()}
-    if made is not None:
-        plain["output"] = made
-    try:
-        text = json.dumps(plain, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise OptionsError(f"an argument of {verb} cannot be understood: {error}") from None
+    request = Request(verb, options, seed, made)
     ear = listener(progress)
     try:
         with told():
             answer, words, thing = _native.ask(
-                verb, text, memory.things, made, ear, threads, seed
+                verb, request.text, request.things, made, ear, threads, seed
             )
     finally:
         ear.close()
-    fields = json.loads(answer)
-    if made is not None:
-        fields["output"] = None  # It is in memory.
-    return form(fields, words), thing
+    return request.answer(form, answer, words), thing
 
 
 def answered(

@@ -19,6 +19,8 @@ from brickwork._verbs import GroupRow, ModelVerbs
 if TYPE_CHECKING:
     import numpy
 
+    from brickwork._shared import Shared
+
 
 class Model(ModelVerbs):
     """An image classifier. Nothing changes it: what is asked of it gives another one."""
@@ -61,6 +63,13 @@ class Model(ModelVerbs):
     def fingerprint(self) -> str:
         """What tells its network from others."""
         return self._native.fingerprint()
+
+    @property
+    def shared(self) -> Shared:
+        """What it can be asked, as work that several processes share."""
+        from brickwork._shared import Shared
+
+        return Shared(self)
 
     def run(self, images: ArrayLike, *, threads: int | None = None) -> numpy.ndarray[Any, Any]:
         """Scores `[n, k]` of images that are prepared: float32 `[n, c, h, w]`.

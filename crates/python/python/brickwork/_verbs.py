@@ -12,6 +12,7 @@ from brickwork._ask import answered, drawn, made, profiled
 from brickwork._ask import names as _names
 from brickwork._ask import several as _several
 from brickwork._ask import size as _size
+from brickwork._work import Work, shared, shared_profile
 
 if TYPE_CHECKING:
     from brickwork._ask import Data, File, ModelLike, Pictures, ProfileLike, Sides
@@ -3688,6 +3689,242 @@ class ModelVerbs:
                 "model": self,
             },
             progress=progress, threads=threads, seed=seed,
+        )
+
+
+class SharedVerbs:
+    """What a model can be asked, as work that several processes share."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def profile(
+        self,
+        data: Data = (),
+        *,
+        weights: File | None = None,
+        head: Literal["single", "binary", "multilabel"] | None = None,
+        scores: str | None = None,
+        class_axis: int | None = None,
+        split: Literal["train", "test"] | None = None,
+        labels: File | None = None,
+        allow_missing: bool = False,
+        skip_bad: bool = False,
+        size: Sides | None = None,
+        scale: float | None = None,
+        mean: Sequence[float] | float = (),
+        std: Sequence[float] | float = (),
+        channel_order: Literal["rgb", "bgr"] | None = None,
+        fit: Literal["exact", "cover", "stretch"] | None = None,
+        crop: float | None = None,
+        filter: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] | None = None,
+        layout: Literal["nchw", "nhwc"] | None = None,
+        odd_pixels: bool = False,
+        class_names: str | int | Sequence[str | int] | None = None,
+        samples: str | float = "50",
+        classes: str | int | Sequence[str | int] | None = None,
+        part: str | float | None = None,
+        indices: File | None = None,
+        merge: Sequence[ProfileLike] | ProfileLike = (),
+        seed: int = 0,
+    ) -> Work[Profile]:
+        """Measure which channels contribute to which class.
+
+        Args:
+            data: Labelled images: IDX or CIFAR folder, image folder tree, .npz or .safetensors;
+                NAME=PATH for one part of an assembled model. Repeat for several
+            weights: Take weights of matching names from this safetensors file
+            head: What its scores mean, where the model does not tell: single is a score for
+                each class, of which an image has one; binary is one score that tells two classes
+                apart; multilabel is a score for each class, of which an image may have several
+            scores: The output that has the class scores, by name, or any value to take for it
+                [default: the only one that can be scores]
+            class_axis: The axis of the output that holds the classes, counted from 0; scores
+                are averaged over all others but the batch [default: the only one on which there are
+                several]
+            split: Part of the data to use [default: train to profile, refit and calibrate, test
+                to measure]
+            labels: Which folder or label is which class: a table of index, WordNet identifier
+                and name, in any usual form (CSV, JSON, text)
+            allow_missing: Go on where there are no images of a class, or where most images are
+                of none of the classes
+            skip_bad: Leave images out that cannot be read
+            size: Height and width: 224 or 224x160. Images of another size are resized and
+                cropped
+            scale: Factor of every pixel [default: 1/255 for bytes, 1 for floats]
+            mean: Mean to subtract: one number or one per channel
+            std: Standard deviation to divide by: one number or one per channel
+            channel_order: Order of colour channels [default: rgb]
+            fit: What to do with images of another size: exact refuses them, cover resizes and
+                crops, stretch only resizes
+            crop: Crop ratio, above 0 and at most 1: with 0.875, images are resized to 256 of
+                which 224 are kept
+            filter: Filter to resize by, with antialiasing [default: bilinear]
+            layout: Order of the input's axes, where the model does not tell: nchw or nhwc
+            odd_pixels: Go on where mean, std and scale cannot be meant for the pixels of the
+                data
+            class_names: Names of the model's classes, in order: a,b,c ("a, b",c where a name
+                holds a comma) or @FILE with one a line
+            samples: Samples per class: a count or percentage of the most confident correct
+                ones, or all
+            classes: Classes to profile: names, indices, inclusive ranges [default: all]
+            part: Use part K of N of the data; such profiles merge to the whole
+            indices: Use exactly these samples: a JSON object from class index to places in the
+                data
+            merge: Merge profiles of parts of the data, or of different classes, instead; name
+                their model, too, if different versions wrote them
+            seed: Seed of every random choice
+        """
+        return shared_profile(
+            "profile",
+            ProfileAnswer,
+            {
+                "data": _several(data),
+                "weights": weights,
+                "head": head,
+                "scores": scores,
+                "class_axis": class_axis,
+                "split": split,
+                "labels": labels,
+                "allow_missing": allow_missing,
+                "skip_bad": skip_bad,
+                "size": _size(size),
+                "scale": scale,
+                "mean": _several(mean),
+                "std": _several(std),
+                "channel_order": channel_order,
+                "fit": fit,
+                "crop": crop,
+                "filter": filter,
+                "layout": layout,
+                "odd_pixels": odd_pixels,
+                "class_names": _names(class_names),
+                "samples": samples,
+                "classes": _names(classes),
+                "part": part,
+                "indices": indices,
+                "merge": _several(merge),
+                "model": self._model,
+            },
+            seed=seed,
+        )
+
+    def evaluate(
+        self,
+        data: Data = (),
+        *,
+        weights: File | None = None,
+        head: Literal["single", "binary", "multilabel"] | None = None,
+        scores: str | None = None,
+        class_axis: int | None = None,
+        split: Literal["train", "test"] | None = None,
+        labels: File | None = None,
+        allow_missing: bool = False,
+        skip_bad: bool = False,
+        size: Sides | None = None,
+        scale: float | None = None,
+        mean: Sequence[float] | float = (),
+        std: Sequence[float] | float = (),
+        channel_order: Literal["rgb", "bgr"] | None = None,
+        fit: Literal["exact", "cover", "stretch"] | None = None,
+        crop: float | None = None,
+        filter: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] | None = None,
+        layout: Literal["nchw", "nhwc"] | None = None,
+        odd_pixels: bool = False,
+        class_names: str | int | Sequence[str | int] | None = None,
+        classes: str | int | Sequence[str | int] | None = None,
+        source: ModelLike | None = None,
+        foreign: Data = (),
+        confusion: File | None = None,
+        per_image: File | None = None,
+        no_latency: bool = False,
+        threshold: float | None = None,
+        seed: int = 0,
+    ) -> Work[EvalAnswer]:
+        """Measure accuracy, leakage, size and speed.
+
+        Args:
+            data: Labelled images: IDX or CIFAR folder, image folder tree, .npz or .safetensors;
+                NAME=PATH for one part of an assembled model. Repeat for several
+            weights: Take weights of matching names from this safetensors file
+            head: What its scores mean, where the model does not tell: single is a score for
+                each class, of which an image has one; binary is one score that tells two classes
+                apart; multilabel is a score for each class, of which an image may have several
+            scores: The output that has the class scores, by name, or any value to take for it
+                [default: the only one that can be scores]
+            class_axis: The axis of the output that holds the classes, counted from 0; scores
+                are averaged over all others but the batch [default: the only one on which there are
+                several]
+            split: Part of the data to use [default: train to profile, refit and calibrate, test
+                to measure]
+            labels: Which folder or label is which class: a table of index, WordNet identifier
+                and name, in any usual form (CSV, JSON, text)
+            allow_missing: Go on where there are no images of a class, or where most images are
+                of none of the classes
+            skip_bad: Leave images out that cannot be read
+            size: Height and width: 224 or 224x160. Images of another size are resized and
+                cropped
+            scale: Factor of every pixel [default: 1/255 for bytes, 1 for floats]
+            mean: Mean to subtract: one number or one per channel
+            std: Standard deviation to divide by: one number or one per channel
+            channel_order: Order of colour channels [default: rgb]
+            fit: What to do with images of another size: exact refuses them, cover resizes and
+                crops, stretch only resizes
+            crop: Crop ratio, above 0 and at most 1: with 0.875, images are resized to 256 of
+                which 224 are kept
+            filter: Filter to resize by, with antialiasing [default: bilinear]
+            layout: Order of the input's axes, where the model does not tell: nchw or nhwc
+            odd_pixels: Go on where mean, std and scale cannot be meant for the pixels of the
+                data
+            class_names: Names of the model's classes, in order: a,b,c ("a, b",c where a name
+                holds a comma) or @FILE with one a line
+            classes: Classes to measure: names, indices, inclusive ranges [default: all of the
+                model's]
+            source: The model it was cut from, to compare with
+            foreign: Images of which none is of the model's classes, besides such images of the
+                data. Repeat for several
+            confusion: Write how images of every class (rows) were answered (columns) to this
+                CSV file
+            per_image: Write label, answer, score and margin of every image to this CSV file
+            no_latency: Do not measure latency
+            threshold: Where an image may be of several classes: the probability above which it
+                is of one [default: 0.5]
+            seed: Seed of every random choice
+        """
+        return shared(
+            "eval",
+            EvalAnswer,
+            {
+                "data": _several(data),
+                "weights": weights,
+                "head": head,
+                "scores": scores,
+                "class_axis": class_axis,
+                "split": split,
+                "labels": labels,
+                "allow_missing": allow_missing,
+                "skip_bad": skip_bad,
+                "size": _size(size),
+                "scale": scale,
+                "mean": _several(mean),
+                "std": _several(std),
+                "channel_order": channel_order,
+                "fit": fit,
+                "crop": crop,
+                "filter": filter,
+                "layout": layout,
+                "odd_pixels": odd_pixels,
+                "class_names": _names(class_names),
+                "classes": _names(classes),
+                "source": source,
+                "foreign": _several(foreign),
+                "confusion": confusion,
+                "per_image": per_image,
+                "no_latency": no_latency,
+                "threshold": threshold,
+                "model": self._model,
+            },
+            seed=seed,
         )
 
 
