@@ -7,6 +7,7 @@ use brickwork_graph::{Attr, Attrs, Builder, Form, Graph, Shape};
 use prost::Message;
 
 use super::external::External;
+use super::functions::{inline, own_version};
 use super::input::{ReadOptions, own_inputs, possible, stated, unclear};
 use super::literal::literal;
 use super::outline::{Outline, keep_output};
@@ -93,6 +94,8 @@ pub fn decode_checked(
     let Some(mut graph) = model.graph else {
         return Err(ReadError::malformed("it holds no graph".to_owned()));
     };
+    let opset = own_version(&model.opset_import).unwrap_or(1);
+    inline(&mut graph, &model.functions, opset, MOST_NODES).map_err(ReadError::malformed)?;
     let unsuited = |problem| ReadError::Unsuited { path: None, problem };
     if let Some(output) = &options.output {
         keep_output(&mut graph, output).map_err(unsuited)?;
@@ -100,11 +103,6 @@ pub fn decode_checked(
     if let Some(problem) = check(&Outline::of(&graph)) {
         return Err(unsuited(problem));
     }
-    let opset = model
-        .opset_import
-        .iter()
-        .find(|set| set.domain.is_empty() || set.domain == "ai.onnx")
-        .map_or(1, |set| set.version);
     if !OPSETS.contains(&opset) {
         return Err(ReadError::malformed(format!(
             "operator set {opset} is not supported, expected {} to {}; export the model again",

@@ -69,6 +69,7 @@ pub fn encode(graph: &Graph) -> Result<Vec<u8>, WriteError> {
             .iter()
             .map(|(key, value)| proto::Entry { key: key.clone(), value: value.clone() })
             .collect(),
+        functions: Vec::new(),
     };
     let size = model.encoded_len();
     if size > LIMIT {
@@ -113,7 +114,7 @@ impl Literals {
             name: node.name.clone(),
             op_type: node.op.kind().to_owned(),
             attribute: spec.attrs.iter().map(|(name, attr)| attribute(name, attr)).collect(),
-            domain: String::new(),
+            ..proto::Node::default()
         }
     }
 
