@@ -12,9 +12,11 @@ use crate::read::{Read, Reading};
 mod abs;
 mod add;
 mod and;
+mod attention;
 mod average_pool;
 mod batch_normalization;
 mod cast;
+mod cast_like;
 mod ceil;
 mod celu;
 mod clip;
@@ -61,6 +63,7 @@ mod lrn;
 mod matmul;
 mod max;
 mod max_pool;
+mod mean;
 mod min;
 mod mish;
 mod mod_;
@@ -112,6 +115,7 @@ mod tile;
 mod transpose;
 mod trilu;
 mod unsqueeze;
+mod upsample;
 mod where_;
 mod xor;
 
@@ -126,6 +130,7 @@ mod pointwise;
 mod pooling;
 mod product;
 mod reducing;
+mod volumetric;
 mod windowed;
 
 macro_rules! operators {
@@ -147,9 +152,11 @@ operators! {
     "Abs" => abs,
     "Add" => add,
     "And" => and,
+    "Attention" => attention,
     "AveragePool" => average_pool,
     "BatchNormalization" => batch_normalization,
     "Cast" => cast,
+    "CastLike" => cast_like,
     "Ceil" => ceil,
     "Celu" => celu,
     "Clip" => clip,
@@ -196,6 +203,7 @@ operators! {
     "MatMul" => matmul,
     "Max" => max,
     "MaxPool" => max_pool,
+    "Mean" => mean,
     "Min" => min,
     "Mish" => mish,
     "Mod" => mod_,
@@ -247,6 +255,7 @@ operators! {
     "Transpose" => transpose,
     "Trilu" => trilu,
     "Unsqueeze" => unsqueeze,
+    "Upsample" => upsample,
     "Where" => where_,
     "Xor" => xor,
 }
