@@ -159,7 +159,14 @@ mod nets {
             .floats("w", &[6, 2, 2, 2, 2], crate::common::noise(96, 3))
             .with("b", &[6])
             .node("Conv", &["d", "w", "b"], &["y"], &deep);
-        let more = [wide.node("Conv", &["v", "w"], &["y"], &pads), line, turned, deep];
+        let folded = Net::new(8, 2, 2)
+            .ints("columns", &[0, 8, 4])
+            .then("Reshape", &["v", "columns"], "c")
+            .ints("image", &[3, 4])
+            .ints("block", &[2, 2]);
+        let strides = [("strides", ints(&[1, 2]))];
+        let folded = folded.node("Col2Im", &["c", "image", "block"], &["y"], &strides);
+        let more = [wide.node("Conv", &["v", "w"], &["y"], &pads), line, turned, deep, folded];
         plain.into_iter().chain(more).collect()
     }
 

@@ -49,7 +49,7 @@ pub use keep::{Keep, families};
 pub use labels::{FIXED, Label};
 pub use lower::{Epilogue, Feed, Kernel, Lower, Lowered, Prepared, Step};
 pub use op::{ConstantRole, Cost, Op, Spec, SpecInput};
-pub use ops::SUPPORTED;
+pub use ops::{HANDS_ON, SUPPORTED};
 pub use patch::Patch;
 pub use read::Form;
 pub use remains::{Kept, Remains};

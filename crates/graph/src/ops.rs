@@ -20,6 +20,7 @@ mod cast_like;
 mod ceil;
 mod celu;
 mod clip;
+mod col2im;
 mod concat;
 mod constant;
 mod constant_of_shape;
@@ -133,6 +134,8 @@ mod reducing;
 mod volumetric;
 mod windowed;
 
+pub use identity::HANDS_ON;
+
 macro_rules! operators {
     ($($kind:literal => $file:ident),* $(,)?) => {
         /// ONNX names of the operators that can be read, in alphabetical order.
@@ -160,6 +163,7 @@ operators! {
     "Ceil" => ceil,
     "Celu" => celu,
     "Clip" => clip,
+    "Col2Im" => col2im,
     "Concat" => concat,
     "Constant" => constant,
     "ConstantOfShape" => constant_of_shape,

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use brickwork_graph::HANDS_ON;
 use prost::Message;
 
 use super::proto::{Attribute, Function, Graph, Node, OperatorSet};
@@ -152,7 +153,7 @@ fn identity(from: &str, to: &str) -> Node {
     Node {
         input: vec![from.to_owned()],
         output: vec![to.to_owned()],
-        op_type: "Identity".to_owned(),
+        op_type: HANDS_ON.to_owned(),
         ..Node::default()
     }
 }
