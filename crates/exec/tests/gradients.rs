@@ -310,7 +310,8 @@ mod nets {
             net.then(kind, &["a"], "s").then("Add", &["s", "v"], "y")
         };
         nets.extend(steps.map(level));
-        nets.push(small().node("Cast", &["v"], &["y"], &[("to", Attr::Int(1))]));
+        let cast = small().node("Cast", &["v"], &["c"], &[("to", Attr::Int(1))]);
+        nets.push(cast.then("Abs", &["c"], "y"));
         nets.push(positive().with("p", &[1, 3, 1, 1]).then("Pow", &["e", "p"], "y"));
         nets.extend(
             [2.0, 3.0]
@@ -381,7 +382,11 @@ mod nets {
         nets.push(small().then("Exp", &["v"], "e").then("Div", &["v", "e"], "y"));
         nets.push(small().then("Sigmoid", &["v"], "s").then("Sum", &["v", "s", "v"], "y"));
         nets.push(small().then("Sigmoid", &["v"], "s").then("Mean", &["v", "s", "v"], "y"));
-        nets.push(small().with("like", &[1]).then("CastLike", &["v", "like"], "y"));
+        nets.push(small().with("like", &[1]).then("CastLike", &["v", "like"], "c").then(
+            "Abs",
+            &["c"],
+            "y",
+        ));
         for kind in ["Max", "Min"] {
             nets.push(small().with("c", &[1, 3, 1, 1]).then(kind, &["c", "v"], "y"));
             nets.push(small().then("Neg", &["v"], "s").then(kind, &["v", "s"], "y"));

@@ -2,6 +2,7 @@
 
 mod external;
 mod functions;
+mod halves;
 mod input;
 mod literal;
 mod outline;

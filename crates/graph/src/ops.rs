@@ -134,6 +134,7 @@ mod reducing;
 mod volumetric;
 mod windowed;
 
+pub use cast::CONVERTS;
 pub use identity::HANDS_ON;
 
 macro_rules! operators {

@@ -5,6 +5,7 @@ mod exports;
 mod external;
 mod files;
 mod functions;
+mod halved;
 mod networks;
 mod nodes;
 mod operators;
