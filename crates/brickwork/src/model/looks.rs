@@ -113,13 +113,17 @@ fn unlike_image(inputs: &[Port]) -> Option<String> {
 
 /// The problem of a picture whose elements are no floats of 32 or 16 bits.
 fn other_numbers(inputs: &[Port]) -> Option<String> {
-    let read = ["float32", "float16", "bfloat16", "none"];
-    let other = inputs.iter().find(|port| !read.contains(&&port.elements[..]))?;
+    let other = inputs.iter().find(|port| !is_float(port) && port.elements != "none")?;
     Some(format!(
         "takes images of {} (input `{}`), expected float32 or float16; export it without the step that makes floats \
          of them",
         other.elements, other.name
     ))
+}
+
+/// Whether the elements are floats that are read.
+fn is_float(port: &Port) -> bool {
+    matches!(&port.elements[..], "float32" | "float16" | "bfloat16")
 }
 
 /// What outputs look like that are no scores of classes.
@@ -134,8 +138,7 @@ fn unlike_scores(outline: &Outline) -> Option<String> {
     if outline.operators.keys().any(|kind| tells_of_boxes(kind)) || has_boxes(outputs) {
         return Some(format!("{found}, which looks like a detector's boxes"));
     }
-    let suits =
-        |port: &&Port| port.elements == "float32" && port.extents.as_deref().is_none_or(suits);
+    let suits = |port: &&Port| is_float(port) && port.extents.as_deref().is_none_or(suits);
     if outputs.iter().any(|port| suits(&port)) {
         let named = outputs.iter().filter(suits).all(|port| names_embedding(&port.name));
         return named.then(|| format!("{found}, which looks like an embedding, not like scores"));
@@ -177,7 +180,7 @@ fn names_embedding(name: &str) -> bool {
 
 /// What an output looks like that has no axis of classes, or that is of no floats.
 fn looks_of(inputs: &[Port], output: &Port, count: usize) -> &'static str {
-    if output.elements != "float32" {
+    if !is_float(output) {
         return "like numbers of classes, not like their scores; name a value with scores \
                 (`scores=NAME`)";
     }

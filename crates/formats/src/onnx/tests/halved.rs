@@ -15,7 +15,7 @@ fn weights(elem_type: i32) -> Tensor {
         HALF => numbers.map(|x| f16::from_f32(x).to_le_bytes()).concat(),
         _ => numbers.map(|x| bf16::from_f32(x).to_le_bytes()).concat(),
     };
-    Tensor { data_type: elem_type, raw_data: Some(raw), ..super::halves("w", &[2, 2, 1, 1]) }
+    Tensor { data_type: elem_type, raw_data: Some(raw), ..halves("w", &[2, 2, 1, 1]) }
 }
 
 fn port(name: &str, elem_type: i32) -> ValueInfo {
@@ -33,7 +33,7 @@ fn elem_type(port: &ValueInfo) -> i32 {
 /// A convolution with weights of 16 bits, a bias of 32, and a hyperbolic tangent.
 fn halved(elem_type: i32) -> Model {
     let nodes = vec![node("Conv", "x w b", "c", &[]), node("Tanh", "c", "y", &[])];
-    changed(model(nodes, vec![weights(elem_type), super::halves("b", &[2])]), |graph| {
+    changed(model(nodes, vec![weights(elem_type), halves("b", &[2])]), |graph| {
         graph.input = vec![port("x", elem_type)];
         graph.output = vec![port("y", elem_type)];
     })
