@@ -27,6 +27,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOLERANCE = 1e-4
 SEED = 7
 FORMS = ["script-open", "script-one", "default-open", "default-one"]
+HEAD = """# Networks of torchvision and timm
+
+Random weights, exported by `tests/zoo/zoo.py`; *right* is read, scored as onnxruntime does, and cut as masked. The last
+column is what the smallest cut of all classes does without. A run replaces the rows of its networks and keeps the others.
+"""
 
 TORCHVISION = """alexnet vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn squeezenet1_0 squeezenet1_1
 densenet121 densenet161 densenet169 densenet201 inception_v3 googlenet shufflenet_v2_x0_5 shufflenet_v2_x1_0
@@ -49,6 +54,8 @@ repvgg_a0 rexnet_100 rexnetr_100 resmlp_12_224 selecsls42 semnasnet_075 spnasnet
 twins_svt_small visformer_tiny vgg11 volo_d1_224 xception41 coatnet_pico_rw_224 coat_tiny crossvit_tiny_240
 fbnetc_100 fastvit_t8 gcresnext26ts gernet_s gmixer_24_224 gmlp_ti16_224 nest_tiny xcit_nano_12_p16_224
 caformer_s18 convformer_s18 efficientvit_b0 cait_xxs24_224 davit_tiny focalnet_tiny_srf starnet_s1""".split()
+
+EVERY = TORCHVISION + [f"timm:{name}" for name in TIMM]
 
 
 def network(name, library):
@@ -169,28 +176,39 @@ def free(forms):
     return ", ".join(texts)
 
 
-def table(results):
-    """One line a network."""
-    head = ["# Networks of torchvision and timm", "", "Random weights, exported by `tests/zoo/zoo.py`; *right* is read, "
-            "scored as onnxruntime does, and cut as masked.", ""]
-    lines = head + ["| network | " + " | ".join(FORMS) + " | can be cut |", "|---|" + "---|" * (len(FORMS) + 1)]
-    for name, forms in results.items():
-        cells = []
-        for form in FORMS:
-            found = forms.get(form)
-            if found is None:
-                cells.append("")
-            elif found["step"] is None:
-                cells.append("right")
-            elif found["step"] == "export":
-                cells.append("not exported")
-            else:
-                cells.append(f"{found['step']}: {found['why'].splitlines()[-1][:90]}".replace("|", "/"))
-        lines.append(f"| {name} | " + " | ".join(cells) + f" | {free(forms)} |")
-    all_forms = [found for forms in results.values() for found in forms.values()]
-    tried = [found for found in all_forms if found["step"] != "export"]
-    right = sum(found["step"] is None for found in tried)
-    lines += ["", f"{right} of {len(tried)} exports load, score as onnxruntime does, and are cut as masked."]
+def cell(found):
+    """What the table says of one export."""
+    if found["step"] is None:
+        return "right"
+    if found["step"] == "export":
+        return "not exported"
+    return f"{found['step']}: {found['why'].splitlines()[-1][:90]}".replace("|", "/")
+
+
+def rows(path):
+    """What earlier runs found, by network: one cell an export, and what can be cut."""
+    lines = path.read_text().splitlines() if path and path.exists() else []
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    return {name: row for name, *row in cells if len(row) == len(FORMS) + 1 and name != "network"}
+
+
+def merged(row, forms):
+    """The row of a network with what this run found in it."""
+    row = row or [""] * (len(FORMS) + 1)
+    cells = [cell(forms[form]) if form in forms else before for form, before in zip(FORMS, row)]
+    return [*cells, free(forms) or row[-1]]
+
+
+def table(known):
+    """One line a network, in the order of the lists."""
+    lines = [HEAD, "| network | " + " | ".join(FORMS) + " | can be cut |", "|---|" + "---|" * (len(FORMS) + 1)]
+    place = {name: index for index, name in enumerate(EVERY)}
+    for name in sorted(known, key=lambda name: place.get(name, len(place))):
+        lines.append(f"| {name} | " + " | ".join(known[name]) + " |")
+    tried = [text for row in known.values() for text in row[:-1] if text not in ("", "not exported")]
+    right = sum(text == "right" for text in tried)
+    lines += ["", f"{len(known)} of {len(EVERY)} networks; {right} of {len(tried)} exports load, score as onnxruntime "
+              "does, and are cut as masked."]
     return "\n".join(lines) + "\n"
 
 
@@ -200,12 +218,12 @@ def main():
     parser.add_argument("--forms", nargs="*", default=FORMS, choices=FORMS)
     parser.add_argument("--programs", type=pathlib.Path, default=ROOT / "target/release")
     parser.add_argument("--keep", type=pathlib.Path, help="folder for the exported files, which are used again")
-    parser.add_argument("--table", type=pathlib.Path, help="file to write the results to")
+    parser.add_argument("--table", type=pathlib.Path, help="file to write the results to, beside those of earlier runs")
     parser.add_argument("--export-only", action="store_true")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")
-    names = arguments.names or TORCHVISION + [f"timm:{name}" for name in TIMM]
-    results = {}
+    names = arguments.names or EVERY
+    results, known = {}, rows(arguments.table)
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         folder = arguments.keep or scratch
@@ -239,9 +257,10 @@ def main():
                 if not arguments.keep:
                     path.unlink()
                     side_note.unlink()
+            known[name] = merged(known.get(name), results[name])
             if arguments.table:
-                arguments.table.write_text(table(results))
-    print(table(results).splitlines()[-1])
+                arguments.table.write_text(table(known))
+    print(table(known).splitlines()[-1])
     wrong = any(found["step"] not in (None, "export") for forms in results.values() for found in forms.values())
     return int(wrong)
 

@@ -103,6 +103,11 @@ mod nets {
         Net::new(3, 4, 5)
     }
 
+    /// Images as volumes `d` `[n, c, 3, h / 3, w]`.
+    fn volume(net: Net) -> Net {
+        net.ints("volume", &[0, 0, 3, -1, 5]).then("Reshape", &["v", "volume"], "d")
+    }
+
     fn text(text: &str) -> Attr {
         Attr::Text(text.to_owned())
     }
@@ -143,7 +148,25 @@ mod nets {
             &["y"],
             &[("group", Attr::Int(2)), ("strides", ints(&[2, 1])), ("pads", ints(&[1, 0, 0, 1]))],
         );
-        let more = [wide.node("Conv", &["v", "w"], &["y"], &pads), line, turned];
+        let deep = [
+            ("group", Attr::Int(2)),
+            ("strides", ints(&[2, 1, 1])),
+            ("dilations", ints(&[1, 1, 2])),
+            ("pads", ints(&[1, 0, 1, 0, 1, 1])),
+        ];
+        // Weights that are reshaped while reading stay as they are.
+        let deep = volume(Net::new(4, 6, 5))
+            .floats("w", &[6, 2, 2, 2, 2], crate::common::noise(96, 3))
+            .with("b", &[6])
+            .node("Conv", &["d", "w", "b"], &["y"], &deep);
+        let folded = Net::new(8, 2, 2)
+            .ints("columns", &[0, 8, 4])
+            .then("Reshape", &["v", "columns"], "c")
+            .ints("image", &[3, 4])
+            .ints("block", &[2, 2]);
+        let strides = [("strides", ints(&[1, 2]))];
+        let folded = folded.node("Col2Im", &["c", "image", "block"], &["y"], &strides);
+        let more = [wide.node("Conv", &["v", "w"], &["y"], &pads), line, turned, deep, folded];
         plain.into_iter().chain(more).collect()
     }
 
@@ -184,6 +207,16 @@ mod nets {
             let net = turned(rows(Net::new(4, 2, 3))).with("w", &[4, 5]);
             net.node("Einsum", operands, &["y"], &[("equation", text(equation))])
         };
+        let attention = |attrs: &[(&'static str, Attr)], operands: &[&str]| {
+            let heads = [("q_num_heads", Attr::Int(2)), ("kv_num_heads", Attr::Int(2))];
+            let net = turned(rows(Net::new(4, 2, 3))).with("mask", &[6, 6]);
+            net.node("Attention", operands, &["y"], &[&heads[..], attrs].concat())
+        };
+        let causal = [("is_causal", Attr::Int(1)), ("softcap", Attr::Float(2.0))];
+        let attentions = [
+            attention(&causal, &["t", "t", "t"]),
+            attention(&[("scale", Attr::Float(0.3))], &["t", "t", "t", "mask"]),
+        ];
         let sums = [
             equation("nij,njk->nik", &["r", "t"]),
             equation("nij,ncd->nidj", &["r", "r"]),
@@ -192,7 +225,7 @@ mod nets {
         ];
         let mut nets = vec![layer, gram, images, mixed(neighbours), mixed(vec![0.3; 12])];
         nets.extend([stacked(&[2, 4, 5]), stacked(&[1, 4, 2]), before, pooled]);
-        nets.into_iter().chain(sums).collect()
+        nets.into_iter().chain(sums).chain(attentions).collect()
     }
 
     pub(crate) fn normalisations() -> Vec<Net> {
@@ -277,7 +310,8 @@ mod nets {
             net.then(kind, &["a"], "s").then("Add", &["s", "v"], "y")
         };
         nets.extend(steps.map(level));
-        nets.push(small().node("Cast", &["v"], &["y"], &[("to", Attr::Int(1))]));
+        let cast = small().node("Cast", &["v"], &["c"], &[("to", Attr::Int(1))]);
+        nets.push(cast.then("Abs", &["c"], "y"));
         nets.push(positive().with("p", &[1, 3, 1, 1]).then("Pow", &["e", "p"], "y"));
         nets.extend(
             [2.0, 3.0]
@@ -304,7 +338,19 @@ mod nets {
             small().then("Exp", &["v"], "e").node(kind, &[input], &["y"], &attrs)
         };
         let flat = [("axes", ints(&[2, 3])), ("keepdims", Attr::Int(0))];
+        let deep = |kind: &str, more: &[(&'static str, Attr)]| {
+            let window = [
+                ("kernel_shape", ints(&[2, 2, 3])),
+                ("strides", ints(&[2, 1, 2])),
+                ("pads", ints(&[1, 0, 1, 0, 1, 1])),
+                ("ceil_mode", Attr::Int(1)),
+            ];
+            volume(Net::new(3, 6, 5)).node(kind, &["d"], &["y"], &[&window[..], more].concat())
+        };
         vec![
+            deep("MaxPool", &[]),
+            deep("AveragePool", &[]),
+            deep("AveragePool", &[("count_include_pad", Attr::Int(1))]),
             large().node("MaxPool", &["v"], &["y"], &window),
             large().node("MaxPool", &["v"], &["y"], &hanging),
             large().node("AveragePool", &["v"], &["y"], &window),
@@ -335,6 +381,12 @@ mod nets {
         }
         nets.push(small().then("Exp", &["v"], "e").then("Div", &["v", "e"], "y"));
         nets.push(small().then("Sigmoid", &["v"], "s").then("Sum", &["v", "s", "v"], "y"));
+        nets.push(small().then("Sigmoid", &["v"], "s").then("Mean", &["v", "s", "v"], "y"));
+        nets.push(small().with("like", &[1]).then("CastLike", &["v", "like"], "c").then(
+            "Abs",
+            &["c"],
+            "y",
+        ));
         for kind in ["Max", "Min"] {
             nets.push(small().with("c", &[1, 3, 1, 1]).then(kind, &["c", "v"], "y"));
             nets.push(small().then("Neg", &["v"], "s").then(kind, &["v", "s"], "y"));
@@ -462,6 +514,14 @@ mod nets {
             resized([0.5, 1.6], "nearest", "half_pixel"),
             resized([2.0, 1.6], "linear", "half_pixel"),
             resized([0.5, 2.0], "linear", "align_corners"),
+            resized([0.5, 1.6], "cubic", "half_pixel"),
+            resized([1.6, 2.0], "cubic", "half_pixel_symmetric"),
+            small().floats("twice", &[4], vec![1.0, 1.0, 2.0, 2.0]).node(
+                "Upsample",
+                &["v", "twice"],
+                &["y"],
+                &[("mode", text("linear"))],
+            ),
         ]
     }
 }

@@ -1,6 +1,8 @@
-//! ONNX files: opset 7 to 21 in, opset 17 out.
+//! ONNX files: opset 7 to 28 in, opset 17 out.
 
 mod external;
+mod functions;
+mod halves;
 mod input;
 mod literal;
 mod outline;

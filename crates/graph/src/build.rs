@@ -10,7 +10,7 @@ use crate::attrs::{Attr, Literal};
 use crate::check::{check, sound_shapes};
 use crate::error::{OpError, Problem, Problems};
 use crate::fold;
-use crate::graph::{Graph, Node, Value, ValueId};
+use crate::graph::{Graph, Node, Stored, Value, ValueId};
 use crate::names::Names;
 use crate::op::Op;
 use crate::ops;
@@ -26,6 +26,9 @@ pub struct Builder {
     known: HashMap<String, Operand>,
     lost: HashSet<String>,
     constants: HashMap<String, ValueId>,
+    /// How the file holds inputs and outputs, by name, and arrays, which stay where they are until then.
+    stored: HashMap<String, Stored>,
+    stored_arrays: HashMap<*const Tensor, StoredArray>,
     /// Values whose rows the file has in another order: so many for each sample, samples innermost.
     turned: HashMap<ValueId, usize>,
     /// Whether rows of operands count as they lie.
@@ -35,6 +38,12 @@ pub struct Builder {
     problems: Vec<Problem>,
     /// Steps and bytes that constants worked out from now on may take.
     room: u64,
+}
+
+/// An array of the file and how it is held there.
+struct StoredArray {
+    stored: Stored,
+    _data: Arc<Tensor>,
 }
 
 /// Steps and bytes that any model may spend on constants it works out, however small its file.
@@ -63,6 +72,8 @@ impl Builder {
             known: HashMap::new(),
             lost: HashSet::new(),
             constants: HashMap::new(),
+            stored: HashMap::new(),
+            stored_arrays: HashMap::new(),
             turned: HashMap::new(),
             as_they_lie: false,
             node_names: Names::default(),
@@ -104,6 +115,11 @@ impl Builder {
         self.graph.metadata = entries;
     }
 
+    /// Says how the file holds the elements of the input or output `name`, before it is made.
+    pub fn stored(&mut self, name: &str, stored: Stored) {
+        self.stored.insert(name.to_owned(), stored);
+    }
+
     /// Adds an input.
     pub fn input(&mut self, name: &str, shape: Shape) {
         if let Err(error) = shape.sound().and(shape.follows_batch()) {
@@ -119,6 +135,11 @@ impl Builder {
 
     /// Adds a constant.
     pub fn constant(&mut self, name: &str, literal: Literal) {
+        self.stored_constant(name, literal, Stored::default());
+    }
+
+    /// Adds a constant, of which real numbers are held by the file as `stored`.
+    pub fn stored_constant(&mut self, name: &str, literal: Literal, stored: Stored) {
         if let Err(error) = sound(&literal) {
             return self.unreadable(name, error.0);
         }
@@ -126,13 +147,18 @@ impl Builder {
             return;
         }
         self.make_room(&literal);
-        self.know(
-            name,
-            match literal {
-                Literal::Floats(data) => Known::Floats(Arc::new(data)),
-                Literal::Ints(data) => Known::Ints(Arc::new(data.map(Int::Fixed))),
-            },
-        );
+        let known = match literal {
+            Literal::Floats(data) => {
+                let data = Arc::new(data);
+                if stored != Stored::default() {
+                    let array = StoredArray { stored, _data: data.clone() };
+                    self.stored_arrays.insert(Arc::as_ptr(&data), array);
+                }
+                Known::Floats(data)
+            }
+            Literal::Ints(data) => Known::Ints(Arc::new(data.map(Int::Fixed))),
+        };
+        self.know(name, known);
     }
 
     /// Adds a constant that is the constant `other` under another name: both share one array. If
@@ -259,6 +285,10 @@ impl Builder {
                     self.spend(known.cost())?;
                     self.know(name, known);
                 }
+                Ok(())
+            }
+            Read::Same => {
+                self.known.insert(form.outputs[0].clone(), operands[0].clone());
                 Ok(())
             }
             Read::Expand(forms) => {
@@ -454,8 +484,12 @@ impl Builder {
     }
 
     fn add_value(&mut self, name: &str, shape: Shape, constant: Option<Arc<Tensor>>) -> ValueId {
-        let name = self.value_names.unique(name);
-        self.graph.values.push(Value { name, shape, constant });
+        let stored = match &constant {
+            Some(data) => self.stored_arrays.get(&Arc::as_ptr(data)).map(|array| array.stored),
+            None => self.stored.get(name).copied(),
+        };
+        let (stored, name) = (stored.unwrap_or_default(), self.value_names.unique(name));
+        self.graph.values.push(Value { name, shape, constant, stored });
         ValueId((self.graph.values.len() - 1) as u32)
     }
 
@@ -510,11 +544,25 @@ impl Builder {
             Some(Operand::Value(id, _)) if self.turned.contains_key(id) => {
                 self.problem(name, "samples of the output do not lie along its first axis");
             }
-            Some(Operand::Value(id, _)) => self.graph.outputs.push(*id),
+            Some(Operand::Value(id, _)) => self.declare(name, *id),
             Some(_) => self.problem(name, "the output does not depend on the input"),
             None if self.lost.contains(name) => {}
             None => self.problem(name, "the output is made by no node"),
         }
+    }
+
+    /// Makes a value an output called `name`, which may be another name for it.
+    fn declare(&mut self, name: &str, id: ValueId) {
+        let value = &mut self.graph.values[id.index()];
+        if value.name != name {
+            if self.graph.inputs.contains(&id) || self.graph.outputs.contains(&id) {
+                let text = format!("the output is `{}` itself", value.name);
+                return self.problem(name, text);
+            }
+            value.name = self.value_names.unique(name);
+            value.stored = self.stored.get(name).copied().unwrap_or_default();
+        }
+        self.graph.outputs.push(id);
     }
 
     /// The finished graph: nodes that no output needs are dropped, element moves that amount to

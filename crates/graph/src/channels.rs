@@ -14,7 +14,7 @@ use brickwork_tensor::{Nd, volume};
 use crate::bundles::Bundles;
 use crate::forest::Forest;
 use crate::graph::{Graph, NodeId, ValueId};
-use crate::labels::{FIXED, Label, collapse, in_order, lines, varying};
+use crate::labels::{FIXED, Label, collapse, crossed, in_order, lines, varying};
 
 /// A constant whose `axis` has one entry per label.
 #[derive(Clone, Debug)]
@@ -633,6 +633,9 @@ impl Flow<'_> {
         let is_gate = |own: &[usize]| (0..rank).any(|k| own[k] == 1 && extents[k] > 1 && varies(k));
         let (gates, carriers): (Vec<_>, Vec<_>) =
             computed.iter().partition(|(own, _)| is_gate(own));
+        if carriers.iter().any(|(_, a)| carriers.iter().any(|(_, b)| crossed(a, b))) {
+            return self.freeze_all("it combines values whose channels lie along different axes");
+        }
         let shape: Vec<usize> = (0..rank)
             .map(|k| carriers.iter().map(|(_, l)| l.shape()[k]).max().unwrap_or(1))
             .collect();

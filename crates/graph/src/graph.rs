@@ -30,6 +30,18 @@ impl NodeId {
     }
 }
 
+/// How files hold the elements of a value. They are computed as 32-bit floats whatever it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stored {
+    /// 32 bits.
+    #[default]
+    Float32,
+    /// 16 bits, 5 of them for the exponent (IEEE 754 binary16).
+    Float16,
+    /// The upper 16 bits of a 32-bit float.
+    Bfloat16,
+}
+
 /// An `f32` array that flows through the graph, or a constant of it.
 #[derive(Clone, Debug)]
 pub struct Value {
@@ -39,6 +51,8 @@ pub struct Value {
     pub shape: Shape,
     /// The data of a constant.
     pub constant: Option<Arc<Tensor>>,
+    /// How a file holds the elements of an input, an output or a constant.
+    pub stored: Stored,
 }
 
 /// One operation.

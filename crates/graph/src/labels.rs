@@ -13,6 +13,12 @@ pub(crate) fn varying<T: Copy>(array: &Nd<T>) -> Vec<usize> {
     (0..array.shape().len()).filter(|&axis| array.shape()[axis] > 1).collect()
 }
 
+/// Whether each of two arrays changes along an axis on which the other does not.
+pub(crate) fn crossed<T: Copy>(a: &Nd<T>, b: &Nd<T>) -> bool {
+    let (a, b) = (varying(a), varying(b));
+    a.iter().any(|axis| !b.contains(axis)) && b.iter().any(|axis| !a.contains(axis))
+}
+
 /// What stands along `axes`, for each index of the other axes in row-major order, and the extents of an array
 /// with one element for each of these.
 pub(crate) fn lines<T: Copy>(array: &Nd<T>, axes: &[usize]) -> (Vec<usize>, Vec<Vec<T>>) {

@@ -12,12 +12,15 @@ use crate::read::{Read, Reading};
 mod abs;
 mod add;
 mod and;
+mod attention;
 mod average_pool;
 mod batch_normalization;
 mod cast;
+mod cast_like;
 mod ceil;
 mod celu;
 mod clip;
+mod col2im;
 mod concat;
 mod constant;
 mod constant_of_shape;
@@ -61,6 +64,7 @@ mod lrn;
 mod matmul;
 mod max;
 mod max_pool;
+mod mean;
 mod min;
 mod mish;
 mod mod_;
@@ -112,6 +116,7 @@ mod tile;
 mod transpose;
 mod trilu;
 mod unsqueeze;
+mod upsample;
 mod where_;
 mod xor;
 
@@ -126,7 +131,11 @@ mod pointwise;
 mod pooling;
 mod product;
 mod reducing;
+mod volumetric;
 mod windowed;
+
+pub use cast::CONVERTS;
+pub use identity::HANDS_ON;
 
 macro_rules! operators {
     ($($kind:literal => $file:ident),* $(,)?) => {
@@ -147,12 +156,15 @@ operators! {
     "Abs" => abs,
     "Add" => add,
     "And" => and,
+    "Attention" => attention,
     "AveragePool" => average_pool,
     "BatchNormalization" => batch_normalization,
     "Cast" => cast,
+    "CastLike" => cast_like,
     "Ceil" => ceil,
     "Celu" => celu,
     "Clip" => clip,
+    "Col2Im" => col2im,
     "Concat" => concat,
     "Constant" => constant,
     "ConstantOfShape" => constant_of_shape,
@@ -196,6 +208,7 @@ operators! {
     "MatMul" => matmul,
     "Max" => max,
     "MaxPool" => max_pool,
+    "Mean" => mean,
     "Min" => min,
     "Mish" => mish,
     "Mod" => mod_,
@@ -247,6 +260,7 @@ operators! {
     "Transpose" => transpose,
     "Trilu" => trilu,
     "Unsqueeze" => unsqueeze,
+    "Upsample" => upsample,
     "Where" => where_,
     "Xor" => xor,
 }

@@ -7,7 +7,7 @@ use brickwork_tensor::Tensor;
 
 use crate::check::{check, derive_shapes};
 use crate::error::{Problem, Problems};
-use crate::graph::{Graph, Node, NodeId, Value, ValueId};
+use crate::graph::{Graph, Node, NodeId, Stored, Value, ValueId};
 use crate::names::Names;
 use crate::op::Op;
 use crate::shape::Shape;
@@ -113,6 +113,7 @@ impl Patch {
                 name: taken.unique(name),
                 shape: Shape::fixed(data.shape()),
                 constant: Some(data.clone()),
+                stored: Stored::default(),
             });
             new.nodes[node.index()].inputs[*slot] = Some(id);
         }
@@ -182,7 +183,8 @@ fn stand_before(
         inputs: vec![Some(operand), Some(factor)],
         outputs: vec![result],
     };
-    let value = |(name, shape, constant)| Value { name, shape, constant };
+    let stored = Stored::default();
+    let value = |(name, shape, constant)| Value { name, shape, constant, stored };
     graph.values.extend([constant, product].map(value));
     graph.nodes[node.index()].inputs[slot] = Some(result);
     graph.nodes.insert(node.index(), added);
@@ -212,7 +214,7 @@ pub(crate) fn stand_behind(
         inputs: vec![Some(input)],
         outputs: vec![result],
     };
-    graph.values.push(Value { name, shape, constant: None });
+    graph.values.push(Value { name, shape, constant: None, stored: Stored::default() });
     graph.nodes.insert(0, node);
     result
 }

@@ -149,6 +149,8 @@ pub(crate) enum Read {
     Node(Arc<dyn Op>, Vec<OperandSource>),
     /// Results known at once; nothing runs.
     Known(Vec<Known>),
+    /// Nothing runs: the result is operand 0.
+    Same,
     /// Simpler nodes with the same meaning, in order.
     Expand(Vec<Form>),
     /// The same around a value whose rows are turned (see [`Reading::turned`]).

@@ -112,7 +112,7 @@ fn windows_over_wrapping_extents_are_refused() {
     refused(UNCOUNTED, || pool(Pool::Max, &window, &[], images(HALF), 2, &mut [], level));
     refused(UNCOUNTED, || pool_backward(Pool::Max, &window, &[], &[], images(HALF), 2, &mut []));
     refused(UNCOUNTED, || window_sums(&window, &[], images(HALF), 2, &mut [], level));
-    let pixels = vec![(0, 0, 0.0)];
+    let pixels = vec![vec![(0, 1.0)]];
     refused(UNCOUNTED, || resize(&[], [HALF, 2], 1, &pixels, &pixels, &mut []));
 }
 
@@ -174,7 +174,7 @@ fn tables_that_lead_outside_are_refused() {
             correlate(level, connections, &table, &input, &[0.0; 2], 2, &mut dw, &mut room);
         });
     }
-    let (inside, outside) = (vec![(0, 0, 0.0)], vec![(0, 1, 0.5)]);
+    let (inside, outside) = (vec![vec![(0, 1.0)]], vec![vec![(1, 0.5)]]);
     let table = "table outside the image";
     refused(table, || resize(&[0.0], [1, 1], 1, &inside, &outside, &mut [0.0]));
     refused(table, || resize_backward(&[0.0], [1, 1], 1, &outside, &inside, &mut [0.0]));

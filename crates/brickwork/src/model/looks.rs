@@ -111,19 +111,19 @@ fn unlike_image(inputs: &[Port]) -> Option<String> {
     Some(format!("input {only}, which looks {looks}"))
 }
 
-/// The problem of a picture whose elements are no float32.
+/// The problem of a picture whose elements are no floats of 32 or 16 bits.
 fn other_numbers(inputs: &[Port]) -> Option<String> {
-    let other = inputs.iter().find(|port| port.elements != "float32" && port.elements != "none")?;
-    let advice = match &other.elements[..] {
-        "float16" | "bfloat16" => {
-            "keep inputs and outputs in 32 bits where it is converted, or take the 32-bit model"
-        }
-        _ => "export it without the step that makes floats of them",
-    };
+    let other = inputs.iter().find(|port| !is_float(port) && port.elements != "none")?;
     Some(format!(
-        "takes images of {} (input `{}`), expected float32; {advice}",
+        "takes images of {} (input `{}`), expected float32 or float16; export it without the step that makes floats \
+         of them",
         other.elements, other.name
     ))
+}
+
+/// Whether the elements are floats that are read.
+fn is_float(port: &Port) -> bool {
+    matches!(&port.elements[..], "float32" | "float16" | "bfloat16")
 }
 
 /// What outputs look like that are no scores of classes.
@@ -138,8 +138,7 @@ fn unlike_scores(outline: &Outline) -> Option<String> {
     if outline.operators.keys().any(|kind| tells_of_boxes(kind)) || has_boxes(outputs) {
         return Some(format!("{found}, which looks like a detector's boxes"));
     }
-    let suits =
-        |port: &&Port| port.elements == "float32" && port.extents.as_deref().is_none_or(suits);
+    let suits = |port: &&Port| is_float(port) && port.extents.as_deref().is_none_or(suits);
     if outputs.iter().any(|port| suits(&port)) {
         let named = outputs.iter().filter(suits).all(|port| names_embedding(&port.name));
         return named.then(|| format!("{found}, which looks like an embedding, not like scores"));
@@ -181,7 +180,7 @@ fn names_embedding(name: &str) -> bool {
 
 /// What an output looks like that has no axis of classes, or that is of no floats.
 fn looks_of(inputs: &[Port], output: &Port, count: usize) -> &'static str {
-    if output.elements != "float32" {
+    if !is_float(output) {
         return "like numbers of classes, not like their scores; name a value with scores \
                 (`scores=NAME`)";
     }
@@ -292,7 +291,7 @@ mod tests {
         let operators = [("Conv", 3), ("QuantizeLinear", 27), ("DequantizeLinear", 40)];
         let told = said(&[port("uint8", &[0, 3, 8, 8])], &scores, &operators).expect("told");
         assert!(told.contains("quantised (40 DequantizeLinear, 27 QuantizeLinear)"), "{told}");
-        for elements in ["float16", "uint8", "float64"] {
+        for elements in ["uint8", "float64"] {
             let told = said(&[port(elements, &[0, 3, 8, 8])], &scores, &[]).expect("told");
             assert!(
                 told.contains(&format!("of {elements} (input `a`), expected float32")),
@@ -304,6 +303,8 @@ mod tests {
     #[test]
     fn classifiers_of_every_form_pass() {
         let image = [port("float32", &[0, 3, 0, 0])];
+        let half = [port("float16", &[0, 3, 8, 8])];
+        assert_eq!(said(&half, &[port("float16", &[0, 10])], &[]), None);
         for output in [&[0, 10][..], &[0], &[0, 1], &[0, 0], &[0, 10, 1, 1], &[0, 1, 10], &[10, 0]]
         {
             assert_eq!(said(&image, &[port("float32", output)], &[]), None, "{output:?}");

@@ -28,7 +28,7 @@ fn model(ways: &[Way], seed: u64) -> Classifier {
 
 /// Everything, but of what the layers in `wanted` make only these channels and what belongs to them; earlier
 /// channels before later ones.
-fn closed(graph: &Graph, wanted: &[(&str, &[usize])]) -> (Channels, Keep) {
+pub(crate) fn closed(graph: &Graph, wanted: &[(&str, &[usize])]) -> (Channels, Keep) {
     let channels = Channels::of(graph);
     let mut asked: BTreeMap<Label, bool> = BTreeMap::new();
     for (name, indices) in wanted {
@@ -44,7 +44,7 @@ fn closed(graph: &Graph, wanted: &[(&str, &[usize])]) -> (Channels, Keep) {
 }
 
 /// The cut, once its scores are known to be those of the mask.
-fn checked(graph: &Graph, channels: &Channels, keep: &Keep) -> Graph {
+pub(crate) fn checked(graph: &Graph, channels: &Channels, keep: &Keep) -> Graph {
     let small = cut(graph, channels, keep).unwrap().apply(graph).unwrap();
     let masked = mask(graph, channels, keep).apply(graph).unwrap();
     let (_, labels) = channels.axis(graph.logits()).unwrap();
@@ -106,7 +106,7 @@ fn one_layer_for_all_keeps_equal_widths_of_each() {
 }
 
 /// How many groups can be cut, by the layer that makes them.
-fn free(graph: &Graph, layer: &str) -> usize {
+pub(crate) fn free(graph: &Graph, layer: &str) -> usize {
     let channels = Channels::of(graph);
     let frozen = channels.frozen();
     let layer = layers(graph).into_iter().find(|found| found.name == layer).unwrap();

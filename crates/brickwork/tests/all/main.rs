@@ -14,6 +14,7 @@ mod gcn;
 mod golden;
 mod in_memory;
 mod linking;
+mod mixing;
 mod profiles;
 mod random_graphs;
 mod records;

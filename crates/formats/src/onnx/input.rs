@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use brickwork_graph::{Dim, Graph, Shape};
 
-use super::literal::element_type;
+use super::literal::{element_type, stored};
 use super::proto::{self, Extent};
 use super::sparse;
 use crate::error::ReadError;
@@ -49,9 +49,9 @@ pub(super) fn possible(
 ) -> Result<Vec<Shape>, String> {
     let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
     let elements = tensor.map_or(0, |tensor| tensor.elem_type);
-    if elements != 1 {
+    if stored(elements).is_none() {
         return Err(format!(
-            "the input is of {}, expected float32; export the model with an input of 32-bit floats",
+            "the input is of {}, expected floats of 32 or 16 bits; export the model with such an input",
             element_type(elements)
         ));
     }

@@ -1,12 +1,26 @@
 //! Arrays of an ONNX file, inside it or in files beside it.
 
-use brickwork_graph::Literal;
+use brickwork_graph::{Literal, Stored};
 use brickwork_tensor::Nd;
 use half::{bf16, f16};
 
 use super::external::External;
 use super::proto;
 use crate::memory::{NoMemory, collected};
+
+/// ONNX's numbers for floats, and how they are held.
+const FLOATS: [(i32, Stored); 3] =
+    [(1, Stored::Float32), (10, Stored::Float16), (16, Stored::Bfloat16)];
+
+/// How a file holds floats of the data type `number`, if it stands for such.
+pub(super) fn stored(number: i32) -> Option<Stored> {
+    FLOATS.iter().find(|(known, _)| *known == number).map(|(_, stored)| *stored)
+}
+
+/// ONNX's number for floats that are held as `stored`.
+pub(super) fn data_type(stored: Stored) -> i32 {
+    FLOATS.iter().find(|(_, known)| *known == stored).map_or(0, |(number, _)| *number)
+}
 
 /// The array in `tensor`, which may lie in `external`.
 ///
@@ -192,7 +206,7 @@ impl StoredTensor<'_, '_> {
 /// The array `literal` in the form of the file.
 pub(super) fn tensor(name: &str, literal: &Literal) -> proto::Tensor {
     match literal {
-        Literal::Floats(data) => floats(name, data),
+        Literal::Floats(data) => floats(name, data, Stored::Float32),
         Literal::Ints(data) => proto::Tensor {
             dims: data.shape().iter().map(|&extent| extent as i64).collect(),
             data_type: 7,
@@ -203,13 +217,30 @@ pub(super) fn tensor(name: &str, literal: &Literal) -> proto::Tensor {
     }
 }
 
-/// Real numbers in the form of the file.
-pub(super) fn floats(name: &str, data: &Nd<f32>) -> proto::Tensor {
+/// Real numbers in the form of the file, rounded to what is `stored`.
+pub(super) fn floats(name: &str, data: &Nd<f32>, stored: Stored) -> proto::Tensor {
+    let numbers = data.data().iter();
+    let raw: Vec<u8> = match stored {
+        Stored::Float32 => numbers.flat_map(|x| x.to_le_bytes()).collect(),
+        Stored::Float16 => numbers.flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
+        Stored::Bfloat16 => numbers.flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect(),
+    };
     proto::Tensor {
         dims: data.shape().iter().map(|&extent| extent as i64).collect(),
-        data_type: 1,
+        data_type: data_type(stored),
         name: name.to_owned(),
-        raw_data: Some(data.data().iter().flat_map(|x| x.to_le_bytes()).collect()),
+        raw_data: Some(raw),
         ..proto::Tensor::default()
     }
+}
+
+/// How `data` of a value that is `stored` so can be written: with 32 bits, where a number is too large for less.
+pub(super) fn holding(data: &Nd<f32>, stored: Stored) -> Stored {
+    let largest = match stored {
+        Stored::Float16 => f16::MAX.to_f32(),
+        Stored::Bfloat16 => bf16::MAX.to_f32(),
+        Stored::Float32 => return stored,
+    };
+    let fits = data.data().iter().all(|x| x.is_infinite() || x.abs() <= largest);
+    if fits { stored } else { Stored::Float32 }
 }

@@ -5,9 +5,10 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 /// A kind of message: which of its fields are messages with parts of their own.
 struct MessageKind(&'static [(u32, &'static MessageKind)]);
 
-static MODEL: MessageKind = MessageKind(&[(7, &GRAPH)]);
+static MODEL: MessageKind = MessageKind(&[(7, &GRAPH), (25, &FUNCTION)]);
 static GRAPH: MessageKind =
     MessageKind(&[(1, &NODE), (5, &TENSOR), (11, &VALUE), (12, &VALUE), (15, &SPARSE)]);
+static FUNCTION: MessageKind = MessageKind(&[(7, &NODE), (11, &ATTRIBUTE)]);
 static NODE: MessageKind = MessageKind(&[(5, &ATTRIBUTE)]);
 static ATTRIBUTE: MessageKind = MessageKind(&[(5, &TENSOR)]);
 static SPARSE: MessageKind = MessageKind(&[(1, &TENSOR), (2, &TENSOR)]);

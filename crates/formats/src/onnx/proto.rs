@@ -1,4 +1,4 @@
-//! The messages of an ONNX file that Brickwork reads and writes (onnx.proto, IR version 8).
+//! The messages of an ONNX file that Brickwork reads and writes (onnx.proto, IR version 8; functions as of IR version 10).
 //!
 //! Field numbers are the format; fields that are left out are skipped while reading.
 
@@ -18,6 +18,8 @@ pub(crate) struct Model {
     pub(crate) graph: Option<Graph>,
     #[prost(message, repeated, tag = "14")]
     pub(crate) metadata_props: Vec<Entry>,
+    #[prost(message, repeated, tag = "25")]
+    pub(crate) functions: Vec<Function>,
 }
 
 /// A model of which nothing but its metadata is read.
@@ -59,6 +61,28 @@ pub(crate) struct Graph {
     pub(crate) sparse_initializer: Vec<SparseTensor>,
 }
 
+/// Nodes that other nodes call by the function's name.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Function {
+    #[prost(string, tag = "1")]
+    pub(crate) name: String,
+    #[prost(string, repeated, tag = "4")]
+    pub(crate) input: Vec<String>,
+    #[prost(string, repeated, tag = "5")]
+    pub(crate) output: Vec<String>,
+    #[prost(message, repeated, tag = "7")]
+    pub(crate) node: Vec<Node>,
+    #[prost(message, repeated, tag = "9")]
+    pub(crate) opset_import: Vec<OperatorSet>,
+    #[prost(string, tag = "10")]
+    pub(crate) domain: String,
+    /// Attributes with their defaults.
+    #[prost(message, repeated, tag = "11")]
+    pub(crate) attribute_proto: Vec<Attribute>,
+    #[prost(string, tag = "13")]
+    pub(crate) overload: String,
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Node {
     #[prost(string, repeated, tag = "1")]
@@ -73,6 +97,8 @@ pub(crate) struct Node {
     pub(crate) attribute: Vec<Attribute>,
     #[prost(string, tag = "7")]
     pub(crate) domain: String,
+    #[prost(string, tag = "8")]
+    pub(crate) overload: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -98,6 +124,9 @@ pub(crate) struct Attribute {
     /// 1 float, 2 int, 3 string, 4 tensor, 6 floats, 7 ints, 8 strings; others are not used.
     #[prost(int32, tag = "20")]
     pub(crate) kind: i32,
+    /// In the body of a function, the attribute of the call that this is.
+    #[prost(string, tag = "21")]
+    pub(crate) ref_attr_name: String,
 }
 
 /// A message of which only the presence matters.

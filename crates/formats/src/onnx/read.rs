@@ -7,8 +7,9 @@ use brickwork_graph::{Attr, Attrs, Builder, Form, Graph, Shape};
 use prost::Message;
 
 use super::external::External;
+use super::functions::{inline, own_version};
 use super::input::{ReadOptions, own_inputs, possible, stated, unclear};
-use super::literal::literal;
+use super::literal::{literal, stored};
 use super::outline::{Outline, keep_output};
 use super::parts::count_parts;
 use super::proto::{self, Attribute, Extent};
@@ -93,6 +94,8 @@ pub fn decode_checked(
     let Some(mut graph) = model.graph else {
         return Err(ReadError::malformed("it holds no graph".to_owned()));
     };
+    let opset = own_version(&model.opset_import).unwrap_or(1);
+    inline(&mut graph, &model.functions, opset, MOST_NODES).map_err(ReadError::malformed)?;
     let unsuited = |problem| ReadError::Unsuited { path: None, problem };
     if let Some(output) = &options.output {
         keep_output(&mut graph, output).map_err(unsuited)?;
@@ -100,11 +103,6 @@ pub fn decode_checked(
     if let Some(problem) = check(&Outline::of(&graph)) {
         return Err(unsuited(problem));
     }
-    let opset = model
-        .opset_import
-        .iter()
-        .find(|set| set.domain.is_empty() || set.domain == "ai.onnx")
-        .map_or(1, |set| set.version);
     if !OPSETS.contains(&opset) {
         return Err(ReadError::malformed(format!(
             "operator set {opset} is not supported, expected {} to {}; export the model again",
@@ -179,6 +177,11 @@ fn build(file: &File<'_>, inputs: &[Possible<'_>], choice: usize) -> Result<Grap
     let fixed_batch = inputs.first().and_then(|first| first_extent(first.input));
     let mut builder = Builder::new(&graph.name, opset, fixed_batch);
     builder.metadata(metadata.clone());
+    for port in graph.input.iter().chain(&graph.output) {
+        let tensor = port.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
+        let held = tensor.and_then(|tensor| stored(tensor.elem_type));
+        builder.stored(&port.name, held.unwrap_or_default());
+    }
     for (place, Possible { input, shapes }) in inputs.iter().enumerate() {
         match shapes {
             Ok(shapes) => {
@@ -226,7 +229,9 @@ fn add_constants(builder: &mut Builder, tensors: &[proto::Tensor], external: &mu
         match before.filter(|_| *data_location == 1) {
             Some(same) => builder.same_constant(name, same),
             None => match literal(tensor, external) {
-                Ok(literal) => builder.constant(name, literal),
+                Ok(literal) => {
+                    builder.stored_constant(name, literal, stored(*data_type).unwrap_or_default());
+                }
                 Err(text) => builder.unreadable(name, text),
             },
         }

@@ -4,10 +4,13 @@ mod bombs;
 mod exports;
 mod external;
 mod files;
+mod functions;
+mod halved;
 mod networks;
 mod nodes;
 mod operators;
 mod values;
+mod volumes;
 
 use std::sync::Arc;
 
@@ -38,7 +41,7 @@ fn node(kind: &str, inputs: &str, outputs: &str, attributes: Named<'_>) -> Node 
             .iter()
             .map(|(name, attribute)| Attribute { name: (*name).to_owned(), ..attribute.clone() })
             .collect(),
-        domain: String::new(),
+        ..Node::default()
     }
 }
 

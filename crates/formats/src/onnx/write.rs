@@ -1,12 +1,14 @@
-//! A graph to bytes, opset 17.
+//! A graph to bytes, opset 17. Nodes compute with 32-bit floats; inputs, outputs and constants are held as in the file
+//! that they come from.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
-use brickwork_graph::{Attr, Dim, Graph, Literal, Node, Shape, SpecInput, ValueId};
+use brickwork_graph::{Attr, Dim, Graph, Literal, Node, SpecInput, Value, ValueId};
 use prost::Message;
 
-use super::literal::{floats, tensor};
+use super::halves::{Halves, held};
+use super::literal::{data_type, floats, tensor};
 use super::proto::{self, Attribute, Extent};
 use super::sparse;
 use crate::error::WriteError;
@@ -41,16 +43,19 @@ fn as_read(graph: &Graph) -> impl Iterator<Item = ValueId> {
 /// If it would exceed 2 GiB.
 pub fn encode(graph: &Graph) -> Result<Vec<u8>, WriteError> {
     let mut literals = Literals::new(graph);
-    let node = graph.nodes().iter().map(|node| literals.node(graph, node)).collect();
-    let constants = as_read(graph).map(|id| graph.value(id));
-    let constants = constants.filter_map(|value| Some((&value.name, value.constant.as_ref()?)));
+    let mut halves = Halves::of(graph, |name| literals.unique(name));
+    let nodes = graph.nodes().iter().map(|node| literals.node(graph, &halves, node));
+    let mut node: Vec<proto::Node> = nodes.collect();
+    node.splice(0..0, std::mem::take(&mut halves.before));
+    node.append(&mut halves.behind);
+    let constants = as_read(graph).filter_map(|id| Some((id, graph.value(id).constant.as_ref()?)));
     let (zeros, dense): (Vec<_>, Vec<_>) = constants.partition(|(_, data)| sparse::is_sparse(data));
-    let mut initializer: Vec<proto::Tensor> =
-        dense.into_iter().map(|(name, data)| floats(name, data)).collect();
+    let dense = dense.into_iter();
+    let mut initializer: Vec<proto::Tensor> = dense
+        .map(|(id, data)| floats(halves.file_name(graph, id), data, held(graph, id)))
+        .collect();
     initializer.append(&mut literals.tensors);
-    let info = |ids: &[ValueId]| {
-        ids.iter().map(|&id| value_info(&graph.value(id).name, &graph.value(id).shape)).collect()
-    };
+    let info = |ids: &[ValueId]| ids.iter().map(|&id| value_info(graph.value(id))).collect();
     let model = proto::Model {
         ir_version: IR_VERSION,
         opset_import: vec![proto::OperatorSet { domain: String::new(), version: OPSET }],
@@ -68,7 +73,7 @@ pub fn encode(graph: &Graph) -> Result<Vec<u8>, WriteError> {
             output: info(graph.outputs()),
             sparse_initializer: zeros
                 .into_iter()
-                .map(|(name, data)| sparse::tensor(name, data))
+                .map(|(id, data)| sparse::tensor(&graph.value(id).name, data))
                 .collect(),
         }),
         metadata_props: graph
@@ -76,6 +81,7 @@ pub fn encode(graph: &Graph) -> Result<Vec<u8>, WriteError> {
             .iter()
             .map(|(key, value)| proto::Entry { key: key.clone(), value: value.clone() })
             .collect(),
+        functions: Vec::new(),
     };
     let size = model.encoded_len();
     if size > LIMIT {
@@ -96,15 +102,14 @@ impl Literals {
         Self { tensors: Vec::new(), taken }
     }
 
-    fn node(&mut self, graph: &Graph, node: &Node) -> proto::Node {
+    fn node(&mut self, graph: &Graph, halves: &Halves, node: &Node) -> proto::Node {
+        let name = |id: ValueId| halves.name(graph, id).to_owned();
         let spec = node.op.spec();
         let mut input: Vec<String> = spec
             .inputs
             .iter()
             .map(|source| match source {
-                SpecInput::Slot(slot) => {
-                    node.input(*slot).map(|id| graph.value(id).name.clone()).unwrap_or_default()
-                }
+                SpecInput::Slot(slot) => node.input(*slot).map(name).unwrap_or_default(),
                 SpecInput::Literal(name, literal) => {
                     self.add(&format!("{}.{name}", graph.value(node.outputs[0]).name), literal)
                 }
@@ -116,20 +121,25 @@ impl Literals {
         }
         proto::Node {
             input,
-            output: node.outputs.iter().map(|&id| graph.value(id).name.clone()).collect(),
+            output: node.outputs.iter().map(|&id| name(id)).collect(),
             name: node.name.clone(),
             op_type: node.op.kind().to_owned(),
             attribute: spec.attrs.iter().map(|(name, attr)| attribute(name, attr)).collect(),
-            domain: String::new(),
+            ..proto::Node::default()
         }
     }
 
     fn add(&mut self, wanted: &str, literal: &Literal) -> String {
-        let mut name = wanted.to_owned();
+        let name = self.unique(wanted.to_owned());
+        self.tensors.push(tensor(&name, literal));
+        name
+    }
+
+    /// The name, or one that begins with it, if it is taken.
+    fn unique(&mut self, mut name: String) -> String {
         while !self.taken.insert(name.clone()) {
             name.push('_');
         }
-        self.tensors.push(tensor(&name, literal));
         name
     }
 }
@@ -150,7 +160,7 @@ fn attribute(name: &str, attr: &Attr) -> Attribute {
     out
 }
 
-fn value_info(name: &str, shape: &Shape) -> proto::ValueInfo {
+fn value_info(value: &Value) -> proto::ValueInfo {
     let dim = |dim: &Dim| proto::Dimension {
         value: Some(match dim {
             Dim::Fixed(extent) => Extent::Fixed(*extent as i64),
@@ -158,10 +168,11 @@ fn value_info(name: &str, shape: &Shape) -> proto::ValueInfo {
             Dim::Batch(each) => Extent::Open(format!("{each}*batch")),
         }),
     };
-    let shape = proto::TensorShape { dim: shape.0.iter().map(dim).collect() };
-    let tensor_type = proto::TensorType { elem_type: 1, shape: Some(shape) };
+    let shape = proto::TensorShape { dim: value.shape.0.iter().map(dim).collect() };
+    let elem_type = data_type(value.stored);
+    let tensor_type = proto::TensorType { elem_type, shape: Some(shape) };
     proto::ValueInfo {
-        name: name.to_owned(),
+        name: value.name.clone(),
         r#type: Some(proto::Type { tensor_type: Some(tensor_type) }),
     }
 }

@@ -1,13 +1,15 @@
-//! Cast: folded on known numbers; between real types at run time it changes nothing.
+//! Cast: folded on known numbers; between real types at run time it is the value itself.
 
 use std::sync::Arc;
 
 use brickwork_tensor::{Nd, Tensor};
 
-use super::identity::Identity;
 use crate::error::OpError;
 use crate::read::{Known, Operand, Read, Reading, Real, Repeated, Whole};
 use crate::shape::Int;
+
+/// What a node is called that gives its operand another type.
+pub const CONVERTS: &str = "Cast";
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     reading.ignore(&["saturate"]);
@@ -23,7 +25,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     };
     let operand = reading.operand(0);
     if let (Operand::Value(..), true) = (operand, real) {
-        return Ok(reading.node(Identity, 1));
+        return Ok(Read::Same);
     }
     let known = match (operand.whole(), operand.real(), real) {
         (Some(Whole { data, shape }), _, false) => Known::Ints(data).under(shape),

@@ -177,6 +177,11 @@ impl Op for Concat {
             return flow.freeze_all("it joins constants to computed channels");
         }
         let parts: Vec<Nd<Label>> = (0..flow.slots()).map(|slot| flow.labels(slot)).collect();
+        let varies = |axis: &usize| parts.iter().any(|part| part.shape()[*axis] > 1);
+        if !varies(&self.axis) && (0..parts[0].rank()).any(|axis| varies(&axis)) {
+            // Along other axes alone: what stands at one place goes and stays together.
+            return flow.join();
+        }
         let rank = parts[0].rank();
         let mut shape: Vec<usize> = (0..rank)
             .map(|k| parts.iter().map(|part| part.shape()[k]).max().unwrap_or(1))

@@ -15,6 +15,7 @@ use brickwork_tensor::kernels::window::Window;
 use brickwork_tensor::{Buffer, Level, Order, Tensor};
 
 use super::pointwise::finish;
+use super::volumetric;
 use super::windowed::{self, window_attrs};
 use crate::attrs::Attr;
 use crate::channels::Flow;
@@ -40,6 +41,9 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let weights = reading.shape(1)?;
     if weights.rank() == 3 && reading.shape(0)?.rank() == 3 {
         return windowed::over_line(reading, 2);
+    }
+    if weights.rank() == 5 {
+        return volumetric::conv(reading);
     }
     let extents = weights.extents().filter(|e| e.len() == 4).ok_or_else(|| {
         OpError::new(format!("weights have shape {weights}, expected [o, i, kh, kw]"))

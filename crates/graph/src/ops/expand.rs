@@ -30,6 +30,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let operand = reading.operand(0);
     let (whole, real) = (operand.whole(), operand.real());
     let Some(shape) = whole.as_ref().map(|w| &w.shape).or(real.as_ref().map(|r| &r.shape)) else {
+        let target = repeated(&reading.shape(0)?, target);
         return Ok(reading.node(Expand { target }, 1));
     };
     let shape = broadcast(shape, &target)?;
@@ -51,6 +52,17 @@ fn opened(input: &Shape, mut target: Shape, fixed_batch: Option<usize>) -> Shape
         && target.0.get(place) == Some(&Dim::Fixed(input.0[axis].at(batch)))
     {
         target.0[place] = input.0[axis];
+    }
+    target
+}
+
+/// The target with 1, which leaves an axis as it is, wherever `input` has the extent already: what lies along such an
+/// axis may be cut.
+fn repeated(input: &Shape, mut target: Shape) -> Shape {
+    for (own, dim) in input.0.iter().rev().zip(target.0.iter_mut().rev()) {
+        if own == dim {
+            *dim = Dim::Fixed(1);
+        }
     }
     target
 }

@@ -10,6 +10,7 @@ use brickwork_tensor::{Buffer, Level, Order, Tensor};
 
 use super::conv::{Product, scaled};
 use super::formula::Formula;
+use super::product;
 use crate::attrs::Attr;
 use crate::channels::Flow;
 use crate::error::OpError;
@@ -152,12 +153,13 @@ impl Execute for Gemm {
     }
 }
 
-/// Channels through a linear layer over the last axis.
+/// Channels through a linear layer over the last axis. Where they lie along other axes alone, as images' do in a layer over
+/// positions, they pass on, and the layer stays whole.
 pub(crate) fn linear_channels(flow: &mut Flow<'_>, transposed: bool) {
     let last = flow.extents(0).len() - 1;
     let inputs = match flow.labels_along(0, last) {
         Ok(labels) => labels,
-        Err(_) => return flow.freeze_all("the channels do not lie along the last axis alone"),
+        Err(_) => return product::channels_beside_constant(flow, 1),
     };
     let (input_axis, output_axis) = if transposed { (1, 0) } else { (0, 1) };
     flow.contract(1, input_axis, 1, &inputs);

@@ -12,6 +12,9 @@ use crate::op::{Op, Spec};
 use crate::read::{Known, Operand, Read, Reading};
 use crate::shape::{Operands, Shape};
 
+/// What a node is called that hands its operand on.
+pub const HANDS_ON: &str = "Identity";
+
 /// The value itself; stands for Dropout in inference too.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity;
@@ -27,7 +30,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
 
 impl Op for Identity {
     fn kind(&self) -> &'static str {
-        "Identity"
+        HANDS_ON
     }
 
     fn spec(&self) -> Spec {

@@ -7,6 +7,7 @@ use brickwork_tensor::kernels::pool::{Pool, pool, pool_backward};
 use brickwork_tensor::kernels::window::Window;
 use brickwork_tensor::{Buffer, Level, Order};
 
+use super::volumetric;
 use super::windowed::{self, size, window_attrs};
 use crate::attrs::Attr;
 use crate::channels::Flow;
@@ -29,20 +30,16 @@ struct Windowed {
 }
 
 pub(crate) fn read(reading: &Reading<'_>, kind: &'static str, pool: Pool) -> Result<Read, OpError> {
-    if reading.shape(0)?.rank() == 3 {
-        return windowed::over_line(reading, 1);
+    match reading.shape(0)?.rank() {
+        3 => return windowed::over_line(reading, 1),
+        5 => return volumetric::pool(reading, kind),
+        _ => {}
     }
     let kernel = windowed::pair(reading, "kernel_shape")?
         .ok_or_else(|| OpError::new("attribute `kernel_shape` is missing"))?;
     let image = reading.image(0, 4)?;
     let window = windowed::read(reading, kernel, [image[1], image[2]])?;
-    for axis in 0..2 {
-        if window.before[axis] >= window.span(axis) || window.after[axis] >= window.span(axis) {
-            return Err(OpError::new(
-                "a pad as large as the kernel would pool nothing but padding",
-            ));
-        }
-    }
+    (0..2).try_for_each(|axis| windowed::reaches_inside(&window, axis))?;
     let ceil = reading.int_or("ceil_mode", 0)? != 0;
     Ok(reading.node(Windowed { kind, pool, window, ceil }, 1))
 }

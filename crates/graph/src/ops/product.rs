@@ -81,15 +81,20 @@ fn sum(flow: &mut Flow<'_>, mut left: Side, mut right: Side) {
     let mut shape = right.labels.shape().to_vec();
     shape.swap(rows, columns);
     let both = joined(flow, &left.labels, &right.labels.reshape(shape));
-    let (stack, along) = lines(&both, &[columns]);
+    let labels = totals(flow, &both, &[columns]);
+    flow.product(both.data().to_vec(), Some(summed));
+    flow.set(0, labels);
+}
+
+/// Labels of sums along `axes`: one for each sum, which is there as long as anything that is summed.
+pub(crate) fn totals(flow: &mut Flow<'_>, labels: &Nd<Label>, axes: &[usize]) -> Nd<Label> {
+    let (shape, along) = lines(labels, axes);
     let labels = along.into_iter().map(|line| {
         let label = flow.bundle(line.clone());
         line.into_iter().for_each(|part| flow.depend(label, part));
         label
     });
-    let labels = Nd::new(stack, labels.collect());
-    flow.product(both.data().to_vec(), Some(summed));
-    flow.set(0, labels);
+    Nd::new(shape, labels.collect())
 }
 
 /// Labels of two values that meet element by element.

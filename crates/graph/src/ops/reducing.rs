@@ -1,4 +1,4 @@
-//! What reductions over axes share: means and maxima, global pools among them.
+//! What reductions over axes share: means, sums and maxima, global pools among them.
 
 use std::sync::Arc;
 
@@ -10,13 +10,15 @@ use brickwork_tensor::{Buffer, Nd, Order};
 use super::arithmetic::not_written;
 use super::formula::Formula;
 use super::identity::Identity;
-use crate::attrs::Attr;
+use super::product::totals;
+use crate::attrs::{Attr, Literal};
 use crate::channels::Flow;
 use crate::error::OpError;
 use crate::execute::Execute;
 use crate::joint_node::JointNode;
+use crate::labels::Label;
 use crate::lower::{Kernel, Lower, Lowered};
-use crate::op::{Op, Spec};
+use crate::op::{Op, Spec, SpecInput};
 use crate::read::{Known, Read, Reading, axis_of};
 use crate::shape::{Dim, Int, Operands, Shape};
 use crate::training::{Reads, Trained};
@@ -26,6 +28,7 @@ use crate::training::{Reads, Trained};
 pub(crate) enum Reduction {
     Mean,
     Max,
+    Sum,
 }
 
 /// Reduces `axes` of operand 0.
@@ -86,7 +89,15 @@ pub(crate) fn read(
         return Ok(reading.node(Identity, 1));
     }
     let mut spec = Spec::slots(1);
-    spec.attrs.insert("axes".to_owned(), Attr::Ints(axes.iter().map(|&a| a as i64).collect()));
+    let list: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
+    // In operator set 17 they are an operand of sums alone.
+    match reduction {
+        Reduction::Sum => {
+            let axes = Literal::Ints(Nd::vector(list));
+            spec.inputs.push(SpecInput::Literal("axes", axes));
+        }
+        _ => _ = spec.attrs.insert("axes".to_owned(), Attr::Ints(list)),
+    }
     spec.attrs.insert("keepdims".to_owned(), Attr::Int(i64::from(keep)));
     Ok(reading.node(Reduce { kind, reduction, axes, keep, spec }, 1))
 }
@@ -146,6 +157,16 @@ impl Over {
 }
 
 impl Reduce {
+    /// `labels`, whose extents along `axes` are 1, as those of the result.
+    fn left(&self, labels: Nd<Label>, axes: &[usize]) -> Nd<Label> {
+        if self.keep {
+            return labels;
+        }
+        let kept = (0..labels.rank()).filter(|axis| !axes.contains(axis));
+        let shape: Vec<usize> = kept.map(|axis| labels.shape()[axis]).collect();
+        labels.reshape(shape)
+    }
+
     fn axes(&self, rank: usize) -> Vec<usize> {
         if self.axes.is_empty() { (2..rank).collect() } else { self.axes.clone() }
     }
@@ -183,14 +204,15 @@ impl Op for Reduce {
 
     fn channels(&self, flow: &mut Flow<'_>) {
         let axes = self.axes(flow.extents(0).len());
+        let own = flow.labels(0);
+        if self.reduction == Reduction::Sum && axes.iter().any(|&axis| own.shape()[axis] > 1) {
+            let sums = totals(flow, &own, &axes);
+            flow.product(own.data().to_vec(), Some(own));
+            return flow.set(0, self.left(sums, &axes));
+        }
         let doing = "it reduces over the channels, whose number it would divide by";
         let Some(labels) = flow.labels_whole_along(&axes, doing) else { return };
-        let shape: Vec<usize> = if self.keep {
-            labels.shape().to_vec()
-        } else {
-            (0..labels.rank()).filter(|a| !axes.contains(a)).map(|a| labels.shape()[a]).collect()
-        };
-        flow.set(0, labels.reshape(shape));
+        flow.set(0, self.left(labels, &axes));
     }
 
     fn joined(&self, joint: &mut JointNode<'_>) -> Result<Arc<dyn Op>, OpError> {
@@ -233,7 +255,7 @@ impl Execute for Reduce {
         let middle = axes.iter().map(|&axis| extents[axis]).product();
         let kernel = RunReduce { reduction: self.reduction, middle, inner: inner.product() };
         let reads = match self.reduction {
-            Reduction::Mean => vec![Reads::Gradient(0)],
+            Reduction::Mean | Reduction::Sum => vec![Reads::Gradient(0)],
             Reduction::Max => vec![Reads::Gradient(0), Reads::Operand(0)],
         };
         Ok(Trained::new(forward, Unreduce(kernel), reads, vec![0]))
@@ -247,6 +269,10 @@ impl Kernel for Unreduce {
         let RunReduce { reduction, middle, inner } = self.0;
         match reduction {
             Reduction::Mean => mean_middle_backward(inputs[0], middle, inner, outputs[0]),
+            Reduction::Sum => {
+                mean_middle_backward(inputs[0], middle, inner, outputs[0]);
+                times(middle, outputs[0]);
+            }
             Reduction::Max => {
                 max_middle_backward(inputs[0], inputs[1], middle, inner, outputs[0]);
             }
@@ -265,6 +291,11 @@ fn reducible(order: Order, axes: &[usize]) -> Order {
     Order::new(kept.chain(axes.iter().copied()).collect::<Vec<_>>())
 }
 
+/// Makes sums of means over `count` elements.
+fn times(count: usize, means: &mut [f32]) {
+    means.iter_mut().for_each(|x| *x *= count as f32);
+}
+
 struct RunReduce {
     reduction: Reduction,
     middle: usize,
@@ -275,6 +306,10 @@ impl Kernel for RunReduce {
     fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
         match self.reduction {
             Reduction::Mean => mean_middle(inputs[0], self.middle, self.inner, outputs[0]),
+            Reduction::Sum => {
+                mean_middle(inputs[0], self.middle, self.inner, outputs[0]);
+                times(self.middle, outputs[0]);
+            }
             Reduction::Max => max_middle(inputs[0], self.middle, self.inner, outputs[0]),
         }
     }

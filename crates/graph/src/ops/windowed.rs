@@ -8,6 +8,9 @@ use crate::error::OpError;
 use crate::read::{Read, Reading};
 use crate::shape::{Dim, Shape};
 
+/// Strides, dilations, pads and kernels are at most this.
+pub(crate) const MOST_STEP: usize = 1 << 16;
+
 /// Pixels that all windows over one channel may read together.
 const MOST_TAPS: usize = 1 << 27;
 
@@ -19,41 +22,69 @@ pub(crate) fn read(
 ) -> Result<Window, OpError> {
     let stride = pair(reading, "strides")?.unwrap_or([1, 1]);
     let dilation = pair(reading, "dilations")?.unwrap_or([1, 1]);
-    if [kernel, stride, dilation].iter().flatten().any(|&x| x == 0 || x > 1 << 16) {
+    if [kernel, stride, dilation].iter().flatten().any(|&x| x == 0 || x > MOST_STEP) {
         return Err(OpError::new(format!(
             "kernel {kernel:?}, strides {stride:?} or dilations {dilation:?} out of range"
         )));
     }
     let mut window = Window { stride, dilation, ..Window::plain(kernel) };
-    let pads = reading.ints("pads")?;
-    match reading.text_or("auto_pad", "NOTSET")?.as_str() {
-        "NOTSET" => {
-            let pads = pads.unwrap_or_else(|| vec![0; 4]);
-            let sizes: Option<Vec<usize>> =
-                pads.iter().map(|&p| usize::try_from(p).ok().filter(|&p| p <= 1 << 16)).collect();
-            let Some([top, left, bottom, right]) =
-                sizes.and_then(|sizes| <[usize; 4]>::try_from(sizes).ok())
-            else {
-                return Err(OpError::new(format!(
-                    "pads {pads:?}, expected four that are not negative"
-                )));
-            };
-            (window.before, window.after) = ([top, left], [bottom, right]);
-        }
-        "VALID" => {}
-        mode @ ("SAME_UPPER" | "SAME_LOWER") => {
-            for axis in 0..2 {
-                let outputs = extents[axis].div_ceil(stride[axis]);
-                let needed = (outputs - 1) * stride[axis] + window.span(axis);
-                let total = needed.saturating_sub(extents[axis]);
-                let less = total / 2;
-                let before = if mode == "SAME_UPPER" { less } else { total - less };
-                (window.before[axis], window.after[axis]) = (before, total - before);
-            }
-        }
-        other => return Err(OpError::new(format!("auto_pad `{other}` is not supported"))),
+    let stated = reading.ints("pads")?.unwrap_or_else(|| vec![0; 4]);
+    let mode = reading.text_or("auto_pad", "NOTSET")?;
+    let given = match mode.as_str() {
+        "NOTSET" => four(stated)?,
+        _ => [0; 4],
+    };
+    for axis in 0..2 {
+        let given = [given[axis], given[axis + 2]];
+        [window.before[axis], window.after[axis]] =
+            pads(&mode, given, &window, axis, extents[axis])?;
     }
     Ok(window)
+}
+
+/// Pads before both axes, then after them.
+fn four(pads: Vec<i64>) -> Result<[usize; 4], OpError> {
+    let sizes: Option<Vec<usize>> =
+        pads.iter().map(|&p| usize::try_from(p).ok().filter(|&p| p <= MOST_STEP)).collect();
+    let sizes = sizes.and_then(|sizes| <[usize; 4]>::try_from(sizes).ok());
+    sizes.ok_or_else(|| OpError::new(format!("pads {pads:?}, expected four that are not negative")))
+}
+
+/// Pads before and after `extent` pixels along `axis` of a window without pads: those that are `given`, unless `auto_pad`
+/// says otherwise.
+///
+/// # Errors
+/// If `auto_pad` is unknown.
+pub(crate) fn pads(
+    auto_pad: &str,
+    given: [usize; 2],
+    window: &Window,
+    axis: usize,
+    extent: usize,
+) -> Result<[usize; 2], OpError> {
+    match auto_pad {
+        "NOTSET" => Ok(given),
+        "VALID" => Ok([0, 0]),
+        "SAME_UPPER" | "SAME_LOWER" => {
+            let outputs = extent.div_ceil(window.stride[axis]);
+            let needed = (outputs - 1) * window.stride[axis] + window.span(axis);
+            let total = needed.saturating_sub(extent);
+            let (less, more) = (total / 2, total - total / 2);
+            Ok(if auto_pad == "SAME_UPPER" { [less, more] } else { [more, less] })
+        }
+        other => Err(OpError::new(format!("auto_pad `{other}` is not supported"))),
+    }
+}
+
+/// Makes sure that no window of a pool lies in the padding as a whole.
+///
+/// # Errors
+/// If pads along `axis` are as large as the window.
+pub(crate) fn reaches_inside(window: &Window, axis: usize) -> Result<(), OpError> {
+    if window.before[axis].max(window.after[axis]) < window.span(axis) {
+        return Ok(());
+    }
+    Err(OpError::new("a pad as large as the kernel would pool nothing but padding"))
 }
 
 /// The node over a line `[n, c, l]` as one over an image `[n, c, 1, l]`: its first `count` operands get a
