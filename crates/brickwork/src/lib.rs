@@ -97,7 +97,8 @@ pub use measure::agreement::{Agreement, Alternative, ScoreFacts};
 pub use measure::answers::{Confusion, ImageRecord};
 pub use measure::diff::{Difference, LayerDifference, diff};
 pub use measure::eval::{
-    Accuracy, EvalOptions, EvalParts, EvalSource, Leakage, PartConfusion, Report, eval,
+    Accuracy, ControlAccuracy, EvalOptions, EvalParts, EvalSource, Leakage, PartConfusion, Report,
+    eval,
 };
 pub use measure::examples::Example;
 pub use measure::held_out::HeldOut;

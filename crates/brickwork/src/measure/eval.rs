@@ -60,6 +60,17 @@ pub struct EvalParts {
     pub of_class: Vec<usize>,
 }
 
+impl Report {
+    /// How well the model itself does.
+    pub fn own(&self) -> Accuracy {
+        Accuracy {
+            per_image: self.accuracy_per_image,
+            interval: self.accuracy_interval,
+            per_class: self.mean_class_accuracy,
+        }
+    }
+}
+
 impl Retrieval {
     /// Of so many images those of which all classes are decided rightly, and the mean recall of the classes.
     fn accuracy(&self, images: usize) -> Accuracy {
@@ -80,6 +91,26 @@ pub struct Accuracy {
     pub interval: [Percent; 2],
     /// Mean of the classes' shares.
     pub per_class: Percent,
+}
+
+/// How well as many other channels of the source do, without a refit.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct ControlAccuracy {
+    /// Which channels: `random` ones, or those with the largest weights (`magnitude`).
+    pub choose: &'static str,
+    /// How well they do.
+    #[serde(flatten)]
+    pub accuracy: Accuracy,
+}
+
+impl ControlAccuracy {
+    /// What a table of measurements calls it.
+    pub fn name(&self) -> &'static str {
+        match self.choose {
+            "random" => "as many random channels, no refit",
+            _ => "as many of the largest weights, no refit",
+        }
+    }
 }
 
 /// How a model reacts to classes that are none of its own.
@@ -130,6 +161,9 @@ pub struct Report {
     pub base_restricted: Option<Accuracy>,
     /// The component before its refit, on the same images.
     pub before_refit: Option<Accuracy>,
+    /// Other channels in the same numbers, on the same images, if they are asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<ControlAccuracy>,
     /// Reaction to foreign classes, if the data has any.
     pub leakage: Option<Leakage>,
     /// The source's leakage for the same task: top logit within the task.
@@ -277,6 +311,7 @@ impl Report {
             bounds((class.recall.share() * class.images as f64).round() as usize, class.images)
         };
         Self {
+            controls: Vec::new(),
             images,
             accuracy_per_image: per_image,
             accuracy_interval: interval,
@@ -307,6 +342,7 @@ impl Report {
         let restricted = || Tally::of(&scored.own, classes, classes).accuracy();
         let confidences = confidences(&scored.own);
         Self {
+            controls: Vec::new(),
             images: scored.own.len(),
             accuracy_per_image: component.per_image(),
             accuracy_interval: component.interval(),

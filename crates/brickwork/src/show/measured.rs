@@ -38,11 +38,6 @@ pub fn measured(report: &Report, with_source: bool) -> Markup {
 
 /// Accuracy of the model and of all that it is held against: what it was cut from, if that was measured, too.
 pub fn accuracy(report: &Report, with_source: bool) -> Markup {
-    let own = Accuracy {
-        per_image: report.accuracy_per_image,
-        interval: report.accuracy_interval,
-        per_class: report.mean_class_accuracy,
-    };
     let bound = report.parts.as_ref().map(|parts| &parts.perfect_routing);
     let base = |found: &'_ Option<Accuracy>| found.clone().filter(|_| with_source);
     let all = [
@@ -50,9 +45,10 @@ pub fn accuracy(report: &Report, with_source: bool) -> Markup {
         ("source, restricted to these classes", base(&report.base_restricted)),
         ("bare cut, before its refit", report.before_refit.clone()),
         ("bound: every image to its own part", bound.cloned()),
-        (OWN, Some(own)),
+        (OWN, Some(report.own())),
     ];
-    let found = all.into_iter().filter_map(|(name, found)| Some((name, found?)));
+    let controls = report.controls.iter().map(|one| (one.name(), Some(one.accuracy.clone())));
+    let found = all.into_iter().chain(controls).filter_map(|(name, found)| Some((name, found?)));
     let found: Vec<(&str, Accuracy)> = found.collect();
     let bar = |(name, found): &(&str, Accuracy)| Bar {
         name: (*name).to_owned(),

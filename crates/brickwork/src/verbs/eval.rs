@@ -9,11 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::inputs::{self, Labelled};
 use super::partial::{Divisible, Found, Partial, Work};
 use super::{Context, DataInput, ModelInput, Portion, Verb};
+use crate::cut::control::Control;
+use crate::cut::plan::{Choice, Plan};
 use crate::images::account::DataAccount;
 use crate::images::seen::Seen;
 use crate::images::source::Source;
 use crate::measure::answers::{ImageRecord, write_confusion};
-use crate::measure::eval::{EvalOptions, EvalParts, EvalSource, Report, eval, report, scores};
+use crate::measure::eval::{
+    ControlAccuracy, EvalOptions, EvalParts, EvalSource, Report, eval, report, scores,
+};
 use crate::measure::latency::latency_ms;
 use crate::measure::scores::Jobs;
 use crate::measure::verify::recut;
@@ -42,6 +46,9 @@ pub struct Eval {
     pub confusion: Option<PathBuf>,
     /// Write label, answer, score and margin of every image to this CSV file
     pub per_image: Option<PathBuf>,
+    /// Measure other channels of the source beside the component, in the same numbers and without a refit: random ones, and
+    /// those with the largest weights
+    pub controls: bool,
     /// Do not measure latency
     pub no_latency: bool,
     /// Where an image may be of several classes: the probability above which it is of one [default: 0.5]
@@ -75,6 +82,12 @@ impl Eval {
         Problem::unless(self.source.is_none() || !self.data.is_empty(), "data", message)
     }
 
+    /// A problem where there is no source to take other channels from.
+    pub(super) fn lonely_controls(&self) -> Option<Problem> {
+        let message = "`controls=` are other channels of the model it was cut from: pass `source=`";
+        Problem::unless(!self.controls || self.source.is_some(), "controls", message)
+    }
+
     /// The measurements, if there are images to make them on.
     pub(super) fn if_images(&self, context: &Context<'_>) -> Result<Option<EvalAnswer>, Error> {
         (!self.data.is_empty()).then(|| self.work(context)).transpose()
@@ -95,15 +108,16 @@ impl Verb for Eval {
         let files = [("confusion", &self.confusion), ("per_image", &self.per_image)];
         let files = files.into_iter().filter_map(|(field, path)| Some((field, path.as_ref()?)));
         let data = self.data.needed("accuracy is measured on images");
-        inputs::unwritable(files).chain(data).chain(wrong).collect()
+        inputs::unwritable(files).chain(data).chain(wrong).chain(self.lonely_controls()).collect()
     }
 
     fn work(&self, context: &Context<'_>) -> Result<EvalAnswer, Error> {
         let (models, Given { sources, present, account, .. }) = self.given(context)?;
         self.data.pixels.question(&sources, &models.preprocess, context)?;
         let Models { model, preprocess, .. } = &models;
-        let options = self.options(&models, present);
-        let report = eval(model, preprocess, &sources, &options, context.progress)?;
+        let options = self.options(&models, present.clone());
+        let mut report = eval(model, preprocess, &sources, &options, context.progress)?;
+        report.controls = self.controls(&models, &sources, &present, context)?;
         if let Some(path) = &self.confusion {
             write_confusion(path, &report.confusion, &model.class_names())?;
         }
@@ -120,6 +134,11 @@ impl Divisible for Eval {
         let tables = tables.into_iter().filter(|(_, path)| path.is_some()).map(|(field, _)| {
             Problem::new(field, format!("`{field}=` is written where all images are; leave it out"))
         });
+        let controls = self.controls.then(|| {
+            let message = "`controls=` are measured where all images are; leave it out";
+            Problem::new("controls", message)
+        });
+        let tables = tables.chain(controls);
         Problem::refuse(self.problems().into_iter().chain(tables).collect())?;
         let data = DataInput { portion, ..self.data.clone() };
         let (models, Given { sources, classes, mut seen, .. }) =
@@ -186,6 +205,47 @@ impl Eval {
         let Labelled { sources, classes, present, account, seen, .. } = data;
         let models = self.models(model, context)?;
         Ok((models, Given { sources, classes, present, account, seen }))
+    }
+
+    /// How well other channels of the source do on the images of these classes, if that is asked for.
+    fn controls(
+        &self,
+        models: &Models,
+        sources: &[Source],
+        classes: &[usize],
+        context: &Context<'_>,
+    ) -> Result<Vec<ControlAccuracy>, Error> {
+        let Models { model, preprocess, source, .. } = models;
+        let Some((source, _)) = source.as_ref().filter(|_| self.controls) else {
+            return Ok(Vec::new());
+        };
+        let origin = model.card().origin.as_ref();
+        let cut = origin.filter(|origin| source.has_fingerprint(&origin.fingerprint));
+        let Some(origin) = cut else {
+            return Err(Error::options(format!(
+                "`controls=`: `{}` was not cut from `{}`, so there are no channels to choose others for",
+                model.name, source.name
+            )));
+        };
+        let own = Plan::new(source, &origin.classes, &Choice::Given(origin.kept.clone()), 1)?;
+        let controls =
+            [("random", Control::Random(context.seed)), ("magnitude", Control::Magnitude)];
+        let measure = |(choose, control)| {
+            let choice = Choice::Control(&own, control);
+            let plan = Plan::new(source, &origin.classes, &choice, 1)?;
+            let other = plan.component(source, &choice, context.seed)?;
+            let options = EvalOptions {
+                classes: classes.to_vec(),
+                source: None,
+                before_refit: None,
+                parts: None,
+                per_image: false,
+                threshold: self.threshold,
+            };
+            let report = eval(&other, preprocess, sources, &options, context.progress)?;
+            Ok(ControlAccuracy { choose, accuracy: report.own() })
+        };
+        controls.into_iter().map(measure).collect()
     }
 
     /// That what is asked for can be said of this kind of model.

@@ -25,6 +25,9 @@ pub struct Report {
     pub data: DataInput,
     /// The model it was cut from, to compare with
     pub source: Option<PathBuf>,
+    /// Measure other channels of that model beside, in the same numbers and without a refit: random ones, and those with the
+    /// largest weights
+    pub controls: bool,
     /// Where to write the page (.html)
     pub output: Option<PathBuf>,
 }
@@ -50,7 +53,9 @@ impl Verb for Report {
 
     fn problems(&self) -> Vec<Problem> {
         let file = self.output.iter().map(|path| ("output", path));
-        self.eval().lonely_source().into_iter().chain(inputs::unwritable(file)).collect()
+        let eval = self.eval();
+        let lonely = eval.lonely_source().into_iter().chain(eval.lonely_controls());
+        lonely.chain(inputs::unwritable(file)).collect()
     }
 
     fn work(&self, context: &Context<'_>) -> Result<ReportAnswer, Error> {
@@ -75,6 +80,7 @@ impl Report {
             model: self.model.clone(),
             data: self.data.clone(),
             source: self.source.clone(),
+            controls: self.controls,
             ..Eval::default()
         }
     }

@@ -117,12 +117,8 @@ fn accuracy_words(request: &Eval, report: &Report) -> String {
         let bound = &parts.perfect_routing;
         line("bound: every image to its own part", bound);
     }
-    let own = Accuracy {
-        per_image: report.accuracy_per_image,
-        interval: report.accuracy_interval,
-        per_class: report.mean_class_accuracy,
-    };
-    line("this model", &own);
+    line("this model", &report.own());
+    report.controls.iter().for_each(|control| line(control.name(), &control.accuracy));
     table(&rows) + &class_words(&report.accuracy_per_class, "images")
 }
 

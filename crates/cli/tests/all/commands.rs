@@ -369,6 +369,36 @@ fn eval_of_a_refitted_component_and_its_bare_cut() {
 }
 
 #[test]
+fn controls_are_other_channels_in_the_same_numbers() {
+    let own = ready();
+    let line = "eval high.onnx --data data/digits --source digits.onnx --controls --no-latency";
+    let found = own.json(line);
+    let controls = found["controls"].as_array().unwrap();
+    let chosen: Vec<&str> = controls.iter().filter_map(|one| one["choose"].as_str()).collect();
+    assert_eq!(chosen, ["random", "magnitude"]);
+    // What `disassemble` itself makes of the same choices.
+    for (choose, control) in chosen.iter().zip(controls) {
+        own.succeeds(&format!(
+            "disassemble digits.onnx --profile digits.profile --classes 5-9 --refit none \
+             --choose {choose} -o OUT/{choose}.onnx"
+        ));
+        let alone = own.json(&format!("eval OUT/{choose}.onnx --data data/digits --no-latency"));
+        assert_eq!(control["per_image"], alone["accuracy_per_image"], "{choose}");
+        assert_eq!(control["interval"], alone["accuracy_interval"], "{choose}");
+    }
+    let text = own.succeeds(line);
+    assert!(text.contains("as many random channels, no refit"), "{text}");
+    own.succeeds(&line.replace("eval", "report").replace("--no-latency", "-o OUT/page.html"));
+    let page = String::from_utf8(own.read("page.html")).unwrap();
+    assert!(page.contains("as many of the largest weights, no refit"));
+    own.refused("eval high.onnx --data data/digits --controls", &["pass --source"]);
+    own.refused(
+        "eval joined.onnx --source digits.onnx --data low=data/digits --data pieces=data/garments --controls",
+        &["match"],
+    );
+}
+
+#[test]
 fn eval_of_whole_and_assembled_models() {
     let own = ready();
     let whole = own.json("eval garments.onnx --data data/garments --classes 8,0-2 --no-latency");
