@@ -24,7 +24,8 @@ NAMES = [*"0123456789"]
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
-    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+    # Workers are as urgent as the tests that wait for them.
+    os.environ.update(RAY_DATA_DISABLE_PROGRESS_BARS="1", RAY_worker_niceness="0")
     ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
     yield
     ray.shutdown()
@@ -154,6 +155,8 @@ def test_sweeps_and_wrong_arguments(digits: bw.Model, some: tuple[np.ndarray, np
         bw.ray.profile(digits, data, workers=0)
     with pytest.raises(bw.OptionsError, match="a percentage of parts is not that of the whole"):
         bw.ray.profile(digits, data, samples="10%")
+    bare = digits.disassemble("0,1", profile=digits.profile(bw.images(*some), samples=1), refit="none")
     with pytest.raises(bw.OptionsError, match="there is no option `simples="):
-        bw.ray.refit(digits.disassemble("0,1", profile=digits.profile(bw.images(*some), samples=1), refit="none"),
-                     digits, data, simples=3)
+        bw.ray.refit(bare, digits, data, names=NAMES, simples=3)
+    with pytest.raises(bw.OptionsError, match="a label 9, but 2 classes have names"):
+        bw.ray.evaluate(bare, data)

@@ -526,8 +526,11 @@ impl Profile {
     pub(crate) fn finished(mut self, present: &[usize]) -> Result<Self, Error> {
         let Self { header, sums } = &mut self;
         let samples = std::mem::take(&mut header.samples).into_iter().zip(std::mem::take(sums));
-        let kept = samples.filter(|(entry, _)| present.contains(&entry.class));
-        (header.samples, *sums) = kept.unzip();
+        let mut kept: Vec<_> =
+            samples.filter(|(entry, _)| present.contains(&entry.class)).collect();
+        // Parts of the data hold the classes that they have samples of.
+        kept.sort_by_key(|(entry, _)| entry.class);
+        (header.samples, *sums) = kept.into_iter().unzip();
         refuse_empty(&header.classes, &header.samples, header.sampling)?;
         for (class, sums) in header.samples.iter().zip(&*sums) {
             check_range(class, header.layers.iter().zip(sums))?;

@@ -154,11 +154,10 @@ impl Divisible for Profile {
         ];
         Problem::refuse(self.problems().into_iter().chain(alone.into_iter().flatten()).collect())?;
         let data = DataInput { portion, ..self.data.clone() };
-        let Given { model, preprocess, sources, classes, mut seen, .. } =
+        let Given { model, preprocess, sources, classes, present, mut seen, .. } =
             Self { data, ..self.clone() }.given(context)?;
         seen.look_at(&sources);
-        let options =
-            ProfileOptions { classes: classes.clone(), sampling: self.samples.0, given: None };
+        let options = ProfileOptions { classes: present, sampling: self.samples.0, given: None };
         let profile = profile_part(&model, &preprocess, &sources, &options, context.progress)?;
         let work = self.work_on(&model, &preprocess).with("asked", classes);
         Ok(Partial { work, seen, found: Found::Profile(profile) })

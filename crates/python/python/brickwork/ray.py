@@ -187,7 +187,13 @@ class Columns:
     def numbers(self, labels: numpy.ndarray[Any, Any]) -> list[int]:
         """The classes of rows, by their places among the names."""
         if labels.dtype.kind in "biu":
-            return [int(label) for label in labels]
+            numbers = [int(label) for label in labels]
+            if max(numbers) >= len(self.names):
+                raise OptionsError(
+                    f"there is a label {max(numbers)}, but {len(self.names)} classes have names; name all classes of "
+                    "the dataset, in order (`names=`)"
+                )
+            return numbers
         places = {name: place for place, name in enumerate(self.names)}
         lost = sorted({str(label) for label in labels} - places.keys())
         if lost:
@@ -219,7 +225,7 @@ class _Pieces:
         self.columns, self.workers, self.threads = columns, workers, threads
         if not isinstance(data, ray.data.Dataset):
             self.paths, self.batch, self.count = data, 1, PORTIONS * workers
-            self.rows = ray.data.range(self.count, override_num_blocks=self.count)
+            self.rows = ray.data.range(self.count, override_num_blocks=self.count).materialize()
             return
         columns.check(data.schema().names)
         rows = _kept(data.select_columns([columns.image, columns.label]))
@@ -228,6 +234,7 @@ class _Pieces:
 
     def do(self, work: Work[T]) -> T:
         """The work, done by workers."""
+        # Workers may have all CPUs: nothing beside them waits for one, neither their input nor adding up.
         sent = ray.put(work)  # Held here, so that workers which are started again find it.
         found = self.rows.map_batches(
             _Finder,
@@ -235,7 +242,7 @@ class _Pieces:
             compute=ray.data.ActorPoolStrategy(size=self.workers),
             num_cpus=self.threads,
             fn_constructor_args=(sent, self.count, self.columns, self.threads),
-        ).map_batches(_added, batch_size=ADDED, batch_format="pyarrow")
+        ).map_batches(_added, batch_size=ADDED, batch_format="pyarrow", num_cpus=0)
         return work.finish(_partials(row[_FOUND] for row in found.iter_rows()))
 
 
