@@ -214,7 +214,7 @@ fn broken_rows_are_refused() {
     let (level, three, broken) = (Level::best(), [0.0; 3], "not whole rows of 2");
     refused(broken, || moments(&three, 2, level));
     refused(broken, || column_sums(&three, 2));
-    refused(broken, || softmax(&mut [0.0; 3], 2, false));
+    refused(broken, || softmax(&mut [0.0; 3], 2, false, level));
     refused(broken, || scale_rows(&mut [0.0; 3], &[1.0; 2], &[0.0; 2], (0.0, 1.0), level));
     refused(broken, || local_response(&three, 2, 1, [1.0; 3], &mut [0.0; 3]));
     refused(broken, || Sparse::new(&three, 2));

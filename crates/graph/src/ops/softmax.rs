@@ -2,7 +2,7 @@
 //! as one, which is the same wherever all but one of them have extent 1.
 
 use brickwork_tensor::kernels::rows::{softmax, softmax_backward};
-use brickwork_tensor::{Buffer, Order};
+use brickwork_tensor::{Buffer, Level, Order};
 
 use crate::attrs::Attr;
 use crate::channels::Flow;
@@ -79,7 +79,8 @@ impl Execute for Softmax {
         let outer = (0..extents.len()).filter(|&axis| axis != self.axis);
         let order = Order::new(outer.chain([self.axis]).collect::<Vec<_>>());
         lower.want(0, order.clone());
-        let kernel = RunSoftmax { extent: extents[self.axis], logarithm: self.logarithm };
+        let (extent, logarithm, level) = (extents[self.axis], self.logarithm, lower.level());
+        let kernel = RunSoftmax { extent, logarithm, level };
         Ok(Lowered::kernel(kernel, order))
     }
 
@@ -93,6 +94,7 @@ impl Execute for Softmax {
 struct RunSoftmax {
     extent: usize,
     logarithm: bool,
+    level: Level,
 }
 
 impl Kernel for RunSoftmax {
@@ -106,7 +108,7 @@ impl Kernel for RunSoftmax {
     }
 
     fn update(&self, first: &mut [f32], _: &[&[f32]]) {
-        softmax(first, self.extent, self.logarithm);
+        softmax(first, self.extent, self.logarithm, self.level);
     }
 }
 

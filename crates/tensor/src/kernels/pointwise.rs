@@ -155,7 +155,7 @@ impl Pointwise {
     }
 
     #[allow(unsafe_code)]
-    fn apply_here(&self, values: &mut [f32], level: Level) {
+    pub(super) fn apply_here(&self, values: &mut [f32], level: Level) {
         match self {
             Self::Gated(gate) => {
                 let mut open = [0.0; 256];

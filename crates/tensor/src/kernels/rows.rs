@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::pointwise::Pointwise;
 use super::whole_rows;
 use crate::nd::volume;
 use crate::simd::{Level, Simd, dispatch};
@@ -146,20 +147,35 @@ fn sum(values: &[f32]) -> f32 {
     lanes.iter().sum()
 }
 
+/// The largest number, in sixteen lanes.
+fn largest(values: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; 16];
+    for chunk in values.chunks(16) {
+        lanes
+            .iter_mut()
+            .zip(chunk)
+            .for_each(|(lane, &x)| *lane = if x > *lane { x } else { *lane });
+    }
+    lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
+}
+
 /// `exp(x) / sum exp(x)` (or its logarithm) within every row of `extent` elements, in place.
 ///
 /// # Panics
 /// If the last row is not whole.
-pub fn softmax(values: &mut [f32], extent: usize, logarithm: bool) {
+pub fn softmax(values: &mut [f32], extent: usize, logarithm: bool, level: Level) {
     whole_rows(values.len(), extent);
     values.par_chunks_mut(extent).for_each(|row| {
-        let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let total: f32 = row.iter().map(|&x| (x - top).exp()).sum();
+        let top = largest(row);
         if logarithm {
+            let total: f32 = row.iter().map(|&x| (x - top).exp()).sum();
             let shift = top + total.ln();
             row.iter_mut().for_each(|x| *x -= shift);
         } else {
-            row.iter_mut().for_each(|x| *x = (*x - top).exp() / total);
+            row.iter_mut().for_each(|x| *x -= top);
+            Pointwise::Exp.apply_here(row, level);
+            let total = sum(row);
+            row.iter_mut().for_each(|x| *x /= total);
         }
     });
 }
@@ -350,7 +366,7 @@ mod tests {
         for logarithm in [false, true] {
             let forward = |x: &[f32], y: &mut [f32]| {
                 y.copy_from_slice(x);
-                softmax(y, 4, logarithm);
+                softmax(y, 4, logarithm, Level::best());
             };
             let (mut y, mut gradient) = (vec![0.0; 12], dy.clone());
             forward(&x, &mut y);
@@ -397,10 +413,10 @@ mod tests {
     #[test]
     fn softmax_survives_large_scores() {
         let mut row = [1000.0, 1000.0, -1000.0];
-        softmax(&mut row, 3, false);
+        softmax(&mut row, 3, false, Level::best());
         assert_eq!(row, [0.5, 0.5, 0.0]);
         let mut row = [0.0, 0.0];
-        softmax(&mut row, 2, true);
+        softmax(&mut row, 2, true, Level::best());
         assert!((row[0] + 2f32.ln()).abs() < 1e-6);
     }
 
