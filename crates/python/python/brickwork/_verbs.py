@@ -287,6 +287,22 @@ class Compressed(Answer):
     """The channels it keeps, by layer."""
 
 
+class ControlAccuracy(Answer):
+    """How well as many other channels of the source do, without a refit."""
+
+    choose: str
+    """Which channels: `random` ones, or those with the largest weights (`magnitude`)."""
+
+    per_image: float
+    """Share of images classified correctly."""
+
+    interval: list[float]
+    """Its 95 % interval (Wilson 1927)."""
+
+    per_class: float
+    """Mean of the classes' shares."""
+
+
 class DataAccount(Answer):
     """What all data sets hold together."""
 
@@ -451,6 +467,9 @@ class EvalAnswer(Answer):
 
     before_refit: Accuracy | None
     """The component before its refit, on the same images."""
+
+    controls: list[ControlAccuracy] | None
+    """Other channels in the same numbers, on the same images, if they are asked for."""
 
     leakage: Leakage | None
     """Reaction to foreign classes, if the data has any."""
@@ -1727,6 +1746,7 @@ class ModelVerbs:
         odd_pixels: bool = False,
         class_names: str | int | Sequence[str | int] | None = None,
         source: ModelLike | None = None,
+        controls: bool = False,
         output: File | None = None,
         progress: ProgressLike = None,
         threads: int | None = None,
@@ -1772,6 +1792,8 @@ class ModelVerbs:
             class_names: Names of the model's classes, in order: a,b,c ("a, b",c where a name
                 holds a comma) or @FILE with one a line
             source: The model it was cut from, to compare with
+            controls: Measure other channels of that model beside, in the same numbers and
+                without a refit: random ones, and those with the largest weights
             output: Where to write the page (.html)
             progress: Who is told how far the work is: a callable that is given the phase, what
                 is done and what is to be done; False for nobody [default: a bar of tqdm, if it is
@@ -1804,6 +1826,7 @@ class ModelVerbs:
                 "odd_pixels": odd_pixels,
                 "class_names": _names(class_names),
                 "source": source,
+                "controls": controls,
                 "output": output,
                 "model": self,
             },
@@ -2773,6 +2796,7 @@ class ModelVerbs:
         foreign: Data = (),
         confusion: File | None = None,
         per_image: File | None = None,
+        controls: bool = False,
         no_latency: bool = False,
         threshold: float | None = None,
         progress: ProgressLike = None,
@@ -2824,6 +2848,8 @@ class ModelVerbs:
             confusion: Write how images of every class (rows) were answered (columns) to this
                 CSV file
             per_image: Write label, answer, score and margin of every image to this CSV file
+            controls: Measure other channels of the source beside the component, in the same
+                numbers and without a refit: random ones, and those with the largest weights
             no_latency: Do not measure latency
             threshold: Where an image may be of several classes: the probability above which it
                 is of one [default: 0.5]
@@ -2862,6 +2888,7 @@ class ModelVerbs:
                 "foreign": _several(foreign),
                 "confusion": confusion,
                 "per_image": per_image,
+                "controls": controls,
                 "no_latency": no_latency,
                 "threshold": threshold,
                 "model": self,
@@ -3837,6 +3864,7 @@ class SharedVerbs:
         foreign: Data = (),
         confusion: File | None = None,
         per_image: File | None = None,
+        controls: bool = False,
         no_latency: bool = False,
         threshold: float | None = None,
         seed: int = 0,
@@ -3886,6 +3914,8 @@ class SharedVerbs:
             confusion: Write how images of every class (rows) were answered (columns) to this
                 CSV file
             per_image: Write label, answer, score and margin of every image to this CSV file
+            controls: Measure other channels of the source beside the component, in the same
+                numbers and without a refit: random ones, and those with the largest weights
             no_latency: Do not measure latency
             threshold: Where an image may be of several classes: the probability above which it
                 is of one [default: 0.5]
@@ -3920,6 +3950,7 @@ class SharedVerbs:
                 "foreign": _several(foreign),
                 "confusion": confusion,
                 "per_image": per_image,
+                "controls": controls,
                 "no_latency": no_latency,
                 "threshold": threshold,
                 "model": self._model,
