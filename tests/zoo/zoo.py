@@ -30,7 +30,8 @@ FORMS = ["script-open", "script-one", "default-open", "default-one"]
 HEAD = """# Networks of torchvision and timm
 
 Random weights, exported by `tests/zoo/zoo.py`; *right* is read, scored as onnxruntime does, and cut as masked. The last
-column is what the smallest cut of all classes does without. A run replaces the rows of its networks and keeps the others.
+column is what the smallest cut of all classes does without. A run replaces what it tried and keeps the rest;
+what is empty was not tried.
 """
 
 TORCHVISION = """alexnet vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn squeezenet1_0 squeezenet1_1
