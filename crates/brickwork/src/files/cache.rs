@@ -36,6 +36,20 @@ pub struct Kept {
     pub bytes: u64,
 }
 
+/// One result.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct KeptFile {
+    used: SystemTime,
+    bytes: u64,
+    path: PathBuf,
+}
+
+impl Kept {
+    fn of(files: &[KeptFile]) -> Self {
+        Self { files: files.len(), bytes: files.iter().map(|file| file.bytes).sum() }
+    }
+}
+
 impl Cache {
     /// The results that `program` keeps in `folder`, which is made when the first is written. At most 4 GiB.
     pub fn new(folder: impl Into<PathBuf>, program: &str) -> Self {
@@ -56,10 +70,14 @@ impl Cache {
     /// What was computed from all that `key` tells of, if it is kept.
     pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
         let path = self.path(key);
-        let written = fs::read(&path).ok()?;
-        let whole = written.iter().position(|&byte| byte == b'\n').and_then(|end| {
+        let mut written = fs::read(&path).ok()?;
+        let end = written.iter().position(|&byte| byte == b'\n').filter(|&end| {
             let (head, rest) = (&written[..end], &written[end + 1..]);
-            (head == digest_of_bytes(rest).as_bytes()).then(|| rest.to_vec())
+            head == digest_of_bytes(rest).as_bytes()
+        });
+        let whole = end.map(|end| {
+            written.drain(..=end);
+            written
         });
         match &whole {
             // Used just now; where that cannot be noted, it only goes sooner.
@@ -89,8 +107,7 @@ impl Cache {
     /// # Errors
     /// If the folder cannot be read.
     pub fn kept(&self) -> io::Result<Kept> {
-        let files = self.files()?;
-        Ok(Kept { files: files.len(), bytes: files.iter().map(|(_, bytes, _)| bytes).sum() })
+        Ok(Kept::of(&self.files()?))
     }
 
     /// Removes all that is kept, and tells how much it was.
@@ -98,9 +115,9 @@ impl Cache {
     /// # Errors
     /// If it cannot be removed.
     pub fn clear(&self) -> io::Result<Kept> {
-        let kept = self.kept()?;
-        self.files()?.iter().try_for_each(|(_, _, path)| fs::remove_file(path))?;
-        Ok(kept)
+        let files = self.files()?;
+        files.iter().try_for_each(|file| fs::remove_file(&file.path))?;
+        Ok(Kept::of(&files))
     }
 
     fn path(&self, key: &str) -> PathBuf {
@@ -108,8 +125,8 @@ impl Cache {
         self.folder.join(digest).with_extension(ENDING)
     }
 
-    /// All files: when they were used, their bytes and where they are; the least recently used first.
-    fn files(&self) -> io::Result<Vec<(SystemTime, u64, PathBuf)>> {
+    /// All files, the least recently used first.
+    fn files(&self) -> io::Result<Vec<KeptFile>> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other?,
@@ -120,7 +137,7 @@ impl Cache {
             // Another program may remove one in the meantime.
             let Ok(found) = fs::metadata(&path) else { continue };
             if found.is_file() && path.extension().is_some_and(|ending| ending == ENDING) {
-                files.push((found.modified()?, found.len(), path));
+                files.push(KeptFile { used: found.modified()?, bytes: found.len(), path });
             }
         }
         files.sort();
@@ -128,13 +145,14 @@ impl Cache {
     }
 
     fn shrink(&self) -> io::Result<()> {
-        let mut left = self.kept()?.bytes;
-        for (_, bytes, path) in self.files()? {
+        let files = self.files()?;
+        let mut left = Kept::of(&files).bytes;
+        for file in files {
             if left <= self.most {
                 break;
             }
-            let _ = fs::remove_file(path);
-            left -= bytes;
+            let _ = fs::remove_file(file.path);
+            left -= file.bytes;
         }
         Ok(())
     }

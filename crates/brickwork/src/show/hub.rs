@@ -6,7 +6,7 @@ use super::brick::class_words;
 use super::model::kind;
 use super::words::{counted, thousands};
 use crate::images::account::DataAccount;
-use crate::measure::eval::{Accuracy, Report};
+use crate::measure::eval::Report;
 use crate::measure::inspect::Inspection;
 use crate::model::card::Card;
 use crate::model::percent::Percent;
@@ -114,11 +114,7 @@ fn measured(figures: Option<Figures<'_>>) -> String {
         .iter()
         .map(|set| format!("`{}` ({} of {} images)", set.name, set.matched, set.images))
         .collect();
-    let own = Accuracy {
-        per_image: report.accuracy_per_image,
-        interval: report.accuracy_interval,
-        per_class: report.mean_class_accuracy,
-    };
+    let own = report.own();
     let bound = report.parts.as_ref().map(|parts| &parts.perfect_routing);
     let rows = [
         ("this model", Some(&own)),
