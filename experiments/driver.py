@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import json
 import pathlib
+import resource
 import shlex
 import subprocess
 import sys
@@ -28,7 +29,7 @@ class Driver:
         self.version = subprocess.check_output([self.binary, "--version"], text=True).strip()
 
     def __call__(self, *words, seed=None, threads=None):
-        """The answer of one command."""
+        """The answer of one command, and the CPU seconds that it took: other work on the machine changes these least."""
         words = [str(word) for word in words] + ["--seed", str(self.seed if seed is None else seed)]
         words += [] if threads is None else ["--threads", str(threads)]
         self.commands.append(self.shown(words))
@@ -38,9 +39,12 @@ class Driver:
             print("$ brickwork", self.shown(words), flush=True)
             line = [self.binary, *words, "--json", "--quiet"]
             line += ["--threads", str(self.threads)] if threads is None else []
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
             text = subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True).stdout
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
             answer.parent.mkdir(exist_ok=True)
-            answer.write_text(text)
+            seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            answer.write_text(json.dumps({**json.loads(text), "cpu_seconds": round(seconds, 1)}))
         return json.loads(answer.read_text())
 
     def complete(self, words):

@@ -9,14 +9,13 @@ of the other part measure. Sizes of one draw share the steps of the way down.
 """
 import random
 import statistics
-import time
 
 from driver import arguments, driver, percent, save, table
 
 MODEL = "imagenet-efficientnet-lite0"
 PIXELS = ["--fit", "cover"]
 HEAD = ["classes", "images", "MACs", "source, restricted", "component", "points lost", "bare cut", "random", "magnitude",
-        "agrees, fitted", "agrees, others", "minutes"]
+        "agrees, fitted", "agrees, others", "CPU minutes"]
 
 
 def draw(names, count, number):
@@ -25,13 +24,12 @@ def draw(names, count, number):
 
 
 def component(run, model, data, classes, share, each):
-    """One component: what is asked for, what came of it, and how long it took if it was made now."""
+    """One component: what is asked for, what came of it, and what it cost."""
     name = f"{len(classes)}-{classes[0]}-{classes[-1]}-{share}-{each}"
-    brick, begun = run.file(f"{MODEL}.{name}.onnx"), time.monotonic()
+    brick = run.file(f"{MODEL}.{name}.onnx")
     task = ",".join(classes)
     cut = run("disassemble", model, "--classes", task, "--data", data, *PIXELS, "--macs", f"{share}%", "--refit-samples",
               each, "--hold-out", "none", "--cache", run.work / "steps", "-o", brick)
-    minutes = (time.monotonic() - begun) / 60
     found = run.eval(brick, "--source", model, "--data", data, *PIXELS, "--controls")
     controls = {control["choose"]: control["per_image"] for control in found["controls"]}
     agreement = (cut["refit"] or {}).get("agreement") or {}
@@ -39,7 +37,7 @@ def component(run, model, data, classes, share, each):
             "source_macs": cut["macs"]["before"], "images": found["images"],
             "restricted": found["base_restricted"]["per_image"], "component": found["accuracy_per_image"],
             "bare": (found["before_refit"] or {}).get("per_image"), **controls, "fitted": agreement.get("fitted"),
-            "others": agreement.get("held_out"), "minutes": round(minutes, 1)}
+            "others": agreement.get("held_out"), "cpu_minutes": round(cut["cpu_seconds"] / 60, 1)}
 
 
 def line(rows):
@@ -50,7 +48,7 @@ def line(rows):
     macs = statistics.fmean(100 * row["macs"] / row["source_macs"] for row in rows)
     shares = [mean(key) for key in ("bare", "random", "magnitude", "fitted", "others")]
     return [rows[0]["count"], rows[0]["count"] * rows[0]["each"], f"{macs:.1f} %", mean("restricted"), mean("component"),
-            f"{statistics.fmean(lost):.2f}{apart}", *shares, f"{statistics.fmean(row['minutes'] for row in rows):.0f}"]
+            f"{statistics.fmean(lost):.2f}{apart}", *shares, f"{statistics.fmean(row['cpu_minutes'] for row in rows):.0f}"]
 
 
 def main():
@@ -73,7 +71,7 @@ def main():
 Accuracy in % on the other part's images of the classes. Up to {options.draws} draws of classes each, mean and deviation.
 *Bare cut* is the same channels before the refit; *random* and *magnitude* are as many others, bare. *Agrees* is how often the
 component says what its source, restricted to the same classes, says: of the images that it was fitted to, and of those that took
-no part. Minutes are of this machine with {options.threads} threads; what a smaller size shares with a larger one is not counted again."""
+no part. CPU minutes are of all threads together; what a smaller size shares with a larger one is not counted again."""
     text = table(HEAD, [line(rows) for rows in figures.values()])
     save(options, run, "EfficientNet-Lite0, ImageNet", text + "\n" + notes, figures)
 
