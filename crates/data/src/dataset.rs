@@ -89,20 +89,23 @@ impl Dataset {
         Self::of(name.into(), None, Found { kind: "image files", classes, samples, labels })
     }
 
-    /// The same images with these `labels` `[n]`, the places of their classes among some others.
+    /// The same images, each of the classes that `sets` gives for it: their places in `classes`, rising.
     ///
     /// # Panics
     /// If there are not as many as images, or one is no class.
-    pub fn labelled_as(&self, labels: Vec<usize>, classes: Vec<String>) -> Self {
-        assert_eq!(labels.len(), self.len(), "a label for every image");
-        assert!(labels.iter().all(|&label| label < classes.len()), "labels of known classes");
+    pub fn labelled_as(&self, sets: Vec<Vec<usize>>, classes: Vec<String>) -> Self {
+        assert_eq!(sets.len(), self.len(), "labels for every image");
+        assert!(sets.iter().flatten().all(|&label| label < classes.len()), "known classes");
+        let first = |set: &Vec<usize>| set.first().copied().unwrap_or(classes.len());
+        let labels: Vec<usize> = sets.iter().map(first).collect();
+        let sets = sets.iter().any(|set| set.len() != 1).then(|| Arc::from(sets));
         let Content { name, kind, split, .. } = &*self.content;
         let (name, kind, split) = (name.clone(), *kind, *split);
         let storage = Storage::Joined(vec![self.clone()]);
         let (count, turned) = (labels.len(), Vec::new());
         let content = Content { name, count, kind, split, classes, storage, turned };
         let (content, origins) = (Arc::new(content), (0..count).collect());
-        Self { content, origins, labels: labels.into(), sets: None, larger: None }
+        Self { content, origins, labels: labels.into(), sets, larger: None }
     }
 
     /// The image files of a folder that holds nothing else: none in folders, no data of another kind.

@@ -18,7 +18,9 @@ mod training;
 
 pub use error::ExecError;
 pub use fuse::{Chain, chains};
-pub use loss::{LossError, correct, cross_entropy, distillation, squared_error};
+pub use loss::{
+    LossError, binary_cross_entropy, correct, cross_entropy, decided, distillation, squared_error,
+};
 pub use optimiser::{Optimiser, OptimiserError, OptimiserKind, OptimiserState};
 pub use schedule::{Curve, Schedule, ScheduleError};
 pub use session::{Fetched, Session};

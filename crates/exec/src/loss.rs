@@ -56,10 +56,7 @@ pub fn cross_entropy(
     smoothing: f64,
     gradient: &mut [f32],
 ) -> Result<f64, LossError> {
-    if !(0.0..=1.0).contains(&smoothing) {
-        let expected = "a number from 0 to 1";
-        return Err(LossError::Option { option: "label smoothing", found: smoothing, expected });
-    }
+    check_smoothing(smoothing)?;
     let classes = columns(logits, labels)?;
     same_size("gradient", gradient.len(), logits.len())?;
     let count = labels.len() as f64;
@@ -78,6 +75,58 @@ pub fn cross_entropy(
         }
     }
     Ok(total / count)
+}
+
+/// Binary cross-entropy of `logits` `[n, k]`, of samples that are each of the classes in its set, smoothed: the mean
+/// over samples and classes of `-q log s(z) - (1 - q) log(1 - s(z))` with the sigmoid `s` and
+/// `q = (1 - smoothing) y + smoothing / 2`, where `y` is 1 for the classes of the set and 0 for others (PyTorch's
+/// `BCEWithLogitsLoss`). The gradient `(s(z) - q) / (n k)` is written to `gradient` `[n, k]`.
+///
+/// # Errors
+/// If there are no samples, sizes or classes do not fit, or `smoothing` is not from 0 to 1.
+pub fn binary_cross_entropy(
+    logits: &[f32],
+    sets: &[Vec<usize>],
+    smoothing: f64,
+    gradient: &mut [f32],
+) -> Result<f64, LossError> {
+    check_smoothing(smoothing)?;
+    let classes = columns_of_sets(logits, sets)?;
+    same_size("gradient", gradient.len(), logits.len())?;
+    let count = logits.len() as f64;
+    let mut total = 0.0;
+    for (at, (&logit, slope)) in logits.iter().zip(gradient).enumerate() {
+        let (row, class, logit) = (at / classes, at % classes, f64::from(logit));
+        let label = f64::from(u8::from(sets[row].contains(&class)));
+        let wanted = (1.0 - smoothing) * label + smoothing / 2.0;
+        // log(1 + exp(z)) - q z, by which neither end overflows.
+        total += logit.max(0.0) + (-logit.abs()).exp().ln_1p() - wanted * logit;
+        *slope = ((1.0 / (1.0 + (-logit).exp()) - wanted) / count) as f32;
+    }
+    Ok(total / count)
+}
+
+/// How many samples of `logits` `[n, k]` are above 0 at the classes of their sets and nowhere else.
+///
+/// # Errors
+/// If sizes or classes do not fit; no samples are fine.
+pub fn decided(logits: &[f32], sets: &[Vec<usize>]) -> Result<usize, LossError> {
+    if logits.is_empty() && sets.is_empty() {
+        return Ok(0);
+    }
+    let classes = columns_of_sets(logits, sets)?;
+    let right = |(row, set): &(&[f32], &Vec<usize>)| {
+        row.iter().enumerate().all(|(class, logit)| (*logit > 0.0) == set.contains(&class))
+    };
+    Ok(logits.chunks_exact(classes).zip(sets).filter(right).count())
+}
+
+fn check_smoothing(smoothing: f64) -> Result<(), LossError> {
+    let expected = "a number from 0 to 1";
+    match (0.0..=1.0).contains(&smoothing) {
+        true => Ok(()),
+        false => Err(LossError::Option { option: "label smoothing", found: smoothing, expected }),
+    }
 }
 
 /// Distillation (Hinton et al. 2015, section 2) of logits `[n, classes]`: the mean over samples of
@@ -179,6 +228,12 @@ fn columns(logits: &[f32], labels: &[usize]) -> Result<usize, LossError> {
     }
 }
 
+/// Columns of logits with a row for each set, all classes of the sets being columns.
+fn columns_of_sets(logits: &[f32], sets: &[Vec<usize>]) -> Result<usize, LossError> {
+    let largest = |set: &Vec<usize>| set.iter().copied().max().unwrap_or(0);
+    columns(logits, &sets.iter().map(largest).collect::<Vec<usize>>())
+}
+
 /// Rows of logits with `classes` columns; at least one.
 fn rows(logits: &[f32], classes: usize) -> Result<usize, LossError> {
     match logits.len().checked_div(classes) {
@@ -266,6 +321,8 @@ mod tests {
             temperature in 0.5_f64..8.0,
         ) {
             assert_slopes(&logits, &|z, g| cross_entropy(z, &labels, smoothing, g));
+            let sets: Vec<Vec<usize>> = labels.iter().map(|&label| (label..3).collect()).collect();
+            assert_slopes(&logits, &|z, g| binary_cross_entropy(z, &sets, smoothing, g));
             assert_slopes(&logits, &|z, g| distillation(z, &teacher, 4, temperature, g));
             assert_slopes(&logits, &|z, g| squared_error(z, &teacher, g));
         }
@@ -301,6 +358,22 @@ mod tests {
     }
 
     #[test]
+    fn every_class_is_decided_for_itself() {
+        // torch.nn.functional.binary_cross_entropy_with_logits(
+        //     torch.tensor([[1., -2.], [0.5, 3.]]), torch.tensor([[1., 0.], [1., 1.]]))
+        let (logits, mut gradient) = ([1.0, -2.0, 0.5, 3.0], [0.0; 4]);
+        let sets = [vec![0], vec![0, 1]];
+        let loss = binary_cross_entropy(&logits, &sets, 0.0, &mut gradient).expect("loss");
+        assert!((loss - 0.240_712_7).abs() < 1e-6, "{loss}");
+        assert_eq!(decided(&logits, &sets), Ok(2));
+        assert_eq!(decided(&logits, &[vec![0], vec![1]]), Ok(1));
+        assert_eq!(decided(&[0.0, f32::NAN], &[vec![]]), Ok(1));
+        assert_eq!(decided(&[], &[]), Ok(0));
+        let far = binary_cross_entropy(&[3e38, -3e38], &[vec![1]], 0.0, &mut [0.0; 2]);
+        assert!(far.is_ok_and(|loss| (loss / 3e38 - 1.0).abs() < 1e-6));
+    }
+
+    #[test]
     fn the_first_largest_logit_counts_and_nan_never() {
         let logits = [1.0, 3.0, 3.0, 0.0, f32::NAN, 5.0, f32::NAN, f32::NAN, 2.0];
         assert_eq!(correct(&logits, &[1, 2, 2]), Ok(1));
@@ -328,6 +401,9 @@ mod tests {
         let option = |result| matches!(result, Err(LossError::Option { .. }));
         assert!(option(cross_entropy(&logits, &[0; 2], f64::NAN, &mut gradient)));
         assert!(option(cross_entropy(&logits, &[0; 2], 1.5, &mut gradient)));
+        assert!(option(binary_cross_entropy(&logits, &[vec![], vec![]], -0.1, &mut gradient)));
+        assert!(size(binary_cross_entropy(&logits, &[vec![], vec![]], 0.0, &mut gradient[1..])));
+        assert!(binary_cross_entropy(&logits, &[vec![], vec![3]], 0.0, &mut gradient).is_err());
         assert!(option(distillation(&logits, &logits, 3, 0.0, &mut gradient)));
     }
 }

@@ -120,16 +120,25 @@ impl Source {
 
     /// Holds some samples of every class of the model out, at random: gives the others, then them.
     /// Foreign samples stay with the others. Both are in the order of the data. Of a class too small for
-    /// as many, fewer are held out ([`Self::too_small`]), and of a single sample none.
+    /// as many, fewer are held out ([`Self::too_small`]), and of a single sample none. Where samples are of
+    /// several classes, rare classes choose first, so that common ones have theirs among them, and of those
+    /// that are of none, a share is held out like that of a class.
     ///
     /// # Errors
     /// If `held` is no share between 0 and 1 and no count above 0.
     pub fn split_off(self, held: Held, seed: u64) -> Result<(Self, Self), Error> {
         held.check()?;
         let mut out = vec![false; self.dataset.len()];
-        for class in self.own_classes() {
-            let (_, count) = held.of(self.samples_of(&[class]).len());
-            self.some_of(class, count, seed).into_iter().for_each(|index| out[index] = true);
+        let none = self.dataset.has_several().then(|| self.foreign());
+        let samples = |class| (class, self.samples_of(&[class]));
+        let mut groups: Vec<_> = self.own_classes().into_iter().map(samples).collect();
+        groups.sort_by_key(|(_, samples)| samples.len());
+        groups.extend(none.map(|samples| (self.class_of.len(), samples)));
+        for (class, samples) in groups {
+            let (_, count) = held.of(samples.len());
+            let (own, free): (Vec<_>, Vec<_>) = samples.into_iter().partition(|&index| out[index]);
+            let more = drawn(free, count.saturating_sub(own.len()), class, seed);
+            more.into_iter().for_each(|index| out[index] = true);
         }
         let side = |held: bool| -> Result<Self, Error> {
             let indices: Vec<usize> = (0..out.len()).filter(|&index| out[index] == held).collect();
@@ -183,15 +192,23 @@ impl Source {
         if stays { Some(place) } else { search() }
     }
 
-    /// The samples whose class is in `classes`, in order.
+    /// The samples of which a class is in `classes`, in order.
     pub fn samples_of(&self, classes: &[usize]) -> Vec<usize> {
-        let wanted = |index: &usize| self.class(*index).is_some_and(|c| classes.contains(&c));
-        (0..self.dataset.len()).filter(wanted).collect()
+        self.samples_with(|class| class.is_some_and(|class| classes.contains(&class)))
     }
 
-    /// The samples whose class is none of the model's, in order.
+    /// The samples of which no class is one of the model's, in order.
     pub fn foreign(&self) -> Vec<usize> {
-        (0..self.dataset.len()).filter(|&index| self.class(index).is_none()).collect()
+        let own = self.samples_with(|class| class.is_some());
+        (0..self.dataset.len()).filter(|index| own.binary_search(index).is_err()).collect()
+    }
+
+    /// The samples of which `wanted` says so of a class, in order.
+    fn samples_with(&self, wanted: impl Fn(Option<usize>) -> bool) -> Vec<usize> {
+        let class = |label: &usize| self.class_of.get(*label).copied().flatten();
+        let wanted =
+            |index: &usize| self.dataset.labels_of(*index).iter().any(|l| wanted(class(l)));
+        (0..self.dataset.len()).filter(wanted).collect()
     }
 
     /// Keeps part `part` of `parts` of the samples: neighbours stay together.
@@ -221,22 +238,14 @@ impl Source {
         let mut indices: Vec<usize> =
             classes.flat_map(|class| self.some_of(class, count, seed)).collect();
         indices.sort_unstable();
+        indices.dedup();
         self.dataset = self.dataset.subset(&indices)?;
         Ok(())
     }
 
     /// At most `count` samples of a class, at random, in order.
     pub fn some_of(&self, class: usize, count: usize, seed: u64) -> Vec<usize> {
-        let mut indices = self.samples_of(&[class]);
-        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ ((class as u64) << 32));
-        let kept = count.min(indices.len());
-        for k in 0..kept {
-            let other = rng.random_range(k..indices.len());
-            indices.swap(k, other);
-        }
-        indices.truncate(kept);
-        indices.sort_unstable();
-        indices
+        drawn(self.samples_of(&[class]), count, class, seed)
     }
 
     /// Goes through the samples at `indices` in batches `[n, c, h, w]`.
@@ -264,4 +273,17 @@ impl Source {
             _ => first,
         }
     }
+}
+
+/// At most `count` of the samples of a class, at random, in order.
+fn drawn(mut samples: Vec<usize>, count: usize, class: usize, seed: u64) -> Vec<usize> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed ^ ((class as u64) << 32));
+    let kept = count.min(samples.len());
+    for k in 0..kept {
+        let other = rng.random_range(k..samples.len());
+        samples.swap(k, other);
+    }
+    samples.truncate(kept);
+    samples.sort_unstable();
+    samples
 }

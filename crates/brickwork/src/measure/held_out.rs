@@ -1,11 +1,14 @@
 //! Training images that are held out to measure on.
 
 use brickwork_data::Preprocess;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::images::source::{Held, Source};
 use crate::measure::eval::{EvalOptions, eval};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::head::HeadKind;
 use crate::model::percent::Percent;
 use crate::model::progress::Progress;
 
@@ -37,16 +40,19 @@ impl HeldOut {
         Self { sources, preprocess: preprocess.clone() }
     }
 
-    /// The images of these classes alone, for a component that has them as its own: in the order of
-    /// the model, whatever the order in which they were asked for.
+    /// The images of these classes alone, for a component of `model` that has them as its own: in the order
+    /// of the model, whatever the order in which they were asked for. All images stay where one may be of
+    /// several classes, or of none.
     ///
     /// # Errors
     /// If there is none.
-    pub fn of(mut self, classes: &[usize]) -> Result<Self, Error> {
+    pub fn of(mut self, model: &Classifier, classes: &[usize]) -> Result<Self, Error> {
         let mut classes = classes.to_vec();
         classes.sort_unstable();
         for source in &mut self.sources {
-            source.dataset = source.dataset.subset(&source.samples_of(&classes))?;
+            if model.head() != HeadKind::Multilabel {
+                source.dataset = source.dataset.subset(&source.samples_of(&classes))?;
+            }
             for class in &mut source.class_of {
                 *class = class.and_then(|k| classes.iter().position(|&own| own == k));
             }
@@ -59,7 +65,8 @@ impl HeldOut {
         self.sources.iter().map(|source| source.dataset.len()).sum()
     }
 
-    /// Share of the images that `model` classifies correctly.
+    /// Share of the images that `model` classifies correctly; the mean average precision of a model of which
+    /// an image may be of several classes ([`Measure::of`]).
     ///
     /// # Errors
     /// If an image cannot be read, or the model cannot run.
@@ -74,6 +81,36 @@ impl HeldOut {
             threshold: None,
         };
         let report = eval(model, &self.preprocess, &self.sources, &options, progress)?;
-        Ok(report.accuracy_per_image)
+        Ok(report
+            .multilabel
+            .map_or(report.accuracy_per_image, |found| found.mean_average_precision))
+    }
+}
+
+/// What tells how well a model does, in one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// The share of images that are classified correctly.
+    Accuracy,
+    /// The mean of the classes' average precisions, each of its images among all others.
+    MeanAveragePrecision,
+}
+
+impl Measure {
+    /// That of a model.
+    pub fn of(model: &Classifier) -> Self {
+        match model.head() {
+            HeadKind::Multilabel => Self::MeanAveragePrecision,
+            HeadKind::Single | HeadKind::Binary => Self::Accuracy,
+        }
+    }
+
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::MeanAveragePrecision => "mean average precision",
+        }
     }
 }

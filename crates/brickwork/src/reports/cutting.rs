@@ -38,7 +38,7 @@ impl Reported for Disassemble {
                 @let frontier = Frontier { source: &answer.source, points: &walk.frontier, chosen: walk.chosen };
                 h2 { "The way down" }
                 @if let Some(held) = walk.held_out {
-                    p { "Measured: " (held_out_words(held, walk.held_out_split)) "." }
+                    p { "Measured: " (held_out_words(walk.measure, held, walk.held_out_split)) "." }
                 }
                 (chart(&frontier.chart()))
                 (frontier.table())

@@ -2,6 +2,8 @@
 
 use brickwork_data::Split;
 
+use crate::measure::held_out::Measure;
+
 /// 1234567 as 1,234,567.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
@@ -21,13 +23,14 @@ pub fn counted(count: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
-/// What accuracy was measured on while something was made: so many images of the part `split`, or of the training images
+/// What was measured, and on what, while something was made: so many images of the part `split`, or of the training images
 /// if none is named.
-pub fn held_out_words(count: usize, split: Option<Split>) -> String {
+pub fn held_out_words(measure: Option<Measure>, count: usize, split: Option<Split>) -> String {
+    let measure = measure.map_or("accuracy", Measure::name);
     match split {
-        Some(split) => format!("accuracy on {} of the {split} part", counted(count, "image")),
+        Some(split) => format!("{measure} on {} of the {split} part", counted(count, "image")),
         None => format!(
-            "accuracy on {} held out, which the model may have learned from before",
+            "{measure} on {} held out, which the model may have learned from before",
             counted(count, "training image")
         ),
     }

@@ -16,6 +16,7 @@ use crate::measure::verify::recut;
 use crate::model::card::{Card, Criterion, RefitNote};
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::head::HeadKind;
 use crate::model::progress::Progress;
 use crate::model::sizes::Unit;
 use crate::refit::{Cut, CutRefit, RefitImages, RefitOptions, readout_size};
@@ -139,6 +140,11 @@ impl<'a> Shrink<'a> {
         }
     }
 
+    /// Whether an image may be of several classes.
+    fn apart(&self) -> bool {
+        self.whole.head() == HeadKind::Multilabel
+    }
+
     /// The source restricted to the classes.
     pub fn whole(&self) -> &Classifier {
         &self.whole
@@ -256,7 +262,8 @@ impl<'a> Shrink<'a> {
         };
         let (source, size) = (self.whole.graph(), self.whole.batch_size());
         let graph = Arc::new(graph);
-        let cut = Cut { source, graph: &graph, kept: &kept, classes: &classes, apart: false };
+        let cut =
+            Cut { source, graph: &graph, kept: &kept, classes: &classes, apart: self.apart() };
         let refit = CutRefit::new(&cut, images, size, &self.options.refit, progress);
         let (better, note) = refit.on_the_way()?;
         Ok((Arc::unwrap_or_clone(better), (kept, checked, Some(note))))
@@ -281,7 +288,7 @@ impl<'a> Shrink<'a> {
         let bare = recut(self.source, component)?;
         let (source, graph) = (self.source.graph(), bare.graph());
         let (kept, classes) = (&origin.kept, &origin.classes);
-        let cut = Cut { source, graph, kept, classes, apart: false };
+        let cut = Cut { source, graph, kept, classes, apart: self.apart() };
         let (options, size) = (&self.options.refit, self.whole.batch_size());
         let refit = CutRefit::new(&cut, images, size, options, progress);
         let work = || {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::measure::held_out::HeldOut;
+use crate::measure::held_out::{HeldOut, Measure};
 use crate::measure::latency::latency_ms;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -43,7 +43,8 @@ pub struct Point {
     pub macs: u64,
     /// Learned parameters.
     pub params: u64,
-    /// Share of the held-out images that are classified correctly, if any were held out.
+    /// Share of the held-out images that are classified correctly, or their mean average precision where an image may
+    /// be of several classes, if any were held out.
     pub accuracy: Option<Percent>,
     /// Milliseconds that one image takes, if they are asked for.
     pub latency_ms: Option<f64>,
@@ -190,9 +191,10 @@ impl<'a> Walk<'a> {
     }
 
     fn note(&self, place: &str, point: &Point) {
-        let right = point.accuracy.map_or(String::new(), |a| format!(", {a} right"));
+        let measure = Measure::of(self.shrink.whole()).name();
+        let found = point.accuracy.map_or(String::new(), |a| format!(", {measure} {a}"));
         let share = 100.0 * self.share(point);
-        self.progress.note(&format!("{place}: {share:.1} % of the MACs{right}"));
+        self.progress.note(&format!("{place}: {share:.1} % of the MACs{found}"));
         self.progress.found("frontier", serde_json::to_value(point).unwrap_or_default());
     }
 

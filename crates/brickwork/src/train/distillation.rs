@@ -1,7 +1,7 @@
 //! Learning from teachers.
 
 use brickwork_data::Preprocess;
-use brickwork_exec::{Session, Target, correct, distillation, squared_error};
+use brickwork_exec::{Session, Target, distillation, squared_error};
 use brickwork_graph::{Graph, ValueId};
 use brickwork_tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -160,15 +160,14 @@ impl Objective for Distillation {
     fn loss(
         &mut self,
         images: &Tensor,
-        labels: &[usize],
+        labels: &[Vec<usize>],
         targets: &mut [Target<'_>],
     ) -> Result<(f64, usize), Error> {
         let options = &self.options;
         let (scores, features) = targets.split_at_mut(1);
-        let Target { data, .. } = &mut scores[0];
-        let hits = correct(data, labels).map_err(broken)?;
         let by_labels = &mut Labels { smoothing: options.smoothing };
-        let (mut loss, _) = by_labels.loss(images, labels, scores)?;
+        let (mut loss, hits) = by_labels.loss(images, labels, scores)?;
+        let labels = &labels.concat();
         let Target { data, gradient, .. } = &mut scores[0];
         loss *= options.share;
         gradient.iter_mut().for_each(|g| *g *= options.share as f32);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use brickwork_exec::{Target, correct, cross_entropy};
+use brickwork_exec::{Target, binary_cross_entropy, correct, cross_entropy, decided};
 use brickwork_graph::{Graph, ValueId};
 use brickwork_tensor::Tensor;
 
@@ -21,15 +21,15 @@ pub trait Objective {
         Ok(vec![graph.logits()])
     }
 
-    /// The mean loss of a batch of images `[n, c, h, w]` with their classes, and how many of them are
-    /// classified correctly. Sets the targets' gradients.
+    /// The mean loss of a batch of images `[n, c, h, w]` with the classes of each, one where classes exclude each
+    /// other, and how many of them are classified correctly. Sets the targets' gradients.
     ///
     /// # Errors
     /// If something that the loss needs cannot be computed.
     fn loss(
         &mut self,
         images: &Tensor,
-        labels: &[usize],
+        labels: &[Vec<usize>],
         targets: &mut [Target<'_>],
     ) -> Result<(f64, usize), Error>;
 }
@@ -53,11 +53,37 @@ impl Objective for Labels {
     fn loss(
         &mut self,
         _: &Tensor,
-        labels: &[usize],
+        labels: &[Vec<usize>],
         targets: &mut [Target<'_>],
     ) -> Result<(f64, usize), Error> {
         let Target { data, gradient, .. } = &mut targets[0];
-        let loss = cross_entropy(data, labels, self.smoothing, gradient).map_err(broken)?;
-        Ok((loss, correct(data, labels).map_err(broken)?))
+        let labels = labels.concat();
+        let loss = cross_entropy(data, &labels, self.smoothing, gradient).map_err(broken)?;
+        Ok((loss, correct(data, &labels).map_err(broken)?))
+    }
+}
+
+/// Binary cross-entropy towards the labels, of classes that do not exclude each other. An image is classified correctly
+/// where every class is decided rightly.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Decisions {
+    /// Label smoothing, from 0 to 1.
+    pub smoothing: f64,
+}
+
+impl Objective for Decisions {
+    fn describe(&self) -> String {
+        format!("labels apart, smoothing {}", self.smoothing)
+    }
+
+    fn loss(
+        &mut self,
+        _: &Tensor,
+        labels: &[Vec<usize>],
+        targets: &mut [Target<'_>],
+    ) -> Result<(f64, usize), Error> {
+        let Target { data, gradient, .. } = &mut targets[0];
+        let loss = binary_cross_entropy(data, labels, self.smoothing, gradient).map_err(broken)?;
+        Ok((loss, decided(data, labels).map_err(broken)?))
     }
 }

@@ -1,7 +1,7 @@
 //! Loss and accuracy of a classifier.
 
 use brickwork_data::Preprocess;
-use brickwork_exec::cross_entropy;
+use brickwork_exec::{LossError, binary_cross_entropy, correct, cross_entropy, decided};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -9,6 +9,7 @@ use super::objective::broken;
 use crate::images::source::Source;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::head::HeadKind;
 use crate::model::percent::Percent;
 use crate::model::progress::Progress;
 
@@ -21,7 +22,15 @@ pub struct Score {
     pub accuracy: Percent,
 }
 
-/// Mean cross-entropy and accuracy of `model` on the samples of `source` that have a class.
+/// The samples that say something to a model: those that have a class, or all where an image may be of any number of them.
+pub(super) fn scored(model: &Classifier, source: &Source) -> Vec<usize> {
+    let several = model.head() == HeadKind::Multilabel;
+    let counts = |index: &usize| several || source.class(*index).is_some();
+    (0..source.dataset.len()).filter(counts).collect()
+}
+
+/// Mean cross-entropy and accuracy of `model` on the samples of `source` that have a class. Where an image may be of
+/// several, the binary cross-entropy of all samples, and the share of those of which every class is decided rightly.
 ///
 /// # Errors
 /// If an image cannot be read or the network cannot run.
@@ -31,8 +40,7 @@ pub fn score(
     preprocess: &Preprocess,
     progress: &dyn Progress,
 ) -> Result<Score, Error> {
-    let samples: Vec<usize> =
-        (0..source.dataset.len()).filter(|&index| source.class(index).is_some()).collect();
+    let samples = scored(model, source);
     if samples.is_empty() {
         return Err(Error::options(format!(
             "`{}` has no sample of the model's classes",
@@ -44,14 +52,28 @@ pub fn score(
     let (mut loss, mut correct) = (0.0, 0);
     source.for_each_batch(&samples, model.batch_size(), preprocess, |indices, images| {
         let logits = scorer.logits(images)?;
-        let labels: Vec<usize> = indices.iter().filter_map(|&index| source.class(index)).collect();
-        let mut unused = vec![0.0; logits.data().len()];
-        let mean = cross_entropy(logits.data(), &labels, 0.0, &mut unused).map_err(broken)?;
+        let labels: Vec<Vec<usize>> = indices.iter().map(|&k| source.classes_of(k)).collect();
+        let (mean, right) = of_batch(model, logits.data(), &labels).map_err(broken)?;
         loss += mean * labels.len() as f64;
-        correct += brickwork_exec::correct(logits.data(), &labels).map_err(broken)?;
+        correct += right;
         progress.advance(labels.len() as u64)?;
         Ok(())
     })?;
     let count = samples.len() as f64;
     Ok(Score { loss: loss / count, accuracy: Percent::of(correct as f64 / count) })
+}
+
+/// The mean loss of logits `[n, k]`, and how many samples are classified correctly.
+fn of_batch(
+    model: &Classifier,
+    logits: &[f32],
+    labels: &[Vec<usize>],
+) -> Result<(f64, usize), LossError> {
+    let mut unused = vec![0.0; logits.len()];
+    if model.head() == HeadKind::Multilabel {
+        let loss = binary_cross_entropy(logits, labels, 0.0, &mut unused)?;
+        return Ok((loss, decided(logits, labels)?));
+    }
+    let labels = labels.concat();
+    Ok((cross_entropy(logits, &labels, 0.0, &mut unused)?, correct(logits, &labels)?))
 }

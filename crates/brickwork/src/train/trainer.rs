@@ -9,7 +9,7 @@ use brickwork_tensor::Tensor;
 use super::checkpoint::{Checkpoint, FORMAT, Header, Start};
 use super::objective::Objective;
 use super::options::{Material, TrainOptions};
-use super::score::{Score, score};
+use super::score::{Score, score, scored};
 use super::state::{Epoch, State};
 use crate::images::source::Source;
 use crate::model::classifier::Classifier;
@@ -40,7 +40,7 @@ pub struct Trainer<'a> {
     optimiser: Optimiser,
     /// Weights that stay 0, by parameter.
     frozen: Vec<Option<Vec<bool>>>,
-    /// Samples of the training data that have a class.
+    /// Samples of the training data that are learned from.
     samples: Vec<usize>,
     state: State,
 }
@@ -58,7 +58,7 @@ impl<'a> Trainer<'a> {
         objective: &'a mut dyn Objective,
     ) -> Result<Self, Error> {
         Problem::refuse(options.problems())?;
-        let samples = samples(&material)?;
+        let samples = samples(model, &material)?;
         let mut options = options.clone();
         options.batch = options.batch.min(samples.len());
         let targets = objective.targets(model.graph())?;
@@ -197,8 +197,9 @@ impl<'a> Trainer<'a> {
     }
 
     fn step(&mut self, indices: &[usize], images: &Tensor) -> Result<(), Error> {
-        let labels: Vec<usize> =
-            indices.iter().filter_map(|&index| self.material.train.class(index)).collect();
+        let train = self.material.train;
+        let labels: Vec<Vec<usize>> =
+            indices.iter().map(|&index| train.classes_of(index)).collect();
         let step = self.state.epoch * self.steps() + self.state.step;
         let rate = self.rate(step);
         let objective = &mut self.objective;
@@ -301,11 +302,10 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// The samples of the training data that have a class.
-fn samples(material: &Material<'_>) -> Result<Vec<usize>, Error> {
-    let Source { dataset, name, .. } = material.train;
-    let samples: Vec<usize> =
-        (0..dataset.len()).filter(|&index| material.train.class(index).is_some()).collect();
+/// The samples of the training data that a model of this kind learns from.
+fn samples(model: &Classifier, material: &Material<'_>) -> Result<Vec<usize>, Error> {
+    let Source { name, .. } = material.train;
+    let samples = scored(model, material.train);
     if samples.len() < 2 {
         return Err(Error::options(format!(
             "`{name}` has {} samples of the model's classes; training needs at least 2",

@@ -15,7 +15,7 @@ use crate::images::account::DataAccount;
 use crate::images::image_set::ImageSet;
 use crate::images::select::Sampling;
 use crate::images::source::Source;
-use crate::measure::held_out::HeldOut;
+use crate::measure::held_out::{HeldOut, Measure};
 use crate::model::card::Criterion;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
@@ -124,6 +124,8 @@ pub struct CompressAnswer {
     pub held_out: Option<usize>,
     /// The part of the data that they are, if not some of the training images.
     pub held_out_split: Option<Split>,
+    /// What their accuracy is the number of.
+    pub measure: Option<Measure>,
     /// Images that were refitted on.
     pub refit_images: Option<usize>,
     /// What the data holds of the model's classes, if any is given.
@@ -157,7 +159,7 @@ pub struct SourceSize {
     pub params: usize,
     /// Multiply-accumulates of one image.
     pub macs: u64,
-    /// Share of the held-out images that it classifies correctly, if any were held out.
+    /// Its accuracy on the held-out images, if any were held out.
     pub accuracy: Option<Percent>,
 }
 
@@ -170,7 +172,7 @@ pub struct Compressed {
     pub params: usize,
     /// Multiply-accumulates of one image.
     pub macs: u64,
-    /// Share of the held-out images that the bare cut classifies correctly.
+    /// Accuracy of the bare cut on the held-out images.
     pub accuracy_before_refit: Option<Percent>,
     /// The same after the refit.
     pub accuracy_after_refit: Option<Percent>,
@@ -336,7 +338,6 @@ impl<'a> Job<'a> {
             profile.check_model(&model)?;
             model = model.with_classes(profile.header.classes.clone())?;
         }
-        inputs::exclusive(&model, "compress")?;
         let mut job = Self {
             request,
             context,
@@ -359,7 +360,7 @@ impl<'a> Job<'a> {
     fn look_at_data(&mut self) -> Result<(), Error> {
         let (request, context) = (self.request, self.context);
         let Labelled { sources, present, account, .. } =
-            request.data.labelled_or_answered(&mut self.model, None, Split::Train, context)?;
+            request.data.whole_or_answered(&mut self.model, None, Split::Train, context)?;
         self.account = Some(account);
         let preprocess = match &self.profile {
             Some(profile) => profile.header.preprocess.clone(),
@@ -549,6 +550,7 @@ impl<'a> Job<'a> {
             budget: Reached { unit: request.unit().name(), limit },
             held_out: self.held.as_ref().map(HeldOut::count),
             held_out_split: request.hold_out_split,
+            measure: self.held.as_ref().map(|_| Measure::of(&self.model)),
             refit_images: self.refit_images().map(ImageSet::len),
             data: self.account.clone(),
             source: SourceSize {

@@ -16,11 +16,13 @@ use crate::cut::kept_channels::KeptMap;
 use crate::images::account::DataAccount;
 use crate::images::source::Source;
 use crate::measure::diff::{LayerDifference, diff};
+use crate::measure::held_out::Measure;
 use crate::measure::moments::with_moments;
 use crate::measure::speed::{Speed, speeds};
 use crate::model::card::{Criterion, RefitNote, SourceAgreement};
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
+use crate::model::head::HeadKind;
 use crate::model::percent::Percent;
 use crate::model::time_limit::TimeLimit;
 use crate::refit::RefitOptions;
@@ -230,6 +232,8 @@ pub struct WalkAnswer {
     pub held_out: Option<usize>,
     /// The part of the data that they are, if not some of the training images.
     pub held_out_split: Option<Split>,
+    /// What their accuracy is the number of.
+    pub measure: Option<Measure>,
     /// Size and accuracy of every step, the largest first.
     pub frontier: Vec<Point>,
     /// The place of the component among them.
@@ -438,8 +442,11 @@ struct Images {
 }
 
 impl Images {
-    /// The component with the moments of its scores in its card.
+    /// The component with the moments of its scores in its card, if its classes exclude each other.
     fn noted(&self, component: &Classifier) -> Result<Classifier, Error> {
+        if component.head() == HeadKind::Multilabel {
+            return Ok(component.clone());
+        }
         with_moments(component, &self.preprocess, &self.sources, self.seed)
     }
 }

@@ -5,10 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::training::FURTHER;
-use super::{Context, DataInput, ModelInput, RunInput, TrainAnswer, Verb, inputs};
+use super::{Context, DataInput, ModelInput, RunInput, TrainAnswer, Verb};
 use crate::model::card::Card;
 use crate::model::error::{Error, Problem};
-use crate::train::{Labels, Score, TrainOptions, score};
+use crate::model::head::HeadKind;
+use crate::train::{Decisions, Labels, Objective, Score, TrainOptions, score};
 
 /// Train a model further: cut, assembled, or any other
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,9 +53,8 @@ impl Verb for Finetune {
 
     fn work(&self, context: &Context<'_>) -> Result<FinetuneAnswer, Error> {
         let mut model = self.model.load(&self.data.pixels, context)?;
-        inputs::exclusive(&model, "finetune")?;
         let preprocess = self.data.pixels.preprocess(&model)?;
-        let data = self.data.labelled(&mut model, None, Split::Train, context)?;
+        let data = self.data.labelled_whole(&mut model, None, Split::Train, context)?;
         self.data.pixels.question(&data.sources, &preprocess, context)?;
         if model.card().reject.is_some() {
             context
@@ -65,12 +65,17 @@ impl Verb for Finetune {
         let images = self.run.images(data, context)?;
         let measure = |held| score(&model, held, &preprocess, context.progress);
         let score1 = images.held.as_ref().map(measure).transpose()?;
-        let mut labels = Labels { smoothing: self.run.smoothing };
+        let smoothing = self.run.smoothing;
+        let (one, several) = (&mut Labels { smoothing }, &mut Decisions { smoothing });
+        let objective: &mut dyn Objective = match model.head() {
+            HeadKind::Multilabel => several,
+            HeadKind::Single | HeadKind::Binary => one,
+        };
         let options = TrainOptions {
             keep_zeros: self.keep_zero_blocks,
             ..self.run.options(FURTHER, context.seed)
         };
-        let run = self.run.train(&model, &images, &preprocess, &options, &mut labels, context)?;
+        let run = self.run.train(&model, &images, &preprocess, &options, objective, context)?;
         let score2 = run.best().and_then(|epoch| epoch.held);
         let accuracy = |score: Option<Score>| score.map(|score| score.accuracy);
         if accuracy(score2) < accuracy(score1) {

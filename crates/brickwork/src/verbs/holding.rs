@@ -32,8 +32,8 @@ impl Holding<'_> {
         Problem::unless(self.split != Some(used), "hold_out_split", &message)
     }
 
-    /// Gives the images that something is made of, and those that measure. `sources` are of `model`, and of the
-    /// `classes` that are asked for, or all.
+    /// Gives the images that something is made of, each once for each of its classes, and those that measure. `sources`
+    /// have every image once; they are of `model`, and of the `classes` that are asked for, or all.
     ///
     /// # Errors
     /// If a class has too few images, or the other part cannot be read.
@@ -47,13 +47,22 @@ impl Holding<'_> {
         let Some(split) = self.split else {
             let amount = self.amount.amount();
             note_small(&sources, amount, context)?;
-            return HeldOut::split(sources, amount, preprocess, context.seed);
+            let (rest, held) = HeldOut::split(sources, amount, preprocess, context.seed)?;
+            return Ok((by_label(rest)?, held));
         };
         let apart = DataInput { split: Some(split), ..self.data.clone() };
         let Labelled { sources: held, .. } =
-            apart.labelled(&mut model.clone(), classes, split, context)?;
-        Ok((sources, Some(HeldOut::of_all(held, preprocess))))
+            apart.labelled_whole(&mut model.clone(), classes, split, context)?;
+        Ok((by_label(sources)?, Some(HeldOut::of_all(held, preprocess))))
     }
+}
+
+/// The same images, each once for each of its classes.
+fn by_label(mut sources: Vec<Source>) -> Result<Vec<Source>, Error> {
+    for source in &mut sources {
+        source.dataset = source.dataset.clone().by_label()?;
+    }
+    Ok(sources)
 }
 
 /// Says of which classes other numbers of images are held out than asked for.

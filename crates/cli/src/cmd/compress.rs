@@ -44,7 +44,8 @@ impl Shown for Compress {
         }));
         let mut text = table(&rows);
         if let Some(held) = answer.held_out {
-            let _ = writeln!(text, "\n{}", held_out_words(held, answer.held_out_split));
+            let _ =
+                writeln!(text, "\n{}", held_out_words(answer.measure, held, answer.held_out_split));
         }
         for skipped in &answer.skipped {
             let _ = writeln!(text, "left out: {}", skipped.reason);

@@ -106,7 +106,7 @@ fn way(walk: &WalkAnswer) -> String {
         );
     }
     if let Some(held) = walk.held_out {
-        let _ = writeln!(text, "\n{}", held_out_words(held, walk.held_out_split));
+        let _ = writeln!(text, "\n{}", held_out_words(walk.measure, held, walk.held_out_split));
     }
     text
 }

@@ -489,13 +489,10 @@ fn images_may_be_of_several_classes() {
     own.succeeds("annotate OUT/net.onnx --mean 0 --std 1 -o OUT/same.onnx");
     assert_eq!(outputs(&read(&own, "same.onnx"), &images()), outputs(&graph, &images()));
     let refused = "is for classes that exclude each other";
-    for line in [
-        &format!("compress OUT/net.onnx {data} --macs 50%"),
-        &format!("disassemble OUT/net.onnx {data} --classes 0 --macs 50%"),
-        &format!("reject OUT/net.onnx {data}"),
-    ] {
-        own.refused(&format!("{line} -o OUT/x.onnx"), &[refused, "several classes of `net`"]);
-    }
+    own.refused(
+        &format!("reject OUT/net.onnx {data} -o OUT/x.onnx"),
+        &[refused, "several classes of `net`"],
+    );
     own.refused(
         "assemble OUT/net.onnx digits.onnx -o OUT/x.onnx",
         &["several classes of `net` at once, but of one of `digits`"],
@@ -506,6 +503,69 @@ fn images_may_be_of_several_classes() {
         "train --arch resnet20 --data OUT/d.safetensors -o OUT/x.onnx",
         &["several classes"],
     );
+}
+
+#[test]
+fn models_of_several_classes_an_image_are_cut_to_a_size() {
+    let (own, _) = several_labels();
+    let data = "--data OUT/d.safetensors --mean 0 --std 1";
+    let ranked = |name: &str| {
+        let eval = format!("eval OUT/{name} --source OUT/net.onnx {data} --no-latency");
+        number(&own.json(&eval)["multilabel"]["mean_average_precision"])
+    };
+    let walk = format!("disassemble OUT/net.onnx {data} --macs 60% --round-to 1");
+    let found = own.json(&format!("{walk} --classes 0,2 --refit-samples 20 -o OUT/cut.onnx"));
+    assert_eq!(found["measure"], json!("mean-average-precision"));
+    // Rarest first: a tenth of each of the classes, and of the images of none.
+    let held = number(&found["held_out"]);
+    assert!((4.0..=8.0).contains(&held), "{held}");
+    let steps = found["frontier"].as_array().unwrap();
+    assert!(steps.len() > 1);
+    assert!((number(&steps[0]["accuracy"]) - 100.0).abs() < 1e-9, "the whole is right on all");
+    let cut = read(&own, "cut.onnx");
+    assert!(outputs(&cut, &images()).iter().all(|p| (0.0..=1.0).contains(p)));
+    own.succeeds("verify OUT/net.onnx OUT/cut.onnx");
+    own.succeeds(&format!("{walk} --classes 2,0 --refit-samples 20 -o OUT/turned.onnx"));
+    assert_eq!(outputs(&read(&own, "turned.onnx"), &images()), outputs(&cut, &images()));
+    own.succeeds(&format!("{walk} --classes 0,2 --refit none -o OUT/bare.onnx"));
+    assert!(ranked("cut.onnx") >= ranked("bare.onnx"));
+    own.succeeds(&format!("{walk} --classes 0,2 --criterion random --refit none -o OUT/any.onnx"));
+    assert!(ranked("cut.onnx") > ranked("any.onnx"), "{}", ranked("cut.onnx"));
+    let said = own.run(&format!("{walk} --classes 0,2 --refit none -o OUT/bare.onnx"));
+    assert!(said.out.contains("mean average precision on"), "{}", said.out);
+    let drop = "--classes 0,1,2 --max-drop 5 --hold-out 30%";
+    let found =
+        own.json(&format!("disassemble OUT/net.onnx {data} --round-to 1 {drop} -o OUT/x.onnx"));
+    let chosen = found["chosen"].as_u64().unwrap() as usize;
+    assert!(number(&found["frontier"][chosen]["accuracy"]) >= 95.0, "{found:#}");
+}
+
+#[test]
+fn models_of_several_classes_an_image_are_compressed_and_trained_further() {
+    let (own, _) = several_labels();
+    let data = "--data OUT/d.safetensors --mean 0 --std 1";
+    let found = own.json(&format!(
+        "compress OUT/net.onnx {data} --macs 60% --round-to 1 --compare -o OUT/less.onnx"
+    ));
+    assert_eq!(found["measure"], json!("mean-average-precision"));
+    assert!((number(&found["source"]["accuracy"]) - 100.0).abs() < 1e-9);
+    let criteria = found["models"].as_array().unwrap();
+    assert!(criteria.len() > 4, "{found:#}");
+    let eval = |name: &str| {
+        let found = own.json(&format!("eval OUT/{name} {data} --no-latency"));
+        number(&found["multilabel"]["all_right"])
+    };
+    let less = eval("less.onnx");
+    let run = "--epochs 30 --batch 20 --lr 0.5 --hold-out none";
+    let learned = own.json(&format!("finetune OUT/less.onnx {data} {run} -o OUT/more.onnx"));
+    assert_eq!(learned["images"], json!(60), "images of no class teach as well");
+    let loss = |epoch: usize| number(&learned["epochs"][epoch]["train"]["loss"]);
+    assert!(loss(29) < loss(0) && loss(0) < 2.0, "{learned:#}");
+    assert!(eval("more.onnx") > less, "{less} {}", eval("more.onnx"));
+    let more = read(&own, "more.onnx");
+    assert!(outputs(&more, &images()).iter().all(|p| (0.0..=1.0).contains(p)));
+    let measured = own.json(&format!("finetune OUT/less.onnx {data} --epochs 1 -o OUT/x.onnx"));
+    assert!(number(&measured["score1"]["loss"]) > 0.0, "{measured:#}");
 }
 
 /// Puts behind `z` what makes probabilities of it that are above a half where it is positive.

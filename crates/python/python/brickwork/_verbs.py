@@ -249,6 +249,9 @@ class CompressAnswer(Answer):
     held_out_split: Literal["train", "val", "test"] | None
     """The part of the data that they are, if not some of the training images."""
 
+    measure: Literal["accuracy", "mean-average-precision"] | None
+    """What their accuracy is the number of."""
+
     refit_images: int | None
     """Images that were refitted on."""
 
@@ -278,7 +281,7 @@ class Compressed(Answer):
     """Multiply-accumulates of one image."""
 
     accuracy_before_refit: float | None
-    """Share of the held-out images that the bare cut classifies correctly."""
+    """Accuracy of the bare cut on the held-out images."""
 
     accuracy_after_refit: float | None
     """The same after the refit."""
@@ -374,6 +377,9 @@ class DisassembleAnswer(Answer):
 
     held_out_split: Literal["train", "val", "test"] | None
     """The part of the data that they are, if not some of the training images."""
+
+    measure: Literal["accuracy", "mean-average-precision"] | None
+    """What their accuracy is the number of."""
 
     frontier: list[Point] | None
     """Size and accuracy of every step, the largest first."""
@@ -990,7 +996,8 @@ class Point(Answer):
     """Learned parameters."""
 
     accuracy: float | None
-    """Share of the held-out images that are classified correctly, if any were held out."""
+    """Share of the held-out images that are classified correctly, or their mean average precision
+    where an image may be of several classes, if any were held out."""
 
     latency_ms: float | None
     """Milliseconds that one image takes, if they are asked for."""
@@ -1523,7 +1530,7 @@ class SourceSize(Answer):
     """Multiply-accumulates of one image."""
 
     accuracy: float | None
-    """Share of the held-out images that it classifies correctly, if any were held out."""
+    """Its accuracy on the held-out images, if any were held out."""
 
 
 class Speed(Answer):

@@ -6,6 +6,7 @@ use brickwork_tensor::Tensor;
 use crate::cut::plan::class_labels;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
+use crate::model::head::HeadKind;
 use crate::model::layers::{LayerInfo, layers};
 use crate::model::progress::{Progress, Silent};
 use crate::relevance::profile::Profile;
@@ -22,6 +23,8 @@ pub struct Ground<'a> {
     pub(super) profile: Option<&'a Profile>,
     images: Option<&'a Tensor>,
     pub(super) seed: u64,
+    /// Whether an image may be of several classes, so that scores matter each for itself.
+    pub(super) apart: bool,
     pub(super) progress: &'a dyn Progress,
 }
 
@@ -49,6 +52,7 @@ impl<'a> Ground<'a> {
             profile,
             images,
             seed,
+            apart: classifier.head() == HeadKind::Multilabel,
             progress: &Silent,
         })
     }

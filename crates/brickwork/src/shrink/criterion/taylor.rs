@@ -6,12 +6,12 @@
 //! `dz / dm = sum over reading layers of sum over o, k of w[o, i, k] * dz / dw[o, i, k]`,
 //!
 //! and the worth of a group is the mean over images of `sum over classes of (dz / dm)^2`, the scores
-//! `z` centred over classes where there are several: it estimates how far scores move, without labels.
+//! `z` centred over classes that exclude each other: it estimates how far scores move, without labels.
 //! Channels that no layer reads, queries and keys of an attention, are silenced where a product sums over them. What
 //! makes them is linear, so the gate stands as well before the constants `c` that make operand 0's, and
 //! `dz / dm = sum of c * dz / dc`.
 //!
-//! The gradient of `v' z` with a random `v` of covariance `1 - 1 1' / k` has the summands as its expected
+//! The gradient of `v' z` with a random `v` of covariance `1 - 1 1' / k`, or `1` where scores are not centred, has the summands as its expected
 //! square (Hutchinson); every image draws its own, and a backward pass over a batch tells their gradients
 //! apart.
 
@@ -60,7 +60,10 @@ pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
         let mut gates = vec![vec![0.0f64; sums.len()]; count];
         let draw = |targets: &mut [Target<'_>]| {
             let Target { data, gradient, .. } = &mut targets[0];
-            gradient.chunks_mut(data.len() / count).for_each(|row| direction(row, &mut rng));
+            gradient.chunks_mut(data.len() / count).for_each(|row| match ground.apart {
+                true => row.fill_with(|| sign(&mut rng)),
+                false => direction(row, &mut rng),
+            });
             true
         };
         training.step(count, &[data], 0, draw, |learned| {
@@ -78,6 +81,11 @@ pub(super) fn scores(ground: &Ground<'_>) -> Result<Vec<f64>, Error> {
     Ok((0..sums.len()).map(|label| sums[ground.channels.group(label as u32) as usize]).collect())
 }
 
+/// A random sign.
+fn sign(rng: &mut impl Rng) -> f32 {
+    if rng.random() { 1.0 } else { -1.0 }
+}
+
 /// Writes random signs, centred over classes where there are several, and as long as they are on average.
 fn direction(row: &mut [f32], rng: &mut impl Rng) {
     let classes = row.len() as f32;
@@ -86,7 +94,7 @@ fn direction(row: &mut [f32], rng: &mut impl Rng) {
         return;
     }
     let squares = loop {
-        row.fill_with(|| if rng.random() { 1.0 } else { -1.0 });
+        row.fill_with(|| sign(rng));
         let mean = row.iter().sum::<f32>() / classes;
         row.iter_mut().for_each(|sign| *sign -= mean);
         // Equal signs are no direction.

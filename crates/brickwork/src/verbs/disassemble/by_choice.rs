@@ -14,7 +14,6 @@ use crate::images::image_set::ImageSet;
 use crate::model::card::Card;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
-use crate::model::head::HeadKind;
 use crate::model::time_limit::TimeLimit;
 use crate::refit::{RefitOptions, refitted};
 use crate::relevance::profile::Profile;
@@ -75,8 +74,7 @@ impl Disassemble {
             profile.check_model(&model)?;
             model = model.with_classes(profile.header.classes.clone())?;
         }
-        let several = model.head() == HeadKind::Multilabel;
-        if several && self.readout {
+        if self.readout {
             inputs::exclusive(&model, "a readout (`readout=`)")?;
         }
         let images = self.images(&mut model, profile.as_deref(), context)?;
@@ -97,9 +95,7 @@ impl Disassemble {
             if let Some(options) = self.refit_options(context.seed, until) {
                 component = self.refitted(&model, &component, images, &options, context)?;
             }
-            if !several {
-                component = images.noted(&component)?;
-            }
+            component = images.noted(&component)?;
         }
         if let Some(path) = &self.masks_out {
             save_masks(&own.masks, &component.class_names(), path)?;

@@ -6,7 +6,7 @@ use super::{
     Choose, Disassemble, DisassembleAnswer, Images, TableTime, WalkAnswer, frontier_problem,
 };
 use crate::images::image_set::ImageSet;
-use crate::measure::held_out::HeldOut;
+use crate::measure::held_out::{HeldOut, Measure};
 use crate::model::card::Criterion;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
@@ -101,16 +101,15 @@ impl Disassemble {
         context: &Context<'_>,
     ) -> Result<DisassembleAnswer, Error> {
         let mut model = self.model.load(&self.data.pixels, context)?;
-        inputs::exclusive(&model, "a cut to a size (without `profile=` or `keep=`)")?;
         let asked = Some(&self.classes[..]);
         let Labelled { sources, classes, account, .. } =
-            self.data.labelled_or_answered(&mut model, asked, Split::Train, context)?;
+            self.data.whole_or_answered(&mut model, asked, Split::Train, context)?;
         let preprocess = self.data.pixels.preprocess(&model)?;
         self.data.pixels.question(&sources, &preprocess, context)?;
         let model = inputs::described(&model, &preprocess)?;
         let trunk = self.trunk.as_ref().map_or(Ok(0), |name| trunk(&model, name))?;
         let (rest, held) = self.holding().split(sources, (&model, asked), &preprocess, context)?;
-        let held = held.map(|held| held.of(&classes)).transpose()?;
+        let held = held.map(|held| held.of(&model, &classes)).transpose()?;
         let wanted = self.refit_images(&model, &classes, &rest);
         let images = ImageSet::random(&rest, &wanted, context.seed, &preprocess)?;
         let unit = self.unit(&model, context)?;
@@ -129,10 +128,12 @@ impl Disassemble {
             frontier.write(path, form)?;
         }
         let component = images.noted(&walk.components[chosen])?;
+        let measure = held.as_ref().map(|_| Measure::of(&model));
         let walk = WalkAnswer {
             criterion: self.criterion,
             held_out: held.as_ref().map(HeldOut::count),
             held_out_split: self.hold_out_split,
+            measure,
             frontier: walk.points,
             chosen,
             by_table: self.by_table(&unit, &component),
