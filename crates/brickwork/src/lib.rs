@@ -91,7 +91,7 @@ pub use images::matching::{MatchedBy, Numbered, Respelt};
 pub use images::select::{ClassSamples, Sample, Sampling, margin, select, top_class};
 pub use images::source::{Held, Source};
 pub use join::assemble::{AssembleOptions, Layout, assemble, shared_layers};
-pub use join::calibrate::{Method, calibrate, calibrate_from_moments};
+pub use join::calibrate::{CalibrateOptions, Method, calibrate, calibrate_from_moments};
 pub use join::replacing::{Substitute, replaced};
 pub use measure::agreement::{Agreement, Alternative, ScoreFacts};
 pub use measure::answers::{Confusion, ImageRecord};

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use brickwork_formats::write_atomically;
 
 use crate::model::digest::digest_of_bytes;
+use crate::model::error::Error;
 use crate::model::progress::Progress;
 
 /// How names of its files end.
@@ -100,6 +101,27 @@ impl Cache {
             let folder = self.folder.display();
             progress.note(&format!("nothing is kept in {folder} for another time: {error}"));
         }
+    }
+
+    /// Numbers that were computed from all that `key` tells of: what is kept, or what this `work` gives, which is kept from
+    /// then on; and whether it was kept before.
+    ///
+    /// # Errors
+    /// If the work fails.
+    pub(crate) fn numbers_or(
+        &self,
+        key: &str,
+        work: impl FnOnce() -> Result<Vec<f32>, Error>,
+        progress: &dyn Progress,
+    ) -> Result<(Vec<f32>, bool), Error> {
+        if let Some(bytes) = self.get(key) {
+            let number = |four: &[u8; 4]| f32::from_le_bytes(*four);
+            return Ok((bytes.as_chunks().0.iter().map(number).collect(), true));
+        }
+        let found = work()?;
+        let bytes: Vec<u8> = found.iter().flat_map(|x| x.to_le_bytes()).collect();
+        self.put(key, &bytes, progress);
+        Ok((found, false))
     }
 
     /// How much is kept.

@@ -16,6 +16,7 @@ mod trials;
 
 use brickwork_data::Preprocess;
 
+use crate::files::cache::Cache;
 use crate::images::source::Source;
 use crate::model::card::CalibrationNote;
 use crate::model::classifier::Classifier;
@@ -35,8 +36,25 @@ use paper::paper;
 use scores::{Scores, collect};
 use trials::few_words;
 
-/// Calibrates an assembled model on labelled images of its classes; never give it test images. A
-/// correction's penalty is chosen by holding parts of the images out in turns, as `seed` says.
+/// How to calibrate.
+#[derive(Clone, Copy, Debug)]
+pub struct CalibrateOptions<'a> {
+    /// What is fitted.
+    pub method: Method,
+    /// Which parts of the images are held out in turns to choose a correction's penalty.
+    pub seed: u64,
+    /// Where scores of images are kept, so that an interrupted calibration goes on; nowhere if there is none.
+    pub cache: Option<&'a Cache>,
+}
+
+impl CalibrateOptions<'_> {
+    /// By a method, with seed 0 and nothing kept.
+    pub fn by(method: Method) -> Self {
+        Self { method, seed: 0, cache: None }
+    }
+}
+
+/// Calibrates an assembled model on labelled images of its classes; never give it test images.
 ///
 /// # Errors
 /// If the model was not assembled by Brickwork, or the data has no image of its classes.
@@ -44,10 +62,10 @@ pub fn calibrate(
     model: &Classifier,
     preprocess: &Preprocess,
     sources: &[Source],
-    method: Method,
-    seed: u64,
+    options: &CalibrateOptions<'_>,
     progress: &dyn Progress,
 ) -> Result<Classifier, Error> {
+    let CalibrateOptions { method, seed, cache } = *options;
     check(model)?;
     let plain = with_factors(&correction::removed(model)?, None)?;
     if model.head() == HeadKind::Multilabel && method != Method::None {
@@ -72,10 +90,10 @@ pub fn calibrate(
     };
     if let Some(form) = form {
         let (zero, owners) = correction::with_zero(&plain)?;
-        let scores = collect(&zero, preprocess, sources, progress)?;
+        let scores = collect(&zero, preprocess, sources, cache, progress)?;
         return linear([&plain, &zero], &scores, &owners, form, seed, progress);
     }
-    let scores = collect(&plain, preprocess, sources, progress)?;
+    let scores = collect(&plain, preprocess, sources, cache, progress)?;
     let before = scores.right(|_, z| z);
     let (scale, shift, mut notes) = match method {
         Method::Paper => paper(&scores),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, DataInput, ModelInput, Verb, inputs};
 use crate::images::account::DataAccount;
-use crate::join::calibrate::{Method, calibrate, calibrate_from_moments};
+use crate::join::calibrate::{CalibrateOptions, Method, calibrate, calibrate_from_moments};
 use crate::model::card::CalibrationNote;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
@@ -104,7 +104,8 @@ impl Verb for Calibrate {
             if let Some(count) = self.samples {
                 sources.iter_mut().try_for_each(|source| source.keep_some(count, seed))?;
             }
-            calibrate(&model, &preprocess, &sources, method, seed, context.progress)?
+            let options = CalibrateOptions { method, seed, cache: context.cache };
+            calibrate(&model, &preprocess, &sources, &options, context.progress)?
         };
         if let Some(path) = &self.output {
             context.save(&ready, path)?;

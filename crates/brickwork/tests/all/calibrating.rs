@@ -1,8 +1,8 @@
 //! Calibration against numbers worked out by hand, and what must hold for any scores.
 
 use brickwork::{
-    AssembleOptions, CalibrationNote, Card, Classifier, Layout, Method, OnDuplicate, Silent,
-    Source, assemble, calibrate, verify_assembled, with_moments,
+    AssembleOptions, CalibrateOptions, CalibrationNote, Card, Classifier, Layout, Method,
+    OnDuplicate, Silent, Source, assemble, calibrate, verify_assembled, with_moments,
 };
 use brickwork_data::Preprocess;
 use brickwork_tensor::Tensor;
@@ -32,7 +32,7 @@ fn pixels() -> Classifier {
 
 fn calibrated(model: &Classifier, data: &[Source], method: Method) -> Classifier {
     let preprocess = model.card().preprocess.clone().unwrap();
-    calibrate(model, &preprocess, data, method, 0, &Silent).unwrap()
+    calibrate(model, &preprocess, data, &CalibrateOptions::by(method), &Silent).unwrap()
 }
 
 fn note(model: &Classifier) -> CalibrationNote {
@@ -404,7 +404,9 @@ fn what_cannot_be_calibrated_is_refused() {
     let data = |model: &Classifier| source("rows", rows(&[(0, &[1.0; 4])], &CLASSES), model);
     let preprocess = Preprocess::plain([1, 4], 1);
     let refused = |model: &Classifier, data: Source, method| {
-        calibrate(model, &preprocess, &[data], method, 0, &Silent).unwrap_err().to_string()
+        calibrate(model, &preprocess, &[data], &CalibrateOptions::by(method), &Silent)
+            .unwrap_err()
+            .to_string()
     };
     let error = refused(&alone, data(&alone), Method::Paper);
     assert!(error.contains("`alone` was not assembled by brickwork"), "{error}");

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use brickwork::{
-    AssembleOptions, Choice, Classifier, Cut, KeptLayer, KeptMap, Layout, Method, Origin, Plan,
-    RefitOptions, Silent, Verification, Weights, assemble, calibrate, recut, refit, verify,
-    verify_assembled,
+    AssembleOptions, CalibrateOptions, Choice, Classifier, Cut, KeptLayer, KeptMap, Layout, Method,
+    Origin, Plan, RefitOptions, Silent, Verification, Weights, assemble, calibrate, recut, refit,
+    verify, verify_assembled,
 };
 use brickwork_graph::{Attr, Graph, Patch};
 use brickwork_tensor::Tensor;
@@ -194,8 +194,9 @@ fn true_assemblies_hold() {
     let data = source("set", dataset(&random_images(30, [3, 8, 8], 5), &labels, &classes), &whole);
     let preprocess = whole.card().preprocess.clone().unwrap();
     for method in [Method::Paper, Method::Affine] {
-        let after = calibrate(&whole, &preprocess, std::slice::from_ref(&data), method, 0, &Silent)
-            .unwrap();
+        let data = std::slice::from_ref(&data);
+        let options = CalibrateOptions::by(method);
+        let after = calibrate(&whole, &preprocess, data, &options, &Silent).unwrap();
         let found = verified_whole(&after, &parts).unwrap();
         assert!(found.holds, "{method:?}: {found:?}");
         // The uncalibrated scores under the card of the calibrated ones.

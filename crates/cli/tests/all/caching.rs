@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use crate::common::{Own, number, shared};
+use crate::common::{JOINED_DATA, Own, number, prepared, shared};
 
 const CUT: &str = "disassemble digits.onnx --classes 0,3,7 --data data/digits --refit-samples 20 \
                    --hold-out 20 --step 60%";
@@ -49,6 +49,30 @@ fn a_compression_goes_on_from_what_is_kept() {
     assert_eq!(again.err.matches(": from OUT/kept").count(), 3, "{}", again.err);
     own.succeeds(&format!("{line} -o OUT/z.onnx"));
     assert!(own.read("x.onnx") == own.read("y.onnx") && own.read("y.onnx") == own.read("z.onnx"));
+}
+
+#[test]
+fn a_calibration_goes_on_from_what_is_kept() {
+    prepared();
+    let own = Own::new();
+    let line = format!("calibrate joined.onnx {JOINED_DATA} --samples 40");
+    own.succeeds(&format!("{line} -o OUT/x.onnx --cache OUT/kept"));
+    let before = kept(&own);
+    assert!(before > 1);
+    // Half of it is lost, as if it had been interrupted there.
+    for (name, _) in own.files().iter().filter(|(name, _)| name.starts_with("kept/")).step_by(2) {
+        fs::remove_file(own.path(name)).unwrap();
+    }
+    let again = own.run(&format!("{line} -o OUT/y.onnx --cache OUT/kept -v"));
+    assert!(again.err.contains(" images: from OUT/kept"), "{}", again.err);
+    assert_eq!(kept(&own), before);
+    own.succeeds(&format!("{line} -o OUT/z.onnx"));
+    assert!(own.read("x.onnx") == own.read("y.onnx") && own.read("y.onnx") == own.read("z.onnx"));
+    // Another method that reads the same numbers has none to compute.
+    own.succeeds(&format!("{line} --method background -o OUT/g.onnx --cache OUT/kept"));
+    assert_eq!(kept(&own), before);
+    own.succeeds(&format!("{line} --method affine -o OUT/f.onnx --cache OUT/kept"));
+    assert_eq!(kept(&own), 2 * before, "these have no features");
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(super) fn layerwise(
 ) -> Result<Classifier, Error> {
     let parts = &model.card().parts;
     let by_part = branches(model)?;
-    let before = collect(model, preprocess, sources, progress)?.right(|_, z| z);
+    let before = collect(model, preprocess, sources, None, progress)?.right(|_, z| z);
     let depth = by_part.iter().map(Vec::len).min().unwrap_or(0);
     let mut current = model.clone();
     let mut unscaled = 0;
@@ -63,7 +63,7 @@ pub(super) fn layerwise(
             "{unscaled} outputs whose summed activation is not positive were left unscaled"
         ));
     }
-    let after = collect(&current, preprocess, sources, progress)?.right(|_, z| z);
+    let after = collect(&current, preprocess, sources, None, progress)?.right(|_, z| z);
     notes.extend(loss_of(Method::Layerwise, before, after));
     notes.iter().for_each(|note| progress.note(note));
     let count: usize = parts.iter().map(|part| part.logits.len()).sum();

@@ -1,14 +1,17 @@
 //! What the parts of an assembled model say of calibration images.
 
 use brickwork_data::Preprocess;
+use brickwork_formats::fingerprint;
 use brickwork_tensor::Tensor;
 
 use super::correction;
 use super::factors::raw_logits;
+use crate::files::cache::Cache;
 use crate::images::select::top_class;
 use crate::images::source::Source;
 use crate::model::card::{OnDuplicate, Part};
 use crate::model::classifier::Classifier;
+use crate::model::digest::Hash;
 use crate::model::error::Error;
 use crate::model::progress::Progress;
 
@@ -76,11 +79,13 @@ impl Scores {
     }
 }
 
-/// Runs the parts' raw logits over every image of the model's classes.
+/// Runs the parts' raw logits over every image of the model's classes. What was computed before is taken from the
+/// `cache`, and what is computed now is kept there, batch by batch.
 pub(super) fn collect(
     model: &Classifier,
     preprocess: &Preprocess,
     sources: &[Source],
+    cache: Option<&Cache>,
     progress: &dyn Progress,
 ) -> Result<Scores, Error> {
     let parts = &model.card().parts;
@@ -95,22 +100,50 @@ pub(super) fn collect(
     let fetches: Vec<_> =
         [raw_logits(model)?].into_iter().chain(correction::features(model)).collect();
     let mut session = model.session(&fetches);
+    let width = Scores::empty(model).part.len();
+    let ground = format!("scores of {} {fetches:?}", fingerprint(model.graph()));
     let (mut logits, mut features, mut truth) = (Vec::new(), Vec::new(), Vec::new());
+    let mut taken = 0;
     for (source, job) in sources.iter().zip(&jobs) {
         source.for_each_batch(job, model.batch_size(), preprocess, |indices, images| {
-            let mut found = session.outputs(indices.len(), images.data())?.into_iter();
-            logits.extend(found.next().into_iter().flat_map(Tensor::into_data));
-            features.extend(found.next().into_iter().flat_map(Tensor::into_data));
+            let mut work = || {
+                let found = session.outputs(indices.len(), images.data())?;
+                Ok(found.into_iter().flat_map(Tensor::into_data).collect())
+            };
+            let found = match cache {
+                None => work()?,
+                Some(cache) => {
+                    let key = format!("{ground}\n{}", digest_of_images(images));
+                    let (found, kept) = cache.numbers_or(&key, work, progress)?;
+                    taken += if kept { indices.len() } else { 0 };
+                    found
+                }
+            };
+            let (own, read) = found.split_at(indices.len() * width);
+            logits.extend_from_slice(own);
+            features.extend_from_slice(read);
             truth.extend(indices.iter().filter_map(|&index| source.class(index)));
             progress.advance(indices.len() as u64)?;
             Ok(())
         })?;
+    }
+    if let Some(cache) = cache.filter(|_| taken > 0) {
+        let folder = cache.folder().display();
+        progress.detail(&format!("scores of {taken} images: from {folder}"));
     }
     let empty = Scores::empty(model);
     let truth = truth.into_iter().map(|class| empty.logit_of(class)).collect();
     let logits = Tensor::new([count, empty.part.len()], logits);
     let features = Tensor::new([count, features.len() / count], features);
     Ok(Scores { logits, truth, features, ..empty })
+}
+
+/// What tells images `[n, c, h, w]` from others.
+fn digest_of_images(images: &Tensor) -> String {
+    let mut hash = Hash::default();
+    hash.take(format!("{:?}", images.shape()).as_bytes());
+    images.data().iter().for_each(|x| hash.take(&x.to_le_bytes()));
+    hash.digest()
 }
 
 /// Parts can only be made comparable if there are images of each.
