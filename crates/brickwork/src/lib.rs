@@ -109,6 +109,7 @@ pub use measure::multilabel::{ClassRetrieval, Retrieval};
 pub use measure::probe::{Probe, ProbeImages, probe};
 pub use measure::reject::{RejectAt, Rejection, fit_reject};
 pub use measure::speed::Speed;
+pub use measure::stages::{Stage, stages};
 pub use measure::statistics::ReliabilityBin;
 pub use measure::timing::NodeTime;
 pub use measure::verify::{Verification, Weights, part_images, recut, verify, verify_assembled};

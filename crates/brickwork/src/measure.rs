@@ -15,6 +15,7 @@ pub(crate) mod reject;
 pub(crate) mod scored;
 pub(crate) mod scores;
 pub(crate) mod speed;
+pub(crate) mod stages;
 pub(crate) mod statistics;
 pub(crate) mod timing;
 pub(crate) mod verify;

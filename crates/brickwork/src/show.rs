@@ -18,6 +18,7 @@ pub(crate) mod node_data;
 mod page;
 mod pictures;
 pub(crate) mod route;
+mod stages;
 mod table;
 pub(crate) mod values;
 mod words;
@@ -31,9 +32,10 @@ pub use measured::{accuracy, examples, measured, reliability};
 pub use model::{
     about, architecture, as_bricks, calibration, essentials, history, kind, model_page,
 };
-pub use network::{difference, kept, layers};
+pub use network::{difference, layers};
 pub use page::{Page, document, side_by_side, style};
 pub use pictures::{Picture, pictures, png};
+pub use stages::kept_channels;
 pub use table::{Bar, Fact, Tone, bars, facts, marked_table, table};
 pub use values::values;
 pub use words::{counted, difference_words, held_out_words, thousands};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::measure::stages::{Stage, stages};
 use crate::model::card::KeptLayer;
 use crate::model::classifier::Classifier;
 use crate::model::layers::{LayerInfo, layers};
@@ -18,6 +19,9 @@ pub struct Difference {
     pub macs: [u64; 2],
     /// Weighted layers by name, in the first model's order, then those only the second has.
     pub layers: Vec<LayerDifference>,
+    /// How the first model's layers read each other.
+    #[serde(skip)]
+    pub stages: Vec<Stage>,
 }
 
 /// One weighted layer in two models.
@@ -77,6 +81,7 @@ pub fn diff(a: &Classifier, b: &Classifier) -> Difference {
         params: [a.graph().parameters(), b.graph().parameters()],
         macs: [a.graph().macs(), b.graph().macs()],
         layers: rows,
+        stages: stages(a.graph()),
     }
 }
 

@@ -6,8 +6,8 @@ use super::Reported;
 use crate::model::percent::Percent;
 use crate::show::frontier::Frontier;
 use crate::show::{
-    Brick, Fact, bricks, chart, counted, difference_words, facts, held_out_words, kept, table,
-    thousands, values,
+    Brick, Fact, bricks, chart, counted, difference_words, facts, held_out_words, kept_channels,
+    table, thousands, values,
 };
 use crate::verbs::{
     Compress, CompressAnswer, Disassemble, DisassembleAnswer, GcnDisassemble, Shrunk,
@@ -44,7 +44,7 @@ impl Reported for Disassemble {
                 (frontier.table())
             }
             h2 { "Channels kept" }
-            (kept("Output channels of every layer that are left", &answer.layers))
+            (kept_channels("Output channels of every layer that are left", &answer.stages, &answer.layers))
             h2 { "How far to trust it" }
             (facts("What was checked", &checks(answer)))
             @if let Some(data) = &answer.data {

@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::table::{Bar, bars, table};
+use super::stages::kept_channels;
+use super::table::table;
 use super::words::{counted, thousands};
 use crate::measure::diff::{Difference, LayerDifference};
 use crate::measure::inspect::{Inspection, LayerRow};
-use crate::model::percent::Percent;
 
 /// More layers than this lie behind a line that opens them.
 const MOST_LAYERS: usize = 40;
@@ -32,17 +32,6 @@ pub fn layers(found: &Inspection) -> Markup {
     }
 }
 
-/// For every layer that both networks have, the share of its output channels that is left.
-pub fn kept(caption: &str, layers: &[LayerDifference]) -> Markup {
-    let bar = |layer: &LayerDifference| {
-        let [before, after] = [layer.outputs[0]?, layer.outputs[1]?].map(|count| count as u64);
-        let share = Percent::ratio(after, before).share();
-        let words = format!("{} of {}", thousands(after), thousands(before));
-        Some(Bar { name: layer.name.clone(), share, words, ..Bar::default() })
-    };
-    bars(caption, &layers.iter().filter_map(bar).collect::<Vec<_>>())
-}
-
 /// Two networks side by side, layer by layer.
 pub fn difference(found: &Difference) -> Markup {
     let number = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), thousands);
@@ -56,7 +45,7 @@ pub fn difference(found: &Difference) -> Markup {
     let rows: Vec<Vec<String>> = found.layers.iter().map(row).collect();
     let head = ["layer", "inputs", "after", "outputs", "after", "MACs", "after", "weights moved"];
     html! {
-        (kept("Output channels of the first that the second has", &found.layers))
+        (kept_channels("Output channels of the first that the second has", &found.stages, &found.layers))
         (table("Every layer in both", &head, &rows))
     }
 }

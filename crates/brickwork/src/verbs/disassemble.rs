@@ -15,10 +15,11 @@ use super::{Budget, Context, DataInput, HoldOut, Milliseconds, ModelInput, Share
 use crate::cut::kept_channels::KeptMap;
 use crate::images::account::DataAccount;
 use crate::images::source::Source;
-use crate::measure::diff::{LayerDifference, diff};
+use crate::measure::diff::{Difference, LayerDifference, diff};
 use crate::measure::held_out::Measure;
 use crate::measure::moments::with_moments;
 use crate::measure::speed::{Speed, speeds};
+use crate::measure::stages::Stage;
 use crate::model::card::{Criterion, RefitNote, SourceAgreement};
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
@@ -206,6 +207,9 @@ pub struct DisassembleAnswer {
     /// Every layer of the source and what is left of it.
     #[serde(skip)]
     pub layers: Vec<LayerDifference>,
+    /// How they read each other.
+    #[serde(skip)]
+    pub stages: Vec<Stage>,
     /// The way down, if it was cut to a size.
     #[serde(flatten)]
     pub walk: Option<WalkAnswer>,
@@ -374,7 +378,7 @@ impl Disassemble {
         let both =
             |of: fn(&Classifier) -> u64| Shrunk { before: of(source), after: of(&component) };
         let origin = component.card().origin.as_ref();
-        let layers = diff(source, &component).layers;
+        let Difference { layers, stages, .. } = diff(source, &component);
         if let Some(path) = &self.node_data {
             node_data::write(path, &layers, &component)?;
         }
@@ -392,6 +396,7 @@ impl Disassemble {
             refit: origin.and_then(|origin| origin.refit.clone()).map(RefitReport::from),
             data,
             layers,
+            stages,
             walk,
             component,
         })

@@ -141,7 +141,7 @@ fn threads_change_nothing() {
     let own = ready();
     for threads in [1, 3] {
         own.succeeds(&format!(
-            "compress garments.onnx --data data/garments --macs 30% --compare --refit-samples 5 \
+            "compress garments.onnx --data data/garments --macs 60% --compare --refit-samples 5 \
              --step 50% --threads {threads} --seed 4 --keep-all OUT/{threads}"
         ));
     }

@@ -38,14 +38,14 @@ fn a_share_of_the_multiply_accumulates() {
 #[test]
 fn what_may_be_lost_and_what_is_picked() {
     let own = ready();
-    let found = own.json(&format!("{CUT} --max-drop 2 --step 60% -o OUT/x.onnx"));
+    let found = own.json(&format!("{CUT} --max-drop 2 --step 60% --cache OUT/kept -o OUT/x.onnx"));
     let points = found["frontier"].as_array().unwrap();
     let accuracy: Vec<f64> = points.iter().map(|point| number(&point["accuracy"])).collect();
     let chosen = number(&found["chosen"]) as usize;
     assert!(chosen > 0 && accuracy[0] - accuracy[chosen] <= 2.0 + 1e-9, "{accuracy:?}");
     assert!(accuracy[chosen + 1..].iter().all(|a| accuracy[0] - a > 2.0));
     let picked = own.json(&format!(
-        "{CUT} --step 60% --frontier OUT/f.html --pick 0.5 --keep-all OUT/all -o OUT/y.onnx"
+        "{CUT} --step 60% --cache OUT/kept --frontier OUT/f.html --pick 0.5 --keep-all OUT/all -o OUT/y.onnx"
     ));
     let points = picked["frontier"].as_array().unwrap();
     let shares: Vec<f64> =
