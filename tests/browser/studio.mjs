@@ -23,7 +23,7 @@ const problems = [];
 
 // Starts the studio, and gives its address and what ends it.
 async function start(port = 0) {
-  const child = spawn(brickwork, ["studio", folder, "--no-open", "--port", `${port}`, "--json"]);
+  const child = spawn(brickwork, ["studio", folder, "--box", join(folder, ".mine"), "--no-open", "--port", `${port}`, "--json"]);
   let said = "";
   child.stderr.on("data", (text) => process.stderr.write(text));
   const address = await new Promise((done, failed) => {

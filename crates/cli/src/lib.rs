@@ -74,6 +74,6 @@ fn run(matches: &clap::ArgMatches, global: &Global, out: &Out) -> anyhow::Result
         #[cfg(feature = "box")]
         Command::Box(args) => cmd::store::run(&args, global, out),
         #[cfg(feature = "studio")]
-        Command::Studio(args) => cmd::studio::run(&args, out).map(|()| ExitCode::SUCCESS),
+        Command::Studio(args) => cmd::studio::run(&args, global, out).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -1,5 +1,6 @@
 //! What all pages share.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use brickwork_formats::write_atomically;
@@ -19,6 +20,8 @@ pub(crate) struct App {
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) plate: Arc<Mutex<Plate>>,
     pub(crate) store: Store,
+    /// The folder of the user's own box, which need not be there yet.
+    pub(crate) user_box: Option<PathBuf>,
     pub(crate) samples: &'static [(&'static str, &'static [u8])],
 }
 

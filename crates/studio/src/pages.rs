@@ -9,6 +9,7 @@ mod failed;
 mod fields;
 mod frame;
 mod job;
+mod kept;
 mod look;
 mod names;
 mod plate;
@@ -29,6 +30,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/", page(shelf::page))
         .route("/box/upload", files(shelf::upload))
         .route("/box/samples", form(shelf::samples))
+        .route("/box/fetch", form(kept::fetch))
+        .route("/box/keep", form(kept::keep))
         .route("/apart", page(apart::page).merge(form(apart::cut)))
         .route("/plate", page(plate::page))
         .route("/plate/put", form(plate::put))

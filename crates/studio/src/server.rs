@@ -44,6 +44,8 @@ pub struct Settings {
     pub port: u16,
     /// Bytes that a file sent by a browser may have.
     pub upload_limit: usize,
+    /// The folder of the user's own box, an absolute path; none if there is to be no such box.
+    pub user_box: Option<PathBuf>,
     /// Models and images for somebody who has none: paths in the folder, and what they hold.
     pub samples: &'static [(&'static str, &'static [u8])],
 }
@@ -96,7 +98,8 @@ impl Studio {
         let shelf = Arc::new(Shelf::new(store.clone()));
         let jobs = Jobs::start(store.clone(), Arc::clone(&shelf))?;
         let plate = Arc::new(Mutex::new(Plate::remembered(&store)));
-        let app = App { shelf, jobs: Arc::clone(&jobs), plate, store, samples: settings.samples };
+        let (user_box, samples) = (settings.user_box.clone(), settings.samples);
+        let app = App { shelf, jobs: Arc::clone(&jobs), plate, store, user_box, samples };
         let routes = pages::routes()
             .layer(DefaultBodyLimit::max(settings.upload_limit))
             .layer(middleware::from_fn_with_state(guard, Guard::watch))

@@ -120,7 +120,7 @@ impl Row<'_> {
             g {
                 title { (layer.name) ": " (words) " output channels" }
                 circle cx=(SPINE) cy=(tenths(y)) r="3.5" fill="var(--accent)" {}
-                text x=(NAMES) y=(base) fill="var(--ink)" { (ending(&layer.name)) }
+                text x=(NAMES) y=(base) fill="var(--ink)" { (ending(&layer.name, &stage.op)) }
                 (strip(layer.kept.as_ref(), before, y - HIGH / 2.0, widest))
                 text x=(NUMBERS) y=(base) fill="var(--muted)" { (words) }
             }
@@ -128,8 +128,10 @@ impl Row<'_> {
     }
 }
 
-/// The end of a name, which tells layers apart.
-fn ending(name: &str) -> String {
+/// The end of a name, which tells layers apart, without what exporters put behind it of the operator.
+fn ending(name: &str, op: &str) -> String {
+    let name = name.strip_suffix(op).and_then(|rest| rest.strip_suffix('/')).unwrap_or(name);
+    let name = name.trim_start_matches('/');
     let letters = name.chars().count();
     if letters <= LETTERS {
         return name.to_owned();
@@ -215,6 +217,7 @@ mod tests {
         let text = strip(Some(&KeptLayer { input: vec![], output: half }), 256, 0.0, 256);
         let text = text.into_string();
         assert!(text.contains("fill-opacity=\"0.5\"") && text.matches("<path").count() == 1);
-        assert_eq!(ending("a/very/long/name/of/a/layer/conv1").chars().count(), LETTERS);
+        assert_eq!(ending("a/very/long/name/of/a/layer/conv1", "Conv").chars().count(), LETTERS);
+        assert_eq!(ending("/layer1/conv1/Conv", "Conv"), "layer1/conv1");
     }
 }

@@ -4,16 +4,19 @@ use brickwork_studio::{Settings, Studio};
 use serde_json::json;
 
 use super::demo;
-use crate::args::StudioArgs;
+use crate::args::{Global, StudioArgs};
+use crate::boxes::UserBox;
 use crate::interrupt;
 use crate::print::Out;
 
-pub(crate) fn run(args: &StudioArgs, out: &Out) -> anyhow::Result<()> {
+pub(crate) fn run(args: &StudioArgs, global: &Global, out: &Out) -> anyhow::Result<()> {
     let studio = Studio::open(&Settings {
         folder: args.folder.clone(),
         host: args.host,
         port: args.port,
         upload_limit: args.upload_limit as usize * 1_000_000,
+        // The studio works in its folder from then on.
+        user_box: Some(std::path::absolute(UserBox { folder: global.store.clone() }.place()?)?),
         samples: demo::ASSETS,
     })?;
     let address = studio.address().to_owned();

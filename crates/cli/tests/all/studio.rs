@@ -13,7 +13,7 @@ struct Running {
     child: Child,
     host: String,
     token: String,
-    _own: Own,
+    own: Own,
 }
 
 impl Drop for Running {
@@ -26,7 +26,8 @@ impl Drop for Running {
 impl Running {
     fn start() -> Self {
         let own = Own::new();
-        let mut command = own.command("studio OUT/box --no-open --port 0 --upload-limit 1 --json");
+        let mut command =
+            own.command("studio OUT/box --box OUT/mine --no-open --port 0 --upload-limit 1 --json");
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines().map(Result::unwrap);
         let mut said = String::new();
@@ -39,7 +40,7 @@ impl Running {
         let said: Value = serde_json::from_str(&said).unwrap();
         let address = said["address"].as_str().unwrap().strip_prefix("http://").unwrap();
         let (host, token) = address.split_once("/?token=").unwrap();
-        Self { child, host: host.to_owned(), token: token.to_owned(), _own: own }
+        Self { child, host: host.to_owned(), token: token.to_owned(), own }
     }
 
     /// What is answered to a request: its code, and all that comes.
@@ -68,6 +69,13 @@ impl Running {
     /// A page, for whoever may see it.
     fn page(&self, path: &str) -> (u16, String) {
         self.ask("GET", path, &[self.host(), self.cookie()], &[])
+    }
+
+    /// A form without files.
+    fn form(&self, path: &str, body: &str) -> (u16, String) {
+        let origin = format!("Origin: http://{}", self.host);
+        let kind = "Content-Type: application/x-www-form-urlencoded".to_owned();
+        self.ask("POST", path, &[self.host(), self.cookie(), origin, kind], body.as_bytes())
     }
 
     /// A form with one file.
@@ -117,6 +125,26 @@ fn only_who_has_the_token_is_answered_and_only_pages_of_the_studio_can_act() {
             "{origin:?}"
         );
     }
+}
+
+#[test]
+fn models_go_to_the_users_own_box_and_come_from_there() {
+    let studio = Running::start();
+    assert!(!studio.page("/").1.contains("Kept for every folder"), "there is no box yet");
+    assert_eq!(studio.form("/box/keep", "file=../mine/x.onnx").0, 404);
+    assert_eq!(studio.form("/box/keep", "file=digits.onnx").0, 303);
+    let page = studio.page("/").1;
+    assert!(page.contains("Kept for every folder") && page.contains("here as digits.onnx"));
+    let listed = studio.own.json("box ls --box OUT/mine");
+    assert_eq!(listed[0]["names"][0], "digits", "{listed:#}");
+    let (code, said) = studio.form("/box/fetch", "model=digits");
+    assert!(code == 400 && said.contains("there is a file `digits.onnx` already"), "{said}");
+    let before = studio.own.read("box/digits.onnx");
+    std::fs::remove_file(studio.own.path("box/digits.onnx")).unwrap();
+    assert!(studio.page("/").1.contains("Into this folder"));
+    assert_eq!(studio.form("/box/fetch", "model=digits").0, 303);
+    assert!(studio.own.read("box/digits.onnx") == before);
+    assert_eq!(studio.form("/box/fetch", "model=nothing").0, 400);
 }
 
 #[test]

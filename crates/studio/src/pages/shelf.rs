@@ -10,6 +10,7 @@ use super::answering::to;
 use super::bricks::brick;
 use super::fields::{Fields, Upload};
 use super::frame::{self, link};
+use super::kept;
 use crate::app::{App, unpack};
 use crate::failure::StudioError;
 use crate::folder;
@@ -41,6 +42,8 @@ pub(crate) fn page(app: &App, _: &Fields) -> Result<Markup, StudioError> {
             }
         }
         (images(app))
+        @let here: Vec<&Facts> = models.iter().filter_map(|entry| entry.facts.as_deref().ok()).collect();
+        (kept::section(app, &here))
     };
     Ok(frame::page(app, "/", "The box", body))
 }
@@ -48,7 +51,7 @@ pub(crate) fn page(app: &App, _: &Fields) -> Result<Markup, StudioError> {
 /// One file of the box.
 fn shown(app: &App, entry: &Entry) -> Markup {
     match &entry.facts {
-        Ok(facts) => brick(facts, app.shelf.accuracy(facts).as_ref(), &actions(facts)),
+        Ok(facts) => brick(facts, app.shelf.accuracy(facts).as_ref(), &actions(app, facts)),
         Err(why) => html! { article.brick.broken { div.face {
             h3 { (entry.file) }
             p.kind { "cannot be used" }
@@ -58,7 +61,7 @@ fn shown(app: &App, entry: &Entry) -> Markup {
 }
 
 /// What can be done with a model.
-fn actions(facts: &Facts) -> Markup {
+fn actions(app: &App, facts: &Facts) -> Markup {
     html! {
         @if facts.card.parts.is_empty() {
             a.button href=(link("/apart", "model", &facts.file)) { "Take apart" span.hidden { " " (facts.name) } }
@@ -69,6 +72,7 @@ fn actions(facts: &Facts) -> Markup {
         }
         a.button href=(link("/try", "model", &facts.file)) { "Try" span.hidden { " " (facts.name) } }
         a.button href=(link("/look", "model", &facts.file)) { "Look" span.hidden { " at " (facts.name) } }
+        (kept::keeping(app, facts))
     }
 }
 
