@@ -138,13 +138,13 @@ fn models_go_to_the_users_own_box_and_come_from_there() {
     let listed = studio.own.json("box ls --box OUT/mine");
     assert_eq!(listed[0]["names"][0], "digits", "{listed:#}");
     let (code, said) = studio.form("/box/fetch", "model=digits");
-    assert!(code == 400 && said.contains("there is a file `digits.onnx` already"), "{said}");
+    assert!(code == 422 && said.contains("already; choose another name"), "{said}");
     let before = studio.own.read("box/digits.onnx");
     std::fs::remove_file(studio.own.path("box/digits.onnx")).unwrap();
     assert!(studio.page("/").1.contains("Into this folder"));
     assert_eq!(studio.form("/box/fetch", "model=digits").0, 303);
     assert!(studio.own.read("box/digits.onnx") == before);
-    assert_eq!(studio.form("/box/fetch", "model=nothing").0, 400);
+    assert_eq!(studio.form("/box/fetch", "model=nothing").0, 422);
 }
 
 #[test]
