@@ -50,6 +50,8 @@ fn schema(name: &str) -> anyhow::Result<Value> {
     let error = ("error", json!(written_schema::<Failure>()));
     let text = (RECIPE_TEXT, recipe::schema());
     let mut all: BTreeMap<&str, Value> = verbs.chain([error, text]).collect();
+    #[cfg(feature = "box")]
+    all.extend(crate::cmd::store::schemas());
     if name.is_empty() {
         return Ok(json!(all));
     }

@@ -3,13 +3,49 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use brickwork_box::{Addition, Brick, BrickBox, Kind, Query};
-use serde_json::json;
+use brickwork::verbs::written_schema;
+use brickwork_box::{Addition, Brick, BrickBox, Checked, Kind, Query, Swept};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::args::Global;
 use crate::box_args::{AddArgs, BoxArgs, BoxCommand, LsArgs, NameArgs};
 use crate::boxes::UserBox;
 use crate::print::{Out, counted, row, table, thousands};
+
+/// Models that were put into the box.
+#[derive(Serialize, JsonSchema)]
+struct Added {
+    added: Vec<Brick>,
+}
+
+/// Models that were taken out of the box.
+#[derive(Serialize, JsonSchema)]
+struct Removed {
+    removed: Vec<Brick>,
+}
+
+/// The file that a model was written to.
+#[derive(Serialize, JsonSchema)]
+struct Exported<'a> {
+    output: &'a Path,
+}
+
+/// The schemas of all answers, by command.
+pub(crate) fn schemas() -> [(&'static str, Value); 8] {
+    [
+        ("box add", written_schema::<Added>()),
+        ("box ls", written_schema::<Vec<Brick>>()),
+        ("box show", written_schema::<Brick>()),
+        ("box rm", written_schema::<Removed>()),
+        ("box tag", written_schema::<Brick>()),
+        ("box check", written_schema::<Checked>()),
+        ("box export", written_schema::<Exported<'_>>()),
+        ("box gc", written_schema::<Swept>()),
+    ]
+    .map(|(name, schema)| (name, json!({ "answer": schema })))
+}
 
 pub(crate) fn run(args: &BoxArgs, global: &Global, out: &Out) -> anyhow::Result<ExitCode> {
     let place = UserBox { folder: global.store.clone() }.place()?;
@@ -22,9 +58,9 @@ pub(crate) fn run(args: &BoxArgs, global: &Global, out: &Out) -> anyhow::Result<
             out.result(&brick, || facts(&brick))?;
         }
         BoxCommand::Rm { names } => {
-            let gone =
+            let removed =
                 names.iter().map(|name| store.remove(name)).collect::<Result<Vec<_>, _>>()?;
-            out.result(&json!({ "removed": gone }), || format!("removed {}", names.join(", ")))?;
+            out.result(&Removed { removed }, || format!("removed {}", names.join(", ")))?;
         }
         BoxCommand::Tag { name, new } => {
             let brick = store.tag(name, new)?;
@@ -57,7 +93,8 @@ fn add(args: &AddArgs, store: &BrickBox, out: &Out) -> anyhow::Result<()> {
     let addition = Addition { name: name.clone(), accuracy: *accuracy, licence: licence.clone() };
     let added =
         files.iter().map(|file| store.add(file, &addition)).collect::<Result<Vec<_>, _>>()?;
-    out.result(&json!({ "added": added }), || bricks(&added))
+    let text = bricks(&added);
+    out.result(&Added { added }, || text)
 }
 
 fn ls(args: &LsArgs, store: &BrickBox, out: &Out) -> anyhow::Result<()> {
@@ -93,7 +130,7 @@ fn check(store: &BrickBox, out: &Out) -> anyhow::Result<ExitCode> {
 
 fn export(name: &str, output: &Path, store: &BrickBox, out: &Out) -> anyhow::Result<()> {
     store.export(name, output)?;
-    out.result(&json!({ "output": output }), || format!("written {}", output.display()))
+    out.result(&Exported { output }, || format!("written {}", output.display()))
 }
 
 /// Models, one a line.
