@@ -32,7 +32,7 @@ pub use model::{
     about, architecture, as_bricks, calibration, essentials, history, kind, model_page,
 };
 pub use network::{difference, kept, layers};
-pub use page::{Page, document, side_by_side, style};
+pub use page::{Page, document, side_by_side, style, within};
 pub use pictures::{Picture, pictures, png};
 pub use table::{Bar, Fact, Tone, bars, facts, marked_table, table};
 pub use values::values;
