@@ -66,7 +66,7 @@ def cluster() -> Iterator[None]:
 
     # Workers are as urgent as the tests that wait for them.
     os.environ.update(RAY_DATA_DISABLE_PROGRESS_BARS="1", RAY_worker_niceness="0")
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
+    ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
     yield
     ray.shutdown()
 
