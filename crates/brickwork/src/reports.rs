@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::show::values::{TOP, told, values};
 use crate::show::{Fact, Page, facts};
-use crate::verbs::Verb;
+use crate::verbs::{Verb, plain};
 
 /// A verb whose answer is a page.
 pub trait Reported: Verb {
@@ -34,8 +34,7 @@ pub trait Reported: Verb {
 
     /// What it shows: all fields of the answer, unless the verb knows better.
     fn body(&self, answer: &Self::Answer) -> Markup {
-        let all = serde_json::to_value(answer).unwrap_or_default();
-        html! { h2 { "Answer" } (values(TOP, &all)) }
+        html! { h2 { "Answer" } (values(TOP, &plain(answer).unwrap_or_default())) }
     }
 }
 
@@ -50,14 +49,27 @@ pub struct Making<'a> {
 
 /// The page of an answer.
 pub fn report<V: Reported>(request: &V, answer: &V::Answer, making: &Making<'_>) -> Page {
+    let mut page = glance(request, answer);
+    page.section("How it was made", made(request, making));
+    page.foot(html! { "Made by Brickwork " (env!("CARGO_PKG_VERSION")) ". This page is one file and loads nothing." });
+    page
+}
+
+/// The page of an answer without how it was made, for whoever has just asked.
+pub fn glance<V: Reported>(request: &V, answer: &V::Answer) -> Page {
     let mut page = Page::new(&request.title(answer));
     page.kicker(&format!("Brickwork {}", V::NAME));
     if let Some(words) = request.lead(answer) {
         page.lead(&words);
     }
     page.add(request.body(answer));
-    page.section("How it was made", made(request, making));
-    page.foot(html! { "Made by Brickwork " (env!("CARGO_PKG_VERSION")) ". This page is one file and loads nothing." });
+    page
+}
+
+/// A page of plain data called `title`: all its fields.
+pub fn fields_of(title: &str, data: &Value) -> Page {
+    let mut page = Page::new(title);
+    page.add(values(TOP, data));
     page
 }
 

@@ -33,7 +33,7 @@ pub use model::{
     about, architecture, as_bricks, calibration, essentials, history, kind, model_page,
 };
 pub use network::{difference, layers};
-pub use page::{Page, document, side_by_side, style};
+pub use page::{Page, document, side_by_side, style, within};
 pub use pictures::{Picture, pictures, png};
 pub use stages::kept_channels;
 pub use table::{Bar, Fact, Tone, bars, facts, marked_table, table};

@@ -81,7 +81,7 @@ pub use inputs::{DataInput, LinkInput, ModelInput, check_writable};
 pub use inspect::{Inspect, InspectAnswer};
 pub use masks::{Masks, MasksAnswer};
 pub use memory::{InMemory, Memory};
-pub use named::{Misunderstood, NamedVerb, refused, understood, written_schema};
+pub use named::{Misunderstood, NamedVerb, plain, refused, understood, written_schema};
 pub use partial::{Divisible, Partial};
 pub use pixels::PixelInput;
 pub use predict::{Guess, Predict, PredictAnswer, Prediction};

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use brickwork::Error;
-use brickwork::reports::{Making, report};
-use brickwork::verbs::{Context, NamedVerb, Shelf, check_writable, refused, understood};
+use brickwork::reports::{Making, glance, report};
+use brickwork::verbs::{Context, NamedVerb, Shelf, check_writable, plain, refused, understood};
 use brickwork_formats::write_atomically;
 use clap::ArgMatches;
 use serde_json::{Value, json};
@@ -53,6 +53,8 @@ pub struct Answered {
     pub json: Value,
     /// The answer in words.
     pub text: String,
+    /// The answer as it stands on a page: HTML, which `brickwork::show::within` puts into somebody else's.
+    pub html: String,
     /// Whether it is good news.
     pub succeeded: bool,
 }
@@ -79,9 +81,12 @@ fn ask<V: Shown>(request: Value, context: &Context<'_>) -> Result<Answered, Erro
 
 /// An answer to a request, for programs and for people.
 pub(crate) fn told<V: Shown>(request: &V, answer: &V::Answer) -> Result<Answered, Error> {
-    let json =
-        serde_json::to_value(answer).map_err(|error| Error::File(error.to_string().into()))?;
-    Ok(Answered { json, text: request.text(answer), succeeded: V::succeeded(answer) })
+    Ok(Answered {
+        json: plain(answer)?,
+        text: request.text(answer),
+        html: glance(request, answer).body().into_string(),
+        succeeded: V::succeeded(answer),
+    })
 }
 
 /// What was typed, but for where the program lies.

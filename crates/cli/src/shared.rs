@@ -1,8 +1,9 @@
 //! Verbs asked by name whose work several processes share.
 
 use brickwork::Error;
+use brickwork::reports::fields_of;
 use brickwork::verbs::{
-    Context, Divisible, Eval, Partial, Portion, Profile, RefitLayer, RefitLayerAnswer, Verb,
+    Context, Divisible, Eval, Partial, Portion, Profile, RefitLayer, RefitLayerAnswer, Verb, plain,
     refused, understood,
 };
 use serde_json::Value;
@@ -50,9 +51,9 @@ fn finish_layer(request: Value, whole: Partial, context: &Context<'_>) -> Result
     let answer = request.finish(whole, context)?;
     let RefitLayerAnswer { layer, images, rows, .. } = &answer;
     let text = format!("{layer} refitted from {rows} rows of {images} images");
-    let json =
-        serde_json::to_value(&answer).map_err(|error| Error::File(error.to_string().into()))?;
-    Ok(Answered { json, text, succeeded: true })
+    let json = plain(&answer)?;
+    let html = fields_of(&format!("{layer}, refitted"), &json).body().into_string();
+    Ok(Answered { json, text, html, succeeded: true })
 }
 
 fn find(name: &str) -> Result<&'static Shared, Error> {

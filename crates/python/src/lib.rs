@@ -26,5 +26,5 @@ mod _native {
     #[pymodule_export]
     use crate::profile::Profile;
     #[pymodule_export]
-    use crate::verb::{ask, finish, main, partial};
+    use crate::verb::{Answered, Request, fields, main, within};
 }

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import brickwork as bw
@@ -23,12 +27,48 @@ def command(*words: str, cwd: Path | None = None) -> str:
     return done.stdout
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--demo", type=Path, help="what `brickwork demo` wrote, if it was run already")
+
+
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of `brickwork demo`."""
+    made: Path | None = request.config.getoption("--demo")
+    if made is not None:
+        return made.resolve()
     folder = tmp_path_factory.mktemp("demo")
     command("demo", "--out", str(folder), "-q")
     return folder
+
+
+def thinned(content: bytes) -> bytes:
+    """Every fifth item of an IDX file."""
+    extents = np.frombuffer(content, ">u4", content[3], offset=4)
+    items = np.frombuffer(content, np.uint8, offset=4 + extents.nbytes).reshape(extents)[::5]
+    return content[:4] + np.array(items.shape, ">u4").tobytes() + items.tobytes()
+
+
+@pytest.fixture(scope="session")
+def small(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same folder with a fifth of its images, for what does not depend on figures."""
+    folder = tmp_path_factory.mktemp("small") / "brickwork-demo"
+    shutil.copytree(demo, folder)
+    for file in folder.glob("data/*/*-ubyte.gz"):
+        file.write_bytes(gzip.compress(thinned(gzip.decompress(file.read_bytes()))))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[None]:
+    """A Ray of this machine."""
+    import ray
+
+    # Workers are as urgent as the tests that wait for them.
+    os.environ.update(RAY_DATA_DISABLE_PROGRESS_BARS="1", RAY_worker_niceness="0")
+    ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
+    yield
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +79,6 @@ def digits() -> bw.Model:
 @pytest.fixture(scope="session")
 def pixels() -> tuple[np.ndarray, np.ndarray]:
     """A thousand images of digits, uint8 `[n, h, w]`, and their labels."""
-    import gzip
 
     def read(name: str, start: int) -> np.ndarray:
         content = gzip.decompress((ASSETS / f"digits-t10k-{name}-ubyte.gz").read_bytes())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import pickle
 import sys
 import types
@@ -134,7 +133,7 @@ def test_answers_are_objects_tables_and_pages(digits: bw.Model, pixels: Pixels) 
     assert len(found.to_pandas("confusion")) == 10
     with pytest.raises(TypeError, match="accuracy_per_class"):
         found.to_pandas("nothing")
-    assert "accuracy" in repr(found) and found._repr_html_().startswith("<pre>")
+    assert "accuracy" in repr(found)
     assert pickle.loads(pickle.dumps(found)) == found
     inspected = digits.inspect()
     assert digits.groups and inspected.layers is not None
@@ -198,10 +197,10 @@ def test_routes_are_drawn(digits: bw.Model, pixels: Pixels, tmp_path: Path) -> N
     profile = digits.profile(pixels, samples=2)
     route = digits.route(profile, [0, 1])
     assert route.classes == ["0", "1"] and len(route.to_pandas("layers")) == len(route.layers)
-    assert route._repr_html_().startswith("<iframe srcdoc=") and "&lt;svg" in route._repr_html_()
     digits.route(profile, "0,1", output=tmp_path / "route.html")
     text = (tmp_path / "route.html").read_text()
-    assert html.escape(text, quote=True) in route._repr_html_()
+    drawing = text[text.index("<svg") : text.index("</svg>")]
+    assert len(drawing) > 1000 and drawing in route._repr_html_()
     with pytest.raises(bw.RequestError, match="end its name in"):
         digits.route(profile, "0,1", output=tmp_path / "route.png")
 

@@ -52,24 +52,24 @@ def test_the_job_in_python_gives_the_files_of_the_command(demo: Path) -> None:
     assert set(found.accuracy_per_class) == set(ready.classes)
 
 
-def test_options_reach_the_verb_as_the_command_line_gives_them(demo: Path, tmp_path: Path) -> None:
-    images = str(demo / "data/digits")
+def test_options_reach_the_verb_as_the_command_line_gives_them(small: Path, tmp_path: Path) -> None:
+    images = str(small / "data/digits")
     words = ["--samples", "7", "--classes", "1,2", "--threads", "1", "--seed", "3", "-q"]
-    line = ["profile", str(demo / "digits.onnx"), "--data", images, "-o", str(tmp_path / "p"), *words]
+    line = ["profile", str(small / "digits.onnx"), "--data", images, "-o", str(tmp_path / "p"), *words]
     command(*line)
-    model = bw.load(demo / "digits.onnx")
+    model = bw.load(small / "digits.onnx")
     profile = model.profile(images, samples=7, classes=[1, 2], threads=1, seed=3)
     same(bytes(profile), tmp_path / "p")
     assert [entry["class"] for entry in profile.header["samples"]] == [1, 2]
 
     args = ["--profile", str(tmp_path / "p"), "--classes", "2", "--refit", "none", "--alpha-conv", "0.2"]
-    command("disassemble", str(demo / "digits.onnx"), *args, "-o", str(tmp_path / "two.onnx"), "-q")
+    command("disassemble", str(small / "digits.onnx"), *args, "-o", str(tmp_path / "two.onnx"), "-q")
     two = model.disassemble(2, profile=profile, refit="none", alpha_conv=0.2, called="two")
     same(bytes(two), tmp_path / "two.onnx")
 
 
-def test_train_and_distill_give_the_models_of_the_command(demo: Path, tmp_path: Path) -> None:
-    images = str(demo / "data/digits")
+def test_train_and_distill_give_the_models_of_the_command(small: Path, tmp_path: Path) -> None:
+    images = str(small / "data/digits")
     run = ["--data", images, "--epochs", "1", "--samples", "10", "--batch", "16", "-q"]
     options = {"epochs": 1, "samples": 10, "batch": 16}
     command("train", "--arch", "lenet5", *run, "-o", str(tmp_path / "net.onnx"))
@@ -77,10 +77,10 @@ def test_train_and_distill_give_the_models_of_the_command(demo: Path, tmp_path: 
     same(bytes(net), tmp_path / "net.onnx")
     assert net.made is not None and net.made.to_dict()["images"] == options["samples"] * 9
 
-    teacher = str(demo / "digits.onnx")
+    teacher = str(small / "digits.onnx")
     command("distill", "--teacher", teacher, "--student", "lenet5", *run, "-o", str(tmp_path / "small.onnx"))
-    small = bw.distill(bw.load(teacher), "lenet5", images, epochs=1, samples=10, batch=16, called="small")
-    same(bytes(small), tmp_path / "small.onnx")
+    student = bw.distill(bw.load(teacher), "lenet5", images, epochs=1, samples=10, batch=16, called="small")
+    same(bytes(student), tmp_path / "small.onnx")
 
     command("finetune", str(tmp_path / "net.onnx"), *run, "-o", str(tmp_path / "more.onnx"))
     more = net.finetune(images, epochs=1, samples=10, batch=16, called="more")
@@ -99,16 +99,16 @@ def test_models_come_out_of_the_box(demo: Path, tmp_path: Path, monkeypatch: pyt
         bw.load("box:gone")
 
 
-def test_the_first_example(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_example(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     example = runpy.run_path(str(EXAMPLES / "first_steps.py"))
-    ready = example["main"](demo)
+    ready = example["main"](small)
     assert len(ready.classes) == 8 and [part["name"] for part in ready.card["parts"]] == ["low", "shoes"]
     assert "accuracy" in capsys.readouterr().out
 
 
-def test_the_notebook(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_notebook(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notebook = json.loads((EXAMPLES / "first-steps.ipynb").read_text())
-    (tmp_path / "brickwork-demo").symlink_to(demo)
+    (tmp_path / "brickwork-demo").symlink_to(small)
     monkeypatch.chdir(tmp_path)
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert all(cell["execution_count"] for cell in cells)

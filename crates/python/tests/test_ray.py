@@ -6,7 +6,6 @@ import os
 import signal
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,7 @@ COUNT = 60
 NAMES = [*"0123456789"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[None]:
-    # Workers are as urgent as the tests that wait for them.
-    os.environ.update(RAY_DATA_DISABLE_PROGRESS_BARS="1", RAY_worker_niceness="0")
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
-    yield
-    ray.shutdown()
+pytestmark = pytest.mark.usefixtures("cluster")
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +102,7 @@ def tree(some: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> Path:
 
 def test_paths_and_files_that_cannot_be_read(digits: bw.Model, tree: Path) -> None:
     expected = bytes(digits.profile(tree, samples=2))
-    assert bytes(bw.ray.profile(digits, tree, samples=2, workers=3)) == expected
+    assert bytes(bw.ray.profile(digits, tree, samples=2, workers=2)) == expected
     (tree / "3" / "99.png").write_bytes(b"no image")
     with pytest.raises(bw.DataError, match="99.png"):
         bw.ray.evaluate(digits, tree, workers=2)
@@ -120,18 +113,18 @@ def test_paths_and_files_that_cannot_be_read(digits: bw.Model, tree: Path) -> No
 
 def test_portions_without_images(digits: bw.Model, tree: Path) -> None:
     for folder in tree.iterdir():
-        for file in sorted(folder.iterdir())[1:]:
+        for file in sorted(folder.iterdir())[int(folder.name) < 5 :]:
             file.unlink()
-    found = bw.ray.evaluate(digits, tree, workers=4)  # 16 portions of 10 images.
-    assert found == digits.evaluate(tree, no_latency=True)
+    found = bw.ray.evaluate(digits, tree, allow_missing=True, workers=2)  # 8 portions of 5 images.
+    assert found == digits.evaluate(tree, allow_missing=True, no_latency=True) and found.images == 5
 
 
 def test_layers_are_refitted(digits: bw.Model, tree: Path) -> None:
-    profile = digits.profile(tree, samples=2)
-    bare = digits.disassemble("0-3", profile=profile, refit="none", called="low")
+    options: dict[str, Any] = {"params": 0.5, "trunk": "conv2", "hold_out": "none", "refit": "none"}
+    bare = digits.disassemble("0-3", data=tree, called="low", **options)
     told: list[str] = []
     part = bw.ray.refit(bare, digits, tree, workers=2, progress=lambda layer, done, of: told.append(layer))
-    assert told == bare.shared.layers(digits) and part.name == "low"
+    assert told == bare.shared.layers(digits) and len(told) > 1 and part.name == "low"
     expected = bare
     for layer in told:
         work = expected.shared.refit_layer(layer, digits, tree)

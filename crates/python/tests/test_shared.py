@@ -42,21 +42,21 @@ def test_images_in_memory(shares: int, digits: bw.Model, some: tuple[np.ndarray,
     assert found == expected and repr(found) == repr(expected)
 
 
-def test_portions_of_files(demo: Path) -> None:
-    model, images = bw.load(demo / "garments.onnx"), demo / "data/garments"
+def test_portions_of_files(small: Path) -> None:
+    model, images = bw.load(small / "garments.onnx"), small / "data/garments"
     profiling = model.shared.profile(images, samples="all")
     whole = profiling.partial(2, of=3) + profiling.partial(3, of=3) + profiling.partial(1, of=3)
     assert bytes(profiling.finish(whole)) == bytes(model.profile(images, samples="all"))
-    part = bw.load(demo / "shoes.onnx")
+    part = bw.load(small / "shoes.onnx")
     measuring = part.shared.evaluate(images, source=model, no_latency=True)
     found = measuring.finish(measuring.partial(part, of=4) for part in (4, 2, 1, 3))
     assert found == part.evaluate(images, source=model, no_latency=True)
     assert found.before_refit is not None
 
 
-def test_layers_are_refitted_from_sums(demo: Path) -> None:
-    model, images = bw.load(demo / "garments.onnx"), demo / "data/garments"
-    profile = bw.load_profile(demo / "garments.profile.safetensors")
+def test_layers_are_refitted_from_sums(small: Path) -> None:
+    model, images = bw.load(small / "garments.onnx"), small / "data/garments"
+    profile = bw.load_profile(small / "garments.profile.safetensors")
     bare = model.disassemble(["coat", "dress"], profile=profile, refit="none")
     ways: dict[int, bw.Model] = {}
     for shares in (1, 3):

@@ -8,6 +8,13 @@ use super::colours::properties;
 
 static STYLE: LazyLock<String> = LazyLock::new(|| properties() + include_str!("style.css"));
 
+/// The same within an element of the class `brickwork`, and nowhere else: stronger than what the page around it says
+/// of all elements of a kind.
+static SCOPED: LazyLock<String> = LazyLock::new(|| {
+    let sheet = style().replace(":root", "&");
+    format!(".brickwork.brickwork {{\n{sheet}{}}}\n", include_str!("within.css"))
+});
+
 /// What every page looks like, as CSS: colours as custom properties, light and dark, and all parts.
 pub fn style() -> &'static str {
     &STYLE
@@ -83,6 +90,12 @@ impl Page {
     }
 }
 
+/// The body of a page as it stands within somebody else's, such as a notebook's, which keeps its own looks.
+pub fn within(body: &str) -> String {
+    let framed = html! { div.brickwork { style { (PreEscaped(&*SCOPED)) } (PreEscaped(body)) } };
+    framed.into_string()
+}
+
 /// Parts beside each other, as far as there is room.
 pub fn side_by_side(parts: &[Markup]) -> Markup {
     html! { div.side { @for part in parts { (part) } } }
@@ -120,6 +133,26 @@ mod tests {
         let text = page.to_html();
         assert!(text.contains("a &lt;b&gt;") && text.contains("&lt;script&gt;"));
         assert!(!text.contains("<script"));
+    }
+
+    #[test]
+    fn what_stands_within_another_page_restyles_nothing_else() {
+        let mut page = Page::new("a");
+        page.text("b");
+        let body = page.body().into_string();
+        let text = within(&body);
+        assert!(text.starts_with("<div class=\"brickwork\"><style>.brickwork.brickwork {\n"));
+        assert!(text.ends_with(&format!("\n}}\n</style>{body}</div>")));
+        let mut depth = 0;
+        for (place, letter) in SCOPED.trim_end().char_indices() {
+            depth += i32::from(letter == '{') - i32::from(letter == '}');
+            assert_eq!(
+                depth == 0,
+                place < ".brickwork.brickwork ".len() || place + 2 == SCOPED.len()
+            );
+        }
+        assert!(!SCOPED.contains(":root"));
+        assert!(SCOPED.contains("--ink: light-dark("));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, schema_for};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Context, Verb};
+use super::{Context, Memory, Verb};
 use crate::model::error::{Error, Problem};
 
 /// A verb that is asked by its name.
@@ -92,8 +93,21 @@ fn problems<V: Verb>(request: Value) -> Result<Vec<Problem>, Vec<Misunderstood>>
 
 fn ask<V: Verb>(request: Value, context: &Context<'_>) -> Result<Value, Error> {
     let request: V = understood(request).map_err(refused)?;
-    let answer = request.run(context)?;
-    serde_json::to_value(answer).map_err(|error| Error::file(error.to_string()))
+    plain(&request.run(context)?)
+}
+
+/// An answer as plain data. Where a file is only in memory, it tells of none.
+///
+/// # Errors
+/// If it cannot be written as JSON.
+pub fn plain(answer: &impl Serialize) -> Result<Value, Error> {
+    let mut plain = serde_json::to_value(answer).map_err(|error| Error::file(error.to_string()))?;
+    if let Some(output) = plain.get_mut("output")
+        && output.as_str().is_some_and(Memory::is_name)
+    {
+        *output = Value::Null;
+    }
+    Ok(plain)
 }
 
 /// The request that is JSON.

@@ -19,7 +19,7 @@ enum Gives {
     Model,
     /// The profile that was made.
     Profile,
-    /// The answer, with the page that it is drawn on.
+    /// The answer, which may be written as a page, too.
     Page,
     /// Work that several processes share, and that gives the answer in the end.
     SharedAnswer,
@@ -312,10 +312,9 @@ impl Place {
             fields.insert(own.to_owned(), json!(value));
         }
         let function = match self.gives {
-            Gives::Answer => "answered",
+            Gives::Answer | Gives::Page => "answered",
             Gives::Model => "made",
             Gives::Profile => "profiled",
-            Gives::Page => "drawn",
             Gives::SharedAnswer => "shared",
             Gives::SharedProfile => "shared_profile",
         };

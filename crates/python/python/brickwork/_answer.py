@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import functools
-import html
+import json
 import keyword
 import types
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from brickwork import _native
 
 if TYPE_CHECKING:
     import pandas
 
+A = TypeVar("A", bound="Answer")
+
 
 class Answer:
-    """What a verb answers, or a part of it: fields are attributes. Its text is the command's."""
+    """What a verb answers, or a part of it: fields are attributes. Its text is the command's, its look in a notebook that
+    of the command's pages."""
 
-    def __init__(self, fields: Mapping[str, Any], text: str = "") -> None:
+    def __init__(self, fields: Mapping[str, Any], text: str = "", html: str = "") -> None:
         self._fields = dict(fields)
-        self._text = text
-        self._page: str | None = None
+        self._text, self._html = text, html
         for name, hint in _hints(type(self)).items():  # type: ignore[arg-type]
             setattr(self, name, _read(hint, fields.get(_field(name))))
+
+    @classmethod
+    def from_native(cls: type[A], found: _native.Answered) -> A:
+        """What was answered."""
+        return cls(json.loads(found.json), found.text, found.html)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain dictionaries, lists, text and numbers: what `--json` prints."""
@@ -52,16 +61,13 @@ class Answer:
         return f"{type(self).__name__}({fields})"
 
     def _repr_html_(self) -> str:
-        if self._page is None:
-            return f"<pre>{html.escape(str(self))}</pre>"
-        page = html.escape(self._page, quote=True)
-        return f'<iframe srcdoc="{page}" style="width: 100%; height: 40em; border: 0"></iframe>'
+        return _native.within(self._html or _native.fields(type(self).__name__, json.dumps(self._fields)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Answer) and type(self) is type(other) and self.to_dict() == other.to_dict()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._fields, self._text)
+        return type(self), (self._fields, self._text, self._html)
 
 
 class Predicted(Answer):

@@ -142,28 +142,20 @@ class Absent:
         self.name = name
 
 
-class Request:
-    """A request as JSON, with what it names in memory."""
-
-    def __init__(self, verb: str, options: dict[str, Any], seed: int, made: str | None = None) -> None:
-        if not 0 <= seed < 1 << 64:
-            raise OptionsError(f"`seed={seed}` is no number from 0 to 2**64 - 1")
-        memory = _Memory()
-        plain = {name: memory.plain(value) for name, value in options.items()}
-        if made is not None:
-            plain["output"] = made
-        try:
-            self.text = json.dumps(plain, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise OptionsError(f"an argument of {verb} cannot be understood: {error}") from None
-        self.things, self._made = memory.things, made
-
-    def answer(self, form: type[A], answer: str, words: str) -> A:
-        """The answer that is this JSON."""
-        fields = json.loads(answer)
-        if self._made is not None:
-            fields["output"] = None  # It is in memory.
-        return form(fields, words)
+def asking(verb: str, options: dict[str, Any], seed: int, made: str | None = None) -> _native.Request:
+    """A request, with what it names in memory; what it makes is written there, too, as the file `made`."""
+    if not 0 <= seed < 1 << 64:
+        raise OptionsError(f"`seed={seed}` is no number from 0 to 2**64 - 1")
+    memory = _Memory()
+    plain = {name: memory.plain(value) for name, value in options.items()}
+    if made is not None:
+        plain["output"] = f"memory:made/{made}"
+    try:
+        text = json.dumps(plain, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise OptionsError(f"an argument of {verb} cannot be understood: {error}") from None
+    with told():
+        return _native.Request(verb, text, memory.things, seed)
 
 
 def _asked(
@@ -175,18 +167,16 @@ def _asked(
     threads: int | None,
     seed: int,
 ) -> tuple[A, Any]:
-    """The answer to a request, and what was written to the name `made`."""
+    """The answer to a request, and what it made."""
     check_threads(threads)
-    request = Request(verb, options, seed, made)
+    request = asking(verb, options, seed, made)
     ear = listener(progress)
     try:
         with told():
-            answer, words, thing = _native.ask(
-                verb, request.text, request.things, made, ear, threads, seed
-            )
+            found = request.ask(ear, threads)
     finally:
         ear.close()
-    return request.answer(form, answer, words), thing
+    return form.from_native(found), found.made
 
 
 def answered(
@@ -217,25 +207,8 @@ def made(
     from brickwork._model import Model
 
     called = called or (own.name if own is not None else verb)
-    name = f"memory:made/{called}.onnx"
-    answer, native = _asked(verb, form, request, name, progress, threads, seed)
+    answer, native = _asked(verb, form, request, f"{called}.onnx", progress, threads, seed)
     return Model(native, answer)
-
-
-def drawn(
-    verb: str,
-    form: type[A],
-    request: dict[str, Any],
-    *,
-    progress: ProgressLike,
-    threads: int | None,
-    seed: int,
-) -> A:
-    """The answer to a request, with its page, which a notebook shows, unless it is written to a file."""
-    name = f"memory:made/{verb}.html" if request["output"] is None else None
-    answer, page = _asked(verb, form, request, name, progress, threads, seed)
-    answer._page = None if page is None else page.decode()
-    return answer
 
 
 def profiled(
@@ -250,6 +223,5 @@ def profiled(
     """The profile that a request makes."""
     from brickwork._model import Profile
 
-    name = "memory:made/profile.safetensors"
-    answer, native = _asked(verb, form, request, name, progress, threads, seed)
+    answer, native = _asked(verb, form, request, "profile.safetensors", progress, threads, seed)
     return Profile(native, answer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
 from collections.abc import Sequence
@@ -118,7 +117,8 @@ class Model(ModelVerbs):
         return repr(self.inspect(progress=False))
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(repr(self))}</pre>"
+        answer = self.made or self.report(progress=False)
+        return answer._repr_html_()
 
 
 class Profile:
@@ -160,7 +160,9 @@ class Profile:
         return repr(self.made) if self.made is not None else f"profile of {self.model}"
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(repr(self))}</pre>"
+        if self.made is not None:
+            return self.made._repr_html_()
+        return _native.within(_native.fields(f"profile of {self.model}", self._native.header()))
 
 
 def load(

@@ -64,33 +64,28 @@ class Partial:
     def encode(self) -> bytes: ...
     def add(self, other: Partial) -> Partial: ...
 
-def partial(
-    name: str,
-    request: str,
-    things: list[tuple[str, Model | Images | Profile]],
-    part: int,
-    of: int,
-    listener: Listener | None,
-    threads: int | None,
-    seed: int,
-) -> Partial: ...
-def finish(
-    name: str,
-    request: str,
-    things: list[tuple[str, Model | Images | Profile]],
-    whole: Partial,
-    made: str | None,
-    listener: Listener | None,
-    threads: int | None,
-    seed: int,
-) -> tuple[str, str, Model | Profile | bytes | None]: ...
-def ask(
-    name: str,
-    request: str,
-    things: list[tuple[str, Model | Images | Profile]],
-    made: str | None,
-    listener: Listener | None,
-    threads: int | None,
-    seed: int,
-) -> tuple[str, str, Model | Profile | bytes | None]: ...
+class Request:
+    def __new__(
+        cls,
+        verb: str,
+        options: str,
+        things: list[tuple[str, Model | Images | Profile]],
+        seed: int,
+    ) -> Request: ...
+    def ask(self, listener: Listener | None, threads: int | None) -> Answered: ...
+    def partial(self, part: int, of: int, listener: Listener | None, threads: int | None) -> Partial: ...
+    def finish(self, whole: Partial, threads: int | None) -> Answered: ...
+
+class Answered:
+    @property
+    def json(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def html(self) -> str: ...
+    @property
+    def made(self) -> Model | Profile | bytes | None: ...
+
+def fields(title: str, data: str) -> str: ...
+def within(html: str) -> str: ...
 def main(args: list[str]) -> int: ...

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from brickwork._answer import Answer, Predicted
-from brickwork._ask import answered, drawn, made, profiled
+from brickwork._ask import answered, made, profiled
 from brickwork._ask import names as _names
 from brickwork._ask import several as _several
 from brickwork._ask import size as _size
@@ -1808,7 +1808,7 @@ class ModelVerbs:
             threads: Threads to use [default: one per core]
             seed: Seed of every random choice
         """
-        return drawn(
+        return answered(
             "report",
             ReportAnswer,
             {
@@ -3560,7 +3560,7 @@ class ModelVerbs:
             threads: Threads to use [default: one per core]
             seed: Seed of every random choice
         """
-        return drawn(
+        return answered(
             "route",
             RouteAnswer,
             {

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from brickwork import _native
-from brickwork._ask import Absent, Request, check_threads
+from brickwork._ask import Absent, asking, check_threads
 from brickwork._errors import OptionsError, told
 from brickwork._images import Images
 from brickwork._progress import ProgressLike, listener
@@ -60,7 +60,7 @@ class Work(Generic[T]):
         self, verb: str, form: type[Answer], request: dict[str, Any], seed: int, made: str | None = None
     ) -> None:
         self._verb, self._form, self._request = verb, form, request
-        self._seed, self._made = seed, made and f"memory:made/{made}"
+        self._seed, self._made = seed, made
 
     def partial(
         self,
@@ -86,13 +86,11 @@ class Work(Generic[T]):
         if not 1 <= part <= of:
             raise OptionsError(f"`part={part}` is no number from 1 to `of={of}`")
         options = self._request if images is None else {**self._request, "data": [images]}
-        request = Request(self._verb, options, self._seed)
+        request = asking(self._verb, options, self._seed)
         ear = listener(progress)
         try:
             with told():
-                found = _native.partial(
-                    self._verb, request.text, request.things, part, of, ear, threads, self._seed
-                )
+                found = request.partial(part, of, ear, threads)
         finally:
             ear.close()
         return Partial(found)
@@ -112,12 +110,10 @@ class Work(Generic[T]):
         options = dict(self._request)
         if not options["data"]:
             options["data"] = [Absent(name)]
-        request = Request(self._verb, options, self._seed, self._made)
+        request = asking(self._verb, options, self._seed, self._made)
         with told():
-            answer, words, thing = _native.finish(
-                self._verb, request.text, request.things, whole._native, self._made, None, threads, self._seed
-            )
-        given: T = _given(request.answer(self._form, answer, words), thing)
+            answered = request.finish(whole._native, threads)
+        given: T = _given(self._form.from_native(answered), answered.made)
         return given
 
 
