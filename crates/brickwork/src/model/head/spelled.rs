@@ -42,7 +42,10 @@ enum Meaning {
 pub(super) fn gathered(graph: Graph) -> Result<Graph, Error> {
     let output = graph.outputs()[0];
     let by_sample = graph.value(output).shape.0.first() == Some(&Dim::Batch(1));
-    if !by_sample || graph.logits() != output || last_function(&graph, &Pointwise::Sigmoid).is_some() {
+    if !by_sample
+        || graph.logits() != output
+        || last_function(&graph, &Pointwise::Sigmoid).is_some()
+    {
         return Ok(graph);
     }
     // From the longest, which has what does not change a softmax in it, such as a maximum that is taken off.
