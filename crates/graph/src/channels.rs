@@ -7,7 +7,6 @@
 //! *coupled*: they can only be kept or cut together. Whatever an operator cannot express is
 //! *frozen*. No rule here names an operator.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use brickwork_tensor::{Nd, volume};
@@ -716,7 +715,7 @@ impl Flow<'_> {
             |c: &Carrier| (0..rank).any(|k| c.extents[k] == 1 && extents[k] > 1 && varies(k));
         let (gates, mut carriers): (Vec<Carrier>, Vec<Carrier>) =
             computed.iter().cloned().partition(is_gate);
-        self.stay_beside_widest(&mut carriers);
+        self.stay_beside_first(&mut carriers);
         let cross = |a: &Carrier| carriers.iter().any(|b| crossed(&a.labels, &b.labels));
         if carriers.iter().any(cross) {
             return self.freeze_all("it combines values whose channels lie along different axes");
@@ -740,19 +739,19 @@ impl Flow<'_> {
         self.set(0, labels);
     }
 
-    /// Freezes the channels of operands that lie along other axes than those of the operand with the most.
-    fn stay_beside_widest(&mut self, carriers: &mut [Carrier]) {
-        let count = |carrier: &&Carrier| Reverse(carrier.labels.data().len());
-        let Some(widest) = carriers.iter().min_by_key(count).map(|widest| widest.labels.clone())
-        else {
-            return;
+    /// Freezes the channels of operands that lie along other axes than those of the operand whose channels were made first:
+    /// a layer over positions comes behind the channels that it is mixed into.
+    fn stay_beside_first(&mut self, carriers: &mut [Carrier]) {
+        let made = |carrier: &&Carrier| {
+            let labels = carrier.labels.data().iter().copied();
+            labels.filter(|&label| label != FIXED).min().unwrap_or(Label::MAX)
         };
-        for carrier in carriers.iter_mut().filter(|carrier| crossed(&carrier.labels, &widest)) {
-            self.freeze(
-                carrier.labels.data(),
-                "they meet more channels, which lie along another axis",
-            );
-            carrier.labels = Nd::filled(vec![1; widest.rank()], FIXED);
+        let first = carriers.iter().min_by_key(made).map(|first| first.labels.clone());
+        let Some(first) = first else { return };
+        for carrier in carriers.iter_mut().filter(|carrier| crossed(&carrier.labels, &first)) {
+            let reason = "they meet channels that were made before, which lie along another axis";
+            self.freeze(carrier.labels.data(), reason);
+            carrier.labels = Nd::filled(vec![1; first.rank()], FIXED);
         }
     }
 
