@@ -61,7 +61,8 @@ def tried(name):
     zoo.randomise(model)
     images = torch.rand(2, 3, side, side)
     before = sum(value.numel() for value in model.parameters())
-    last = [module for module in model.modules() if isinstance(module, torch.nn.Linear)][-1:]
+    layers = (torch.nn.Linear, torch.nn.Conv2d)
+    last = [module for module in model.modules() if isinstance(module, layers)][-1:]
     try:
         pruner = torch_pruning.pruner.MagnitudePruner(
             model, images[:1], importance=torch_pruning.importance.MagnitudeImportance(p=1), pruning_ratio=0.5,
