@@ -11,6 +11,7 @@ another function, and nothing says what should come out: the distance is given.
 """
 import argparse
 import copy
+import importlib.metadata
 import pathlib
 import sys
 import warnings
@@ -20,7 +21,7 @@ import torch_pruning
 
 import zoo
 
-HEAD = f"""# Torch-Pruning {torch_pruning.__version__} on the networks of the zoo
+HEAD = f"""# Torch-Pruning {importlib.metadata.version("torch-pruning")} on the networks of the zoo
 
     venv/bin/python tests/zoo/dependency_graph.py --table docs/figures/torch-pruning.md
 
@@ -43,11 +44,14 @@ def masked(source, pruner):
         for dependency, indices in group:
             layer = dependency.target.module
             if layer in twins and dependency.handler in READS:
-                weight = twins[layer].weight
-                known = left.setdefault(layer, list(range(weight.shape[1])))
+                weight, groups = twins[layer].weight, getattr(twins[layer], "groups", 1)
+                each, made = weight.shape[1], weight.shape[0] // groups
+                known = left.setdefault(layer, list(range(each * groups)))
                 gone = {known[index] for index in indices}
                 with torch.no_grad():
-                    weight[:, sorted(gone)] = 0
+                    for index in gone:
+                        part = index // each
+                        weight[part * made:(part + 1) * made, index % each] = 0
                 left[layer] = [index for index in known if index not in gone]
         group.prune()
     return copied
