@@ -98,13 +98,10 @@ fn of_read(error: &ReadError) -> Option<&'static str> {
         ReadError::Malformed { .. } => {
             Some("the file is cut short, damaged or of another kind; download or export it again")
         }
-        ReadError::Model { problems, .. } => {
-            let of_nodes = problems.0.iter().any(|problem| problem.kind.is_some());
-            of_nodes.then_some(
-                "what brickwork does not understand it refuses; docs/operators.md lists the operators \
-                 that it reads",
-            )
-        }
+        ReadError::Model { .. } => Some(
+            "what brickwork does not understand it refuses; docs/operators.md lists the operators \
+             that it reads",
+        ),
     }
 }
 
