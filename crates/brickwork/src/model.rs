@@ -1,5 +1,6 @@
 //! Classifiers and what is known of them: the graph, its card, its layers, its sizes.
 
+pub(crate) mod best_classes;
 pub(crate) mod card;
 pub(crate) mod classes;
 pub(crate) mod classifier;

@@ -15,6 +15,6 @@ mod tests;
 mod write;
 
 pub use input::ReadOptions;
-pub use outline::{Outline, Port};
-pub use read::{decode, decode_checked, load, load_checked, metadata};
+pub use outline::{NodeOutline, Outline, Port};
+pub use read::{ModelFile, decode, load, metadata};
 pub use write::{encode, save};

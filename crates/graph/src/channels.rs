@@ -61,6 +61,22 @@ pub struct Product {
     pub summed: Option<Nd<Label>>,
 }
 
+/// An operand of an elementwise node that keeps channels where the result may lose them: those that the result keeps
+/// are taken from it.
+#[derive(Clone, Debug)]
+pub(crate) struct Taken {
+    /// The node.
+    pub node: NodeId,
+    /// The operand.
+    pub slot: usize,
+    /// Its axis.
+    pub axis: usize,
+    /// Its labels along that axis.
+    pub held: Vec<Label>,
+    /// Those of the result.
+    pub labels: Vec<Label>,
+}
+
 /// Why labels cannot be cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Freeze {
@@ -81,6 +97,7 @@ pub struct Channels {
     pub(crate) bindings: Vec<Binding>,
     pub(crate) layers: Vec<Layer>,
     pub(crate) products: Vec<Product>,
+    pub(crate) taken: Vec<Taken>,
     pub(crate) bundles: Bundles,
     pub(crate) forest: Forest,
     /// Groups, by their label, that nobody chooses: they follow from others.
@@ -110,6 +127,7 @@ impl Channels {
             bindings: Vec::new(),
             layers: Vec::new(),
             products: Vec::new(),
+            taken: Vec::new(),
             bundles: Bundles::default(),
             forest: Forest::default(),
             derived: HashSet::new(),
@@ -133,6 +151,7 @@ impl Channels {
         channels.keep_spread_values_regular(graph);
         channels.freeze_only_channels(graph);
         channels.freeze_half_bound_constants(graph);
+        channels.tie_what_stays();
         let pairs = channels.couplings.iter().map(|&(a, b, _)| (a, b));
         channels.forest = Forest::of(channels.depends.len(), pairs);
         let all = 0..channels.len() as Label;
@@ -289,6 +308,19 @@ impl Channels {
         for (node, labels, reason) in lost {
             self.freeze(node, &labels, reason);
         }
+    }
+
+    /// Channels that cannot be cut after all go with those that stay beside them.
+    fn tie_what_stays(&mut self) {
+        let pairs = self.couplings.iter().map(|&(a, b, _)| (a, b));
+        self.forest = Forest::of(self.depends.len(), pairs);
+        let frozen = self.frozen();
+        let stays = |label: Label| frozen[label as usize];
+        for Taken { node, held, labels, .. } in &self.taken {
+            let both = held.iter().zip(labels).filter(|&(&a, &b)| a != b && stays(a) && stays(b));
+            self.couplings.extend(both.map(|(&a, &b)| (a, b, *node)));
+        }
+        self.taken.retain(|taken| taken.labels.iter().any(|&label| !stays(label)));
     }
 
     fn freeze(&mut self, node: NodeId, labels: &[Label], reason: String) {
@@ -609,42 +641,89 @@ impl Flow<'_> {
             self.depend(label, part);
             self.couple(label, part);
         }
+        self.stay_frozen(label, &parts);
         self.joints.insert(parts, label);
         label
     }
 
+    /// A label that is coupled to `parts` is frozen as they are.
+    fn stay_frozen(&mut self, label: Label, parts: &[Label]) {
+        let cause = parts.iter().find_map(|part| self.channels.frozen.get(part)).copied();
+        cause.map(|index| self.channels.frozen.insert(label, index));
+    }
+
+    /// Whether it is known by now that the channel stays.
+    fn stays(&self, label: Label) -> bool {
+        label == FIXED || self.channels.frozen.contains_key(&label)
+    }
+
+    /// Labels, over extents `shape`, of what operands with the labels of `carriers` give element by element. Channels that
+    /// meet are coupled; but where only some may be cut, and along one axis alone, the others stay and are taken from.
+    fn met_by_element(&mut self, carriers: &[Carrier], shape: &[usize]) -> Vec<Label> {
+        let parts: Vec<Vec<Label>> =
+            carriers.iter().map(|c| c.labels.broadcast(shape).into_data()).collect();
+        let at = |k: usize| parts.iter().map(move |part| part[k]);
+        let along = (0..shape.len()).filter(|&axis| shape[axis] > 1).collect::<Vec<_>>();
+        let [axis] = along[..] else {
+            return (0..volume(shape)).map(|k| self.joint(at(k).collect())).collect();
+        };
+        let mut labels = Vec::new();
+        for k in 0..shape[axis] {
+            let (stay, free): (Vec<Label>, Vec<Label>) =
+                at(k).partition(|&label| self.stays(label));
+            labels.push(match free.is_empty() {
+                true => self.joint(stay),
+                false => {
+                    let label = self.joint(free);
+                    self.gated(label, &stay)
+                }
+            });
+        }
+        for (carrier, held) in carriers.iter().zip(&parts) {
+            let differs =
+                |(&held, &label): (&Label, &Label)| self.stays(held) && !self.stays(label);
+            if held.iter().zip(&labels).any(differs) {
+                let axis = axis - (shape.len() - carrier.rank);
+                let (node, slot, held) = (self.node, carrier.slot, held.clone());
+                let labels = labels.clone();
+                self.channels.taken.push(Taken { node, slot, axis, held, labels });
+            }
+        }
+        labels
+    }
+
     /// Result 0 combines all operands element by element, with ONNX broadcasting: channels that
-    /// meet are coupled. An operand with one channel where the others have many only depends.
+    /// meet are coupled, unless one of them cannot be cut. An operand with one channel where the others have many only
+    /// depends.
     pub fn join(&mut self) {
         let extents = self.result_extents(0);
         let rank = extents.len();
         let padded = |shape: Vec<usize>| -> Vec<usize> {
             std::iter::repeat_n(1, rank - shape.len()).chain(shape).collect()
         };
-        let computed: Vec<(Vec<usize>, Nd<Label>)> = (0..self.slots())
+        let computed: Vec<Carrier> = (0..self.slots())
             .filter(|&slot| self.is_computed(slot))
             .map(|slot| {
-                let labels = self.labels(slot);
+                let (labels, own) = (self.labels(slot), self.extents(slot));
                 let shape = padded(labels.shape().to_vec());
-                (padded(self.extents(slot)), labels.reshape(shape))
+                let labels = labels.reshape(shape);
+                Carrier { slot, rank: own.len(), extents: padded(own), labels }
             })
             .collect();
-        let varies = |axis: usize| computed.iter().any(|(_, l)| l.shape()[axis] > 1);
-        let is_gate = |own: &[usize]| (0..rank).any(|k| own[k] == 1 && extents[k] > 1 && varies(k));
-        let (gates, carriers): (Vec<_>, Vec<_>) =
-            computed.iter().partition(|(own, _)| is_gate(own));
-        if carriers.iter().any(|(_, a)| carriers.iter().any(|(_, b)| crossed(a, b))) {
+        let varies = |axis: usize| computed.iter().any(|c| c.labels.shape()[axis] > 1);
+        let is_gate =
+            |c: &Carrier| (0..rank).any(|k| c.extents[k] == 1 && extents[k] > 1 && varies(k));
+        let (gates, mut carriers): (Vec<Carrier>, Vec<Carrier>) =
+            computed.iter().cloned().partition(is_gate);
+        self.stay_beside_first(&mut carriers);
+        let cross = |a: &Carrier| carriers.iter().any(|b| crossed(&a.labels, &b.labels));
+        if carriers.iter().any(cross) {
             return self.freeze_all("it combines values whose channels lie along different axes");
         }
-        let shape: Vec<usize> = (0..rank)
-            .map(|k| carriers.iter().map(|(_, l)| l.shape()[k]).max().unwrap_or(1))
-            .collect();
-        let parts: Vec<Vec<Label>> =
-            carriers.iter().map(|(_, l)| l.broadcast(&shape).into_data()).collect();
-        let mut labels: Vec<Label> = (0..volume(&shape))
-            .map(|k| self.joint(parts.iter().map(|part| part[k]).collect()))
-            .collect();
-        for (_, gate) in &gates {
+        let widest = |k| carriers.iter().map(|c| c.labels.shape()[k]).max().unwrap_or(1);
+        let shape: Vec<usize> = (0..rank).map(widest).collect();
+        let mut labels = self.met_by_element(&carriers, &shape);
+        for Carrier { labels: gate, .. } in &gates {
             let axes = varying(gate);
             if !axes.is_empty() && axes.iter().all(|&axis| shape[axis] == gate.shape()[axis]) {
                 labels = self.gated_by(Nd::new(shape.clone(), labels), gate).into_data();
@@ -660,10 +739,26 @@ impl Flow<'_> {
         self.set(0, labels);
     }
 
+    /// Freezes the channels of operands that lie along other axes than those of the operand whose channels were made first:
+    /// a layer over positions comes behind the channels that it is mixed into.
+    fn stay_beside_first(&mut self, carriers: &mut [Carrier]) {
+        let made = |carrier: &&Carrier| {
+            let labels = carrier.labels.data().iter().copied();
+            labels.filter(|&label| label != FIXED).min().unwrap_or(Label::MAX)
+        };
+        let first = carriers.iter().min_by_key(made).map(|first| first.labels.clone());
+        let Some(first) = first else { return };
+        for carrier in carriers.iter_mut().filter(|carrier| crossed(&carrier.labels, &first)) {
+            let reason = "they meet channels that were made before, which lie along another axis";
+            self.freeze(carrier.labels.data(), reason);
+            carrier.labels = Nd::filled(vec![1; first.rank()], FIXED);
+        }
+    }
+
     /// A label coupled to `label` that also depends on `gates`: one of its own, so that the dependence does not reach
     /// back to whatever else carries `label`.
     fn gated(&mut self, label: Label, gates: &[Label]) -> Label {
-        if gates == [FIXED] {
+        if gates.iter().all(|&gate| gate == FIXED) {
             return label;
         }
         let mut key = vec![label, label];
@@ -680,6 +775,7 @@ impl Flow<'_> {
             self.channels.bundles.derive(new);
         }
         self.couple(new, label);
+        self.stay_frozen(new, &[label]);
         self.joints.insert(key, new);
         new
     }
@@ -722,4 +818,16 @@ impl Flow<'_> {
         let moved = sources.iter().map(|&from| labels.data()[from]).collect();
         self.set(0, Nd::new(self.result_extents(0), moved));
     }
+}
+
+/// A computed operand of an elementwise node.
+#[derive(Clone)]
+struct Carrier {
+    slot: usize,
+    /// Number of its own axes.
+    rank: usize,
+    /// Its extents for one sample, with as many axes as the result has.
+    extents: Vec<usize>,
+    /// Its labels, with as many axes.
+    labels: Nd<Label>,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use brickwork_tensor::{Tensor, volume};
 
-use crate::channels::{Binding, Channels};
+use crate::channels::{Binding, Channels, Taken};
 use crate::error::{OpError, Problem, Problems};
 use crate::graph::{Graph, Node, ValueId};
 use crate::keep::Keep;
@@ -32,6 +32,14 @@ pub fn cut(graph: &Graph, channels: &Channels, keep: &Keep) -> Result<Patch, Pro
         let indices = keep.indices(channels, labels);
         if indices.len() < labels.len() {
             patch.behind(input, ops::taking(axis, indices));
+        }
+    }
+    for Taken { node, slot, axis, held, labels } in &channels.taken {
+        let left = keep.indices(channels, held);
+        let taken: Vec<usize> =
+            (0..left.len()).filter(|&k| keep.has(channels, labels[left[k]])).collect();
+        if taken.len() < left.len() {
+            patch.before(*node, *slot, ops::taking(*axis, taken));
         }
     }
     let mut problems = Vec::new();

@@ -22,16 +22,16 @@ pub struct Patch {
     ops: BTreeMap<NodeId, Arc<dyn Op>>,
     operands: BTreeMap<(NodeId, usize), (String, Arc<Tensor>)>,
     behind: BTreeMap<ValueId, Arc<dyn Op>>,
-    scaled: BTreeMap<(NodeId, usize), Factor>,
+    before: BTreeMap<(NodeId, usize), Before>,
     /// What metadata entries become; nothing where they go.
     metadata: BTreeMap<String, Option<String>>,
 }
 
-/// A constant and the operator that multiplies an operand by it.
+/// The operator of a node that stands before an operand, and the constant that it reads beside it.
 #[derive(Clone, Debug)]
-struct Factor {
+struct Before {
     op: Arc<dyn Op>,
-    by: Arc<Tensor>,
+    by: Option<Arc<Tensor>>,
 }
 
 impl Patch {
@@ -74,7 +74,12 @@ impl Patch {
 
     /// Puts a node of two operands before `slot` of a node, with what stands there and a constant that broadcasts to it.
     pub fn scaled(&mut self, node: NodeId, slot: usize, op: Arc<dyn Op>, by: Arc<Tensor>) {
-        self.scaled.insert((node, slot), Factor { op, by });
+        self.before.insert((node, slot), Before { op, by: Some(by) });
+    }
+
+    /// Puts a node of one operand before `slot` of a node, with what stands there.
+    pub fn before(&mut self, node: NodeId, slot: usize, op: Arc<dyn Op>) {
+        self.before.insert((node, slot), Before { op, by: None });
     }
 
     /// Sets a metadata entry.
@@ -118,8 +123,8 @@ impl Patch {
             new.nodes[node.index()].inputs[*slot] = Some(id);
         }
         // From the last, so that nodes keep their places until theirs is looked up.
-        for (&(node, slot), factor) in self.scaled.iter().rev() {
-            stand_before(&mut new, node, slot, factor, &mut taken);
+        for (&(node, slot), before) in self.before.iter().rev() {
+            stand_before(&mut new, node, slot, before, &mut taken);
         }
         for (&input, op) in &self.behind {
             _ = stand_behind(&mut new, input, op, &mut taken);
@@ -161,31 +166,32 @@ fn names_in_use(graph: &Graph) -> Names {
     used.map(|(_, value)| value.name.clone()).collect()
 }
 
-/// Adds a node before a slot of another, which multiplies what stands there by a constant.
+/// Adds a node before a slot of another, which reads what stands there, and a constant if there is one.
 fn stand_before(
     graph: &mut Graph,
     node: NodeId,
     slot: usize,
-    Factor { op, by }: &Factor,
+    Before { op, by }: &Before,
     taken: &mut Names,
 ) {
     let Some(operand) = graph.node(node).input(slot) else { return };
     let Value { name, shape, .. } = graph.value(operand).clone();
-    let factor = ValueId(graph.values.len() as u32);
-    let result = ValueId(factor.0 + 1);
-    let constant =
-        (taken.unique(&format!("{name}.factor")), Shape::fixed(by.shape()), Some(by.clone()));
-    let product = (taken.unique(&format!("{name}.{}", op.kind().to_lowercase())), shape, None);
+    let mut add = |name: String, shape: Shape, constant: Option<Arc<Tensor>>| {
+        graph.values.push(Value { name, shape, constant, stored: Stored::default() });
+        ValueId((graph.values.len() - 1) as u32)
+    };
+    let beside = by
+        .clone()
+        .map(|by| add(taken.unique(&format!("{name}.factor")), Shape::fixed(by.shape()), Some(by)));
+    let name = taken.unique(&format!("{name}.{}", op.kind().to_lowercase()));
+    let result = add(name.clone(), shape, None);
     let mut nodes: Names = graph.nodes.iter().map(|node| node.name.clone()).collect();
     let added = Node {
-        name: nodes.unique(&product.0),
+        name: nodes.unique(&name),
         op: op.clone(),
-        inputs: vec![Some(operand), Some(factor)],
+        inputs: [Some(operand)].into_iter().chain(beside.map(Some)).collect(),
         outputs: vec![result],
     };
-    let stored = Stored::default();
-    let value = |(name, shape, constant)| Value { name, shape, constant, stored };
-    graph.values.extend([constant, product].map(value));
     graph.nodes[node.index()].inputs[slot] = Some(result);
     graph.nodes.insert(node.index(), added);
 }

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use brickwork_exec::Session;
-use brickwork_formats::onnx::{self, Outline, ReadOptions};
+use brickwork_formats::onnx::{self, ModelFile, ReadOptions};
 use brickwork_formats::{fingerprint, is_fingerprint_of, weights};
 use brickwork_graph::{Graph, ValueId};
 use brickwork_tensor::Tensor;
 
+use crate::model::best_classes::Scores;
 use crate::model::card::{Card, InputLayout};
 use crate::model::digest::{digest_of, digest_of_bytes};
 use crate::model::error::Error;
@@ -56,12 +57,9 @@ impl Classifier {
         head: &HeadOptions,
     ) -> Result<Self, Error> {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let named = options.output.is_some() || head.class_axis.is_some();
-        let name = name.unwrap_or_default();
-        let check = |outline: &Outline| looks::problem(&name, outline, named);
-        let graph = onnx::load_checked(path, options, &check)?;
         let digest = digest_of(path).ok().filter(|_| swap.is_none());
-        Ok(Self { digest, ..Self::read(name, graph, options, swap, head)? })
+        let file = ModelFile::open(path, options)?;
+        Ok(Self { digest, ..Self::read(name.unwrap_or_default(), file, options, swap, head)? })
     }
 
     /// [`load_as`](Self::load_as) of the bytes of a file, whose model is called `name`. Its weights must all
@@ -76,22 +74,32 @@ impl Classifier {
         swap: Option<&Path>,
         head: &HeadOptions,
     ) -> Result<Self, Error> {
-        let name = name.into();
-        let named = options.output.is_some() || head.class_axis.is_some();
-        let check = |outline: &Outline| looks::problem(&name, outline, named);
-        let graph = onnx::decode_checked(bytes, None, options, &check)?;
         let digest = swap.is_none().then(|| digest_of_bytes(bytes));
-        Ok(Self { digest, ..Self::read(name, graph, options, swap, head)? })
+        let file = ModelFile::decode(bytes, None, options)?;
+        Ok(Self { digest, ..Self::read(name.into(), file, options, swap, head)? })
     }
 
-    /// Takes a graph that was just read for a classifier, with weights from the file `swap`.
+    /// Takes a file for a classifier, with weights from the file `swap`.
     fn read(
         name: String,
-        mut graph: Graph,
+        mut file: ModelFile,
         options: &ReadOptions,
         swap: Option<&Path>,
         head: &HeadOptions,
     ) -> Result<Self, Error> {
+        let best = match options.output {
+            None => Scores::of(&name, &file.outline()),
+            Some(_) => None,
+        };
+        if let Some(scores) = &best {
+            file.keep(&scores.outputs)?;
+        }
+        let inner = best.as_ref().is_some_and(|scores| scores.inner);
+        let named = inner || options.output.is_some() || head.class_axis.is_some();
+        if let Some(problem) = looks::problem(&name, &file.outline(), named) {
+            return Err(file.unsuited(problem).into());
+        }
+        let mut graph = file.graph()?;
         if let Some(file) = swap {
             graph = weights::swap(&graph, file)?.apply(&graph)?;
         }
@@ -99,7 +107,9 @@ impl Classifier {
             true => InputLayout::Nhwc,
             false => InputLayout::Nchw,
         });
-        Self::stored(name, graph, layout, head)
+        let mut model = Self::stored(name, graph, layout, head)?;
+        model.notes.splice(0..0, best.map(|scores| scores.note));
+        Ok(model)
     }
 
     /// Takes a graph for a classifier, with the card that its metadata holds. Its input may be

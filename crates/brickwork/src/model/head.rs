@@ -10,10 +10,13 @@
 //! | sigmoids `[n, k]` of classes that do not exclude each other | their logits |
 //! | other probabilities `p` of one class or of several, each for itself | `ln p - ln (1 - p)` |
 //! | a mean of probabilities `[n, k]` | its logarithm |
+//!
+//! A sigmoid or a softmax that is written out in simpler operations is read as the one that it is.
 
 mod axis;
 mod outputs;
 mod range;
+mod spelled;
 mod tail;
 
 use brickwork_graph::{Builder, Graph, Literal};
@@ -138,6 +141,10 @@ pub(crate) fn read(
 ) -> Result<ReadHead, Error> {
     let (graph, note) = main_output(called, graph)?;
     let mut notes = Vec::from_iter(note);
+    let graph = match facts.head {
+        None => spelled::gathered(graph)?,
+        Some(_) => graph,
+    };
     let axis = ClassAxis::of(called, &graph, options.class_axis)?;
     let output = graph.value(graph.outputs()[0]).name.clone();
     let sigmoid = last_function(&graph, &Pointwise::Sigmoid).is_some();

@@ -66,8 +66,8 @@ fn quantised(outline: &Outline) -> Option<String> {
             || kind.starts_with("QGemm")
             || kind.ends_with("NBits")
     };
-    let counted = outline.operators.iter().filter(|(kind, _)| tells(kind));
-    let counted: Vec<String> = counted.map(|(kind, count)| format!("{count} {kind}")).collect();
+    let operators = outline.operators().into_iter().filter(|(kind, _)| tells(kind));
+    let counted: Vec<String> = operators.map(|(kind, count)| format!("{count} {kind}")).collect();
     (!counted.is_empty()).then(|| {
         format!(
             "is quantised ({}), but channels are cut of networks of 32-bit floats; take the float model it was \
@@ -122,7 +122,7 @@ fn other_numbers(inputs: &[Port]) -> Option<String> {
 }
 
 /// Whether the elements are floats that are read.
-fn is_float(port: &Port) -> bool {
+pub(crate) fn is_float(port: &Port) -> bool {
     matches!(&port.elements[..], "float32" | "float16" | "bfloat16")
 }
 
@@ -135,7 +135,8 @@ fn unlike_scores(outline: &Outline) -> Option<String> {
         [_] => format!("output {}", outputs[0]),
         _ => format!("outputs {}", listed.join(", ")),
     };
-    if outline.operators.keys().any(|kind| tells_of_boxes(kind)) || has_boxes(outputs) {
+    let boxes = outline.nodes.iter().any(|node| tells_of_boxes(&node.kind));
+    if boxes || has_boxes(outputs) {
         return Some(format!("{found}, which looks like a detector's boxes"));
     }
     let suits = |port: &&Port| is_float(port) && port.extents.as_deref().is_none_or(suits);
@@ -221,6 +222,8 @@ fn looks_of(inputs: &[Port], output: &Port, count: usize) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use brickwork_formats::onnx::NodeOutline;
+
     use super::*;
 
     fn port(elements: &str, extents: &[usize]) -> Port {
@@ -234,12 +237,10 @@ mod tests {
     }
 
     fn said(inputs: &[Port], outputs: &[Port], operators: &[(&str, usize)]) -> Option<String> {
-        let operators = operators.iter().map(|(kind, count)| ((*kind).to_owned(), *count));
-        let outline = Outline {
-            inputs: inputs.to_vec(),
-            outputs: outputs.to_vec(),
-            operators: operators.collect(),
-        };
+        let node = |kind: &str| NodeOutline { kind: kind.to_owned(), ..NodeOutline::default() };
+        let nodes = operators.iter().flat_map(|&(kind, count)| vec![node(kind); count]);
+        let outline =
+            Outline { inputs: inputs.to_vec(), outputs: outputs.to_vec(), nodes: nodes.collect() };
         problem("net", &outline, false)
     }
 

@@ -172,3 +172,43 @@ fn heads_with_norms_that_are_repeated_over_positions() {
         checked(&graph, &channels, &keep);
     }
 }
+
+/// Channels gated by others that are normalised together, and mixed over positions (gMLP, Liu et al. 2021).
+#[test]
+fn channels_go_though_those_that_gate_them_stay() {
+    let mut net = patches();
+    turned(&mut net, "rows", "tokens");
+    layer(&mut net, "tokens", "wide", [WIDTH, 6]);
+    net.ints("halves", &[3, 3]);
+    net.node("Split", &["wide", "halves"], &["gated", "gate"], &[("axis", Attr::Int(2))]);
+    normal(&mut net, "gate", "even", 3);
+    turned(&mut net, "even", "channels");
+    layer(&mut net, "channels", "across", [TOKENS, TOKENS]);
+    turned(&mut net, "across", "back");
+    net.node("Mul", &["gated", "back"], &["product"], &[]);
+    layer(&mut net, "product", "last", [3, WIDTH]);
+    let graph = classified(net, "last", WIDTH);
+    assert_eq!(free(&graph, "wide.product"), 3);
+    let (channels, keep) = closed(&graph, &[("wide.product", &[0, 2])]);
+    let small = checked(&graph, &channels, &keep);
+    let shape = |name| small.value(small.find_value(name).unwrap()).shape.to_string();
+    assert_eq!([shape("wide"), shape("back")], ["[n, 4, 5]", "[n, 4, 3]"]);
+    assert_eq!([shape("back.gather"), shape("product")], ["[n, 4, 2]", "[n, 4, 2]"]);
+}
+
+/// A shortcut from channels that are normalised together to a sum that no normalisation reads.
+#[test]
+fn a_sum_is_cut_though_its_shortcut_stays() {
+    let mut net = patches();
+    turned(&mut net, "rows", "tokens");
+    normal(&mut net, "tokens", "even", WIDTH);
+    mlp(&mut net, "even", "within", WIDTH, 10);
+    net.node("Add", &["tokens", "within"], &["sum"], &[]);
+    let graph = classified(net, "sum", WIDTH);
+    assert_eq!(free(&graph, "patches"), 0);
+    assert_eq!(free(&graph, "within.product"), WIDTH);
+    let (channels, keep) = closed(&graph, &[("within.product", &[0, 5])]);
+    let small = checked(&graph, &channels, &keep);
+    let shape = |name| small.value(small.find_value(name).unwrap()).shape.to_string();
+    assert_eq!([shape("tokens"), shape("tokens.gather")], ["[n, 4, 6]", "[n, 4, 2]"]);
+}

@@ -385,6 +385,101 @@ fn averaged_probabilities_are_read_as_what_they_are() {
     assert_eq!(accuracy(&labelled(&log_softmax, &five(|_| "y")), ""), 100.0);
 }
 
+/// Five scores `y`, made probabilities of in simpler operations.
+fn spelled(how: &str) -> Graph {
+    five(|net| {
+        let [one, half, minus] = [1.0, 0.5, -1.0].map(|x| net.constant(&[1], vec![x]));
+        let axes = net.whole(&[1]);
+        match how {
+            "sigmoid" => {
+                net.put("Neg", &["y"], "a", &[]);
+                net.put("Exp", &["a"], "b", &[]);
+                net.put("Add", &[&one, "b"], "c", &[]);
+                net.put("Div", &[&one, "c"], "p", &[]);
+            }
+            "sigmoid by reciprocal" => {
+                net.put("Mul", &["y", &minus], "a", &[]);
+                net.put("Exp", &["a"], "b", &[]);
+                net.put("Add", &["b", &one], "c", &[]);
+                net.put("Reciprocal", &["c"], "p", &[]);
+            }
+            "sigmoid by tanh" => {
+                net.put("Mul", &["y", &half], "a", &[]);
+                net.put("Tanh", &["a"], "b", &[]);
+                net.put("Add", &["b", &one], "c", &[]);
+                net.put("Mul", &["c", &half], "p", &[]);
+            }
+            "softmax" | "softmax of differences" => {
+                let differences = how != "softmax";
+                let most = [("axes", Attr::Ints(vec![1]))];
+                net.put("ReduceMax", &["y"], "most", &most);
+                net.put("Sub", &["y", "most"], "d", &[]);
+                net.put("Exp", &[if differences { "d" } else { "y" }], "e", &[]);
+                net.put("ReduceSum", &["e", &axes], "sum", &[]);
+                net.put("Div", &["e", "sum"], "p", &[]);
+            }
+            _ => {
+                net.put("LogSoftmax", &["y"], "logarithms", &[("axis", Attr::Int(1))]);
+                net.put("Exp", &["logarithms"], "p", &[]);
+            }
+        }
+        "p"
+    })
+}
+
+#[test]
+fn sigmoids_and_softmaxes_may_be_written_out() {
+    let plain = five(|_| "y");
+    let load =
+        |own: &Own| Classifier::load(&own.path("net.onnx"), &ReadOptions::default(), None).unwrap();
+    let logits = |model: &Classifier| model.graph().value(model.graph().logits()).name.clone();
+    for how in ["softmax", "softmax of differences", "logarithms"] {
+        let own = labelled(&spelled(how), &plain);
+        let model = load(&own);
+        assert_eq!((model.head(), &logits(&model)[..]), (HeadKind::Single, "y"), "{how}");
+        assert_eq!(accuracy(&own, ""), 100.0, "{how}");
+        own.succeeds("annotate OUT/net.onnx --mean 0 --std 1 -o OUT/described.onnx");
+        let files = [spelled(how), read(&own, "described.onnx")];
+        let [before, after] = files.map(|graph| outputs(&graph, &images()));
+        assert!(before.iter().zip(&after).all(|(a, b)| (a - b).abs() < 1e-6), "{how}");
+    }
+    for how in ["sigmoid", "sigmoid by reciprocal", "sigmoid by tanh"] {
+        let model = load(&labelled(&spelled(how), &plain));
+        assert_eq!((model.head(), &logits(&model)[..]), (HeadKind::Multilabel, "y"), "{how}");
+    }
+}
+
+/// A field of a protobuf message that holds bytes, at most 127 of them.
+fn field(number: u8, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    let bytes = bytes.as_ref();
+    [&[(number << 3) | 2, u8::try_from(bytes.len()).unwrap()], bytes].concat()
+}
+
+/// What an ONNX file gains by a node and by an output `[n]` of whole numbers: messages that follow each other are one.
+fn more(kind: &str, input: &str, output: &str) -> Vec<u8> {
+    let node = [field(1, input), field(2, output), field(4, kind)].concat();
+    let shape = field(1, field(2, "n"));
+    let tensor = [vec![1 << 3, 7], field(2, shape)].concat();
+    let port = [field(1, output), field(2, field(1, tensor))].concat();
+    field(7, [field(1, node), field(12, port)].concat())
+}
+
+#[test]
+fn the_best_classes_beside_scores_are_left_out() {
+    let plain = five(|_| "y");
+    let own = labelled(&plain, &plain);
+    let file = std::fs::read(own.path("net.onnx")).unwrap();
+    own.write("net.onnx", [file, more("ArgMax", "y", "label")].concat());
+    assert_eq!(accuracy(&own, ""), 100.0);
+    let line = format!("eval OUT/net.onnx --data OUT/d.safetensors {PLAIN} --allow-missing");
+    let said = own.run(&line).err;
+    assert!(said.contains("no scores are left out: `label`"), "{said}");
+    own.succeeds("annotate OUT/net.onnx --mean 0 --std 1 -o OUT/described.onnx");
+    let written = read(&own, "described.onnx");
+    assert_eq!((written.outputs().len(), written.nodes().len()), (1, plain.nodes().len()));
+    own.refused("inspect OUT/net.onnx --scores label", &["operator of ONNX is not supported"]);
+}
+
 #[test]
 fn of_several_outputs_the_scores_are_found_or_named() {
     let several = |outputs: &[&str]| {

@@ -1,10 +1,10 @@
 //! What a file says of itself before any of its nodes is read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use super::input::{own_inputs, stated};
-use super::literal::element_type;
+use super::literal::{element_type, stored};
 use super::proto::{self, Extent};
 
 /// Inputs, outputs and operators of a model, as its file states them.
@@ -14,8 +14,21 @@ pub struct Outline {
     pub inputs: Vec<Port>,
     /// What the caller gets.
     pub outputs: Vec<Port>,
-    /// How many nodes there are, by operator.
-    pub operators: BTreeMap<String, usize>,
+    /// Its nodes.
+    pub nodes: Vec<NodeOutline>,
+}
+
+/// A node: its operator, and values by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NodeOutline {
+    /// The operator.
+    pub kind: String,
+    /// What it reads; empty where an operand is left out.
+    pub inputs: Vec<String>,
+    /// What it makes.
+    pub outputs: Vec<String>,
+    /// Whether it reads an array of several floats that the file holds.
+    pub weighted: bool,
 }
 
 /// An input or output.
@@ -48,15 +61,29 @@ impl fmt::Display for Port {
 impl Outline {
     /// Of a file.
     pub(super) fn of(graph: &proto::Graph) -> Self {
-        let mut operators = BTreeMap::new();
-        for node in &graph.node {
-            *operators.entry(node.op_type.clone()).or_insert(0) += 1;
-        }
+        let several = |tensor: &&proto::Tensor| {
+            stored(tensor.data_type).is_some() && tensor.dims.iter().any(|&extent| extent > 1)
+        };
+        let held = graph.initializer.iter().filter(several);
+        let held: HashSet<&str> = held.map(|tensor| tensor.name.as_str()).collect();
+        let node = |node: &proto::Node| NodeOutline {
+            kind: node.op_type.clone(),
+            inputs: node.input.clone(),
+            outputs: node.output.clone(),
+            weighted: node.input.iter().any(|name| held.contains(name.as_str())),
+        };
         Self {
             inputs: own_inputs(graph).map(port).collect(),
             outputs: graph.output.iter().map(port).collect(),
-            operators,
+            nodes: graph.node.iter().map(node).collect(),
         }
+    }
+
+    /// How many nodes there are, by operator.
+    pub fn operators(&self) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
+        self.nodes.iter().for_each(|node| *counts.entry(&node.kind[..]).or_insert(0) += 1);
+        counts
     }
 }
 
@@ -73,34 +100,36 @@ fn port(value: &proto::ValueInfo) -> Port {
     }
 }
 
-/// Makes `wanted` the only output of a file's graph, and drops the nodes that it does not need.
+/// Makes the values that are `wanted` the only outputs of a file's graph, and drops the nodes that they do not need.
 ///
 /// # Errors
 /// In words, if nothing is called so.
-pub(super) fn keep_output(graph: &mut proto::Graph, wanted: &str) -> Result<(), String> {
-    let named = graph.output.iter().find(|output| output.name == wanted).cloned();
-    let made = graph.node.iter().any(|node| node.output.iter().any(|name| name == wanted));
-    if named.is_none() && !made {
-        let known: Vec<String> =
-            graph.output.iter().map(port).map(|port| format!("`{}` {port}", port.name)).collect();
-        return Err(format!(
-            "`scores={wanted}`: no output or value is called so; its outputs are {}",
-            known.join(", ")
-        ));
-    }
-    let unknown = || proto::ValueInfo { name: wanted.to_owned(), ..proto::ValueInfo::default() };
-    graph.output = vec![named.unwrap_or_else(unknown)];
+pub(super) fn keep_outputs(graph: &mut proto::Graph, wanted: &[String]) -> Result<(), String> {
     let mut makers: HashMap<&str, usize> = HashMap::new();
     for (place, node) in graph.node.iter().enumerate() {
         makers.extend(node.output.iter().map(|name| (name.as_str(), place)));
     }
+    let named = |name: &str| graph.output.iter().find(|output| output.name == name).cloned();
+    if let Some(unknown) =
+        wanted.iter().find(|&name| named(name).is_none() && !makers.contains_key(&name[..]))
+    {
+        let known: Vec<String> =
+            graph.output.iter().map(port).map(|port| format!("`{}` {port}", port.name)).collect();
+        return Err(format!(
+            "`scores={unknown}`: no output or value is called so; its outputs are {}",
+            known.join(", ")
+        ));
+    }
+    let unstated = |name: &String| proto::ValueInfo { name: name.clone(), ..Default::default() };
+    let outputs = wanted.iter().map(|name| named(name).unwrap_or_else(|| unstated(name))).collect();
     let mut kept = vec![false; graph.node.len()];
-    let mut open = vec![wanted];
+    let mut open: Vec<&str> = wanted.iter().map(String::as_str).collect();
     while let Some(name) = open.pop() {
         let Some(&place) = makers.get(name).filter(|place| !kept[**place]) else { continue };
         kept[place] = true;
         open.extend(graph.node[place].input.iter().map(String::as_str));
     }
+    graph.output = outputs;
     let mut kept = kept.into_iter();
     graph.node.retain(|_| kept.next().unwrap_or(false));
     Ok(())

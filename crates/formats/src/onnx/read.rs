@@ -1,7 +1,7 @@
 //! Bytes to a graph.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use brickwork_graph::{Attr, Attrs, Builder, Form, Graph, Shape};
 use prost::Message;
@@ -10,7 +10,7 @@ use super::external::External;
 use super::functions::{inline, own_version};
 use super::input::{ReadOptions, own_inputs, possible, stated, unclear};
 use super::literal::{literal, stored};
-use super::outline::{Outline, keep_output};
+use super::outline::{Outline, keep_outputs};
 use super::parts::count_parts;
 use super::proto::{self, Attribute, Extent};
 use super::sparse;
@@ -36,36 +36,7 @@ const MOST_PARTS: usize = 1 << 20;
 /// If the file cannot be read, is no ONNX file, or holds anything that is not supported; all such
 /// things are listed.
 pub fn load(path: &Path, options: &ReadOptions) -> Result<Graph, ReadError> {
-    load_checked(path, options, &|_| None)
-}
-
-/// The metadata of the ONNX file of these bytes, of which nothing else is read; nothing if they are no such file.
-pub fn metadata(bytes: &[u8]) -> Option<BTreeMap<String, String>> {
-    let model = proto::Described::decode(bytes).ok()?;
-    Some(model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect())
-}
-
-/// Looks at what the file says of itself before its nodes are read, and gives what speaks against it.
-type Check<'a> = &'a dyn Fn(&Outline) -> Option<String>;
-
-/// [`load`], unless `check` finds from the file's outline that it is not what is wanted, and says why.
-///
-/// # Errors
-/// As [`load`]; [`ReadError::Unsuited`] if `check` speaks against it.
-pub fn load_checked(
-    path: &Path,
-    options: &ReadOptions,
-    check: Check<'_>,
-) -> Result<Graph, ReadError> {
-    let failed = |source| ReadError::Io { path: path.into(), source };
-    let size = std::fs::metadata(path).map_err(failed)?.len();
-    if size > LIMIT as u64 {
-        let problem = format!("it has {size} bytes, but an ONNX file ends below 2 GiB");
-        return Err(ReadError::malformed(problem).of_file(path));
-    }
-    let bytes = read_whole(path).map_err(failed)?;
-    let folder = Some(folder_of(path));
-    decode_checked(&bytes, folder, options, check).map_err(|error| error.of_file(path))
+    ModelFile::open(path, options)?.graph()
 }
 
 /// Reads an ONNX model from `bytes`; external data is looked for in `folder`.
@@ -77,52 +48,118 @@ pub fn decode(
     folder: Option<&Path>,
     options: &ReadOptions,
 ) -> Result<Graph, ReadError> {
-    decode_checked(bytes, folder, options, &|_| None)
+    ModelFile::decode(bytes, folder, options)?.graph()
 }
 
-/// [`decode`], unless `check` finds from the outline of `bytes` that it is not what is wanted, and says why.
-///
-/// # Errors
-/// As [`decode`]; [`ReadError::Unsuited`] if `check` speaks against it.
-pub fn decode_checked(
-    bytes: &[u8],
-    folder: Option<&Path>,
-    options: &ReadOptions,
-    check: Check<'_>,
-) -> Result<Graph, ReadError> {
-    let model = parsed(bytes)?;
-    let Some(mut graph) = model.graph else {
-        return Err(ReadError::malformed("it holds no graph".to_owned()));
-    };
-    let opset = own_version(&model.opset_import).unwrap_or(1);
-    inline(&mut graph, &model.functions, opset, MOST_NODES).map_err(ReadError::malformed)?;
-    let unsuited = |problem| ReadError::Unsuited { path: None, problem };
-    if let Some(output) = &options.output {
-        keep_output(&mut graph, output).map_err(unsuited)?;
+/// The metadata of the ONNX file of these bytes, of which nothing else is read; nothing if they are no such file.
+pub fn metadata(bytes: &[u8]) -> Option<BTreeMap<String, String>> {
+    let model = proto::Described::decode(bytes).ok()?;
+    Some(model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect())
+}
+
+/// An ONNX file of which no node is read yet.
+pub struct ModelFile {
+    path: Option<PathBuf>,
+    folder: Option<PathBuf>,
+    graph: proto::Graph,
+    opset: i64,
+    metadata: BTreeMap<String, String>,
+    options: ReadOptions,
+}
+
+impl ModelFile {
+    /// Opens the file at `path`.
+    ///
+    /// # Errors
+    /// If it cannot be opened, is no ONNX file, or has no value that `options` name.
+    pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, ReadError> {
+        let failed = |source| ReadError::Io { path: path.into(), source };
+        let size = std::fs::metadata(path).map_err(failed)?.len();
+        if size > LIMIT as u64 {
+            let problem = format!("it has {size} bytes, but an ONNX file ends below 2 GiB");
+            return Err(ReadError::malformed(problem).of_file(path));
+        }
+        let bytes = read_whole(path).map_err(failed)?;
+        let file = Self::decode(&bytes, Some(folder_of(path)), options);
+        let file = file.map_err(|error| error.of_file(path))?;
+        Ok(Self { path: Some(path.into()), ..file })
     }
-    if let Some(problem) = check(&Outline::of(&graph)) {
-        return Err(unsuited(problem));
+
+    /// Takes `bytes` for a file; external data is looked for in `folder`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn decode(
+        bytes: &[u8],
+        folder: Option<&Path>,
+        options: &ReadOptions,
+    ) -> Result<Self, ReadError> {
+        let model = parsed(bytes)?;
+        let Some(mut graph) = model.graph else {
+            return Err(ReadError::malformed("it holds no graph".to_owned()));
+        };
+        let opset = own_version(&model.opset_import).unwrap_or(1);
+        inline(&mut graph, &model.functions, opset, MOST_NODES).map_err(ReadError::malformed)?;
+        let entries = model.metadata_props.into_iter();
+        let metadata = entries.map(|entry| (entry.key, entry.value)).collect();
+        let (folder, options) = (folder.map(Into::into), options.clone());
+        let wanted = options.output.clone();
+        let mut file = Self { path: None, folder, graph, opset, metadata, options };
+        wanted.map_or(Ok(()), |output| file.keep(&[output]))?;
+        Ok(file)
     }
-    if !OPSETS.contains(&opset) {
-        return Err(ReadError::malformed(format!(
-            "operator set {opset} is not supported, expected {} to {}; export the model again",
-            OPSETS.start(),
-            OPSETS.end()
-        )));
+
+    /// What it says of itself.
+    pub fn outline(&self) -> Outline {
+        Outline::of(&self.graph)
     }
-    if graph.node.len() > MOST_NODES {
-        return Err(ReadError::malformed(format!(
-            "it holds {} nodes, at most {MOST_NODES} are supported",
-            graph.node.len()
-        )));
+
+    /// Makes values, by name, the only outputs; what they do not need is not read.
+    ///
+    /// # Errors
+    /// If nothing is called so.
+    pub fn keep(&mut self, outputs: &[String]) -> Result<(), ReadError> {
+        keep_outputs(&mut self.graph, outputs).map_err(|problem| self.unsuited(problem))
     }
-    let metadata: BTreeMap<String, String> =
-        model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
-    let inputs: Vec<Possible<'_>> = own_inputs(&graph)
-        .map(|input| Possible { input, shapes: possible(input, options) })
-        .collect();
-    let file = File { graph: &graph, opset, metadata: &metadata, folder };
-    only_fitting(&file, &inputs)
+
+    /// The error that the file is not what is wanted, for the reason that `problem` gives.
+    pub fn unsuited(&self, problem: String) -> ReadError {
+        ReadError::Unsuited { path: self.path.clone(), problem }
+    }
+
+    /// The graph.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn graph(&self) -> Result<Graph, ReadError> {
+        let graph = self.read();
+        match &self.path {
+            Some(path) => graph.map_err(|error| error.of_file(path)),
+            None => graph,
+        }
+    }
+
+    fn read(&self) -> Result<Graph, ReadError> {
+        let Self { graph, opset, metadata, options, .. } = self;
+        if !OPSETS.contains(opset) {
+            return Err(ReadError::malformed(format!(
+                "operator set {opset} is not supported, expected {} to {}; export the model again",
+                OPSETS.start(),
+                OPSETS.end()
+            )));
+        }
+        if graph.node.len() > MOST_NODES {
+            return Err(ReadError::malformed(format!(
+                "it holds {} nodes, at most {MOST_NODES} are supported",
+                graph.node.len()
+            )));
+        }
+        let inputs: Vec<Possible<'_>> = own_inputs(graph)
+            .map(|input| Possible { input, shapes: possible(input, options) })
+            .collect();
+        let file = File { graph, opset: *opset, metadata, folder: self.folder.as_deref() };
+        only_fitting(&file, &inputs)
+    }
 }
 
 /// The protobuf, unless it has more parts, or takes more memory, than can be had.

@@ -1,4 +1,4 @@
-//! ConvTranspose: a convolution that is walked backwards, written as a convolution over an image with
+//! ConvTranspose: a convolution that is walked backwards, written as a convolution over an image or a volume with
 //! zeros between its pixels, whose channels, weights and gradients are then those of any other.
 
 use std::sync::Arc;
@@ -6,20 +6,22 @@ use std::sync::Arc;
 use brickwork_tensor::{Nd, Tensor};
 
 use super::formula::Formula;
-use super::windowed::{self, pair};
+use super::windowed;
 use crate::attrs::Attr;
 use crate::error::OpError;
 use crate::read::{Read, Reading};
 use crate::shape::{Dim, Shape};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
-    if reading.shape(0)?.rank() == 3 {
+    let rank = reading.shape(0)?.rank();
+    if rank == 3 {
         return windowed::over_line(reading, 2);
     }
-    let image = reading.image(0, 4)?;
+    let image = reading.image(0, if rank == 5 { 5 } else { 4 })?;
     let weights = reading.floats_at(1, "the weights")?;
-    let weights = weights.filter(|weights| weights.rank() == 4).ok_or_else(|| {
-        OpError::new("weights (operand 1) must be a constant of shape [i, o, kh, kw]")
+    let weights = weights.filter(|weights| weights.rank() == rank).ok_or_else(|| {
+        let expected = if rank == 5 { "[i, o, kd, kh, kw]" } else { "[i, o, kh, kw]" };
+        OpError::new(format!("weights (operand 1) must be a constant of shape {expected}"))
     })?;
     if weights.data().is_empty() {
         return Err(OpError::new(format!("weights {:?} are empty", weights.shape())));
@@ -32,21 +34,21 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
             weights.shape()
         )));
     }
-    let walk = Walk::read(reading, &image, weights.shape())?;
+    let walk = Walk::read(reading, &image[1..], &weights.shape()[2..])?;
     let mut formula = Formula::of(reading)?;
     let batch = reading.shape(0)?.0[0];
     let mut last = reading.form.inputs[0].clone();
-    if walk.stride != [1, 1] {
-        last = spread(&mut formula, &last, batch, &image, walk.stride);
+    if walk.stride.iter().any(|&step| step != 1) {
+        last = spread(&mut formula, &last, batch, &image, &walk.stride);
     }
     last = walk.trimmed(&mut formula, last);
     let turned = formula.reals(&Arc::new(turned(&weights, groups)));
     let mut operands = vec![last.as_str(), &turned];
     operands.extend(reading.form.inputs.get(2).map(String::as_str));
-    let list = |sizes: [usize; 2]| Attr::Ints(sizes.map(|size| size as i64).to_vec());
-    let pads = [walk.before, walk.after].concat().iter().map(|&pad| pad.max(0)).collect();
+    let dilations = walk.dilation.iter().map(|&size| size as i64).collect();
+    let pads = walk.before.iter().chain(&walk.after).map(|&pad| pad.max(0)).collect();
     let attrs = [
-        ("dilations", list(walk.dilation)),
+        ("dilations", Attr::Ints(dilations)),
         ("pads", Attr::Ints(pads)),
         ("group", Attr::Int(groups as i64)),
     ];
@@ -57,64 +59,82 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
 /// Strides, pads and the like, at most.
 const MOST: usize = 1 << 16;
 
-/// How the equal convolution goes over the spread image.
+/// How the equal convolution goes over the spread image, along each of its axes.
 struct Walk {
-    stride: [usize; 2],
-    dilation: [usize; 2],
+    stride: Vec<usize>,
+    dilation: Vec<usize>,
     /// Zeros around the spread image; negative ones are pixels left out.
-    before: [i64; 2],
-    after: [i64; 2],
+    before: Vec<i64>,
+    after: Vec<i64>,
     /// Extents of the spread image.
-    extents: [usize; 2],
+    extents: Vec<usize>,
+}
+
+/// An attribute with one number from 0 to [`MOST`] for each of `axes` axes.
+fn sizes(
+    reading: &Reading<'_>,
+    name: &'static str,
+    axes: usize,
+) -> Result<Option<Vec<usize>>, OpError> {
+    let Some(list) = reading.ints(name)? else { return Ok(None) };
+    let sizes = list.iter().map(|&x| usize::try_from(x).ok().filter(|&size| size <= MOST));
+    let sizes: Option<Vec<usize>> = sizes.collect();
+    sizes.filter(|sizes| sizes.len() == axes).map(Some).ok_or_else(|| {
+        OpError::new(format!("{name} {list:?} out of range, expected {axes} from 0 to {MOST}"))
+    })
 }
 
 impl Walk {
-    fn read(reading: &Reading<'_>, image: &[usize], weights: &[usize]) -> Result<Self, OpError> {
+    /// Over an image of the extents `image`, with a kernel of the extents `kernel`.
+    fn read(reading: &Reading<'_>, image: &[usize], kernel: &[usize]) -> Result<Self, OpError> {
         reading.ignore(&["kernel_shape"]);
-        let stride = pair(reading, "strides")?.unwrap_or([1, 1]);
-        let dilation = pair(reading, "dilations")?.unwrap_or([1, 1]);
-        let more = pair(reading, "output_padding")?.unwrap_or([0, 0]);
-        let wanted = pair(reading, "output_shape")?;
-        let pads = reading.ints("pads")?.unwrap_or_else(|| vec![0; 4]);
+        let axes = image.len();
+        let stride = sizes(reading, "strides", axes)?.unwrap_or_else(|| vec![1; axes]);
+        let dilation = sizes(reading, "dilations", axes)?.unwrap_or_else(|| vec![1; axes]);
+        let more = sizes(reading, "output_padding", axes)?.unwrap_or_else(|| vec![0; axes]);
+        let wanted = sizes(reading, "output_shape", axes)?;
+        let pads = reading.ints("pads")?.unwrap_or_else(|| vec![0; 2 * axes]);
         let mode = reading.text_or("auto_pad", "NOTSET")?;
-        let sized = stride.iter().chain(&dilation).all(|&x| x > 0 && x <= MOST)
-            && more.iter().chain(wanted.iter().flatten()).all(|&x| x <= MOST)
-            && pads.iter().all(|pad| pad.unsigned_abs() <= MOST as u64);
-        let ([top, left, bottom, right], true) = (
-            <[i64; 4]>::try_from(pads)
-                .map_err(|pads| OpError::new(format!("pads {pads:?}, expected four")))?,
-            sized,
-        ) else {
+        let small = pads.iter().all(|pad| pad.unsigned_abs() <= MOST as u64);
+        if pads.len() != 2 * axes || !small || stride.contains(&0) || dilation.contains(&0) {
             return Err(OpError::new(format!(
-                "strides {stride:?}, dilations {dilation:?}, pads, output_padding {more:?} or output_shape out of \
-                 range, which ends at {MOST}"
+                "strides {stride:?}, dilations {dilation:?} or pads {pads:?} out of range, which begins at 1 (0 for \
+                 pads) and ends at {MOST}"
             )));
-        };
-        let mut walk = Self {
-            stride,
-            dilation,
-            before: [top, left],
-            after: [bottom, right],
-            extents: [image[1] * stride[0], image[2] * stride[1]],
-        };
-        for axis in 0..2 {
-            let reach = (dilation[axis] * (weights[2 + axis] - 1)) as i64;
-            let whole = (stride[axis] * (image[1 + axis] - 1)) as i64 + reach + 1;
-            let same = mode.starts_with("SAME").then(|| image[1 + axis] * stride[axis]);
-            if let Some(size) = wanted.map(|sizes| sizes[axis]).or(same) {
-                let total = whole + more[axis] as i64 - size as i64;
-                // What is missing is added behind.
-                let padded = total.max(0);
-                let less = padded / 2;
-                let upper = mode == "SAME_UPPER";
-                walk.before[axis] = if upper { less } else { padded - less };
-                walk.after[axis] = total - walk.before[axis];
-            }
-            walk.before[axis] = reach - walk.before[axis];
-            walk.after[axis] =
-                reach - walk.after[axis] + more[axis] as i64 - (stride[axis] as i64 - 1);
+        }
+        let extents = image.iter().zip(&stride).map(|(extent, step)| extent * step).collect();
+        let (before, after) = (pads[..axes].to_vec(), pads[axes..].to_vec());
+        let mut walk = Self { stride, dilation, before, after, extents };
+        for axis in 0..axes {
+            let same = mode.starts_with("SAME").then_some(walk.extents[axis]);
+            let wanted = wanted.as_ref().map(|sizes| sizes[axis]).or(same);
+            walk.turn(axis, [image[axis], kernel[axis]], more[axis] as i64, wanted, &mode);
         }
         Ok(walk)
+    }
+
+    /// Makes of the padding along `axis` that of the equal convolution. `more` pixels are added behind, or as many as make
+    /// it `wanted`.
+    fn turn(
+        &mut self,
+        axis: usize,
+        [extent, kernel]: [usize; 2],
+        more: i64,
+        wanted: Option<usize>,
+        mode: &str,
+    ) {
+        let stride = self.stride[axis] as i64;
+        let reach = (self.dilation[axis] * (kernel - 1)) as i64;
+        if let Some(size) = wanted {
+            let total = stride * (extent as i64 - 1) + reach + 1 + more - size as i64;
+            // What is missing is added behind.
+            let padded = total.max(0);
+            let less = padded / 2;
+            self.before[axis] = if mode == "SAME_UPPER" { less } else { padded - less };
+            self.after[axis] = total - self.before[axis];
+        }
+        self.before[axis] = reach - self.before[axis];
+        self.after[axis] = reach - self.after[axis] + more - (stride - 1);
     }
 
     /// `input` without the pixels that are left out.
@@ -122,39 +142,46 @@ impl Walk {
         if self.before.iter().chain(&self.after).all(|&pad| pad >= 0) {
             return input;
         }
-        let extents = self.extents.map(|extent| extent as i64);
-        let starts = [0, 1].map(|axis: usize| (-self.before[axis]).max(0)).to_vec();
-        let ends = [0, 1].map(|axis: usize| extents[axis] + self.after[axis].min(0)).to_vec();
+        let starts = self.before.iter().map(|&before| (-before).max(0)).collect();
+        let ends = self.extents.iter().zip(&self.after);
+        let ends = ends.map(|(&extent, &after)| extent as i64 + after.min(0)).collect();
         let attrs = [("starts", Attr::Ints(starts)), ("ends", Attr::Ints(ends))];
-        let axes = formula.whole(vec![2, 3]);
+        let axes = formula.whole((2..2 + self.extents.len() as i64).collect());
         formula.step_with("Slice", &[&input, "", "", &axes], &attrs)
     }
 }
 
-/// `input` with `stride - 1` zeros behind every pixel along each axis.
+/// `input` `[n, c, ...]`, `[c, ...]` for one sample, with `stride - 1` zeros behind every pixel along each axis.
 fn spread(
     formula: &mut Formula<'_>,
     input: &str,
     batch: Dim,
     image: &[usize],
-    stride: [usize; 2],
+    stride: &[usize],
 ) -> String {
-    let [channels, height, width] = [image[0], image[1], image[2]];
-    let fixed = |extents: &[usize]| Shape::under(batch, extents);
-    let apart = formula.reshape(input, &fixed(&[channels, height, 1, width, 1]));
-    let mut pads = vec![0; 12];
-    (pads[9], pads[11]) = (stride[0] as i64 - 1, stride[1] as i64 - 1);
-    let padded = formula.step_with("Pad", &[&apart], &[("pads", Attr::Ints(pads))]);
-    formula.reshape(&padded, &fixed(&[channels, height * stride[0], width * stride[1]]))
+    let channels = [image[0]];
+    let apart: Vec<usize> = image[1..].iter().flat_map(|&extent| [extent, 1]).collect();
+    let apart = [&channels[..], &apart].concat();
+    let reshaped = formula.reshape(input, &Shape::under(batch, &apart));
+    let mut pads = vec![0; 2 * (apart.len() + 1)];
+    for (axis, &step) in stride.iter().enumerate() {
+        pads[apart.len() + 1 + 3 + 2 * axis] = step as i64 - 1;
+    }
+    let padded = formula.step_with("Pad", &[&reshaped], &[("pads", Attr::Ints(pads))]);
+    let wide: Vec<usize> =
+        image[1..].iter().zip(stride).map(|(extent, step)| extent * step).collect();
+    formula.reshape(&padded, &Shape::under(batch, &[&channels[..], &wide].concat()))
 }
 
-/// Weights `[i, o / groups, kh, kw]` as those of the equal convolution: `[o, i / groups, kh, kw]`, turned
-/// around.
+/// Weights `[i, o / groups, ...]` as those of the equal convolution: `[o, i / groups, ...]`, turned around.
 fn turned(weights: &Tensor, groups: usize) -> Tensor {
     let [inputs, outputs] = [weights.shape()[0] / groups, weights.shape()[1]];
-    let [height, width] = [weights.shape()[2], weights.shape()[3]];
-    let grouped = weights.clone().reshape([groups, inputs, outputs, height, width]);
-    let swapped = grouped.transpose(&[0, 2, 1, 3, 4]);
-    let turned = swapped.slice(3, height - 1, -1, height).slice(4, width - 1, -1, width);
-    Nd::new([groups * outputs, inputs, height, width], turned.into_data())
+    let kernel = &weights.shape()[2..];
+    let grouped = weights.clone().reshape([&[groups, inputs, outputs], kernel].concat());
+    let order: Vec<usize> = [0, 2, 1].into_iter().chain(3..3 + kernel.len()).collect();
+    let mut turned = grouped.transpose(&order);
+    for (axis, &extent) in kernel.iter().enumerate() {
+        turned = turned.slice(3 + axis, extent - 1, -1, extent);
+    }
+    Nd::new([&[groups * outputs, inputs], kernel].concat(), turned.into_data())
 }

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use brickwork_tensor::kernels::copy::gather_strided;
 use brickwork_tensor::kernels::correlate::{Connections, correlate};
 use brickwork_tensor::kernels::gemm::{Finish, Gather, Packed};
 use brickwork_tensor::kernels::sparse::Sparse;
 use brickwork_tensor::{Buffer, Level, Order, Tensor, broadcast_strides, for_each_offset, volume};
+use rayon::prelude::*;
 
 use super::arithmetic::broadcast;
 use super::formula::Formula;
@@ -123,9 +123,10 @@ impl Execute for MatMul {
                 let matrix = lower.once(|| Matrix::of(left));
                 Ok(Lowered::kernel(Mixing::new(matrix, lower)?, order))
             }
-            // Columns are packed one after the other, as those of transposed keys lie already.
+            // Those of transposed keys lie column by column.
             (_, right) => {
-                let by_columns = matches!(right, Feed::Computed(..));
+                let by_columns = matches!(right, Feed::Computed(extents, order)
+                    if order.axes().last() == Some(&(extents.len() - 2)));
                 Ok(Lowered::kernel(self.batched(lower, by_columns)?, order))
             }
         }
@@ -211,18 +212,16 @@ impl Kernel for Batched {
             Some(constant) => constant.data(),
             None => computed.next().unwrap_or_default(),
         });
-        let outs = outputs[0].chunks_exact_mut(self.rows * self.columns);
-        let mut turned = vec![0.0; if self.by_columns { 0 } else { b_size }];
-        let whole = [self.columns, self.inner];
-        for ((&at_a, &at_b), out) in self.starts[0].iter().zip(&self.starts[1]).zip(outs) {
-            let mut b = &b[at_b..][..b_size];
-            if !self.by_columns {
-                gather_strided(b, 0, &whole, &[1, self.columns as isize], &mut turned);
-                b = &turned;
-            }
-            let packed = Packed::new(self.level, b, None, self.columns, self.inner, 1, 1);
+        let outs = outputs[0].par_chunks_exact_mut(self.rows * self.columns);
+        let starts = self.starts[0].par_iter().zip_eq(&self.starts[1]);
+        starts.zip_eq(outs).for_each(|((&at_a, &at_b), out)| {
+            let b = &b[at_b..][..b_size];
+            let packed = match self.by_columns {
+                true => Packed::new(self.level, b, None, self.columns, self.inner, 1, 1),
+                false => Packed::of_rows(self.level, b, self.inner, self.columns),
+            };
             packed.run(&gather, &a[at_a..][..a_size], self.rows, Finish::PLAIN, out);
-        }
+        });
     }
 }
 

@@ -128,29 +128,54 @@ impl Packed {
         taps: usize,
         groups: usize,
     ) -> Self {
-        assert_eq!(outputs % groups, 0, "groups must divide the outputs");
-        assert_eq!(channels % groups, 0, "groups must divide the channels");
-        let (group_outputs, group_channels) = (outputs / groups, channels / groups);
-        assert_eq!(weights.len(), volume(&[outputs, group_channels, taps]), "weight count");
+        let weight_count = volume(&[outputs, channels / groups, taps]);
+        assert_eq!(weights.len(), weight_count, "weight count");
         assert!(bias.is_none_or(|b| b.len() == outputs), "bias count");
-        let (_, max_vecs, lanes) = level.tile();
-        let merged = merged_groups(groups, group_outputs, lanes);
-        let (block_outputs, block_channels) = (merged * group_outputs, merged * group_channels);
-        let terms = taps * block_channels;
+        let merged = merged_groups(groups, outputs / groups, level.tile().2);
+        let mut packed = Self::empty(level, outputs, channels, taps, groups / merged);
+        packed.fill(weights, bias, outputs / groups, channels / groups, merged);
+        packed
+    }
 
+    /// Packs the weights `[channels, outputs]`, row-major, of a linear map.
+    ///
+    /// # Panics
+    /// If their count does not fit.
+    pub fn of_rows(level: Level, weights: &[f32], channels: usize, outputs: usize) -> Self {
+        assert_eq!(weights.len(), channels * outputs, "weight count");
+        let mut packed = Self::empty(level, outputs, channels, 1, 1);
+        let lanes = level.tile().2;
+        let mut rest = &mut packed.weights[..];
+        for panel in &packed.panels {
+            let width = panel.vecs * lanes;
+            let (part, more) = rest.split_at_mut(channels * width);
+            rest = more;
+            for (to, row) in part.chunks_exact_mut(width).zip(weights.chunks_exact(outputs)) {
+                to[..panel.cols].copy_from_slice(&row[panel.first..][..panel.cols]);
+            }
+        }
+        packed
+    }
+
+    /// Room for weights that are zero, of a map that falls into so many equal `parts`.
+    fn empty(level: Level, outputs: usize, channels: usize, taps: usize, parts: usize) -> Self {
+        assert_eq!(outputs % parts, 0, "groups must divide the outputs");
+        assert_eq!(channels % parts, 0, "groups must divide the channels");
+        let (_, max_vecs, lanes) = level.tile();
+        let (part_outputs, part_channels) = (outputs / parts, channels / parts);
+        let terms = taps * part_channels;
         let mut panels = Vec::new();
         let (mut weights_len, mut bias_len) = (0, 0);
-        for block in 0..groups / merged {
-            let mut first = block * block_outputs;
-            let end = first + block_outputs;
-            for vecs in panel_widths(block_outputs.div_ceil(lanes), max_vecs) {
+        for part in 0..parts {
+            let mut first = part * part_outputs;
+            let end = first + part_outputs;
+            for vecs in panel_widths(part_outputs.div_ceil(lanes), max_vecs) {
                 let cols = (vecs * lanes).min(end - first);
-                let channel = block * block_channels;
                 panels.push(Panel {
                     first,
                     cols,
                     vecs,
-                    channel,
+                    channel: part * part_channels,
                     weights: weights_len,
                     bias: bias_len,
                 });
@@ -159,19 +184,17 @@ impl Packed {
                 first += cols;
             }
         }
-        let mut packed = Self {
+        Self {
             level,
             outputs,
             channels,
             taps,
-            blocks: blocks(taps, block_channels),
+            blocks: blocks(taps, part_channels),
             panels,
             weights: Buffer::zeroed(weights_len),
             bias: Buffer::zeroed(bias_len),
             zeros: Buffer::zeroed(channels),
-        };
-        packed.fill(weights, bias, group_outputs, group_channels, merged);
-        packed
+        }
     }
 
     /// Copies weights to their panels; products between merged groups stay zero.
@@ -207,9 +230,11 @@ impl Packed {
                     let output = panel.first + col;
                     let shift = (output / group_outputs) % merged * group_channels;
                     let from = &weights[(output * group_channels + start) * taps..];
-                    for (k, w) in from[..(end - start) * taps].iter().enumerate() {
-                        let term = k % taps * block_channels + shift + start + k / taps;
-                        part[term * width + col] = *w;
+                    for (channel, w) in from.chunks_exact(taps).take(end - start).enumerate() {
+                        let first = shift + start + channel;
+                        for (tap, w) in w.iter().enumerate() {
+                            part[(tap * block_channels + first) * width + col] = *w;
+                        }
                     }
                 }
             }
@@ -598,6 +623,26 @@ mod tests {
                     let want = (expected[k] + f64::from(r[k])).clamp(0.0, 2.0);
                     prop_assert!((f64::from(out[k]) - want).abs() < 1e-4, "{level:?} {k}: {} {want}", out[k]);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn weights_may_lie_inputs_first() {
+        let (channels, rows) = (9, 14);
+        let gather = Gather::rows(channels);
+        for outputs in [1, 7, 16, 45] {
+            let (w, x) = (noise(outputs * channels, 1), noise(rows * channels, 2));
+            let turned: Vec<f32> =
+                (0..channels * outputs).map(|k| w[k % outputs * channels + k / outputs]).collect();
+            for level in Level::available() {
+                let run = |packed: Packed| {
+                    let mut out = vec![0.0; rows * outputs];
+                    packed.run(&gather, &x, rows, Finish::PLAIN, &mut out);
+                    out
+                };
+                let usual = run(Packed::new(level, &w, None, outputs, channels, 1, 1));
+                assert_eq!(run(Packed::of_rows(level, &turned, channels, outputs)), usual);
             }
         }
     }

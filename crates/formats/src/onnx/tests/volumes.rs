@@ -114,6 +114,48 @@ fn a_convolution_sums_over_depth_height_and_width() {
     }
 }
 
+/// Every pixel adds its weights to the outputs that it reaches.
+#[test]
+fn a_transposed_convolution_spreads_over_depth_height_and_width() {
+    let numbers: Vec<f32> =
+        (0..24).map(|k: usize| ((k * 17 + 5) % 24) as f32 / 8.0 - 1.5).collect();
+    for groups in [1, 2] {
+        let outputs = 3 / groups;
+        let own = &numbers[..2 * outputs * 4];
+        let raw = own.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let weights = Tensor { raw_data: Some(raw), ..halves("w", &[2, outputs as i64, 2, 2, 1]) };
+        let (found, _) = result("ConvTranspose", &[("group", int(groups as i64))], Some(weights));
+        let span =
+            |k: usize| WALK.dilation[k] * (WALK.kernel[k] - 1) + 1 - WALK.before[k] - WALK.after[k];
+        let after: [usize; 3] =
+            std::array::from_fn(|k| WALK.stride[k] * (EXTENTS[k] - 1) + span(k));
+        let places = |of: [usize; 3]| {
+            let all = 0..of.iter().product::<usize>();
+            all.map(move |k| [k / (of[1] * of[2]), k / of[2] % of[1], k % of[2]])
+        };
+        let mut expected = vec![0.0; groups * outputs * after.iter().product::<usize>()];
+        for (input, image) in feed().chunks(16).enumerate() {
+            let first = if groups == 1 { 0 } else { input * outputs };
+            for (output, (at, pixel)) in
+                (0..outputs).flat_map(|o| places(EXTENTS).zip(image).map(move |found| (o, found)))
+            {
+                for (tap, w) in places(WALK.kernel).zip(&own[(input * outputs + output) * 4..]) {
+                    let along = |k: usize| {
+                        let to = at[k] * WALK.stride[k] + tap[k] * WALK.dilation[k];
+                        to.checked_sub(WALK.before[k]).filter(|&to| to < after[k])
+                    };
+                    let (Some(z), Some(y), Some(x)) = (along(0), along(1), along(2)) else {
+                        continue;
+                    };
+                    let place = ((first + output) * after[0] + z) * after[1] + y;
+                    expected[place * after[2] + x] += pixel * w;
+                }
+            }
+        }
+        near(&found, &expected);
+    }
+}
+
 #[test]
 fn pools_go_over_depth_height_and_width() {
     type Pool = fn(Vec<f32>, usize) -> f32;
