@@ -282,7 +282,10 @@ pub(crate) fn transposing(perm: Vec<usize>) -> Arc<dyn Op> {
 
 #[cfg(test)]
 mod tests {
+    use brickwork_tensor::Nd;
+
     use super::SUPPORTED;
+    use crate::{Builder, Form, Literal, Shape};
 
     #[test]
     fn every_operator_file_is_in_the_table() {
@@ -298,6 +301,33 @@ mod tests {
             }
         }
         assert_eq!(operators, SUPPORTED.len());
+    }
+
+    #[test]
+    fn operands_may_be_missing_of_any_operator() {
+        let names = ["x", "k", "w", "i", ""];
+        for kind in SUPPORTED {
+            for first in names {
+                for (count, others) in [(1, ""), (2, ""), (2, "x"), (3, "w"), (4, "i"), (6, "k")] {
+                    let mut builder = Builder::new("net", 17, None);
+                    builder.input("x", Shape::batched(&[4, 4, 4]));
+                    builder.constant("k", Literal::Ints(Nd::new([2], vec![0, 1])));
+                    builder.constant("w", Literal::Floats(Nd::filled([4, 4, 3, 3], 0.5)));
+                    builder.constant("i", Literal::Ints(Nd::new(Vec::new(), vec![1])));
+                    let rest = std::iter::repeat_n(others.to_owned(), count - 1);
+                    builder.node(&Form {
+                        kind: (*kind).to_owned(),
+                        inputs: std::iter::once(first.to_owned()).chain(rest).collect(),
+                        outputs: vec!["y".to_owned()],
+                        ..Form::default()
+                    });
+                    builder.output("y");
+                    if let Err(error) = builder.finish() {
+                        assert!(!error.to_string().is_empty(), "{kind}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -255,6 +255,11 @@ impl<'a> Reading<'a> {
         self.operands.get(slot).unwrap_or(&Operand::Absent)
     }
 
+    /// What the operand in `slot` is called in the file; nothing if it is missing.
+    pub(crate) fn named(&self, slot: usize) -> &str {
+        self.form.inputs.get(slot).map_or("", String::as_str)
+    }
+
     /// The shape of the operand in `slot`.
     ///
     /// # Errors

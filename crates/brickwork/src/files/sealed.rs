@@ -1,6 +1,6 @@
 //! Safetensors files with a JSON header and a digest over both, so that a damaged file is noticed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use brickwork_formats::{ReadError, read_whole, weights, write_atomically};
@@ -47,6 +47,10 @@ fn encode(arrays: &[Array], metadata: HashMap<String, String>) -> Result<Vec<u8>
     let broken = |error: safetensors::SafeTensorError| {
         Error::file(format!("the arrays cannot be laid out as a file: {error}"))
     };
+    let mut names = BTreeSet::new();
+    if let Some(twice) = arrays.iter().find(|array| !names.insert(&array.name)) {
+        return Err(Error::file(format!("two arrays of one file are called `{}`", twice.name)));
+    }
     let views = arrays
         .iter()
         .map(|a| Ok((a.name.as_str(), TensorView::new(a.dtype, a.shape.clone(), &a.bytes)?)))

@@ -1,5 +1,6 @@
 //! Profiles as safetensors files.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use brickwork_formats::write_atomically;
@@ -99,6 +100,13 @@ pub fn decode_profile(bytes: &[u8]) -> Result<Profile, String> {
     }
     if let Some(entry) = header.samples.iter().find(|entry| entry.class >= header.classes.len()) {
         return Err(not_one(format!("class {} of {}", entry.class, header.classes.len())));
+    }
+    let (mut layers, mut classes) = (BTreeSet::new(), BTreeSet::new());
+    if let Some(layer) = header.layers.iter().find(|layer| !layers.insert(*layer)) {
+        return Err(not_one(format!("layer `{layer}` is there twice")));
+    }
+    if let Some(entry) = header.samples.iter().find(|entry| !classes.insert(entry.class)) {
+        return Err(not_one(format!("class {} is there twice", entry.class)));
     }
     let mut sums = Vec::new();
     let mut names = Vec::new();

@@ -86,7 +86,7 @@ fn remembered(
     match reading.operand(slot) {
         Operand::Absent => now,
         _ => {
-            let past = &reading.form.inputs[slot];
+            let past = reading.named(slot);
             formula.step_with("Concat", &[past, &now], &[("axis", Attr::Int(2))])
         }
     }
@@ -160,9 +160,9 @@ impl Heads {
         reading: &Reading<'_>,
         slot: usize,
     ) -> Result<String, OpError> {
-        let name = &reading.form.inputs[slot];
+        let name = reading.named(slot);
         if self.rows.is_none() {
-            return Ok(name.clone());
+            return Ok(name.to_owned());
         }
         let shape = reading.shape(slot)?;
         let heads = self.counts[usize::from(slot != QUERIES)];
@@ -249,7 +249,7 @@ impl Mask {
     fn added(&self, formula: &mut Formula<'_>, reading: &Reading<'_>, scores: &str) -> String {
         let mut last = scores.to_owned();
         if self.computed {
-            last = formula.step("Add", &[&last, &reading.form.inputs[MASK]]);
+            last = formula.step("Add", &[&last, reading.named(MASK)]);
         }
         if let Some(known) = &self.known {
             // Next to the lowest number, scores do not count.

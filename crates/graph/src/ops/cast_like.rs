@@ -15,6 +15,6 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     reading.shape(1)?;
     let to = if reading.operand(1).whole().is_some() { WHOLE } else { FLOAT };
     let mut formula = Formula::of(reading)?;
-    formula.step_with("Cast", &[&reading.form.inputs[0]], &[("to", Attr::Int(to))]);
+    formula.step_with("Cast", &[reading.named(0)], &[("to", Attr::Int(to))]);
     Ok(formula.done())
 }

@@ -52,7 +52,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let mut formula = Formula::of(reading)?;
     let batch = reading.shape(0)?.0[0];
     let apart = Shape::under(batch, &[columns[0], rows, places]);
-    let patches = formula.reshape(&reading.form.inputs[0], &apart);
+    let patches = formula.reshape(reading.named(0), &apart);
     let weights = formula.reals(&Arc::new(weights));
     let list = |sizes: [usize; 2]| Attr::Ints(sizes.map(|size| size as i64).to_vec());
     let attrs = [

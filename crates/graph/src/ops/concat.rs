@@ -81,7 +81,7 @@ fn beside_constants(reading: &Reading<'_>, axis: usize) -> Result<Read, OpError>
             None => {
                 let other = Nd::filled(row_extents(&shape, axis, extent), 0.0);
                 constants.push(other);
-                let name = reading.form.inputs[slot].clone();
+                let name = reading.named(slot).to_owned();
                 parts.push(padded(&mut formula, name, shape.rank(), axis, [gap, 0]));
                 gap = 0;
             }

@@ -37,7 +37,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let walk = Walk::read(reading, &image[1..], &weights.shape()[2..])?;
     let mut formula = Formula::of(reading)?;
     let batch = reading.shape(0)?.0[0];
-    let mut last = reading.form.inputs[0].clone();
+    let mut last = reading.named(0).to_owned();
     if walk.stride.iter().any(|&step| step != 1) {
         last = spread(&mut formula, &last, batch, &image, &walk.stride);
     }

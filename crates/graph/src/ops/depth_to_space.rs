@@ -22,7 +22,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let batch = reading.shape(0)?.0[0];
     let batched = |extents: &[usize]| Shape::under(batch, extents);
     let mut formula = Formula::of(reading)?;
-    let apart = formula.reshape(&reading.form.inputs[0], &batched(&parts));
+    let apart = formula.reshape(reading.named(0), &batched(&parts));
     let perm = Attr::Ints(perm.to_vec());
     let moved = formula.step_with("Transpose", &[&apart], &[("perm", perm)]);
     formula.reshape(&moved, &batched(&[deep, height * side, width * side]));

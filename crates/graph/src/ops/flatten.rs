@@ -30,7 +30,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
             let shape = reading.shape(0)?;
             let mut formula = Formula::of(reading)?;
             let whole = Shape(vec![merged(&shape.0[..axis]), merged(&shape.0[axis..])]);
-            formula.reshape(&reading.form.inputs[0], &whole);
+            formula.reshape(reading.named(0), &whole);
             Ok(formula.done())
         }
     }

@@ -54,7 +54,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let mut formula = Formula::of(reading)?;
     let list = formula.whole(indices.iter().map(|&index| index as i64).collect());
     let at = [("axis", Attr::Int(axis as i64))];
-    let taken = formula.step_with("Gather", &[&reading.form.inputs[0], &list], &at);
+    let taken = formula.step_with("Gather", &[reading.named(0), &list], &at);
     match wanted.shape.rank() {
         0 => {
             formula.step_with("Squeeze", &[&taken], &[("axes", Attr::Ints(vec![axis as i64]))]);
@@ -95,7 +95,7 @@ fn of_samples(reading: &Reading<'_>, axis: usize, wanted: &Whole) -> Result<Read
     }
     let mut formula = Formula::of(reading)?;
     let apart = replaced(&shape, axis, &[Dim::Batch(1), Dim::Fixed(each)]);
-    let mut last = formula.reshape(&reading.form.inputs[0], &apart);
+    let mut last = formula.reshape(reading.named(0), &apart);
     if !indices.iter().copied().eq(0..each) {
         let list = formula.whole(indices.iter().map(|&index| index as i64).collect());
         let at = [("axis", Attr::Int(axis as i64 + 1))];

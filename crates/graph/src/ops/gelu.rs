@@ -6,7 +6,7 @@ use crate::read::{Read, Reading};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let mut formula = Formula::of(reading)?;
-    let input = &reading.form.inputs[0];
+    let input = reading.named(0);
     let half = formula.number(0.5);
     let one = formula.number(1.0);
     let bent = match reading.text_or("approximate", "none")?.as_str() {

@@ -95,7 +95,7 @@ pub(crate) fn taken(
     let flat = Shape(vec![Dim::Batch(1), Dim::Fixed(own.sample_volume())]);
     let mut formula = Formula::of(reading)?;
     let list = formula.whole(sources.iter().map(|&from| from as i64).collect());
-    let flat = formula.reshape(&reading.form.inputs[0], &flat);
+    let flat = formula.reshape(reading.named(0), &flat);
     let taken = formula.step_with("Gather", &[&flat, &list], &[("axis", Attr::Int(1))]);
     formula.reshape(&taken, &shape);
     Ok(formula.done())

@@ -43,7 +43,7 @@ fn with_moments(reading: &Reading<'_>, axis: usize, epsilon: f32) -> Result<Read
     let mut form = reading.form.clone();
     form.outputs.truncate(1);
     let mut forms = vec![form];
-    let input = &reading.form.inputs[0];
+    let input = reading.named(0);
     let axes: Vec<usize> = (axis..reading.shape(0)?.rank()).collect();
     for (k, output) in
         reading.form.outputs.iter().enumerate().skip(1).filter(|(_, o)| !o.is_empty())

@@ -12,7 +12,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         other => return Err(OpError::new(format!("p {other} is not supported, only 1 and 2"))),
     };
     let mut formula = Formula::of(reading)?;
-    let input = &reading.form.inputs[0];
+    let input = reading.named(0);
     let size = formula.reduce(norm, input, &[axis]);
     // Zeros stay zeros.
     let least = formula.number(f64::from(f32::MIN_POSITIVE));

@@ -6,7 +6,7 @@ use crate::read::{Read, Reading};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let mut formula = Formula::of(reading)?;
-    let input = &reading.form.inputs[0];
+    let input = reading.named(0);
     let soft = formula.step("Softplus", &[input]);
     let gate = formula.step("Tanh", &[&soft]);
     formula.step("Mul", &[input, &gate]);

@@ -78,7 +78,7 @@ fn by_indices(
         return Err(misfit(pads, &shape));
     }
     let mut formula = Formula::of(reading)?;
-    let mut last = reading.form.inputs[0].clone();
+    let mut last = reading.named(0).to_owned();
     let mut zeros = vec![0; 2 * shape.rank()];
     for (k, &axis) in axes.iter().enumerate() {
         let (before, after) = (pads[k], pads[axes.len() + k]);
@@ -112,7 +112,7 @@ fn by_indices(
     if mode == "constant" && zeros.iter().any(|&pad| pad > 0) {
         let attrs = [("pads", Attr::Ints(zeros)), ("value", Attr::Float(value))];
         formula.step_with("Pad", &[&last], &attrs);
-    } else if last == reading.form.inputs[0] {
+    } else if last == reading.named(0) {
         formula.step("Identity", &[&last]);
     }
     Ok(formula.done())

@@ -20,6 +20,6 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let reals = reals.ok_or_else(|| OpError::new("the power depends on the batch size"))?;
     let mut formula = Formula::of(reading)?;
     let power = formula.reals(&Arc::new(Nd::new(power.data.shape(), reals)));
-    formula.step("Pow", &[&reading.form.inputs[0], &power]);
+    formula.step("Pow", &[reading.named(0), &power]);
     Ok(formula.done())
 }

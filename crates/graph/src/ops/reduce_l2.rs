@@ -7,7 +7,7 @@ use crate::read::{Read, Reading};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let (over, mut formula) = (over(reading)?, Formula::of(reading)?);
-    let input = &reading.form.inputs[0];
+    let input = reading.named(0);
     let squares = formula.step("Mul", &[input, input]);
     let sum = over.reduce(&mut formula, "ReduceSum", &squares);
     formula.step("Sqrt", &[&sum]);

@@ -8,9 +8,9 @@ use crate::read::{Read, Reading};
 
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let (over, mut formula) = (over(reading)?, Formula::of(reading)?);
-    let input = &reading.form.inputs[0];
+    let input = reading.named(0);
     let largest = match over.nothing {
-        true => input.clone(),
+        true => input.to_owned(),
         false => formula.reduce("ReduceMax", input, &over.axes),
     };
     let below = formula.step("Sub", &[input, &largest]);

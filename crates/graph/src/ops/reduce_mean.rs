@@ -11,7 +11,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     match over_pooled(reading)? {
         Some((over, count)) => {
             let mut formula = Formula::of(reading)?;
-            let sum = over.reduce(&mut formula, "ReduceSum", &reading.form.inputs[0]);
+            let sum = over.reduce(&mut formula, "ReduceSum", reading.named(0));
             let share = formula.number(1.0 / count as f64);
             formula.step("Mul", &[&sum, &share]);
             Ok(formula.done())

@@ -11,7 +11,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         return Ok(known);
     }
     let (over, mut formula) = (over(reading)?, Formula::of(reading)?);
-    let negated = formula.step("Neg", &[&reading.form.inputs[0]]);
+    let negated = formula.step("Neg", &[reading.named(0)]);
     let largest = over.reduce(&mut formula, "ReduceMax", &negated);
     formula.step("Neg", &[&largest]);
     Ok(formula.done())

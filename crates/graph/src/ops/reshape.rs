@@ -58,14 +58,14 @@ fn turn(reading: &Reading<'_>, batch: usize, rows: usize, target: &Shape) -> Res
     let others = (0..reading.shape(0)?.rank()).filter(|&axis| axis != batch);
     let perm = std::iter::once(batch).chain(others).map(|axis| axis as i64).collect();
     let perm = [("perm", Attr::Ints(perm))];
-    let moved = formula.step_with("Transpose", &[&reading.form.inputs[0]], &perm);
+    let moved = formula.step_with("Transpose", &[reading.named(0)], &perm);
     formula.reshape(&moved, target);
     Ok(Read::Turning { forms: formula.forms(), rows: Some(rows) })
 }
 
 /// Turned rows under another shape: as the file has them, where the target takes samples and rows apart.
 fn from_turned(reading: &Reading<'_>, rows: usize, target: &Shape) -> Result<Read, OpError> {
-    let input = &reading.form.inputs[0];
+    let input = reading.named(0);
     let mut formula = Formula::of(reading)?;
     let axis = target.batch_axis().unwrap_or(0);
     if target.0.first() == Some(&Dim::Batch(rows)) {

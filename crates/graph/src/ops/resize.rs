@@ -71,7 +71,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
 /// What operator set 17 cannot say, as products of each axis with what its outputs are made of.
 fn as_products(reading: &Reading<'_>, resize: &Resize, input: [usize; 2]) -> Result<Read, OpError> {
     let mut formula = Formula::of(reading)?;
-    let mut last = reading.form.inputs[0].clone();
+    let mut last = reading.named(0).to_owned();
     let turn = [("perm", Attr::Ints(vec![0, 1, 3, 2]))];
     for axis in [0, 1] {
         let table = resize.table(axis, input[axis]);

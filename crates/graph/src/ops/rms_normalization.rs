@@ -12,7 +12,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let epsilon = reading.float_or("epsilon", 1e-5)?;
     reading.shape(1)?;
     let mut formula = Formula::of(reading)?;
-    let (input, scale) = (&reading.form.inputs[0], &reading.form.inputs[1]);
+    let (input, scale) = (reading.named(0), reading.named(1));
     let squares = formula.step("Mul", &[input, input]);
     let mean = formula.reduce("ReduceMean", &squares, &(axis..rank).collect::<Vec<_>>());
     let epsilon = formula.number(f64::from(epsilon));

@@ -105,7 +105,7 @@ fn ends_of(ends: &[Int]) -> Result<Vec<i64>, OpError> {
 /// A slice for each axis: what remains of a step after channels are cut is then a node's own matter.
 fn one_by_one(reading: &Reading<'_>, cuts: &[Cut]) -> Result<Read, OpError> {
     let mut formula = Formula::of(reading)?;
-    let mut last = reading.form.inputs[0].clone();
+    let mut last = reading.named(0).to_owned();
     for cut in cuts {
         let lists = [cut.start as i64, cut.end(), cut.axis as i64, cut.step as i64]
             .map(|number| formula.whole(vec![number]));

@@ -18,7 +18,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let (rows, columns) = (height / side, width / side);
     let mut formula = Formula::of(reading)?;
     let parts = batched(&[channels, rows, side, columns, side]);
-    let apart = formula.reshape(&reading.form.inputs[0], &parts);
+    let apart = formula.reshape(reading.named(0), &parts);
     let perm = match reading.text_or("mode", "DCR")?.as_str() {
         "DCR" => Attr::Ints(vec![0, 3, 5, 1, 2, 4]),
         "CRD" => Attr::Ints(vec![0, 1, 3, 5, 2, 4]),

@@ -7,8 +7,8 @@ use crate::read::{Read, Reading};
 pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let alpha = reading.float_or("alpha", 1.0)?;
     let mut formula = Formula::of(reading)?;
-    let input = &reading.form.inputs[0];
-    let mut bent = input.clone();
+    let input = reading.named(0);
+    let mut bent = input.to_owned();
     if alpha != 1.0 {
         let alpha = formula.number(f64::from(alpha));
         bent = formula.step("Mul", &[&bent, &alpha]);

@@ -35,7 +35,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         return Ok(Read::Known(vec![Known::real(repeated(&real.data, &times), result)]));
     }
     let mut formula = Formula::of(reading)?;
-    let mut last = reading.form.inputs[0].clone();
+    let mut last = reading.named(0).to_owned();
     for (axis, &times) in times.iter().enumerate().filter(|(_, times)| **times != 1) {
         if times > MOST_COPIES {
             return Err(OpError::new(format!("{times} copies, at most {MOST_COPIES} may be")));
@@ -43,7 +43,7 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
         let copies = vec![last.as_str(); times];
         last = formula.step_with("Concat", &copies, &[("axis", Attr::Int(axis as i64))]);
     }
-    if last == reading.form.inputs[0] {
+    if last == reading.named(0) {
         formula.step("Identity", &[&last]);
     }
     Ok(formula.done())

@@ -41,6 +41,6 @@ pub(crate) fn read(reading: &Reading<'_>) -> Result<Read, OpError> {
     let mask = (0..rows * columns).map(|at| f32::from(u8::from(kept(at)))).collect();
     let mut formula = Formula::of(reading)?;
     let mask = formula.reals(&Arc::new(Nd::new([rows, columns], mask)));
-    formula.step("Mul", &[&reading.form.inputs[0], &mask]);
+    formula.step("Mul", &[reading.named(0), &mask]);
     Ok(formula.done())
 }

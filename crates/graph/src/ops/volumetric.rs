@@ -135,7 +135,7 @@ pub(crate) fn conv(reading: &Reading<'_>) -> Result<Read, OpError> {
     let mut formula = Formula::of(reading)?;
     // Behind the last slice is one of zeros, which stands for all padding.
     let pads = [0, 0, 0, 0, 0, 0, 0, 1, 0, 0].to_vec();
-    let input = &reading.form.inputs[0];
+    let input = reading.named(0);
     let padded = formula.step_with("Pad", &[input], &[("pads", Attr::Ints(pads))]);
     let zeros = walk.before[0];
     let slices = walk.slices().into_iter();
@@ -150,7 +150,7 @@ pub(crate) fn conv(reading: &Reading<'_>) -> Result<Read, OpError> {
     let extents = [walk.channels * depth, walk.before[1], walk.before[2]];
     let images = formula.reshape(&turned, &Shape::under(samples, &extents));
     let flat = Shape::fixed(&[outputs, inputs * depth, height, width]);
-    let flat = formula.reshape(&reading.form.inputs[1], &flat);
+    let flat = formula.reshape(reading.named(1), &flat);
     let mut attrs = walk.attrs();
     attrs.push(("group", Attr::Int(reading.int_or("group", 1)?)));
     let mut operands = vec![images.as_str(), &flat];
@@ -178,7 +178,7 @@ pub(crate) fn pool(reading: &Reading<'_>, kind: &str) -> Result<Read, OpError> {
     let mut attrs = walk.attrs();
     attrs.push(("ceil_mode", Attr::Int(ceil)));
     let mut formula = Formula::of(reading)?;
-    let input = &reading.form.inputs[0];
+    let input = reading.named(0);
     let along_depth = if kind == "MaxPool" {
         let slices = walk.slices().into_iter().map(filled).collect::<Result<Vec<_>, OpError>>()?;
         let apart = walk.unfolded(&mut formula, input, &slices);

@@ -73,7 +73,7 @@ fn computed(
             }
             None => {
                 let mask = formula.reals(&Arc::new(chosen));
-                formula.step("Mul", &[&reading.form.inputs[1 + k], &mask])
+                formula.step("Mul", &[reading.named(1 + k), &mask])
             }
         };
         terms.push(name);
