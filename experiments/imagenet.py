@@ -68,7 +68,7 @@ def main():
             made = [component(run, model, data, classes, share, options.each) for classes in sorted(draws)]
             figures[f"{count} classes, {share} %"] = made
     notes = f"""
-Accuracy in % on the other part's images of the classes. Up to {options.draws} draws of classes each, mean and deviation.
+Accuracy in % on the other part's images of the classes. Draws of classes: {options.draws}; mean, and deviation where there are several.
 *Bare cut* is the same channels before the refit; *random* and *magnitude* are as many others, bare. *Agrees* is how often the
 component says what its source, restricted to the same classes, says: of the images that it was fitted to, and of those that took
 no part. CPU minutes are of all threads together; what a smaller size shares with a larger one is not counted again."""
