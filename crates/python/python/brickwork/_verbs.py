@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from brickwork._answer import Answer, Predicted
-from brickwork._ask import answered, drawn, made, profiled
+from brickwork._ask import answered, made, profiled
 from brickwork._ask import names as _names
 from brickwork._ask import several as _several
 from brickwork._ask import size as _size
