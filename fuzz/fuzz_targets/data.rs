@@ -52,7 +52,9 @@ fn opened(path: &Path) -> bool {
             Ok(data) => {
                 any = true;
                 for index in 0..data.len().min(4) {
-                    assert!(data.labels_of(index).iter().all(|&label| label < data.classes().len()));
+                    assert!(
+                        data.labels_of(index).iter().all(|&label| label < data.classes().len())
+                    );
                     if let Err(error) = data.image(index) {
                         assert!(!error.to_string().is_empty());
                     }
