@@ -86,7 +86,8 @@ def test_shared_work_takes_what_the_verb_takes(verb: str) -> None:
     assert all(shared[name].default == argument.default for name, argument in alone.items())
 
 
-ALONE = {"error", "recipe.toml", "gcn train", "gcn disassemble", "gcn eval", "build", "recipe", "init-recipe"}
+BOX = {f"box {name}" for name in ("add", "ls", "show", "rm", "tag", "check", "export", "gc")}
+ALONE = {"error", "recipe.toml", "gcn train", "gcn disassemble", "gcn eval", "build", "recipe", "init-recipe"} | BOX
 """What the command alone has."""
 
 
