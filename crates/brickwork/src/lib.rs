@@ -145,6 +145,6 @@ pub use shrink::step::{Shrink, ShrinkOptions};
 pub use shrink::walk::{Goal, Point, Walk};
 pub use train::initialise::initialise;
 pub use train::{
-    Checkpoint, Decisions, DistillOptions, Distillation, Epoch, Labels, Material, Objective,
-    Outcome, Score, Teacher, TrainOptions, Trainer, score,
+    Checkpoint, DistillOptions, Distillation, Epoch, Labels, Material, Objective, Outcome, Score,
+    Teacher, TrainOptions, Trainer, score,
 };

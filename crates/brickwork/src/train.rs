@@ -17,7 +17,7 @@ mod trainer;
 
 pub use checkpoint::Checkpoint;
 pub use distillation::{DistillOptions, Distillation, Teacher};
-pub use objective::{Decisions, Labels, Objective};
+pub use objective::{Labels, Objective};
 pub(crate) use options::MOST_EPOCHS;
 pub use options::{Material, TrainOptions};
 pub use score::{Score, score};

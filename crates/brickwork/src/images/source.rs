@@ -194,21 +194,20 @@ impl Source {
 
     /// The samples of which a class is in `classes`, in order.
     pub fn samples_of(&self, classes: &[usize]) -> Vec<usize> {
-        self.samples_with(|class| class.is_some_and(|class| classes.contains(&class)))
+        (0..self.dataset.len())
+            .filter(|&index| self.is_any(index, |c| classes.contains(&c)))
+            .collect()
     }
 
     /// The samples of which no class is one of the model's, in order.
     pub fn foreign(&self) -> Vec<usize> {
-        let own = self.samples_with(|class| class.is_some());
-        (0..self.dataset.len()).filter(|index| own.binary_search(index).is_err()).collect()
+        (0..self.dataset.len()).filter(|&index| !self.is_any(index, |_| true)).collect()
     }
 
-    /// The samples of which `wanted` says so of a class, in order.
-    fn samples_with(&self, wanted: impl Fn(Option<usize>) -> bool) -> Vec<usize> {
+    /// Whether sample `index` is of a class of the model that is `wanted`.
+    fn is_any(&self, index: usize, wanted: impl Fn(usize) -> bool) -> bool {
         let class = |label: &usize| self.class_of.get(*label).copied().flatten();
-        let wanted =
-            |index: &usize| self.dataset.labels_of(*index).iter().any(|l| wanted(class(l)));
-        (0..self.dataset.len()).filter(wanted).collect()
+        self.dataset.labels_of(index).iter().filter_map(class).any(wanted)
     }
 
     /// Keeps part `part` of `parts` of the samples: neighbours stay together.

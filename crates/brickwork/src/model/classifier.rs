@@ -87,16 +87,18 @@ impl Classifier {
         swap: Option<&Path>,
         head: &HeadOptions,
     ) -> Result<Self, Error> {
+        let mut outline = file.outline();
         let best = match options.output {
-            None => Scores::of(&name, &file.outline()),
+            None => Scores::of(&name, &outline),
             Some(_) => None,
         };
         if let Some(scores) = &best {
             file.keep(&scores.outputs)?;
+            outline = file.outline();
         }
         let inner = best.as_ref().is_some_and(|scores| scores.inner);
         let named = inner || options.output.is_some() || head.class_axis.is_some();
-        if let Some(problem) = looks::problem(&name, &file.outline(), named) {
+        if let Some(problem) = looks::problem(&name, &outline, named) {
             return Err(file.unsuited(problem).into());
         }
         let mut graph = file.graph()?;

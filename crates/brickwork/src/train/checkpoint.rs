@@ -235,7 +235,7 @@ mod tests {
         let train = black(folder.path(), &model);
         let preprocess = model.card().preprocess.clone().unwrap();
         let material = Material { train: &train, held: None, preprocess: &preprocess };
-        let mut labels = Labels { smoothing: 0.0 };
+        let mut labels = Labels::default();
         let options: TrainOptions = serde_json::from_str(OPTIONS).unwrap();
         let mut trainer = Trainer::new(&model, material, &options, &mut labels).unwrap();
         let mut checkpoint = trainer.checkpoint();

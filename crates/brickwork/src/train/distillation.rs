@@ -165,7 +165,7 @@ impl Objective for Distillation {
     ) -> Result<(f64, usize), Error> {
         let options = &self.options;
         let (scores, features) = targets.split_at_mut(1);
-        let by_labels = &mut Labels { smoothing: options.smoothing };
+        let by_labels = &mut Labels { smoothing: options.smoothing, ..Labels::default() };
         let (mut loss, hits) = by_labels.loss(images, labels, scores)?;
         let labels = &labels.concat();
         let Target { data, gradient, .. } = &mut scores[0];

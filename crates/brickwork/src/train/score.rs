@@ -1,11 +1,10 @@
 //! Loss and accuracy of a classifier.
 
 use brickwork_data::Preprocess;
-use brickwork_exec::{LossError, binary_cross_entropy, correct, cross_entropy, decided};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::objective::broken;
+use super::objective::{Labels, broken};
 use crate::images::source::Source;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -48,12 +47,15 @@ pub fn score(
         )));
     }
     progress.begin("measuring", samples.len() as u64);
+    let towards = Labels { smoothing: 0.0, head: model.head() };
     let mut scorer = model.scorer();
     let (mut loss, mut correct) = (0.0, 0);
     source.for_each_batch(&samples, model.batch_size(), preprocess, |indices, images| {
         let logits = scorer.logits(images)?;
         let labels: Vec<Vec<usize>> = indices.iter().map(|&k| source.classes_of(k)).collect();
-        let (mean, right) = of_batch(model, logits.data(), &labels).map_err(broken)?;
+        let mut unused = vec![0.0; logits.data().len()];
+        let (mean, right) =
+            towards.of_scores(logits.data(), &labels, &mut unused).map_err(broken)?;
         loss += mean * labels.len() as f64;
         correct += right;
         progress.advance(labels.len() as u64)?;
@@ -61,19 +63,4 @@ pub fn score(
     })?;
     let count = samples.len() as f64;
     Ok(Score { loss: loss / count, accuracy: Percent::of(correct as f64 / count) })
-}
-
-/// The mean loss of logits `[n, k]`, and how many samples are classified correctly.
-fn of_batch(
-    model: &Classifier,
-    logits: &[f32],
-    labels: &[Vec<usize>],
-) -> Result<(f64, usize), LossError> {
-    let mut unused = vec![0.0; logits.len()];
-    if model.head() == HeadKind::Multilabel {
-        let loss = binary_cross_entropy(logits, labels, 0.0, &mut unused)?;
-        return Ok((loss, decided(logits, labels)?));
-    }
-    let labels = labels.concat();
-    Ok((cross_entropy(logits, &labels, 0.0, &mut unused)?, correct(logits, &labels)?))
 }

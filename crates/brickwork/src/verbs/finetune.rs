@@ -8,8 +8,7 @@ use super::training::FURTHER;
 use super::{Context, DataInput, ModelInput, RunInput, TrainAnswer, Verb};
 use crate::model::card::Card;
 use crate::model::error::{Error, Problem};
-use crate::model::head::HeadKind;
-use crate::train::{Decisions, Labels, Objective, Score, TrainOptions, score};
+use crate::train::{Labels, Score, TrainOptions, score};
 
 /// Train a model further: cut, assembled, or any other
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -65,17 +64,12 @@ impl Verb for Finetune {
         let images = self.run.images(data, context)?;
         let measure = |held| score(&model, held, &preprocess, context.progress);
         let score1 = images.held.as_ref().map(measure).transpose()?;
-        let smoothing = self.run.smoothing;
-        let (one, several) = (&mut Labels { smoothing }, &mut Decisions { smoothing });
-        let objective: &mut dyn Objective = match model.head() {
-            HeadKind::Multilabel => several,
-            HeadKind::Single | HeadKind::Binary => one,
-        };
+        let mut labels = Labels { smoothing: self.run.smoothing, head: model.head() };
         let options = TrainOptions {
             keep_zeros: self.keep_zero_blocks,
             ..self.run.options(FURTHER, context.seed)
         };
-        let run = self.run.train(&model, &images, &preprocess, &options, objective, context)?;
+        let run = self.run.train(&model, &images, &preprocess, &options, &mut labels, context)?;
         let score2 = run.best().and_then(|epoch| epoch.held);
         let accuracy = |score: Option<Score>| score.map(|score| score.accuracy);
         if accuracy(score2) < accuracy(score1) {

@@ -89,7 +89,7 @@ impl Verb for Train {
             stem: self.stem,
         };
         let model = untrained(Architecture::named(&self.arch)?, &options, names, context.seed)?;
-        let mut labels = Labels { smoothing: self.run.smoothing };
+        let mut labels = Labels { smoothing: self.run.smoothing, ..Labels::default() };
         let options = self.run.options(FROM_SCRATCH, context.seed);
         self.run.train(&model, &images, &preprocess, &options, &mut labels, context)
     }

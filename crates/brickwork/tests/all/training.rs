@@ -79,7 +79,7 @@ fn run_with(
     let (train, held) = shaded(120, 1, model).split_off(Held::PerClass(8), 0)?;
     let preprocess = preprocess();
     let material = Material { train: &train, held: Some(&held), preprocess: &preprocess };
-    let mut labels = Labels { smoothing: 0.05 };
+    let mut labels = Labels { smoothing: 0.05, ..Labels::default() };
     let mut trainer = Trainer::new(model, material, options, &mut labels)?;
     if let Some(checkpoint) = from {
         trainer.resume(checkpoint)?;

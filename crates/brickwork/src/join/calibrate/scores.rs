@@ -7,11 +7,11 @@ use brickwork_tensor::Tensor;
 use super::correction;
 use super::factors::raw_logits;
 use crate::files::cache::Cache;
+use crate::images::image_set::ImageSet;
 use crate::images::select::top_class;
 use crate::images::source::Source;
 use crate::model::card::{OnDuplicate, Part};
 use crate::model::classifier::Classifier;
-use crate::model::digest::Hash;
 use crate::model::error::Error;
 use crate::model::progress::Progress;
 
@@ -113,7 +113,7 @@ pub(super) fn collect(
             let found = match cache {
                 None => work()?,
                 Some(cache) => {
-                    let key = format!("{ground}\n{}", digest_of_images(images));
+                    let key = format!("{ground}\n{}", ImageSet::from(images.clone()).digest()?);
                     let (found, kept) = cache.numbers_or(&key, work, progress)?;
                     taken += if kept { indices.len() } else { 0 };
                     found
@@ -136,14 +136,6 @@ pub(super) fn collect(
     let logits = Tensor::new([count, empty.part.len()], logits);
     let features = Tensor::new([count, features.len() / count], features);
     Ok(Scores { logits, truth, features, ..empty })
-}
-
-/// What tells images `[n, c, h, w]` from others.
-fn digest_of_images(images: &Tensor) -> String {
-    let mut hash = Hash::default();
-    hash.take(format!("{:?}", images.shape()).as_bytes());
-    images.data().iter().for_each(|x| hash.take(&x.to_le_bytes()));
-    hash.digest()
 }
 
 /// Parts can only be made comparable if there are images of each.
