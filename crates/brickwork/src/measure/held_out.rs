@@ -66,7 +66,7 @@ impl HeldOut {
     }
 
     /// Share of the images that `model` classifies correctly; the mean average precision of a model of which
-    /// an image may be of several classes ([`Measure::of`]).
+    /// an image may be of several classes.
     ///
     /// # Errors
     /// If an image cannot be read, or the model cannot run.
