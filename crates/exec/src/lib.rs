@@ -12,8 +12,10 @@ mod loss;
 mod memory;
 mod optimiser;
 mod plan;
+mod runner;
 mod schedule;
 mod session;
+mod stages;
 mod training;
 
 pub use error::ExecError;
@@ -22,6 +24,7 @@ pub use loss::{
     LossError, binary_cross_entropy, correct, cross_entropy, decided, distillation, squared_error,
 };
 pub use optimiser::{Optimiser, OptimiserError, OptimiserKind, OptimiserState};
+pub use runner::Fetched;
 pub use schedule::{Curve, Schedule, ScheduleError};
-pub use session::{Fetched, Session};
+pub use session::Session;
 pub use training::{Learned, Parameter, Role, Target, Training};

@@ -1,14 +1,14 @@
 //! Running a graph, batch after batch.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use brickwork_graph::{Graph, Prepared, ValueId, row_major};
-use brickwork_tensor::{Buffer, Level, Order, Tensor};
+use brickwork_graph::{Graph, ValueId};
+use brickwork_tensor::{Level, Order, Tensor};
 
 use crate::error::ExecError;
-use crate::memory::Arena;
-use crate::plan::{Place, Request, RunPlan, check_feeds};
+use crate::plan::check_feeds;
+use crate::runner::{Fetched, Manner};
+use crate::stages::{CACHED, Stages};
 
 /// A graph ready to run from given values (the feeds) to given values (the fetches), of which any
 /// may lie inside. Memory and packed weights are kept from batch to batch.
@@ -16,30 +16,10 @@ pub struct Session {
     graph: Arc<Graph>,
     feeds: Vec<(ValueId, Order)>,
     fetches: Vec<ValueId>,
-    fuse: bool,
-    level: Level,
-    typical_batch: usize,
-    prepared: Vec<Prepared>,
-    plans: BTreeMap<usize, RunPlan>,
-    arena: Arena,
-}
-
-/// A computed value: lent, in the order in which it lies in memory.
-#[derive(Clone, Copy, Debug)]
-pub struct Fetched<'a> {
-    /// Logical extents, the batch first.
-    pub extents: &'a [usize],
-    /// Which axis is outermost in memory, which innermost.
-    pub order: &'a Order,
-    /// The elements.
-    pub data: &'a [f32],
-}
-
-impl Fetched<'_> {
-    /// A copy in row-major order.
-    pub fn to_tensor(&self) -> Tensor {
-        row_major(self.data, self.extents, self.order)
-    }
+    manner: Manner,
+    cached: usize,
+    /// Made by the first run.
+    stages: Option<Stages>,
 }
 
 impl Session {
@@ -52,17 +32,13 @@ impl Session {
     /// From `feeds` to `fetches`; feeds are given row-major unless [`feed_order`](Self::feed_order)
     /// says otherwise.
     pub fn between(graph: Arc<Graph>, feeds: &[ValueId], fetches: &[ValueId]) -> Self {
-        let prepared = graph.nodes().iter().map(|_| Prepared::default()).collect();
         let order = |&value: &ValueId| (value, Order::row_major(graph.value(value).shape.rank()));
         Self {
             feeds: feeds.iter().map(order).collect(),
             fetches: fetches.to_vec(),
-            fuse: true,
-            level: Level::best(),
-            typical_batch: 1,
-            prepared,
-            plans: BTreeMap::new(),
-            arena: Arena::default(),
+            manner: Manner { fuse: true, level: Level::best(), typical_batch: 1 },
+            cached: CACHED,
+            stages: None,
             graph,
         }
     }
@@ -76,21 +52,28 @@ impl Session {
     /// Runs every node by itself and by its definition, for proofs: slower, and equal sums are
     /// rounded equally whatever else a graph holds.
     pub fn unfused(mut self) -> Self {
-        self.fuse = false;
-        self.typical_batch = 0;
+        self.manner.fuse = false;
+        self.manner.typical_batch = 0;
         self
     }
 
     /// Uses the given instruction set instead of the best.
     pub fn at_level(mut self, level: Level) -> Self {
-        self.level = level;
+        self.manner.level = level;
         self
     }
 
     /// Says how many samples will usually run at a time: the quickest kernels for that are chosen,
     /// and used for every batch.
     pub fn for_batches_of(mut self, samples: usize) -> Self {
-        self.typical_batch = samples;
+        self.manner.typical_batch = samples;
+        self
+    }
+
+    /// Says how many elements of values the processor's caches hold. Where the operands and results of nodes have more in
+    /// a batch, those nodes run over fewer samples at a time; no result depends on it.
+    pub fn caching(mut self, elements: usize) -> Self {
+        self.cached = elements;
         self
     }
 
@@ -113,31 +96,18 @@ impl Session {
     ) -> Result<(), ExecError> {
         let fed: Vec<ValueId> = self.feeds.iter().map(|(value, _)| *value).collect();
         check_feeds(&self.graph, &fed, batch, feeds)?;
-        if !self.plans.contains_key(&batch) {
-            let request = Request {
-                graph: &self.graph,
-                feeds: &self.feeds,
-                fetches: &self.fetches,
-                batch,
-                fuse: self.fuse,
-                level: self.level,
-                typical_batch: self.typical_batch,
-            };
-            let plan = RunPlan::new(&request, &mut self.prepared)?;
-            self.plans.insert(batch, plan);
-        }
-        let Some(plan) = self.plans.get(&batch) else { return Ok(()) };
-        self.arena.fit(&plan.layout);
-        for &index in &plan.ready_at_once {
-            observe(index, fetched(plan, index, &self.arena, feeds));
-        }
-        for step in &plan.steps {
-            self.arena.run(&plan.layout, step, feeds);
-            for &index in &step.ready {
-                observe(index, fetched(plan, index, &self.arena, feeds));
+        self.stages()?.run(batch, feeds, &mut observe)
+    }
+
+    fn stages(&mut self) -> Result<&mut Stages, ExecError> {
+        let stages = match self.stages.take() {
+            Some(stages) => stages,
+            None => {
+                let feeds = self.feeds.clone();
+                Stages::new(&self.graph, feeds, &self.fetches, self.manner, self.cached)?
             }
-        }
-        Ok(())
+        };
+        Ok(self.stages.insert(stages))
     }
 
     /// Runs one batch of the first feed and returns copies of all fetches, row-major.
@@ -161,32 +131,7 @@ impl Session {
         feed: &[f32],
         clock: impl Fn() -> f64,
     ) -> Result<Vec<(String, f64)>, ExecError> {
-        self.outputs(batch, feed)?;
-        let plan = &self.plans[&batch];
-        let mut times = Vec::new();
-        for step in &plan.steps {
-            let read = |&storage| self.arena.read(&plan.layout, storage, &[feed]).to_vec();
-            let inputs: Vec<Vec<f32>> = step.inputs.iter().map(read).collect();
-            let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
-            let mut outputs: Vec<Vec<f32>> =
-                step.outputs.iter().map(|&s| vec![0.0; plan.layout.lengths[s]]).collect();
-            let mut slices: Vec<&mut [f32]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
-            let mut scratch = Buffer::default();
-            step.kernel.run(&inputs, &mut slices, &mut scratch);
-            let start = clock();
-            step.kernel.run(&inputs, &mut slices, &mut scratch);
-            times.push((self.graph.node(step.node).name.clone(), clock() - start));
-        }
-        Ok(times)
+        self.run(batch, &[feed], |_, _| {})?;
+        Ok(self.stages()?.timings(batch, &[feed], &clock))
     }
-}
-
-fn fetched<'a>(
-    plan: &'a RunPlan,
-    index: usize,
-    arena: &'a Arena,
-    feeds: &[&'a [f32]],
-) -> Fetched<'a> {
-    let Place { extents, order, storage } = &plan.fetches[index];
-    Fetched { extents, order, data: arena.read(&plan.layout, *storage, feeds) }
 }

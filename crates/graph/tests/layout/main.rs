@@ -27,7 +27,7 @@ const ORDER: &[(&str, &str)] = &[
     ),
     ("formats", "error fingerprint memory file weights onnx"),
     ("data", "split error image samples sources dataset preprocess augment batch batches"),
-    ("exec", "error fuse loss schedule optimiser memory plan session training"),
+    ("exec", "error fuse loss schedule optimiser memory plan runner stages session training"),
     ("box", "error files facts brick name pieces index store"),
     ("studio", "lock failure folder store shelf work jobs plate app pages guard server"),
     (

@@ -1,5 +1,8 @@
 //! Depthwise convolution over channels-last images: every channel has a kernel of its own.
-#![allow(unsafe_code)]
+// Register arrays are walked by index: iterator adapters keep them out of registers.
+#![allow(unsafe_code, clippy::needless_range_loop)]
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -76,7 +79,7 @@ impl Depthwise {
             let image = &input[line / oh * h * w * self.channels..][..h * w * self.channels];
             let job = Line { of: self, image, y: line % oh, extents, clamp };
             // SAFETY: lengths and windows were checked above; every pixel comes from `Window::pixel`,
-            // or from between two that do.
+            // or lies in a window that is within the image.
             dispatch!(level, run_line(job: &Line<'_> = &job, out: &mut [f32] = out));
         });
     }
@@ -188,69 +191,134 @@ struct Line<'a> {
     clamp: (f32, f32),
 }
 
-/// Neighbouring outputs computed together, sharing the loads of their weights.
-const TOGETHER: usize = 4;
+/// A tap of the kernel that meets the image: where its weights begin, and the pixel that the first of some outputs
+/// reads.
+#[derive(Clone, Copy)]
+struct Tap {
+    weights: usize,
+    pixel: usize,
+}
 
-#[inline(always)]
-unsafe fn run_line<S: Simd>(job: &Line<'_>, out: &mut [f32]) {
-    let (conv, width) = (job.of, job.extents.output[1]);
-    let [kh, kw] = conv.window.kernel;
-    let c = conv.channels;
-    // (tap, row) of the kernel rows that meet the image.
-    let rows: Vec<(usize, usize)> = (0..kh)
-        .filter_map(|ky| {
-            conv.window.pixel(0, job.y, ky, job.extents.input[0]).map(|row| (ky * kw, row))
-        })
-        .collect();
-    let inside =
-        |x: usize| (0..kw).all(|kx| conv.window.pixel(1, x, kx, job.extents.input[1]).is_some());
-    let mut x = 0;
-    while x < width {
-        let last = x + TOGETHER - 1;
-        let at = unsafe { out.as_mut_ptr().add(x * c) };
-        if last < width && inside(x) && inside(last) {
-            unsafe { run_pixels::<S, TOGETHER>(job, &rows, x, at) };
-            x += TOGETHER;
-        } else {
-            unsafe { run_pixels::<S, 1>(job, &rows, x, at) };
-            x += 1;
+impl Line<'_> {
+    /// The taps that meet the image at output `x`, in the order of the kernel.
+    fn taps(&self, x: usize, taps: &mut Vec<Tap>) {
+        let (window, c, [height, width]) = (&self.of.window, self.of.channels, self.extents.input);
+        let [kh, kw] = window.kernel;
+        taps.clear();
+        for (ky, row) in (0..kh).filter_map(|ky| Some((ky, window.pixel(0, self.y, ky, height)?))) {
+            taps.extend((0..kw).filter_map(|kx| {
+                let column = window.pixel(1, x, kx, width)?;
+                Some(Tap { weights: (ky * kw + kx) * c, pixel: (row * width + column) * c })
+            }));
         }
+    }
+
+    /// The outputs whose windows lie within the width of the image.
+    fn inside(&self) -> Range<usize> {
+        let (window, width) = (&self.of.window, self.extents.input[1]);
+        let (stride, before) = (window.stride[1], window.before[1]);
+        let end = (width + before).checked_sub(window.span(1)).map_or(0, |room| room / stride + 1);
+        before.div_ceil(stride)..end.min(self.extents.output[1])
     }
 }
 
 #[inline(always)]
-unsafe fn run_pixels<S: Simd, const P: usize>(
+unsafe fn run_line<S: Simd>(job: &Line<'_>, out: &mut [f32]) {
+    let window = &job.of.window;
+    let inside = job.inside();
+    let lines_of_three = [window.kernel[1], window.stride[1], window.dilation[1]] == [3, 1, 1];
+    let mut taps = Vec::new();
+    let mut x = 0;
+    while x < job.extents.output[1] {
+        job.taps(x, &mut taps);
+        let to = unsafe { out.as_mut_ptr().add(x * job.of.channels) };
+        // Neighbours share loads; eight sums at a time hide how long an addition takes.
+        x += match if inside.contains(&x) { inside.end - x } else { 1 } {
+            8.. if lines_of_three => unsafe { run_pixels::<S, 8, 1, 3>(job, &taps, to) },
+            8.. => unsafe { run_pixels::<S, 8, 1, 0>(job, &taps, to) },
+            4.. => unsafe { run_pixels::<S, 4, 2, 0>(job, &taps, to) },
+            _ => unsafe { run_pixels::<S, 1, 4, 0>(job, &taps, to) },
+        };
+    }
+}
+
+/// Computes `P` outputs, `V` vectors of channels at a time; returns how many they are. Where `K` is not 0, the taps are
+/// lines of `K` neighbours, and so are the outputs' pixels.
+#[inline(always)]
+unsafe fn run_pixels<S: Simd, const P: usize, const V: usize, const K: usize>(
     job: &Line<'_>,
-    rows: &[(usize, usize)],
-    x: usize,
+    taps: &[Tap],
+    out: *mut f32,
+) -> usize {
+    let c = job.of.channels;
+    let mut channel = 0;
+    unsafe {
+        while channel + V * S::LANES <= c {
+            run_block::<S, P, V, K>(job, taps, channel, S::LANES, out);
+            channel += V * S::LANES;
+        }
+        while channel + S::LANES <= c {
+            run_block::<S, P, 1, K>(job, taps, channel, S::LANES, out);
+            channel += S::LANES;
+        }
+        if channel < c {
+            run_block::<S, P, 1, K>(job, taps, channel, c - channel, out);
+        }
+    }
+    P
+}
+
+/// Computes `P` outputs of the channels in `V` vectors from `channel` on, of which `lanes` lanes count.
+#[inline(always)]
+unsafe fn run_block<S: Simd, const P: usize, const V: usize, const K: usize>(
+    job: &Line<'_>,
+    taps: &[Tap],
+    channel: usize,
+    lanes: usize,
     out: *mut f32,
 ) {
-    let conv = job.of;
-    let (c, width) = (conv.channels, job.extents.input[1]);
-    let (kw, step) = (conv.window.kernel[1], conv.window.stride[1] * c);
-    let mut channel = 0;
-    while channel < c {
-        let count = S::LANES.min(c - channel);
-        unsafe {
-            let mut acc = [S::load_up_to(conv.bias.as_ptr().add(channel), count); P];
-            for &(tap, row) in rows {
-                for kx in 0..kw {
-                    let Some(column) = conv.window.pixel(1, x, kx, width) else { continue };
-                    let w = conv.weights.as_ptr().add((tap + kx) * c + channel);
-                    let w = S::load_up_to(w, count);
-                    let from = job.image.as_ptr().add((row * width + column) * c + channel);
-                    for (p, acc) in acc.iter_mut().enumerate() {
-                        *acc = S::fma(S::load_up_to(from.add(p * step), count), w, *acc);
+    let (conv, c) = (job.of, job.of.channels);
+    unsafe {
+        let at = |from: &Buffer, start: usize, v: usize| {
+            S::load_up_to(from.as_ptr().add(start + channel + v * S::LANES), lanes)
+        };
+        let mut acc: [[S::V; V]; P] = [std::array::from_fn(|v| at(&conv.bias, 0, v)); P];
+        if K > 0 {
+            for line in taps.chunks_exact(K) {
+                let from = job.image.as_ptr().add(line[0].pixel + channel);
+                for v in 0..V {
+                    let w: [S::V; K] =
+                        std::array::from_fn(|k| at(&conv.weights, line[k].weights, v));
+                    for pixel in 0..P + K - 1 {
+                        let x = S::load_up_to(from.add(pixel * c + v * S::LANES), lanes);
+                        for k in 0..K {
+                            if pixel >= k && pixel - k < P {
+                                acc[pixel - k][v] = S::fma(x, w[k], acc[pixel - k][v]);
+                            }
+                        }
                     }
                 }
             }
-            let (low, high) = (S::splat(job.clamp.0), S::splat(job.clamp.1));
-            for (p, acc) in acc.into_iter().enumerate() {
-                let y = S::min(high, S::max(low, acc));
-                S::store_up_to(out.add(p * c + channel), count, y);
+        } else {
+            let step = conv.window.stride[1] * c;
+            for tap in taps {
+                let from = job.image.as_ptr().add(tap.pixel + channel);
+                for v in 0..V {
+                    let w = at(&conv.weights, tap.weights, v);
+                    for p in 0..P {
+                        let x = S::load_up_to(from.add(p * step + v * S::LANES), lanes);
+                        acc[p][v] = S::fma(x, w, acc[p][v]);
+                    }
+                }
             }
         }
-        channel += S::LANES;
+        let (low, high) = (S::splat(job.clamp.0), S::splat(job.clamp.1));
+        for p in 0..P {
+            for v in 0..V {
+                let y = S::min(high, S::max(low, acc[p][v]));
+                S::store_up_to(out.add(p * c + channel + v * S::LANES), lanes, y);
+            }
+        }
     }
 }
 
