@@ -128,6 +128,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`, rounded once.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `a * b + c` of numbers, rounded once where there is an instruction for that: without one it would be a slow call.
+    fn mul_add(a: f32, b: f32, c: f32) -> f32;
     /// The first `count` elements, which may be all.
     #[inline(always)]
     unsafe fn load_up_to(from: *const f32, count: usize) -> Self::V {
@@ -207,6 +209,10 @@ macro_rules! simd_by_array {
             }
             #[inline(always)]
             unsafe fn fma($a: Self::V, $b: Self::V, $c: Self::V) -> Self::V {
+                std::array::from_fn(|k| Self::mul_add($a[k], $b[k], $c[k]))
+            }
+            #[inline(always)]
+            fn mul_add($a: f32, $b: f32, $c: f32) -> f32 {
                 $fma
             }
             type Wide = [f64; $lanes];
@@ -242,14 +248,14 @@ macro_rules! simd_by_array {
 /// since a fused multiply-add without the instruction is a slow library call.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
-simd_by_array!(Portable, 8, 4, 1, |a, b, c| std::array::from_fn(|k| a[k] * b[k] + c[k]));
+simd_by_array!(Portable, 8, 4, 1, |a, b, c| a * b + c);
 
 /// Arrays of four with fused multiply-add, which every 64-bit Arm processor has.
 #[cfg(target_arch = "aarch64")]
 #[derive(Clone, Copy)]
 pub(crate) struct Neon;
 #[cfg(target_arch = "aarch64")]
-simd_by_array!(Neon, 4, 6, 4, |a, b, c| std::array::from_fn(|k| a[k].mul_add(b[k], c[k])));
+simd_by_array!(Neon, 4, 6, 4, |a, b, c| a.mul_add(b, c));
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -335,6 +341,10 @@ mod x86 {
         const LANES: usize = 8;
         const ROWS: usize = 6;
         const VECS: usize = 2;
+        #[inline(always)]
+        fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+            a.mul_add(b, c)
+        }
         forward! {
             add(a, b) = _mm256_add_ps, sub(a, b) = _mm256_sub_ps, mul(a, b) = _mm256_mul_ps,
             min(a, b) = _mm256_min_ps, max(a, b) = _mm256_max_ps, fma(a, b, c) = _mm256_fmadd_ps,
@@ -382,6 +392,10 @@ mod x86 {
         const LANES: usize = 16;
         const ROWS: usize = 8;
         const VECS: usize = 3;
+        #[inline(always)]
+        fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+            a.mul_add(b, c)
+        }
         forward! {
             add(a, b) = _mm512_add_ps, sub(a, b) = _mm512_sub_ps, mul(a, b) = _mm512_mul_ps,
             min(a, b) = _mm512_min_ps, max(a, b) = _mm512_max_ps, fma(a, b, c) = _mm512_fmadd_ps,

@@ -1,5 +1,6 @@
 //! Reshape: the same elements in row-major order under another shape.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use brickwork_tensor::{Nd, Order};
@@ -247,9 +248,48 @@ impl Op for Reshape {
 
 impl Execute for Reshape {
     fn lower(&self, lower: &mut Lower<'_>) -> Result<Lowered, OpError> {
-        lower.want(0, Order::row_major(lower.extents(0)?.len()));
-        Ok(Lowered::view(Order::row_major(lower.output(0).len())))
+        let (wanted, order) = carried(&lower.order(0), &lower.extents(0)?, lower.output(0));
+        lower.want(0, wanted);
+        Ok(Lowered::view(order))
     }
+}
+
+/// In which order a value of the extents `from` should lie to be one of the extents `to` without a copy, and the order
+/// that it then lies in: as it does in `order`, but that axes which become others together lie side by side.
+fn carried(order: &Order, from: &[usize], to: &[usize]) -> (Order, Order) {
+    let mut groups = groups(from, to);
+    let place = |axis: usize| order.axes().iter().position(|&other| other == axis);
+    groups.sort_by_key(|(before, _)| {
+        before.clone().rev().find(|&axis| from[axis] > 1).and_then(place)
+    });
+    let before = groups.iter().flat_map(|(before, _)| before.clone());
+    let after = groups.iter().flat_map(|(_, after)| after.clone());
+    (Order::new(before.collect::<Vec<_>>()), Order::new(after.collect::<Vec<_>>()))
+}
+
+/// The shortest runs of axes that hold equally many elements before and after.
+fn groups(from: &[usize], to: &[usize]) -> Vec<(Range<usize>, Range<usize>)> {
+    let mut groups: Vec<(Range<usize>, Range<usize>)> = vec![(0..0, 0..0)];
+    let (mut i, mut j) = (0, 0);
+    while i < from.len() && j < to.len() {
+        let (start, mut before, mut after) = ([i, j], from[i], to[j]);
+        (i, j) = (i + 1, j + 1);
+        while before != after {
+            if before < after {
+                before *= from[i];
+                i += 1;
+            } else {
+                after *= to[j];
+                j += 1;
+            }
+        }
+        groups.push((start[0]..i, start[1]..j));
+    }
+    // What is left has a single element along each axis.
+    if let Some((before, after)) = groups.last_mut() {
+        (before.end, after.end) = (from.len(), to.len());
+    }
+    groups
 }
 
 #[cfg(test)]
@@ -258,6 +298,27 @@ mod tests {
 
     fn ints(list: &[i64]) -> Vec<Int> {
         list.iter().map(|&x| Int::Fixed(x)).collect()
+    }
+
+    #[test]
+    fn carries_orders_over() {
+        let last = Order::channels_last(4);
+        let check =
+            |order: &Order, from: &[usize], to: &[usize], wanted: &[usize], then: &[usize]| {
+                let found = carried(order, from, to);
+                assert_eq!((found.0.axes(), found.1.axes()), (wanted, then), "{from:?} to {to:?}");
+            };
+        // Channels shuffled: taken apart where they lie, turned, put together after a copy.
+        check(&last, &[5, 6, 4, 4], &[5, 2, 3, 4, 4], &[0, 2, 3, 1], &[0, 3, 4, 1, 2]);
+        let turned = Order::new([0, 3, 4, 2, 1]);
+        check(&turned, &[5, 3, 2, 4, 4], &[5, 6, 4, 4], &[0, 3, 4, 1, 2], &[0, 2, 3, 1]);
+        // Pixels become positions, where the channels stay innermost.
+        check(&last, &[5, 6, 4, 4], &[5, 6, 16], &[0, 2, 3, 1], &[0, 2, 1]);
+        check(&last, &[5, 6, 4, 4], &[5, 96], &[0, 1, 2, 3], &[0, 1]);
+        check(&last, &[5, 6, 1, 1], &[5, 6], &[0, 1, 2, 3], &[0, 1]);
+        check(&Order::row_major(2), &[5, 6], &[5, 1, 6, 1, 1], &[0, 1], &[0, 1, 2, 3, 4]);
+        check(&Order::row_major(0), &[], &[1, 1], &[], &[0, 1]);
+        check(&last, &[1, 6, 4, 4], &[6, 4, 4], &[2, 3, 0, 1], &[1, 2, 0]);
     }
 
     #[test]

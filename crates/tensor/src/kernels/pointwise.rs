@@ -157,7 +157,7 @@ impl Pointwise {
     #[allow(unsafe_code)]
     pub(super) fn apply_here(&self, values: &mut [f32], level: Level) {
         match self {
-            Self::Gated(gate) => {
+            Self::Gated(gate) if matches!(**gate, Self::Gated(_) | Self::Chain(_)) => {
                 let mut open = [0.0; 256];
                 for chunk in values.chunks_mut(open.len()) {
                     let open = &mut open[..chunk.len()];
@@ -171,45 +171,70 @@ impl Pointwise {
                     functions.iter().for_each(|f| f.apply_here(chunk, level));
                 }
             }
-            // SAFETY: `apply_simple` only touches the slice.
             simple => {
-                dispatch!(level, apply_simple(f: &Pointwise = simple, x: &mut [f32] = values))
+                let (function, gated) = match simple {
+                    Self::Gated(gate) => (&**gate, true),
+                    _ => (simple, false),
+                };
+                // SAFETY: `apply_simple` only touches the slice.
+                dispatch!(level, apply_simple(
+                    f: &Pointwise = function,
+                    gated: bool = gated,
+                    x: &mut [f32] = values,
+                ));
             }
         }
     }
 }
 
+/// Applies a function to every element, or multiplies the element by it.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn apply_simple<S: Simd>(function: &Pointwise, values: &mut [f32]) {
+unsafe fn apply_simple<S: Simd>(function: &Pointwise, gated: bool, values: &mut [f32]) {
     use Pointwise as P;
+    // Loops, whose bodies are compiled for the instruction set here, which those of closures need not be.
+    macro_rules! map {
+        (|$x:ident| $result:expr) => {
+            if gated {
+                for value in values {
+                    let $x = *value;
+                    *value *= $result;
+                }
+            } else {
+                for value in values {
+                    let $x = *value;
+                    *value = $result;
+                }
+            }
+        };
+    }
     match *function {
-        P::Clip(low, high) => map(values, |x| clip(x, low, high)),
-        P::LeakyRelu(slope) => map(values, |x| if x < 0.0 { slope * x } else { x }),
-        P::Sigmoid => map(values, sigmoid),
-        P::HardSigmoid(slope, shift) => map(values, |x| clip(slope * x + shift, 0.0, 1.0)),
-        P::HardSwish => map(values, |x| x * clip(x * (1.0 / 6.0) + 0.5, 0.0, 1.0)),
-        P::Tanh => map(values, |x| 2.0 * sigmoid(2.0 * x) - 1.0),
-        P::Elu(alpha) => map(values, |x| if x < 0.0 { alpha * (exp(x) - 1.0) } else { x }),
-        P::Erf => map(values, erf),
-        P::Exp => map(values, exp),
-        P::Log => map(values, f32::ln),
-        P::Sqrt => map(values, f32::sqrt),
-        P::Neg => map(values, |x| -x),
-        P::Abs => map(values, f32::abs),
-        P::Reciprocal => map(values, |x| 1.0 / x),
-        P::Ceil => map(values, f32::ceil),
-        P::Floor => map(values, f32::floor),
-        P::Round => map(values, f32::round_ties_even),
-        P::Sign => map(values, |x| if x == 0.0 { 0.0 } else { 1.0f32.copysign(x) }),
-        P::Sin => map(values, f32::sin),
-        P::Cos => map(values, f32::cos),
-        P::Softplus => map(values, |x| x.max(0.0) + exp(-x.abs()).ln_1p()),
-        P::Softsign => map(values, |x| x / (1.0 + x.abs())),
-        P::Threshold(bound) => map(values, |x| if x > bound { x } else { 0.0 }),
-        P::Affine(scale, shift) => map(values, |x| scale * x + shift),
-        P::Power(2.0) => map(values, |x| x * x),
-        P::Power(p) => map(values, |x| x.powf(p)),
+        P::Clip(low, high) => map!(|x| clip(x, low, high)),
+        P::LeakyRelu(slope) => map!(|x| if x < 0.0 { slope * x } else { x }),
+        P::Sigmoid => map!(|x| sigmoid::<S>(x)),
+        P::HardSigmoid(slope, shift) => map!(|x| clip(slope * x + shift, 0.0, 1.0)),
+        P::HardSwish => map!(|x| x * clip(x * (1.0 / 6.0) + 0.5, 0.0, 1.0)),
+        P::Tanh => map!(|x| 2.0 * sigmoid::<S>(2.0 * x) - 1.0),
+        P::Elu(alpha) => map!(|x| if x < 0.0 { alpha * (exp::<S>(x) - 1.0) } else { x }),
+        P::Erf => map!(|x| erf::<S>(x)),
+        P::Exp => map!(|x| exp::<S>(x)),
+        P::Log => map!(|x| x.ln()),
+        P::Sqrt => map!(|x| x.sqrt()),
+        P::Neg => map!(|x| -x),
+        P::Abs => map!(|x| x.abs()),
+        P::Reciprocal => map!(|x| 1.0 / x),
+        P::Ceil => map!(|x| x.ceil()),
+        P::Floor => map!(|x| x.floor()),
+        P::Round => map!(|x| x.round_ties_even()),
+        P::Sign => map!(|x| if x == 0.0 { 0.0 } else { 1.0f32.copysign(x) }),
+        P::Sin => map!(|x| x.sin()),
+        P::Cos => map!(|x| x.cos()),
+        P::Softplus => map!(|x| x.max(0.0) + exp::<S>(-x.abs()).ln_1p()),
+        P::Softsign => map!(|x| x / (1.0 + x.abs())),
+        P::Threshold(bound) => map!(|x| if x > bound { x } else { 0.0 }),
+        P::Affine(scale, shift) => map!(|x| scale * x + shift),
+        P::Power(2.0) => map!(|x| x * x),
+        P::Power(p) => map!(|x| x.powf(p)),
         P::Gated(_) | P::Chain(_) => unreachable!("handled by the caller"),
     }
 }
@@ -218,25 +243,32 @@ unsafe fn apply_simple<S: Simd>(function: &Pointwise, values: &mut [f32]) {
 #[allow(unsafe_code)]
 unsafe fn differentiate_simple<S: Simd>(function: &Pointwise, known: &[f32], gradient: &mut [f32]) {
     use Pointwise as P;
-    let by = gradient;
+    // A loop, as in `apply_simple`.
+    macro_rules! slopes {
+        (|$x:ident| $slope:expr) => {
+            for (dy, &$x) in gradient.iter_mut().zip(known) {
+                *dy *= $slope;
+            }
+        };
+    }
     match *function {
         // Of the result.
-        P::Clip(low, high) => slopes(known, by, |y| f32::from(low < y && y < high)),
-        P::LeakyRelu(slope) => slopes(known, by, |x| if x > 0.0 { 1.0 } else { slope }),
-        P::Sigmoid => slopes(known, by, |y| y * (1.0 - y)),
-        P::HardSigmoid(slope, _) => slopes(known, by, |y| slope * f32::from(0.0 < y && y < 1.0)),
-        P::Tanh => slopes(known, by, |y| 1.0 - y * y),
+        P::Clip(low, high) => slopes!(|y| f32::from(low < y && y < high)),
+        P::LeakyRelu(slope) => slopes!(|x| if x > 0.0 { 1.0 } else { slope }),
+        P::Sigmoid => slopes!(|y| y * (1.0 - y)),
+        P::HardSigmoid(slope, _) => slopes!(|y| slope * f32::from(0.0 < y && y < 1.0)),
+        P::Tanh => slopes!(|y| 1.0 - y * y),
         P::Elu(alpha) if alpha > 0.0 => {
-            slopes(known, by, |y| if y > 0.0 { 1.0 } else { y + alpha });
+            slopes!(|y| if y > 0.0 { 1.0 } else { y + alpha });
         }
-        P::Exp => slopes(known, by, |y| y),
-        P::Sqrt => slopes(known, by, |y| 0.5 / y),
-        P::Reciprocal => slopes(known, by, |y| -y * y),
-        P::Neg => slopes(known, by, |_| -1.0),
-        P::Affine(scale, _) => slopes(known, by, |_| scale),
+        P::Exp => slopes!(|y| y),
+        P::Sqrt => slopes!(|y| 0.5 / y),
+        P::Reciprocal => slopes!(|y| -y * y),
+        P::Neg => slopes!(|_x| -1.0),
+        P::Affine(scale, _) => slopes!(|_x| scale),
         // Of the argument.
-        P::Elu(alpha) => slopes(known, by, |x| if x > 0.0 { 1.0 } else { alpha * exp(x) }),
-        P::HardSwish => slopes(known, by, |x| {
+        P::Elu(alpha) => slopes!(|x| if x > 0.0 { 1.0 } else { alpha * exp::<S>(x) }),
+        P::HardSwish => slopes!(|x| {
             let inside = x * (1.0 / 3.0) + 0.5;
             if x < -3.0 {
                 0.0
@@ -247,30 +279,20 @@ unsafe fn differentiate_simple<S: Simd>(function: &Pointwise, known: &[f32], gra
             }
         }),
         P::Erf => {
-            slopes(known, by, |x| std::f32::consts::FRAC_2_SQRT_PI * exp(-x * x));
+            slopes!(|x| std::f32::consts::FRAC_2_SQRT_PI * exp::<S>(-x * x));
         }
-        P::Log => slopes(known, by, |x| 1.0 / x),
-        P::Abs => slopes(known, by, |x| if x == 0.0 { 0.0 } else { 1.0f32.copysign(x) }),
-        P::Ceil | P::Floor | P::Round | P::Sign => slopes(known, by, |_| 0.0),
-        P::Sin => slopes(known, by, f32::cos),
-        P::Cos => slopes(known, by, |x| -x.sin()),
-        P::Softplus => slopes(known, by, sigmoid),
-        P::Softsign => slopes(known, by, |x| 1.0 / ((1.0 + x.abs()) * (1.0 + x.abs()))),
-        P::Threshold(bound) => slopes(known, by, |x| f32::from(x > bound)),
-        P::Power(2.0) => slopes(known, by, |x| 2.0 * x),
-        P::Power(p) => slopes(known, by, |x| p * x.powf(p - 1.0)),
+        P::Log => slopes!(|x| 1.0 / x),
+        P::Abs => slopes!(|x| if x == 0.0 { 0.0 } else { 1.0f32.copysign(x) }),
+        P::Ceil | P::Floor | P::Round | P::Sign => slopes!(|_x| 0.0),
+        P::Sin => slopes!(|x| x.cos()),
+        P::Cos => slopes!(|x| -x.sin()),
+        P::Softplus => slopes!(|x| sigmoid::<S>(x)),
+        P::Softsign => slopes!(|x| 1.0 / ((1.0 + x.abs()) * (1.0 + x.abs()))),
+        P::Threshold(bound) => slopes!(|x| f32::from(x > bound)),
+        P::Power(2.0) => slopes!(|x| 2.0 * x),
+        P::Power(p) => slopes!(|x| p * x.powf(p - 1.0)),
         P::Gated(_) | P::Chain(_) => unreachable!("handled by the caller"),
     }
-}
-
-#[inline(always)]
-fn slopes(known: &[f32], gradient: &mut [f32], f: impl Fn(f32) -> f32) {
-    gradient.iter_mut().zip(known).for_each(|(dy, &x)| *dy *= f(x));
-}
-
-#[inline(always)]
-fn map(values: &mut [f32], f: impl Fn(f32) -> f32) {
-    values.iter_mut().for_each(|x| *x = f(*x));
 }
 
 /// Zeroes each element with probability `ratio` and divides the others by `1 - ratio`, in place.
@@ -304,19 +326,18 @@ fn clip(x: f32, low: f32, high: f32) -> f32 {
 /// `exp(x)` to 2 ulp, in a form that compilers vectorise: `2^n * exp(r)`, |r| <= ln(2) / 2, with the
 /// Taylor polynomial of degree 7.
 #[inline(always)]
-pub(crate) fn exp(x: f32) -> f32 {
+pub(super) fn exp<S: Simd>(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
     let clipped = clip(x, -87.0, 88.0);
-    let shifted = clipped * std::f32::consts::LOG2_E + ROUND;
+    let shifted = S::mul_add(clipped, std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
-    let r = clipped - n * 0.693_359_4 - n * -2.121_944_4e-4;
-    let p = 1.0 / 5040.0;
-    let p = p * r + 1.0 / 720.0;
-    let p = p * r + 1.0 / 120.0;
-    let p = p * r + 1.0 / 24.0;
-    let p = p * r + 1.0 / 6.0;
-    let p = p * r + 0.5;
-    let p = p * r * r + r + 1.0;
+    let r = S::mul_add(n, 2.121_944_4e-4, S::mul_add(n, -0.693_359_4, clipped));
+    let p = S::mul_add(1.0 / 5040.0, r, 1.0 / 720.0);
+    let p = S::mul_add(p, r, 1.0 / 120.0);
+    let p = S::mul_add(p, r, 1.0 / 24.0);
+    let p = S::mul_add(p, r, 1.0 / 6.0);
+    let p = S::mul_add(p, r, 0.5);
+    let p = S::mul_add(p * r, r, r + 1.0);
     let power =
         f32::from_bits(shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23);
     let y = p * power;
@@ -325,21 +346,20 @@ pub(crate) fn exp(x: f32) -> f32 {
 }
 
 #[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
+fn sigmoid<S: Simd>(x: f32) -> f32 {
+    1.0 / (1.0 + exp::<S>(-x))
 }
 
 /// The error function to 1.5e-7 (Abramowitz and Stegun 7.1.26).
 #[inline(always)]
-fn erf(x: f32) -> f32 {
+fn erf<S: Simd>(x: f32) -> f32 {
     let a = x.abs();
-    let t = 1.0 / (1.0 + 0.327_591_1 * a);
-    let p = 1.061_405_4;
-    let p = p * t - 1.453_152;
-    let p = p * t + 1.421_413_7;
-    let p = p * t - 0.284_496_74;
-    let p = p * t + 0.254_829_6;
-    (1.0 - p * t * exp(-a * a)).copysign(x)
+    let t = 1.0 / S::mul_add(0.327_591_1, a, 1.0);
+    let p = S::mul_add(1.061_405_4, t, -1.453_152);
+    let p = S::mul_add(p, t, 1.421_413_7);
+    let p = S::mul_add(p, t, -0.284_496_74);
+    let p = S::mul_add(p, t, 0.254_829_6);
+    (1.0 - p * t * exp::<S>(-a * a)).copysign(x)
 }
 
 #[cfg(test)]
@@ -436,7 +456,11 @@ mod tests {
         };
         for k in -30..=30 {
             let x = k as f32 * 0.1;
-            assert!((f64::from(erf(x)) - series(f64::from(x))).abs() < 4e-7, "erf({x})");
+            for level in Level::available() {
+                let mut y = [x];
+                Pointwise::Erf.apply(&mut y, level);
+                assert!((f64::from(y[0]) - series(f64::from(x))).abs() < 4e-7, "erf({x})");
+            }
         }
     }
 
