@@ -143,10 +143,35 @@ pub fn scatter_strided(
 ) {
     assert_eq!(source.len(), volume(extents), "source length");
     let (extents, strides) = merge(extents, strides);
+    // Where the outermost axis is walked as a whole, its parts are written side by side.
+    if let ([outer, inner @ ..], [stride, steps @ ..]) = (&extents[..], &strides[..])
+        && !inner.is_empty()
+        && *stride > 0
+        && outer * *stride as usize == out.len()
+    {
+        let (from, to) = (volume(inner).max(1), *stride as usize);
+        let together = (1_usize << 14).div_ceil(from);
+        let parts = source.par_chunks(from * together);
+        return out.par_chunks_mut(to * together).zip_eq(parts).for_each(|(out, parts)| {
+            for (out, part) in out.chunks_mut(to).zip(parts.chunks(from)) {
+                write_strided(part, inner, steps, offset, out);
+            }
+        });
+    }
+    write_strided(source, &extents, &strides, offset, out);
+}
+
+fn write_strided(
+    source: &[f32],
+    extents: &[usize],
+    strides: &[isize],
+    offset: usize,
+    out: &mut [f32],
+) {
     let last = extents.len() - 1;
     let (inner, stride) = (extents[last], strides[last]);
     for (row, run) in source.chunks(inner.max(1)).enumerate() {
-        let at = offset_of(row, &extents[..last], &strides) + offset as isize;
+        let at = offset_of(row, &extents[..last], strides) + offset as isize;
         if stride == 1 {
             out[at as usize..][..inner].copy_from_slice(run);
         } else {
@@ -165,6 +190,9 @@ pub fn scatter_strided(
 pub fn take(input: &[f32], [extent, inner]: [usize; 2], indices: &[usize], out: &mut [f32]) {
     let (from, to) = check_taken(input, [extent, inner], indices, out);
     out.par_chunks_mut(to).zip_eq(input.par_chunks(from)).for_each(|(out, block)| {
+        if inner == 1 {
+            return out.iter_mut().zip(indices).for_each(|(out, &index)| *out = block[index]);
+        }
         for (run, &index) in out.chunks_mut(inner).zip(indices) {
             run.copy_from_slice(&block[index * inner..][..inner]);
         }
@@ -268,6 +296,9 @@ mod tests {
                 let at = offset_of(row, &extents, &strides) + offset as isize;
                 prop_assert_eq!(found, source[at as usize]);
             }
+            let mut back = vec![0.0; source.len()];
+            scatter_strided(&out, &extents, &strides, offset, &mut back);
+            prop_assert_eq!(back, source);
         }
     }
 
