@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use brickwork_tensor::kernels::copy::scatter_strided;
+use brickwork_tensor::kernels::copy::{fill, scatter_strided};
 use brickwork_tensor::{Buffer, Nd};
 
 use super::formula::Formula;
@@ -267,7 +267,7 @@ struct Surround {
 
 impl Kernel for Surround {
     fn run(&self, inputs: &[&[f32]], outputs: &mut [&mut [f32]], _: &mut Buffer) {
-        outputs[0].fill(self.value);
+        fill(outputs[0], self.value);
         scatter_strided(inputs[0], &self.extents, &self.strides, self.offset, outputs[0]);
     }
 }

@@ -130,6 +130,11 @@ fn add_strided(
     }
 }
 
+/// Sets all elements, on all cores.
+pub fn fill(out: &mut [f32], value: f32) {
+    out.par_chunks_mut(1 << 16).for_each(|out| out.fill(value));
+}
+
 /// Writes the dense `source` of `extents` into `out` at `offset` along `strides`.
 ///
 /// # Panics
@@ -143,22 +148,31 @@ pub fn scatter_strided(
 ) {
     assert_eq!(source.len(), volume(extents), "source length");
     let (extents, strides) = merge(extents, strides);
-    // Where the outermost axis is walked as a whole, its parts are written side by side.
     if let ([outer, inner @ ..], [stride, steps @ ..]) = (&extents[..], &strides[..])
         && !inner.is_empty()
-        && *stride > 0
-        && outer * *stride as usize == out.len()
+        && let Some(to) = usize::try_from(*stride).ok().filter(|&to| to > 0)
+        && let Some(span) = span(inner, steps)
     {
-        let (from, to) = (volume(inner).max(1), *stride as usize);
-        let together = (1_usize << 14).div_ceil(from);
-        let parts = source.par_chunks(from * together);
-        return out.par_chunks_mut(to * together).zip_eq(parts).for_each(|(out, parts)| {
-            for (out, part) in out.chunks_mut(to).zip(parts.chunks(from)) {
-                write_strided(part, inner, steps, offset, out);
-            }
-        });
+        // Parts that lie one after the other are written side by side.
+        let (start, within) = (offset - offset % to, offset % to);
+        if within + span < to && start + outer * to <= out.len() {
+            let from = volume(inner).max(1);
+            let together = (1_usize << 14).div_ceil(from);
+            let parts = out[start..][..outer * to].par_chunks_mut(to * together);
+            return parts.zip_eq(source.par_chunks(from * together)).for_each(|(out, parts)| {
+                for (out, part) in out.chunks_mut(to).zip(parts.chunks(from)) {
+                    write_strided(part, inner, steps, within, out);
+                }
+            });
+        }
     }
     write_strided(source, &extents, &strides, offset, out);
+}
+
+/// How far a walk that only goes forwards gets.
+fn span(extents: &[usize], strides: &[isize]) -> Option<usize> {
+    let steps = extents.iter().zip(strides);
+    steps.map(|(extent, &stride)| Some((extent - 1) * usize::try_from(stride).ok()?)).sum()
 }
 
 fn write_strided(

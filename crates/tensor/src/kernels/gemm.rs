@@ -262,14 +262,8 @@ impl Packed {
             return;
         }
         self.check(gather, input, rows, &finish, out);
-        let (tile_rows, _, _) = self.level.tile();
-        let row_tasks = rows.div_ceil(most_rows(self.channels, self.taps));
-        let each = rows.div_ceil(row_tasks).next_multiple_of(tile_rows);
+        let (each, panel_tasks) = self.tasks(rows);
         let row_tasks = rows.div_ceil(each);
-        let panel_tasks = match rayon::current_num_threads() {
-            1 => 1,
-            threads => (TASKS_PER_THREAD * threads).div_ceil(row_tasks).min(self.panels.len()),
-        };
         let to = Shared(out.as_mut_ptr());
         let task = |index: usize| {
             let (first, part) = (index / panel_tasks * each, index % panel_tasks);
@@ -294,6 +288,19 @@ impl Packed {
             1 => task(0),
             tasks => (0..tasks).into_par_iter().with_max_len(1).for_each(task),
         }
+    }
+
+    /// How many rows a task handles, and among how many tasks the panels of those rows are shared.
+    fn tasks(&self, rows: usize) -> (usize, usize) {
+        let (tile_rows, _, _) = self.level.tile();
+        let least = rows.div_ceil(most_rows(self.channels, self.taps));
+        let wanted = match rayon::current_num_threads() {
+            1 => 1,
+            threads => TASKS_PER_THREAD * threads,
+        };
+        let panel_tasks = wanted.div_ceil(least).min(self.panels.len());
+        let row_tasks = wanted.div_ceil(panel_tasks).min(rows.div_ceil(FEWEST_ROWS)).max(least);
+        (rows.div_ceil(row_tasks).next_multiple_of(tile_rows), panel_tasks)
     }
 
     fn check(&self, gather: &Gather, input: &[f32], rows: usize, finish: &Finish<'_>, out: &[f32]) {
@@ -410,6 +417,9 @@ fn blocks(taps: usize, channels: usize) -> Vec<Block> {
 
 /// Tasks to make for every thread, so that all are done at about the same time.
 const TASKS_PER_THREAD: usize = 8;
+
+/// Fewest rows that make a task, but for the last.
+const FEWEST_ROWS: usize = 32;
 
 /// Most rows a task handles at a time: their inputs fit the second-level cache.
 fn most_rows(channels: usize, taps: usize) -> usize {
