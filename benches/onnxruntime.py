@@ -5,9 +5,9 @@
     python3 -m venv venv && venv/bin/pip install -r tests/onnxruntime/requirements.txt
     venv/bin/python benches/onnxruntime.py
 
-Networks come from fixtures/zoo with random weights. Both programs run in turn, each time in a process of
-its own after a pause; a figure is the median over the processes of each one's median run. Wants an
-otherwise idle machine: the spread says whether it was one.
+Networks come from fixtures/zoo with random weights; `--files` adds others. Both programs run in turn, each time in a process
+of its own after a pause; a figure is the best process's median run, since whatever else a machine does makes runs longer, never
+shorter. `--table FILE.md` puts the forward passes into a file that has a section for every processor.
 """
 import argparse
 import json
@@ -26,7 +26,8 @@ import numpy as np
 import onnxruntime
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-CASES = [("vgg16_cifar", 64), ("resnet50", 1), ("resnet50", 8), ("resnet20_cifar", 64), ("mobilenet_v2", 8)]
+LARGE = ["resnet50", "vgg16", "mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0", "shufflenet_v2_x1_0", "convnext_tiny"]
+CASES = [("resnet20_cifar", 64), ("vgg16_cifar", 64)] + [(name, batch) for name in LARGE for batch in (1, 8)]
 WARM_UP = 2
 SEED = 7
 
@@ -57,6 +58,8 @@ class Bench:
 
     def filled(self, name):
         """The network with random weights."""
+        if pathlib.Path(name).suffix == ".onnx":
+            return name
         model = self.scratch / f"{name}.onnx"
         if not model.exists():
             source = ROOT / "fixtures/zoo" / model.name
@@ -108,48 +111,84 @@ class Bench:
         return usage.ru_maxrss / 1024
 
 
-def spread(times):
-    return f"{statistics.median(times):.2f} ({min(times):.2f} to {max(times):.2f})"
-
-
 def ratio(ours, theirs):
-    return f"{statistics.median(ours) / statistics.median(theirs):.2f}"
+    return f"{min(ours) / min(theirs):.2f}"
 
 
-def heading(title, columns):
-    print(f"\n### {title}\n\n| " + " | ".join(columns) + " |\n|" + " --- |" * len(columns), flush=True)
-
-
-def line(*cells):
-    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+def table(columns, rows):
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(map(str, cells)) + " |" for cells in lines)
 
 
 def machine():
+    """The processor, and the widest vectors that it has."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        return next(text.split(":")[1].strip() for text in lines if text.startswith("model name"))
-    except (OSError, StopIteration):
+    except OSError:
         return platform.processor()
+    fields = dict([part.strip() for part in text.split(":", 1)] for text in lines if ":" in text)
+    flags = fields.get("flags", "").split()
+    vectors = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else platform.machine()
+    family = f"family {fields['cpu family']}, model {fields['model']}" if "cpu family" in fields else ""
+    return ", ".join(filter(None, [fields.get("model name", platform.machine()), family, vectors]))
+
+
+def forward(bench, options, cases):
+    """Rows of a table: a network and a batch, with both programs' times for each number of threads."""
+    columns = ["network", "batch"]
+    for threads in options.threads:
+        columns += [f"onnxruntime, {threads} thread{'s' * (threads > 1)}, ms", "brickwork, ms", "ratio"]
+    rows = []
+    for name, batch in cases:
+        row = [pathlib.Path(name).stem, batch]
+        for threads in options.threads:
+            theirs, ours = bench.forward(name, batch, threads)
+            row += [f"{min(theirs):.2f}", f"{min(ours):.2f}", ratio(ours, theirs)]
+        rows.append(row)
+        print(*row, file=sys.stderr, flush=True)
+    return table(columns, rows)
+
+
+def record(file, processor, text):
+    """Puts the section of a processor into a file, in place of an earlier one."""
+    head, *sections = (file.read_text() if file.exists() else HEAD).split("\n## ")
+    kept = [section for section in sections if section.splitlines()[0] != processor]
+    file.write_text("\n## ".join([head.rstrip() + "\n", *(each.rstrip() + "\n" for each in kept), f"{processor}\n\n{text}\n"]))
+
+
+HEAD = """# Forward passes beside onnxruntime
+
+    python3 benches/onnxruntime.py --table docs/figures/speed.md
+
+Random weights but for files that were added. Both programs run in turn, each time in a process of its own; a time is the best process's
+median run, in milliseconds. Below 1, Brickwork is faster.
+"""
 
 
 def report(bench, options):
     version = subprocess.check_output([bench.binary, "--version"], text=True).strip()
-    print(f"{version}, onnxruntime {onnxruntime.__version__}; {machine()}, {os.cpu_count()} logical cores; "
-          f"{options.processes} processes of {options.runs} runs, median (lowest to highest process)")
-    cases = [(*case, threads) for threads in options.threads for case in CASES if case[0].startswith(options.only)]
-    heading("Forward pass", ["network", "batch", "threads", "onnxruntime, ms", "brickwork, ms", "ratio"])
-    for case in cases:
-        theirs, ours = bench.forward(*case)
-        line(*case, spread(theirs), spread(ours), ratio(ours, theirs))
-    heading("Profiling pass over the same images",
-            ["network", "batch", "threads", "forward, ms", "profiling, ms", "ratio"])
-    for case in cases:
-        forward, profiling = bench.profiling(*case)
-        line(*case, spread(forward), spread(profiling), ratio(profiling, forward))
+    said = (f"{version}, onnxruntime {onnxruntime.__version__}; {os.cpu_count()} logical cores; "
+            f"best of {options.processes} processes of {options.runs} runs.")
+    files = [(str(file), batch) for file in options.files for batch in (1, 8)]
+    cases = [case for case in CASES + files if pathlib.Path(case[0]).stem.startswith(options.only)]
+    text = f"{said}\n\n{forward(bench, options, cases)}"
+    print(f"### {machine()}\n\n{text}")
+    if options.table:
+        record(options.table, machine(), text)
+    if not options.profiling:
+        return
+    rows = []
+    for case in [(*case, threads) for case in cases for threads in options.threads]:
+        plain, profiling = bench.profiling(*case)
+        rows.append([*case, f"{min(plain):.2f}", f"{min(profiling):.2f}", ratio(profiling, plain)])
+    print("\n### Profiling pass over the same images\n\n"
+          + table(["network", "batch", "threads", "forward, ms", "profiling, ms", "ratio"], rows))
     if "resnet50".startswith(options.only):
         classes, each = 10, options.images
-        heading("Memory of `brickwork profile`", ["network", "pixels", "classes", "images", "peak resident, MiB"])
-        line("resnet50", 224, classes, classes * each, f"{bench.profile_memory('resnet50', 224, classes, each):.0f}")
+        peak = f"{bench.profile_memory('resnet50', 224, classes, each):.0f}"
+        print("\n### Memory of `brickwork profile`\n\n"
+              + table(["network", "pixels", "classes", "images", "peak resident, MiB"],
+                      [["resnet50", 224, classes, classes * each, peak]]))
 
 
 def main():
@@ -166,6 +205,9 @@ def main():
     parser.add_argument("--pause", type=float, default=2.0, help="seconds before a process [default: 2]")
     parser.add_argument("--images", type=int, default=10, help="images per class to profile for memory")
     parser.add_argument("--only", default="", help="only networks whose name starts so")
+    parser.add_argument("--files", type=pathlib.Path, nargs="*", default=[], help="models to time besides")
+    parser.add_argument("--table", type=pathlib.Path, help="Markdown file to put the forward passes into")
+    parser.add_argument("--profiling", action="store_true", help="also time profiling passes, and measure their memory")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         report(Bench(options, scratch), options)
