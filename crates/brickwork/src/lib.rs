@@ -110,12 +110,12 @@ pub use measure::probe::{Probe, ProbeImages, probe};
 pub use measure::reject::{RejectAt, Rejection, fit_reject};
 pub use measure::speed::Speed;
 pub use measure::stages::{Stage, stages};
-pub use measure::statistics::ReliabilityBin;
+pub use measure::statistics::{HeldOutGain, ReliabilityBin};
 pub use measure::timing::NodeTime;
 pub use measure::verify::{Verification, Weights, part_images, recut, verify, verify_assembled};
 pub use model::card::{
-    CalibrationNote, Card, Criterion, InputLayout, KEY, KeptLayer, Moments, OnDuplicate, Origin,
-    Part, RefitNote, Reject, Rule, SampleNote, SourceAgreement, Thresholds,
+    CalibrationNote, Card, Criterion, HeldOutCounts, InputLayout, KEY, KeptLayer, Moments,
+    OnDuplicate, Origin, Part, RefitNote, Reject, Rule, SampleNote, SourceAgreement, Thresholds,
 };
 pub use model::classes::{list as list_classes, parse as parse_classes};
 pub use model::classifier::{Classifier, Scorer};

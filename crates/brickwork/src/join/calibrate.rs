@@ -34,7 +34,7 @@ pub use method::Method;
 use method::loss_of;
 use paper::paper;
 use scores::{Scores, collect};
-use trials::few_words;
+use trials::{few_words, of_factors};
 
 /// How to calibrate.
 #[derive(Clone, Copy, Debug)]
@@ -95,10 +95,15 @@ pub fn calibrate(
     }
     let scores = collect(&plain, preprocess, sources, cache, progress)?;
     let before = scores.right(|_, z| z);
-    let (scale, shift, mut notes) = match method {
-        Method::Paper => paper(&scores),
-        _ => held_affine(&scores, seed),
+    let fitted = |scores: &Scores| match method {
+        Method::Paper => paper(scores),
+        _ => held_affine(scores, seed),
     };
+    let (scale, shift, mut notes) = fitted(&scores);
+    let held_out = of_factors(&scores, seed, |rest| {
+        let (scale, shift, _) = fitted(rest);
+        (scale, shift)
+    });
     notes.extend(loss_of(method, before, scores.right(|k, z| scale[k] * z + shift[k])));
     notes.iter().for_each(|note| progress.note(note));
     let note = CalibrationNote {
@@ -107,6 +112,7 @@ pub fn calibrate(
         scale,
         shift,
         notes,
+        held_out: Some(held_out),
     };
     with_factors(&plain, Some(note))
 }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::model::card::HeldOutCounts;
 use crate::model::percent::Percent;
 
 /// The two-sided 95 % quantile of the normal distribution.
@@ -22,6 +23,36 @@ pub(crate) fn wilson(part: usize, whole: usize) -> [f64; 2] {
     let centre = p + z / 2.0;
     let spread = (z * p * (1.0 - p) + z * z / 4.0).sqrt();
     [centre - spread, centre + spread].map(|bound| (bound / (1.0 + z)).clamp(0.0, 1.0))
+}
+
+/// How often answers are right, of calibration images held out in turns: each is judged by what was fitted without it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct HeldOutGain {
+    /// How many images.
+    pub images: usize,
+    /// The share of right answers by scores as the parts give them.
+    pub before: Percent,
+    /// Its 95 % interval (Wilson 1927).
+    pub before_interval: [Percent; 2],
+    /// The share of right answers by calibrated scores.
+    pub after: Percent,
+    /// Its 95 % interval.
+    pub after_interval: [Percent; 2],
+}
+
+impl From<HeldOutCounts> for HeldOutGain {
+    fn from(counts: HeldOutCounts) -> Self {
+        let HeldOutCounts { images, right_before, right_after } = counts;
+        let share = |right: usize| Percent::ratio(right as u64, images as u64);
+        let interval = |right| wilson(right, images).map(Percent::of);
+        Self {
+            images,
+            before: share(right_before),
+            before_interval: interval(right_before),
+            after: share(right_after),
+            after_interval: interval(right_after),
+        }
+    }
 }
 
 /// Expected calibration error: how far confidences are from the shares of right answers, over 15 bins

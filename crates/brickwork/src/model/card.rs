@@ -14,7 +14,7 @@ pub use criterion::Criterion;
 pub use layout::InputLayout;
 pub use moments::Moments;
 pub use origin::{KeptLayer, Origin, RefitNote, SampleNote, SourceAgreement};
-pub use part::{CalibrationNote, OnDuplicate, Part};
+pub use part::{CalibrationNote, HeldOutCounts, OnDuplicate, Part};
 pub use reject::Reject;
 pub use thresholds::{Rule, Thresholds};
 

@@ -6,13 +6,15 @@ use super::brick::{Brick, baseplate, bricks, class_words};
 use super::measured::measured;
 use super::network::layers;
 use super::page::Page;
-use super::table::{Fact, facts, table};
+use super::table::{Bar, Fact, Tone, bars, facts, table};
 use super::values::values;
 use super::words::{counted, difference_words, thousands};
 use crate::measure::eval::Report;
 use crate::measure::inspect::Inspection;
+use crate::measure::statistics::HeldOutGain;
 use crate::model::card::{CalibrationNote, Card, Origin};
 use crate::model::classifier::Classifier;
+use crate::model::percent::Percent;
 
 /// All that there is to say about a model: its graph, its card, and what it was measured to be, if it was: `with_source`, beside what it was cut
 /// from.
@@ -186,6 +188,23 @@ fn part_rows(card: &Card) -> Markup {
     table("What was joined", &["part", "classes", "cut from", "fingerprint"], &rows)
 }
 
+/// How often answers are right before and after a calibration.
+fn held_out(gain: &HeldOutGain) -> Markup {
+    let bar = |name: &str, share: Percent, interval: [Percent; 2], tone| {
+        let [low, high] = interval.map(Percent::cell);
+        let words = format!("{share} ({low} to {high})");
+        let interval = Some(interval.map(Percent::share));
+        Bar { name: name.to_owned(), share: share.share(), words, interval, tone }
+    };
+    let caption = format!(
+        "Of {}, held out in turns, the share that is classified correctly, and its 95 % interval",
+        counted(gain.images, "calibration image")
+    );
+    let before = bar("as the parts give them", gain.before, gain.before_interval, Tone::Quiet);
+    let after = bar("calibrated", gain.after, gain.after_interval, Tone::Own);
+    bars(&caption, &[before, after])
+}
+
 /// What was done to every score.
 pub fn calibration(note: &CalibrationNote, card: &Card) -> Markup {
     let logits =
@@ -198,6 +217,7 @@ pub fn calibration(note: &CalibrationNote, card: &Card) -> Markup {
         })
         .collect();
     html! {
+        @if let Some(counts) = note.held_out { (held_out(&counts.into())) }
         p { "By the method " (note.method) ", on " (counted(note.images, "image")) ". A score is its part’s, times the factor, plus the shift." }
         (table("Every score", &["class", "part", "factor", "shift"], &rows))
         @for note in &note.notes { p.muted { (note) } }

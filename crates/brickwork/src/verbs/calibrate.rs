@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Context, DataInput, ModelInput, Verb, inputs};
 use crate::images::account::DataAccount;
 use crate::join::calibrate::{CalibrateOptions, Method, calibrate, calibrate_from_moments};
+use crate::measure::statistics::HeldOutGain;
 use crate::model::card::CalibrationNote;
 use crate::model::classifier::Classifier;
 use crate::model::error::{Error, Problem};
@@ -45,6 +46,8 @@ pub struct CalibrateAnswer {
     pub logits: Vec<PartLogit>,
     /// What was done to them, if anything.
     pub calibration: Option<CalibrationNote>,
+    /// How often answers are right before and after, where the method holds images out.
+    pub held_out: Option<HeldOutGain>,
     /// The model.
     #[serde(skip)]
     pub model: Classifier,
@@ -115,12 +118,15 @@ impl Verb for Calibrate {
                 |class: &String| PartLogit { class: class.clone(), part: part.name.clone() };
             part.classes.iter().map(logit)
         });
+        let calibration = ready.card().calibration.clone();
+        let held_out = calibration.as_ref().and_then(|note| note.held_out).map(HeldOutGain::from);
         Ok(CalibrateAnswer {
             output: self.output.clone(),
             data: account,
             method,
             logits: logits.collect(),
-            calibration: ready.card().calibration.clone(),
+            calibration,
+            held_out,
             model: ready,
         })
     }

@@ -1,8 +1,8 @@
 //! Calibration against numbers worked out by hand, and what must hold for any scores.
 
 use brickwork::{
-    AssembleOptions, CalibrateOptions, CalibrationNote, Card, Classifier, Layout, Method,
-    OnDuplicate, Silent, Source, assemble, calibrate, verify_assembled, with_moments,
+    AssembleOptions, CalibrateOptions, CalibrationNote, Card, Classifier, HeldOutCounts, Layout,
+    Method, OnDuplicate, Silent, Source, assemble, calibrate, verify_assembled, with_moments,
 };
 use brickwork_data::Preprocess;
 use brickwork_tensor::Tensor;
@@ -201,7 +201,34 @@ fn affine_makes_unequal_parts_comparable() {
     };
     let source = source("rows", dataset(&images, &labels, &CLASSES), &model);
     assert_eq!(hits(&model), 40);
-    assert_eq!(hits(&calibrated(&model, &[source], Method::Affine)), 80);
+    let after = calibrated(&model, &[source], Method::Affine);
+    assert_eq!(hits(&after), 80);
+    let counts = HeldOutCounts { images: 80, right_before: 40, right_after: 80 };
+    assert_eq!(note(&after).held_out, Some(counts));
+}
+
+#[test]
+fn images_held_out_tell_what_was_learnt_by_heart() {
+    // Scores that say nothing of the classes: what fits them is chance.
+    let model = pixels();
+    let labels: Vec<usize> = (0..24).map(|k| k % 4).collect();
+    let data = (0..24 * 4).map(|k| noise(k / 4, 50 + k % 4) as f32).collect();
+    let images = Tensor::new([24, 1, 1, 4], data);
+    let data = [source("rows", dataset(&images, &labels, &CLASSES), &model)];
+    let (mut held_out, mut by_heart) = (0, 0);
+    for method in [Method::Paper, Method::Affine, Method::Background, Method::Linear] {
+        let after = calibrated(&model, &data, method);
+        let counts = note(&after).held_out.expect("images are held out");
+        let right = |model| hits(model, &images, &labels, |a, b| a == b);
+        assert_eq!((counts.images, counts.right_before), (24, right(&model)), "{method:?}");
+        held_out += counts.right_after;
+        by_heart += right(&after);
+    }
+    assert!(held_out < by_heart, "{held_out} of {by_heart}");
+    for method in [Method::None, Method::Layerwise] {
+        let card = calibrated(&model, &data, method).card().clone();
+        assert_eq!(card.calibration.and_then(|note| note.held_out), None);
+    }
 }
 
 /// Parts of layers that can go quiet, on data in which classes are missing, never right, or all.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use brickwork::{
-    CalibrationNote, Card, ClassSamples, Classifier, Criterion, Header, KEY, KeptLayer, LayerSums,
-    Moments, OnDuplicate, Origin, Part, Profile, RefitNote, Reject, Rule, Sample, SampleNote,
-    Sampling, SourceAgreement, Thresholds, load_profile, save_masks, save_profile,
+    CalibrationNote, Card, ClassSamples, Classifier, Criterion, Header, HeldOutCounts, KEY,
+    KeptLayer, LayerSums, Moments, OnDuplicate, Origin, Part, Profile, RefitNote, Reject, Rule,
+    Sample, SampleNote, Sampling, SourceAgreement, Thresholds, load_profile, save_masks,
+    save_profile,
 };
 use brickwork_data::{ChannelOrder, Filter, Fit, Preprocess};
 use brickwork_graph::{Graph, Patch};
@@ -173,8 +174,12 @@ prop_compose! {
         images in counts(),
         (scale, shift) in (vec(finite(), 0..3), vec(finite(), 0..3)),
         notes in vec(names(), 0..3),
+        held_out in of((counts(), counts(), counts())),
     ) -> CalibrationNote {
-        CalibrationNote { method, images, scale, shift, notes }
+        let held_out = held_out.map(|(images, right_before, right_after)| {
+            HeldOutCounts { images, right_before, right_after }
+        });
+        CalibrationNote { method, images, scale, shift, notes, held_out }
     }
 }
 

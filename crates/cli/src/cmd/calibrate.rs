@@ -26,8 +26,18 @@ stand for the other parts' images. For parts of different sources they stand bad
             }));
         }
         let images = answer.calibration.as_ref().map_or(0, |note| note.images);
+        let held_out = answer.held_out.map_or(String::new(), |gain| {
+            let [low, high] = gain.after_interval;
+            format!(
+                "\nof {} images, held out in turns, right: {} (95 % interval {} to {high}); before {}",
+                gain.images,
+                gain.after,
+                low.cell(),
+                gain.before
+            )
+        });
         format!(
-            "{}\n{} on {images} images{}",
+            "{}\n{} on {images} images{held_out}{}",
             table(&rows),
             answer.method.name(),
             written(answer.output.as_ref())

@@ -169,6 +169,9 @@ class CalibrateAnswer(Answer):
     calibration: CalibrationNote | None
     """What was done to them, if anything."""
 
+    held_out: HeldOutGain | None
+    """How often answers are right before and after, where the method holds images out."""
+
 
 class CalibrationNote(Answer):
     """How an assembled model was calibrated."""
@@ -187,6 +190,9 @@ class CalibrationNote(Answer):
 
     notes: list[str] | None
     """What had to be said about single classes."""
+
+    held_out: HeldOutCounts | None
+    """What images held out in turns say of it, where the method holds some out."""
 
 
 class CardAnswer(Answer):
@@ -612,6 +618,39 @@ class Guess(Answer):
 
     logit: float
     """Its logit."""
+
+
+class HeldOutCounts(Answer):
+    """Calibration images, each judged by what was fitted without it: they are held out in turns."""
+
+    images: int
+    """How many."""
+
+    right_before: int
+    """Those whose class had the best score as the parts give it."""
+
+    right_after: int
+    """Those whose class has the best calibrated score."""
+
+
+class HeldOutGain(Answer):
+    """How often answers are right, of calibration images held out in turns: each is judged by what
+    was fitted without it."""
+
+    images: int
+    """How many images."""
+
+    before: float
+    """The share of right answers by scores as the parts give them."""
+
+    before_interval: list[float]
+    """Its 95 % interval (Wilson 1927)."""
+
+    after: float
+    """The share of right answers by calibrated scores."""
+
+    after_interval: list[float]
+    """Its 95 % interval."""
 
 
 class InitAnswer(Answer):

@@ -171,6 +171,7 @@ fn note(names: &[String], seen: &[Vec<Seen>], images: usize) -> CalibrationNote 
         scale: lines.iter().map(|line| line.scale as f32).collect(),
         shift: lines.iter().map(|line| line.shift as f32).collect(),
         notes,
+        held_out: None,
     }
 }
 

@@ -49,7 +49,8 @@ pub fn calibrate_from_moments(
     }
     notes.iter().for_each(|note| progress.note(note));
     let method = Method::Affine.name().to_owned();
-    with_factors(&plain, Some(CalibrationNote { method, images: 0, scale, shift, notes }))
+    let note = CalibrationNote { method, images: 0, scale, shift, notes, held_out: None };
+    with_factors(&plain, Some(note))
 }
 
 /// Whether all parts were cut from one model.

@@ -73,6 +73,7 @@ pub(super) fn layerwise(
         scale: vec![1.0; count],
         shift: vec![0.0; count],
         notes,
+        held_out: None,
     };
     with_factors(&current, Some(note))
 }

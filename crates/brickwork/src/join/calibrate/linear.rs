@@ -10,8 +10,7 @@ use super::correction;
 use super::factors::with_factors;
 use super::method::{Method, loss_of};
 use super::scores::Scores;
-use super::trials::{FOLDS, Trials, few_words, joined, judge, log_sum};
-use crate::images::image_set::evenly;
+use super::trials::{FOLDS, Trials, few_words, joined, judge, log_sum, tried};
 use crate::model::card::CalibrationNote;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -30,9 +29,6 @@ pub(super) enum CorrectionForm {
 /// Penalties tried, falling. Features are standardised, the loss is a mean over images.
 const PENALTIES: [f64; 10] = [3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4];
 
-/// Images that choose the penalty, at most: all of many would take long.
-const TRIED: usize = 10_000;
-
 /// Fits that are only compared, or that others start from, end with a step this short.
 const NEAR: f64 = 1e-4;
 
@@ -47,18 +43,18 @@ pub(super) fn linear(
 ) -> Result<Classifier, Error> {
     let correcting = Correcting { form, owners, hold: hold(scores, seed) };
     progress.begin("fitting the correction", FOLDS as u64 + 1);
-    let some: Vec<usize> = evenly(scores.truth.len(), TRIED).collect();
-    let trials = correcting.trials(&scores.of(&some), seed, progress)?;
+    let some = tried(scores);
+    let trials = correcting.trials(&some, seed, progress)?;
     let chosen = trials.chosen().checked_sub(1).map(|k| PENALTIES[k]);
     let (scale, shift, mut notes) = affine(scores, correcting.hold);
-    let start = correcting.fitted(&scores.of(&some), [&scale, &shift], chosen);
+    let start = correcting.fitted(&some, [&scale, &shift], chosen);
     let map = correcting.refined(scores, [&scale, &shift], start.zip(chosen));
     progress.advance(1)?;
     let right = |score: &dyn Fn(&Scores) -> Mat<f64>| judge(scores, &score(scores)).1;
     let before = right(&|scores| joined(scores, |_, z| z));
     let after = right(&|scores| correcting.scores(scores, [&scale, &shift], map.as_ref()));
     let count = scores.truth.len() as f64;
-    notes.push(words(some.len(), &trials, chosen));
+    notes.push(words(some.truth.len(), &trials, chosen));
     notes.extend(few_words(scores, &cost(chosen)));
     notes.extend(loss_of(form.method(), before as f64 / count, after as f64 / count));
     notes.iter().for_each(|note| progress.note(note));
@@ -68,6 +64,7 @@ pub(super) fn linear(
         scale,
         shift,
         notes,
+        held_out: Some(trials.counts(trials.chosen())),
     };
     match map {
         None => with_factors(plain, Some(note)),

@@ -1,13 +1,16 @@
 //! Choosing how far to trust calibration images: parts of them are held out in turns, and of several
 //! ways to calibrate, from the most careful to the freest, the rest judge.
 
+use std::convert::Infallible;
+
 use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::scores::Scores;
-use crate::model::card::OnDuplicate;
+use crate::images::image_set::evenly;
+use crate::model::card::{HeldOutCounts, OnDuplicate};
 use crate::model::percent::Percent;
 
 /// Parts of the calibration images that are held out in turns.
@@ -16,12 +19,35 @@ pub(super) const FOLDS: usize = 5;
 /// Images of a class below which what it says is called uncertain.
 const FEW: usize = 5;
 
+/// Images that are held out in turns, at most: all of many would take long.
+const TRIED: usize = 10_000;
+
+/// The images to hold out in turns: all, or some of many.
+pub(super) fn tried(scores: &Scores) -> Scores {
+    scores.of(&evenly(scores.truth.len(), TRIED).collect::<Vec<_>>())
+}
+
+/// What images held out in turns say of factors and shifts, which `fitted` finds for the rest.
+pub(super) fn of_factors(
+    scores: &Scores,
+    seed: u64,
+    fitted: impl Fn(&Scores) -> (Vec<f32>, Vec<f32>) + Sync,
+) -> HeldOutCounts {
+    let Ok(trials) = Trials::of(&tried(scores), 1, seed, |rest, held| {
+        let (scale, shift) = fitted(rest);
+        Ok::<_, Infallible>(vec![judge(held, &joined(held, |k, z| scale[k] * z + shift[k]))])
+    });
+    trials.counts(0)
+}
+
 /// What every way gives on images held out in turns.
 pub(super) struct Trials {
     /// The loss of every image, by way.
     pub(super) losses: Vec<Vec<f64>>,
     /// Images that are right, by way.
     right: Vec<usize>,
+    /// Images that are right by the scores as they are.
+    right_before: usize,
 }
 
 impl Trials {
@@ -39,7 +65,8 @@ impl Trials {
     where
         E: Send,
     {
-        let mut trials = Self { losses: vec![Vec::new(); ways], right: vec![0; ways] };
+        let (losses, right) = (vec![Vec::new(); ways], vec![0; ways]);
+        let mut trials = Self { losses, right, right_before: 0 };
         let folds = folds(scores, seed);
         let fold = |fold: usize| {
             let side = |held: bool| -> Scores {
@@ -48,12 +75,16 @@ impl Trials {
             };
             let (rest, held) = (side(false), side(true));
             match rest.truth.is_empty() || held.truth.is_empty() {
-                true => Ok(Vec::new()),
-                false => judged(&rest, &held),
+                true => Ok((0, Vec::new())),
+                false => {
+                    let (_, before) = judge(&held, &joined(&held, |_, z| z));
+                    judged(&rest, &held).map(|judgements| (before, judgements))
+                }
             }
         };
         let found = (0..FOLDS).into_par_iter().map(fold).collect::<Result<Vec<_>, E>>()?;
-        for judgements in found {
+        for (before, judgements) in found {
+            trials.right_before += before;
             for (way, (losses, right)) in judgements.into_iter().enumerate() {
                 trials.losses[way].extend(losses);
                 trials.right[way] += right;
@@ -82,6 +113,12 @@ impl Trials {
     /// Share of the held-out images that are right.
     pub(super) fn right(&self, way: usize) -> Percent {
         Percent::ratio(self.right[way] as u64, self.losses[way].len() as u64)
+    }
+
+    /// What the held-out images say of a way.
+    pub(super) fn counts(&self, way: usize) -> HeldOutCounts {
+        let (images, right_after) = (self.losses[way].len(), self.right[way]);
+        HeldOutCounts { images, right_before: self.right_before, right_after }
     }
 }
 
@@ -172,7 +209,7 @@ mod tests {
     fn the_most_careful_of_ways_as_good_as_the_best_is_chosen() {
         let of = |losses: &[&[f64]]| {
             let losses: Vec<Vec<f64>> = losses.iter().map(|way| way.to_vec()).collect();
-            Trials { right: vec![0; losses.len()], losses }.chosen()
+            Trials { right: vec![0; losses.len()], losses, right_before: 0 }.chosen()
         };
         assert_eq!(of(&[&[2.0; 4], &[1.0; 4], &[1.5; 4]]), 1);
         // Better by a hair, and worse as often as better.

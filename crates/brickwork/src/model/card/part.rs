@@ -74,4 +74,18 @@ pub struct CalibrationNote {
     /// What had to be said about single classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What images held out in turns say of it, where the method holds some out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<HeldOutCounts>,
+}
+
+/// Calibration images, each judged by what was fitted without it: they are held out in turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HeldOutCounts {
+    /// How many.
+    pub images: usize,
+    /// Those whose class had the best score as the parts give it.
+    pub right_before: usize,
+    /// Those whose class has the best calibrated score.
+    pub right_after: usize,
 }
