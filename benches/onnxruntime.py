@@ -134,34 +134,41 @@ def machine():
 
 
 def forward(bench, options, cases):
-    """Rows of a table: a network and a batch, with both programs' times for each number of threads."""
+    """A table of networks and batches, with both programs' times for each number of threads."""
     columns = ["network", "batch"]
     for threads in options.threads:
         columns += [f"onnxruntime, {threads} thread{'s' * (threads > 1)}, ms", "brickwork, ms", "ratio"]
     rows = []
     for name, batch in cases:
-        row = [pathlib.Path(name).stem, batch]
+        row = [pathlib.Path(name).stem, str(batch)]
         for threads in options.threads:
             theirs, ours = bench.forward(name, batch, threads)
             row += [f"{min(theirs):.2f}", f"{min(ours):.2f}", ratio(ours, theirs)]
         rows.append(row)
         print(*row, file=sys.stderr, flush=True)
+        if options.table:
+            record(options.table, machine(), columns, row)
     return table(columns, rows)
 
 
-def record(file, processor, text):
-    """Puts the section of a processor into a file, in place of an earlier one."""
+def record(file, processor, columns, row):
+    """Puts a row into the section of a processor, in place of an earlier one of the same network and batch."""
     head, *sections = (file.read_text() if file.exists() else HEAD).split("\n## ")
-    kept = [section for section in sections if section.splitlines()[0] != processor]
-    file.write_text("\n## ".join([head.rstrip() + "\n", *(each.rstrip() + "\n" for each in kept), f"{processor}\n\n{text}\n"]))
+    known = dict(section.split("\n\n", 1) for section in sections)
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in known.get(processor, "").splitlines()[2:]]
+    rows = {tuple(cell[:2]): cell for cell in cells if len(cell) == len(columns)} | {tuple(row[:2]): row}
+    known[processor] = table(columns, rows.values())
+    file.write_text("\n## ".join([head.rstrip() + "\n", *(f"{name}\n\n{text.strip()}\n" for name, text in known.items())]))
 
 
 HEAD = """# Forward passes beside onnxruntime
 
     python3 benches/onnxruntime.py --table docs/figures/speed.md
 
-Random weights but for files that were added. Both programs run in turn, each time in a process of its own; a time is the best process's
-median run, in milliseconds. Below 1, Brickwork is faster.
+Both programs run in turn, each time in a process of its own; a time is the best process's median run, in milliseconds. Below 1,
+Brickwork is faster. A run replaces the rows of the networks that it timed, on its processor. Random weights, but of what was added by
+`--files`: `efficientnet_lite0` has those of ImageNet, `vit_tiny_patch16_224` and `swin_tiny_patch4_window7_224` are timm's, exported by
+torch's default exporter.
 """
 
 
@@ -171,10 +178,7 @@ def report(bench, options):
             f"best of {options.processes} processes of {options.runs} runs.")
     files = [(str(file), batch) for file in options.files for batch in (1, 8)]
     cases = [case for case in CASES + files if pathlib.Path(case[0]).stem.startswith(options.only)]
-    text = f"{said}\n\n{forward(bench, options, cases)}"
-    print(f"### {machine()}\n\n{text}")
-    if options.table:
-        record(options.table, machine(), text)
+    print(f"### {machine()}\n\n{said}\n\n{forward(bench, options, cases)}")
     if not options.profiling:
         return
     rows = []
