@@ -30,11 +30,11 @@ const IMAGES: usize = 1024;
 /// The length of a step in the beginning, relative to the root mean square of a layer's weights.
 const RATE: f32 = 0.01;
 
-/// What is left of it after a pass.
-const SLOWER: f32 = 0.7;
+/// What is left of it after a pass, and after one that was taken back.
+const SLOWER: [f32; 2] = [0.7, 0.1];
 
 /// So many passes in a row that bring nothing are the last.
-const PATIENCE: usize = 2;
+const PATIENCE: usize = 3;
 
 /// Moves the constants of these names, by `images` `[n, c, h, w]`, until the scores of `graph` come no closer to those of
 /// the goal, as `judge` finds. `None` if it cannot be passed back through.
@@ -82,11 +82,11 @@ pub(super) fn descend(
         let loss = judge.loss(&moved)?;
         if loss < after {
             (after, best, passes, idle) = (loss, moved, passes + 1, 0);
-            rate *= SLOWER;
+            rate *= SLOWER[0];
         } else {
             run = Run::new(&best, names)?;
             idle += 1;
-            rate *= SLOWER * SLOWER;
+            rate *= SLOWER[1];
         }
     }
     Ok(Some((best, Alignment { passes, before, after })))
