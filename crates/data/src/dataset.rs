@@ -78,7 +78,7 @@ impl Dataset {
     /// recognised, not consistent or not readable.
     pub fn open(path: impl AsRef<Path>, split: Option<Split>) -> Result<Self, DataError> {
         let path = path.as_ref();
-        Ok(Self::of(name_of(path), split, sources::open(path, split)?))
+        Ok(Self::of(name_of(path), sources::open(path, split)?))
     }
 
     /// Image files without labels, as one class without a name.
@@ -86,7 +86,8 @@ impl Dataset {
         let labels = Labels::One(vec![0; files.len()]);
         let files = files.into_iter().map(ImageFile::Own).collect();
         let (classes, samples) = (vec![String::new()], Samples::Files(files));
-        Self::of(name.into(), None, Found { kind: "image files", classes, samples, labels })
+        let found = Found { kind: "image files", split: None, classes, samples, labels };
+        Self::of(name.into(), found)
     }
 
     /// The same images, each of the classes that `sets` gives for it: their places in `classes`, rising.
@@ -128,7 +129,7 @@ impl Dataset {
     ) -> Result<Self, DataError> {
         let name = name.into();
         let found = sources::held(&name, images, labels, classes)?;
-        Ok(Self::of(name, None, found))
+        Ok(Self::of(name, found))
     }
 
     /// All image files in a folder and below, files before folders.
@@ -144,8 +145,8 @@ impl Dataset {
         sources::is_image_name(path.as_ref())
     }
 
-    fn of(name: String, split: Option<Split>, found: Found) -> Self {
-        let Found { kind, classes, samples, labels } = found;
+    fn of(name: String, found: Found) -> Self {
+        let Found { kind, split, classes, samples, labels } = found;
         let mut first = labels.first();
         let sets = match labels {
             Labels::One(_) => None,
@@ -279,7 +280,7 @@ impl Dataset {
             return Err(DataError::Empty { place: self.name().to_owned() });
         }
         let labels: Vec<usize> = pairs().map(|(_, class)| class).collect();
-        let (name, split) = (self.name().to_owned(), self.content.split);
+        let (name, split) = (self.name().to_owned(), self.split());
         let mut single = self.subset(&indices)?;
         (single.labels, single.sets) = (labels.into(), None);
         let mut whole = Self::join(vec![single]);
@@ -354,7 +355,9 @@ impl Dataset {
             name: names.join(" + "),
             count,
             kind: "several data sets",
-            split: parts.first().and_then(|part| part.content.split),
+            split: parts.first().and_then(|first| {
+                first.split().filter(|_| parts.iter().all(|part| part.split() == first.split()))
+            }),
             classes,
             storage: Storage::Joined(parts),
             turned: Vec::new(),
@@ -422,6 +425,11 @@ impl Dataset {
                 .map(|sets| indices.iter().map(|&index| sets[index].clone()).collect()),
             larger: self.larger.clone(),
         })
+    }
+
+    /// The part that was read, if not all of them: that to validate on where there is none to test on.
+    pub fn split(&self) -> Option<Split> {
+        self.content.split
     }
 
     /// One line: name, kind, part, count, size and classes.

@@ -10,6 +10,7 @@ use brickwork_formats::{NoMemory, read_whole};
 
 use crate::error::DataError;
 use crate::image::{Image, Pixels};
+use crate::split::Split;
 
 /// Extents shared by all images of an array.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -129,6 +130,8 @@ impl Samples {
 pub(crate) struct Found {
     /// The kind of data, for people.
     pub(crate) kind: &'static str,
+    /// The part that was read, if not all of them.
+    pub(crate) split: Option<Split>,
     pub(crate) classes: Vec<String>,
     pub(crate) samples: Samples,
     pub(crate) labels: Labels,

@@ -170,12 +170,12 @@ fn narrowing(
     let most = (cached / largest).max(1);
     let wide = sizes.iter().rposition(|&size| size > largest / NARROWER);
     let apart = most < ENOUGH && feeds.iter().all(|(_, order)| samples_outermost(order));
-    let Some(wide) = wide.filter(|_| apart) else { return Ok(None) };
-    let values = (wide + 1..chains.len()).find_map(|end| {
-        let (front, back) = chains.split_at(end);
-        between(graph, &fed, fetches, front, back)
-    });
-    Ok(values.map(|values| (values, most)))
+    let end = wide.map_or(0, |wide| wide + 1);
+    if !apart || end == chains.len() {
+        return Ok(None);
+    }
+    let (front, back) = chains.split_at(end);
+    Ok(between(graph, &fed, fetches, front, back).map(|values| (values, most)))
 }
 
 /// Elements that a chain reads and writes for a sample.

@@ -259,8 +259,7 @@ impl Builder {
     fn read(&mut self, form: &Form, operands: &[Operand]) -> Result<(), OpError> {
         let known = matches!(form.domain.as_str(), "" | "ai.onnx").then(|| ops::find(&form.kind));
         let Some(read) = known.flatten() else {
-            let domain = if form.domain.is_empty() { "ONNX" } else { &form.domain };
-            return Err(OpError::new(format!("operator of {domain} is not supported")));
+            return Err(OpError::new(unsupported(&form.domain)));
         };
         for attr in form.attrs.values() {
             if let Attr::Literal(literal) = attr {
@@ -672,4 +671,16 @@ fn tidied(text: &str, longest: usize) -> String {
     let kept = &text[..end.unwrap_or(0)];
     let shown = kept.replace(char::is_control, "\u{fffd}");
     if kept.len() < text.len() { shown + "..." } else { shown }
+}
+
+/// That operators of a domain are not known, and what to do about those that onnxruntime writes.
+fn unsupported(domain: &str) -> String {
+    let advice = match domain.starts_with("com.microsoft") {
+        true => {
+            "; onnxruntime makes it when it optimises a model: take the model before that, or optimise at the basic level"
+        }
+        false => "",
+    };
+    let domain = if domain.is_empty() { "ONNX" } else { domain };
+    format!("operator of {domain} is not supported{advice}")
 }

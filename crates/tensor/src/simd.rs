@@ -129,7 +129,10 @@ pub(crate) trait Simd: Copy {
     /// `a * b + c`, rounded once.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `a * b + c` of numbers, rounded once where there is an instruction for that: without one it would be a slow call.
-    fn mul_add(a: f32, b: f32, c: f32) -> f32;
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
     /// The first `count` elements, which may be all.
     #[inline(always)]
     unsafe fn load_up_to(from: *const f32, count: usize) -> Self::V {
@@ -341,10 +344,6 @@ mod x86 {
         const LANES: usize = 8;
         const ROWS: usize = 6;
         const VECS: usize = 2;
-        #[inline(always)]
-        fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-            a.mul_add(b, c)
-        }
         forward! {
             add(a, b) = _mm256_add_ps, sub(a, b) = _mm256_sub_ps, mul(a, b) = _mm256_mul_ps,
             min(a, b) = _mm256_min_ps, max(a, b) = _mm256_max_ps, fma(a, b, c) = _mm256_fmadd_ps,
@@ -392,10 +391,6 @@ mod x86 {
         const LANES: usize = 16;
         const ROWS: usize = 8;
         const VECS: usize = 3;
-        #[inline(always)]
-        fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-            a.mul_add(b, c)
-        }
         forward! {
             add(a, b) = _mm512_add_ps, sub(a, b) = _mm512_sub_ps, mul(a, b) = _mm512_mul_ps,
             min(a, b) = _mm512_min_ps, max(a, b) = _mm512_max_ps, fma(a, b, c) = _mm512_fmadd_ps,

@@ -1,6 +1,6 @@
 //! What data holds of a model's classes, so that no figure is of less than it seems.
 
-use brickwork_data::Dataset;
+use brickwork_data::{Dataset, Split};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,9 @@ pub struct ClassImages {
 pub struct SetAccount {
     /// The data set.
     pub name: String,
+    /// The part of it that was read, if not all of it: that to validate on where there is none to test on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
     /// Images in it.
     pub images: usize,
     /// Those of the model's classes.
@@ -73,6 +76,7 @@ impl SetAccount {
         let matched = (0..images).filter(known).count();
         Self {
             name,
+            split: dataset.split(),
             images,
             matched,
             by: matching.by,

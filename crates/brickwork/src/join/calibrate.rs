@@ -95,15 +95,15 @@ pub fn calibrate(
     }
     let scores = collect(&plain, preprocess, sources, cache, progress)?;
     let before = scores.right(|_, z| z);
+    let hold = if method == Method::Affine { hold(&scores, seed) } else { 0.0 };
     let fitted = |scores: &Scores| match method {
         Method::Paper => paper(scores),
-        _ => held_affine(scores, seed),
+        _ => affine(scores, hold),
     };
     let (scale, shift, mut notes) = fitted(&scores);
-    let held_out = of_factors(&scores, seed, |rest| {
-        let (scale, shift, _) = fitted(rest);
-        (scale, shift)
-    });
+    if method == Method::Affine {
+        notes.extend(held_words(&scores, hold));
+    }
     notes.extend(loss_of(method, before, scores.right(|k, z| scale[k] * z + shift[k])));
     notes.iter().for_each(|note| progress.note(note));
     let note = CalibrationNote {
@@ -112,24 +112,21 @@ pub fn calibrate(
         scale,
         shift,
         notes,
-        held_out: Some(held_out),
+        held_out: of_factors(&scores, seed, fitted),
     };
     with_factors(&plain, Some(note))
 }
 
-/// Affine, held back as far as there are too few images to trust it.
-fn held_affine(scores: &Scores, seed: u64) -> (Vec<f32>, Vec<f32>, Vec<String>) {
-    let hold = hold(scores, seed);
-    let (scale, shift, mut notes) = affine(scores, hold);
-    if hold > 0.0 {
-        notes.push(format!(
+/// How far affine is held back, where there are too few images to trust it, and for which classes.
+fn held_words(scores: &Scores, hold: f64) -> impl Iterator<Item = String> {
+    let held = (hold > 0.0).then(|| {
+        format!(
             "{} calibration images are few; shifts, and how far factors differ between parts, are held \
              back by a penalty of {hold}",
             scores.truth.len()
-        ));
-    }
-    notes.extend(few_words(scores, "their shifts are uncertain"));
-    (scale, shift, notes)
+        )
+    });
+    held.into_iter().chain(few_words(scores, "their shifts are uncertain"))
 }
 
 #[cfg(test)]

@@ -30,8 +30,11 @@ const IMAGES: usize = 1024;
 /// The length of a step in the beginning, relative to the root mean square of a layer's weights.
 const RATE: f32 = 0.01;
 
-/// What is left of it after a pass, and after one that was taken back.
-const SLOWER: [f32; 2] = [0.7, 0.1];
+/// What is left of it after a pass that helped.
+const SLOWER: f32 = 0.7;
+
+/// What is left of it after a pass that was taken back.
+const FAR_SLOWER: f32 = 0.1;
 
 /// So many passes in a row that bring nothing are the last.
 const PATIENCE: usize = 3;
@@ -82,11 +85,11 @@ pub(super) fn descend(
         let loss = judge.loss(&moved)?;
         if loss < after {
             (after, best, passes, idle) = (loss, moved, passes + 1, 0);
-            rate *= SLOWER[0];
+            rate *= SLOWER;
         } else {
             run = Run::new(&best, names)?;
             idle += 1;
-            rate *= SLOWER[1];
+            rate *= FAR_SLOWER;
         }
     }
     Ok(Some((best, Alignment { passes, before, after })))

@@ -71,15 +71,18 @@ fn head(
         text.push_str("metrics:\n- accuracy\n");
     }
     let _ = write!(text, "tags:\n- onnx\n- image-classification\n- brickwork\n- {}\n", kind(card));
-    // The hub wants to know the data set of a figure; only the user can say what it is called there.
-    if let (Some(Figures { report, .. }), Some(data)) = (figures, facts.datasets.first()) {
+    // The hub wants to know the one data set of a figure; only the user can say what it is called there.
+    if let (Some(Figures { report, data, .. }), [name]) = (figures, facts.datasets)
+        && let [set] = &data.sets[..]
+    {
+        let part = set.split.map_or_else(String::new, |split| format!("      split: {split}\n"));
         let _ = write!(
             text,
             "model-index:\n- name: {}\n  results:\n  - task:\n      type: image-classification\n    dataset:\n      \
-             type: {data}\n      name: {data}\n    metrics:\n    - type: accuracy\n      value: {}\n",
+             type: {name}\n      name: {name}\n{part}    metrics:\n    - type: accuracy\n      value: {}\n",
             quoted(&found.name),
             report.accuracy_per_image.share(),
-            data = quoted(data),
+            name = quoted(name),
         );
     }
     text + "---\n"
@@ -112,7 +115,10 @@ fn measured(figures: Option<Figures<'_>>) -> String {
     let sets: Vec<String> = data
         .sets
         .iter()
-        .map(|set| format!("`{}` ({} of {} images)", set.name, set.matched, set.images))
+        .map(|set| {
+            let part = set.split.map_or_else(String::new, |split| format!(", {split} part"));
+            format!("`{}`{part} ({} of {} images)", set.name, set.matched, set.images)
+        })
         .collect();
     let own = report.own();
     let bound = report.parts.as_ref().map(|parts| &parts.perfect_routing);

@@ -29,7 +29,7 @@ pub struct Card {
     pub license: Option<String>,
     /// The model it was made of, as the hub calls it, such as timm/resnet18.a1_in1k
     pub base_model: Option<String>,
-    /// A data set that it knows, as the hub calls it. Repeat for several; figures are of the first
+    /// A data set that it knows, as the hub calls it. Repeat for several; the head names a figure only where it is of one
     pub datasets: Vec<String>,
     /// Where to write the card [default: standard output]
     pub output: Option<PathBuf>,

@@ -271,6 +271,10 @@ impl DataInput {
             }
             other => other?,
         };
+        if let Some(read) = dataset.split().filter(|read| *read != split) {
+            let place = path.display();
+            context.progress.note(&format!("{place} has no {split} part; using {read}"));
+        }
         context.progress.detail(&dataset.describe());
         self.readable(self.own_portion(dataset))
     }

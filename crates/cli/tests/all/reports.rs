@@ -117,7 +117,8 @@ fn a_card_says_what_is_known() {
         "- \"zalando-datasets/fashion_mnist\"",
         "- accuracy",
         "- component",
-        "Measured on 200 images of `garments` (200 of 1000 images)",
+        "      split: test\n",
+        "Measured on 200 images of `garments`, test part (200 of 1000 images)",
         "its source, restricted to these classes",
     ] {
         assert!(card.contains(word), "no `{word}` in\n{card}");
@@ -126,6 +127,8 @@ fn a_card_says_what_is_known() {
         &own.json("eval pieces.onnx --data data/garments --no-latency")["accuracy_per_image"],
     );
     assert!(card.contains(&format!("| this model | {accuracy:.2} |")), "{card}");
+    let two = own.succeeds("card pieces.onnx --data data/garments --datasets one --datasets two");
+    assert!(!two.contains("model-index"), "a figure is of one data set:\n{two}");
 }
 
 #[test]

@@ -83,6 +83,14 @@ fn a_part_of_its_own_may_say_what_is_lost() {
     let whole = own.json("eval digits.onnx --data OUT/set --split val --no-latency");
     assert_eq!(small["source"]["accuracy"], whole["accuracy_per_image"]);
     assert_eq!(number(&small["held_out"]), 1000.0);
+    let usual = own.json("eval digits.onnx --data OUT/set --no-latency");
+    assert_eq!(usual["accuracy_per_image"], whole["accuracy_per_image"]);
+    assert_eq!(usual["data"]["sets"][0]["split"], "val", "the part that was read");
+    let card = own.succeeds("card digits.onnx --data OUT/set --datasets mnist");
+    assert!(
+        card.contains("      split: val\n") && card.contains("`set`, val part (1000"),
+        "{card}"
+    );
     own.refused(
         &compress.replace("split val", "split train"),
         &["--hold-out-split train is the part that the others are of"],

@@ -147,7 +147,8 @@ pub(super) fn open(
     let most = parts.iter().map(|(_, (_, labels))| labels.classes).max().unwrap_or(0);
     let classes = classes(&place, file, most)?;
     let mut labels = Vec::new();
-    let blocks = choose(path, parts, split)?.into_iter().map(|(name, found)| {
+    let chosen = choose(path, parts, split)?;
+    let blocks = chosen.parts.into_iter().map(|(name, found)| {
         let array = file.array(name)?;
         let place = array.place.clone();
         let (shape, pixels) = images(array)?;
@@ -166,7 +167,7 @@ pub(super) fn open(
         );
         return Err(DataError::malformed(place, problem));
     }
-    Ok(Found { kind: file.kind(), classes, samples, labels })
+    Ok(Found { kind: file.kind(), split: chosen.split, classes, samples, labels })
 }
 
 /// Whether both names are there; one alone is an error, unless others stand for it too.

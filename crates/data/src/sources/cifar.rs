@@ -124,10 +124,11 @@ fn open(
     split: Option<Split>,
 ) -> Result<Found, DataError> {
     let classes = flavour.classes(folder)?;
-    let files = choose(path, parts, split)?;
-    let blocks = files.iter().map(|file| read(file, flavour)?.within(classes.len()));
+    let chosen = choose(path, parts, split)?;
+    let blocks = chosen.parts.iter().map(|file| read(file, flavour)?.within(classes.len()));
     let (samples, labels) = join(path.display().to_string(), blocks)?;
-    Ok(Found { kind: flavour.kind(), classes, samples, labels: Labels::One(labels) })
+    let (split, labels) = (chosen.split, Labels::One(labels));
+    Ok(Found { kind: flavour.kind(), split, classes, samples, labels })
 }
 
 fn read(path: &Path, flavour: Flavour) -> Result<Block, DataError> {

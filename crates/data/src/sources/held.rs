@@ -39,7 +39,7 @@ pub(crate) fn open(
     }
     let block = Block::new(place.clone(), shape, pixels, found.first());
     let (samples, _) = join(place, [block])?;
-    Ok(Found { kind: "arrays in memory", classes, samples, labels: found })
+    Ok(Found { kind: "arrays in memory", split: None, classes, samples, labels: found })
 }
 
 /// The images in `[n, h, w, c]` order.

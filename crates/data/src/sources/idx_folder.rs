@@ -98,9 +98,11 @@ pub(super) fn open(
     let parts = pairs(files)?;
     let count = parts.iter().flat_map(|(_, pair)| &pair.labels).max().map_or(0, |max| max + 1);
     let classes = names(folder, &set, count)?;
-    let blocks = choose(folder, parts, split)?.into_iter().map(read);
+    let chosen = choose(folder, parts, split)?;
+    let blocks = chosen.parts.into_iter().map(read);
     let (samples, labels) = join(folder.display().to_string(), blocks)?;
-    Ok(Found { kind: "IDX files", classes, samples, labels: Labels::One(labels) })
+    let (split, labels) = (chosen.split, Labels::One(labels));
+    Ok(Found { kind: "IDX files", split, classes, samples, labels })
 }
 
 /// The names in `classes.txt` beside the files, or numbers.

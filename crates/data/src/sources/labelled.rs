@@ -43,7 +43,8 @@ impl Labelled {
         let places: BTreeMap<&str, usize> =
             self.classes.iter().enumerate().map(|(place, name)| (&name[..], place)).collect();
         let (mut images, mut sets) = (Vec::new(), Vec::new());
-        for (image, labels) in choose(path, self.parts.into_iter().collect(), split)?.concat() {
+        let chosen = choose(path, self.parts.into_iter().collect(), split)?;
+        for (image, labels) in chosen.parts.concat() {
             images.push(image);
             let set: BTreeSet<usize> = labels.iter().map(|label| places[&label[..]]).collect();
             sets.push(set.into_iter().collect::<Vec<usize>>());
@@ -55,6 +56,7 @@ impl Labelled {
             true => Labels::Several(sets),
             false => Labels::One(sets.concat()),
         };
-        Ok(Found { kind, classes: self.classes, samples: Samples::Files(images), labels })
+        let (split, samples) = (chosen.split, Samples::Files(images));
+        Ok(Found { kind, split, classes: self.classes, samples, labels })
     }
 }

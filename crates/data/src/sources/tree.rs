@@ -66,7 +66,8 @@ pub(super) fn open(
     }
     let names = class_names(&parts)?;
     let (mut images, mut labels) = (Vec::new(), Vec::new());
-    for part in choose(path, parts, split)? {
+    let chosen = choose(path, parts, split)?;
+    for part in chosen.parts {
         part.check()?;
         for class in part.classes {
             let label = names.iter().position(|name| *name == class.name).unwrap_or(names.len());
@@ -75,7 +76,8 @@ pub(super) fn open(
         }
     }
     let (samples, labels) = (Samples::Files(images), Labels::One(labels));
-    Ok(Some(Found { kind: "image files", classes: names, samples, labels }))
+    let (kind, split) = ("image files", chosen.split);
+    Ok(Some(Found { kind, split, classes: names, samples, labels }))
 }
 
 /// Whether a folder that stands alone in another holds a data set: parts, or several classes.

@@ -1517,6 +1517,10 @@ class SetAccount(Answer):
     name: str
     """The data set."""
 
+    split: Literal["train", "val", "test"] | None
+    """The part of it that was read, if not all of it: that to validate on where there is none to
+    test on."""
+
     images: int
     """Images in it."""
 
@@ -1954,8 +1958,8 @@ class ModelVerbs:
             license: Its licence, as the hub calls it, such as apache-2.0
             base_model: The model it was made of, as the hub calls it, such as
                 timm/resnet18.a1_in1k
-            datasets: A data set that it knows, as the hub calls it. Repeat for several; figures
-                are of the first
+            datasets: A data set that it knows, as the hub calls it. Repeat for several; the
+                head names a figure only where it is of one
             progress: Who is told how far the work is: a callable that is given the phase, what
                 is done and what is to be done; False for nobody [default: a bar of tqdm, if it is
                 installed]

@@ -215,10 +215,9 @@ impl Line<'_> {
 
     /// The outputs whose windows lie within the width of the image.
     fn inside(&self) -> Range<usize> {
-        let (window, width) = (&self.of.window, self.extents.input[1]);
-        let (stride, before) = (window.stride[1], window.before[1]);
-        let end = (width + before).checked_sub(window.span(1)).map_or(0, |room| room / stride + 1);
-        before.div_ceil(stride)..end.min(self.extents.output[1])
+        let window = Window { after: [0; 2], ..self.of.window.clone() };
+        let end = window.outputs(1, self.extents.input[1], false).unwrap_or(0);
+        window.before[1].div_ceil(window.stride[1])..end.min(self.extents.output[1])
     }
 }
 

@@ -418,7 +418,7 @@ fn blocks(taps: usize, channels: usize) -> Vec<Block> {
 /// Tasks to make for every thread, so that all are done at about the same time.
 const TASKS_PER_THREAD: usize = 8;
 
-/// Fewest rows that make a task, but for the last.
+/// Rows for each of which there is at most one task.
 const FEWEST_ROWS: usize = 32;
 
 /// Most rows a task handles at a time: their inputs fit the second-level cache.

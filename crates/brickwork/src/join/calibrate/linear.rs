@@ -64,7 +64,7 @@ pub(super) fn linear(
         scale,
         shift,
         notes,
-        held_out: Some(trials.counts(trials.chosen())),
+        held_out: trials.counts(trials.chosen()),
     };
     match map {
         None => with_factors(plain, Some(note)),

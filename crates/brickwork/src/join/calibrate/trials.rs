@@ -31,10 +31,10 @@ pub(super) fn tried(scores: &Scores) -> Scores {
 pub(super) fn of_factors(
     scores: &Scores,
     seed: u64,
-    fitted: impl Fn(&Scores) -> (Vec<f32>, Vec<f32>) + Sync,
-) -> HeldOutCounts {
+    fitted: impl Fn(&Scores) -> (Vec<f32>, Vec<f32>, Vec<String>) + Sync,
+) -> Option<HeldOutCounts> {
     let Ok(trials) = Trials::of(&tried(scores), 1, seed, |rest, held| {
-        let (scale, shift) = fitted(rest);
+        let (scale, shift, _) = fitted(rest);
         Ok::<_, Infallible>(vec![judge(held, &joined(held, |k, z| scale[k] * z + shift[k]))])
     });
     trials.counts(0)
@@ -115,10 +115,11 @@ impl Trials {
         Percent::ratio(self.right[way] as u64, self.losses[way].len() as u64)
     }
 
-    /// What the held-out images say of a way.
-    pub(super) fn counts(&self, way: usize) -> HeldOutCounts {
+    /// What the held-out images say of a way, if there are any.
+    pub(super) fn counts(&self, way: usize) -> Option<HeldOutCounts> {
         let (images, right_after) = (self.losses[way].len(), self.right[way]);
-        HeldOutCounts { images, right_before: self.right_before, right_after }
+        let right_before = self.right_before;
+        (images > 0).then_some(HeldOutCounts { images, right_before, right_after })
     }
 }
 
@@ -203,6 +204,15 @@ mod tests {
                 assert_eq!((0..40).filter(both).count(), 2);
             }
         }
+    }
+
+    #[test]
+    fn a_single_image_cannot_be_held_out() {
+        let as_they_are = |_: &Scores| (vec![1.0; 4], vec![0.0; 4], Vec::new());
+        let of = |rows: &[usize]| of_factors(&two_parts(1.0, 1.0).of(rows), 7, as_they_are);
+        assert_eq!(of(&[0]), None);
+        let counts = HeldOutCounts { images: 2, right_before: 2, right_after: 2 };
+        assert_eq!(of(&[0, 1]), Some(counts));
     }
 
     #[test]
