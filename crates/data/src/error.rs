@@ -25,7 +25,7 @@ pub enum DataError {
     #[error(
         "{} is {found}, which is not a known kind of data. Known are: a folder of IDX files \
          (as MNIST has); CIFAR-10 or CIFAR-100 .bin files or their folder; a folder with one \
-         folder of {} files per class, or with such folders under train/ and test/; a table (CSV, JSON lines) \
+         folder of {} files per class, or with such folders under train/ and test/; a table (CSV, JSON) \
          of image files and their labels; an .npz or .safetensors file with the arrays `images` and `labels`, or \
          a folder of .npy files; WebDataset .tar files; Parquet files", path.display(), IMAGE_FORMATS
     )]

@@ -1,5 +1,5 @@
 //! Image files that a table lists with their labels: CSV, or the like with tabs, semicolons or spaces, or
-//! JSON with an object for each image on a line of its own.
+//! JSON with an object for each image, in a list or on a line of its own, or with one object of paths and their labels.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::samples::{Found, ImageFile};
 use crate::split::Split;
 
 /// How names of tables end.
-const TABLES: [&str; 4] = ["csv", "tsv", "txt", "jsonl"];
+const TABLES: [&str; 5] = ["csv", "tsv", "txt", "jsonl", "json"];
 
 /// What columns of labels are called.
 const LABELS: [&str; 12] = [
@@ -145,7 +145,10 @@ impl Table {
         let text = String::from_utf8_lossy(&text);
         let text = text.trim_start_matches('\u{feff}');
         if files::has_ending(&path.to_string_lossy(), &["jsonl"]) {
-            return Self::of_objects(path, text);
+            return Self::of_lines(path, text);
+        }
+        if files::has_ending(&path.to_string_lossy(), &["json"]) {
+            return Ok(Self::of_value(serde_json::from_str(text).unwrap_or_default()));
         }
         let first = text.lines().next().unwrap_or_default();
         let delimiter = [b',', b'\t', b';', b' '].into_iter();
@@ -169,8 +172,8 @@ impl Table {
         Ok(Self { headings: names.iter().map(|name| name.to_lowercase()).collect(), names, rows })
     }
 
-    /// A table of JSON objects, one a line, with the keys of the first as headings.
-    fn of_objects(path: &Path, text: &str) -> Result<Self, DataError> {
+    /// A table of JSON objects, one a line.
+    fn of_lines(path: &Path, text: &str) -> Result<Self, DataError> {
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let object = |(number, line): (usize, &str)| -> Result<Map<String, Value>, DataError> {
             serde_json::from_str(line).map_err(|error| {
@@ -178,14 +181,40 @@ impl Table {
                 DataError::malformed(path.display().to_string(), problem)
             })
         };
-        let objects: Vec<_> = lines.map(object).collect::<Result<_, _>>()?;
+        Ok(Self::of_objects(&lines.map(object).collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// A table of a list of objects, or of an object with paths as its keys and labels as its values; what is neither has
+    /// no rows.
+    fn of_value(value: Value) -> Self {
+        let object = |value| if let Value::Object(object) = value { Some(object) } else { None };
+        match value {
+            Value::Array(values) => {
+                let objects: Option<Vec<_>> = values.into_iter().map(object).collect();
+                Self::of_objects(&objects.unwrap_or_default())
+            }
+            Value::Object(labels) if !labels.values().any(Value::is_object) => {
+                let rows = labels.iter().map(|(path, label)| [path.clone(), cell_of(label)]);
+                let names = ["image", "label"].map(str::to_owned).to_vec();
+                Self {
+                    headings: names.clone(),
+                    names,
+                    rows: rows.map(StringRecord::from_iter).collect(),
+                }
+            }
+            _ => Self::of_objects(&[]),
+        }
+    }
+
+    /// A table of objects, with the keys of the first as headings.
+    fn of_objects(objects: &[Map<String, Value>]) -> Self {
         let names: Vec<String> =
             objects.first().map(|first| first.keys().cloned().collect()).unwrap_or_default();
         let row = |object: &Map<String, Value>| -> StringRecord {
             names.iter().map(|name| object.get(name).map(cell_of).unwrap_or_default()).collect()
         };
         let rows = objects.iter().map(row).collect();
-        Ok(Self { headings: names.iter().map(|name| name.to_lowercase()).collect(), names, rows })
+        Self { headings: names.iter().map(|name| name.to_lowercase()).collect(), names, rows }
     }
 
     /// Where the paths are: the column of which the first row is an image beside the table or in a folder
@@ -482,6 +511,28 @@ mod tests {
         file(&folder, "tree/metadata.jsonl", b"{\"file_name\": \"1.png\"}\n[1]\n");
         let refused = Dataset::open(&path, None).expect_err("refused").to_string();
         assert!(refused.contains("line 2 is no JSON object"), "{refused}");
+    }
+
+    #[test]
+    fn a_whole_file_of_json_is_a_table() {
+        for text in [
+            r#"[{"image": "1.png", "label": "dog"}, {"label": 7, "image": "2.png"}]"#,
+            r#"{"1.png": "dog", "2.png": 7}"#,
+        ] {
+            let folder = fixtures::folder();
+            let path = fixtures::tree(&folder, &["1.png", "2.png"]);
+            file(&folder, "tree/info.json", br#"{"name": "animals", "sizes": {"x": 1}}"#);
+            file(&folder, "tree/labels.json", text.as_bytes());
+            let data = Dataset::open(&path, None).expect("opens");
+            let classes = &["7".into(), "dog".into()][..];
+            assert_eq!((data.classes(), data.labels()), (classes, &[1, 0][..]), "{text}");
+        }
+        let folder = fixtures::folder();
+        let path = fixtures::tree(&folder, &["1.png", "2.png"]);
+        file(&folder, "tree/tags.json", br#"{"1.png": ["dog", "cat"], "2.png": []}"#);
+        let data = Dataset::open(&path, None).expect("opens");
+        assert!(data.has_several());
+        assert_eq!((data.labels_of(0), data.labels_of(1)), (&[0, 1][..], &[][..]));
     }
 
     #[test]

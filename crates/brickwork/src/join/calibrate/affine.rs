@@ -1,12 +1,12 @@
 //! A temperature per part and a bias per class.
 
-use std::convert::Infallible;
-
+use faer::linalg::matmul::matmul;
 use faer::linalg::solvers::Solve;
-use faer::{Mat, Side};
+use faer::{Accum, Mat, Par, Side};
+use rayon::prelude::*;
 
 use super::scores::Scores;
-use super::trials::{Trials, joined, judge};
+use super::trials::{Trials, Turn, joined, judge, turns};
 
 /// Weight of the penalties that keep temperatures near 1 and biases near 0, per image.
 const PENALTY: f64 = 1e-4;
@@ -26,13 +26,18 @@ pub(super) fn hold(scores: &Scores, seed: u64) -> f64 {
     if scores.truth.len() >= ENOUGH * scores.part.len() {
         return 0.0;
     }
-    let Ok(trials) = Trials::of(scores, HOLDS.len(), seed, |rest, held| {
-        let judged = |&hold: &f64| {
+    let turns = turns(scores, seed);
+    let mut trials = Trials::new(&turns);
+    for hold in HOLDS {
+        let judged = |Turn { rest, held }: &Turn| {
             let (scale, shift, _) = affine(rest, hold);
             judge(held, &joined(held, |k, z| scale[k] * z + shift[k]))
         };
-        Ok::<_, Infallible>(HOLDS.iter().map(judged).collect())
-    });
+        trials.add(turns.par_iter().map(judged).collect());
+        if trials.are_past_the_best() {
+            break;
+        }
+    }
     HOLDS[trials.chosen()]
 }
 
@@ -52,9 +57,8 @@ pub(super) fn affine(scores: &Scores, hold: f64) -> (Vec<f32>, Vec<f32>, Vec<Str
                 fix(k, &mut gradient, &mut hessian);
             }
         }
-        let matrix = Mat::from_fn(unknowns, unknowns, |r, c| hessian[r * unknowns + c]);
         let right = Mat::from_fn(unknowns, 1, |r, _| gradient[r]);
-        let Ok(factor) = matrix.llt(Side::Lower) else { break };
+        let Ok(factor) = hessian.llt(Side::Lower) else { break };
         let step = factor.solve(&right);
         let mut length = 1.0;
         let next = loop {
@@ -91,12 +95,11 @@ pub(super) fn affine(scores: &Scores, hold: f64) -> (Vec<f32>, Vec<f32>, Vec<Str
 }
 
 /// Takes an unknown out of a Newton step.
-fn fix(k: usize, gradient: &mut [f64], hessian: &mut [f64]) {
-    let unknowns = gradient.len();
+fn fix(k: usize, gradient: &mut [f64], hessian: &mut Mat<f64>) {
     gradient[k] = 0.0;
-    for other in 0..unknowns {
+    for other in 0..gradient.len() {
         let same = f64::from(u8::from(other == k));
-        (hessian[k * unknowns + other], hessian[other * unknowns + k]) = (same, same);
+        (hessian[(k, other)], hessian[(other, k)]) = (same, same);
     }
 }
 
@@ -126,43 +129,45 @@ fn cross_entropy(scores: &Scores, solution: &[f64], parts: usize, hold: f64) -> 
     sum / scores.truth.len() as f64 + penalty(solution, parts, hold)
 }
 
-fn derivatives(scores: &Scores, solution: &[f64], parts: usize, hold: f64) -> (Vec<f64>, Vec<f64>) {
+/// Rows whose probabilities are held at a time.
+const ROWS: usize = 1024;
+
+/// Gradient and Hessian of the penalised mean cross-entropy.
+fn derivatives(scores: &Scores, solution: &[f64], parts: usize, hold: f64) -> (Vec<f64>, Mat<f64>) {
     let count = scores.part.len();
     let unknowns = solution.len();
-    let (mut gradient, mut hessian) = (vec![0.0; unknowns], vec![0.0; unknowns * unknowns]);
+    let (mut gradient, mut hessian) = (vec![0.0; unknowns], Mat::<f64>::zeros(unknowns, unknowns));
     let weight = 1.0 / scores.truth.len() as f64;
-    for (row, &truth) in scores.logits.data().chunks(count).zip(&scores.truth) {
-        let p: Vec<f64> =
-            calibrated(scores, row, solution, parts).into_iter().map(f64::exp).collect();
-        // Derivative of logit k by temperature of its part is z_k, by its bias 1.
-        let mut mean = vec![0.0; unknowns];
-        for k in 0..count {
-            let z = f64::from(row[k]);
-            let error = p[k] - f64::from(u8::from(k == truth));
-            let (t, b) = (scores.part[k], parts + k);
-            gradient[t] += weight * error * z;
-            gradient[b] += weight * error;
-            mean[t] += p[k] * z;
-            mean[b] += p[k];
-            hessian[t * unknowns + t] += weight * p[k] * z * z;
-            hessian[t * unknowns + b] += weight * p[k] * z;
-            hessian[b * unknowns + t] += weight * p[k] * z;
-            hessian[b * unknowns + b] += weight * p[k];
-        }
-        for r in 0..unknowns {
-            for c in 0..unknowns {
-                hessian[r * unknowns + c] -= weight * mean[r] * mean[c];
+    for (rows, truths) in scores.logits.data().chunks(ROWS * count).zip(scores.truth.chunks(ROWS)) {
+        // The mean of every logit's derivative by the unknowns: that of logit k by the temperature of its part is z_k, by
+        // its bias 1.
+        let mut means = Mat::<f64>::zeros(truths.len(), unknowns);
+        for (at, (row, &truth)) in rows.chunks(count).zip(truths).enumerate() {
+            for (k, p) in calibrated(scores, row, solution, parts).into_iter().enumerate() {
+                let (p, z) = (p.exp(), f64::from(row[k]));
+                let error = p - f64::from(u8::from(k == truth));
+                let (t, b) = (scores.part[k], parts + k);
+                gradient[t] += weight * error * z;
+                gradient[b] += weight * error;
+                means[(at, t)] += p * z;
+                means[(at, b)] += p;
+                hessian[(t, t)] += weight * p * z * z;
+                hessian[(t, b)] += weight * p * z;
+                hessian[(b, t)] += weight * p * z;
+                hessian[(b, b)] += weight * p;
             }
         }
+        let turned = means.transpose();
+        matmul(hessian.as_mut(), Accum::Add, turned, means.as_ref(), -weight, Par::Seq);
     }
     for k in 0..unknowns {
         gradient[k] += PENALTY * (solution[k] - f64::from(u8::from(k < parts)));
-        hessian[k * unknowns + k] += PENALTY + hold;
+        hessian[(k, k)] += PENALTY + hold;
         let from = if k < parts { mean(&solution[..parts]) } else { 0.0 };
         gradient[k] += hold * (solution[k] - from);
     }
-    for (r, c) in (0..parts).flat_map(|r| (0..parts).map(move |c| (r, c))) {
-        hessian[r * unknowns + c] -= hold / parts as f64;
+    for at in (0..parts).flat_map(|r| (0..parts).map(move |c| (r, c))) {
+        hessian[at] -= hold / parts as f64;
     }
     (gradient, hessian)
 }
@@ -191,7 +196,7 @@ mod tests {
             let (up, down) =
                 (derivatives(&scores, &up, 2, 0.3).0, derivatives(&scores, &down, 2, 0.3).0);
             for c in 0..6 {
-                assert!(((up[c] - down[c]) / 2e-5 - hessian[k * 6 + c]).abs() < 1e-6);
+                assert!(((up[c] - down[c]) / 2e-5 - hessian[(k, c)]).abs() < 1e-6);
             }
         }
     }

@@ -4,13 +4,14 @@
 
 use brickwork_tensor::Tensor;
 use faer::Mat;
+use rayon::prelude::*;
 
 use super::affine::{affine, hold};
 use super::correction;
 use super::factors::with_factors;
 use super::method::{Method, loss_of};
 use super::scores::Scores;
-use super::trials::{FOLDS, Trials, few_words, joined, judge, log_sum, tried};
+use super::trials::{Trials, Turn, few_words, joined, judge, log_sum, tried, turns};
 use crate::model::card::CalibrationNote;
 use crate::model::classifier::Classifier;
 use crate::model::error::Error;
@@ -42,7 +43,7 @@ pub(super) fn linear(
     progress: &dyn Progress,
 ) -> Result<Classifier, Error> {
     let correcting = Correcting { form, owners, hold: hold(scores, seed) };
-    progress.begin("fitting the correction", FOLDS as u64 + 1);
+    progress.begin("fitting the correction", PENALTIES.len() as u64 + 1);
     let some = tried(scores);
     let trials = correcting.trials(&some, seed, progress)?;
     let chosen = trials.chosen().checked_sub(1).map(|k| PENALTIES[k]);
@@ -175,23 +176,34 @@ impl Correcting<'_> {
         Some(fits.fit(penalty, fits.like(&start), EXACT))
     }
 
-    /// No correction, then every penalty, on images held out in turns.
+    /// No correction, then every penalty until some in a row are past the best, on images held out in turns.
     fn trials(&self, scores: &Scores, seed: u64, progress: &dyn Progress) -> Result<Trials, Error> {
-        Trials::of(scores, PENALTIES.len() + 1, seed, |rest, held| {
-            let (scale, shift, _) = affine(rest, self.hold);
-            let factors = [&scale[..], &shift[..]];
-            let judged = |map: Option<&Regression>| judge(held, &self.scores(held, factors, map));
-            let problem = self.problem(rest, factors);
-            let fits = Fits::new(&problem);
-            let (mut judgements, mut map) = (vec![judged(None)], fits.zero());
-            for penalty in PENALTIES {
-                map = fits.fit(penalty, map, NEAR);
-                judgements.push(judged(Some(&map)));
-                progress.advance(0)?;
-            }
+        let turns = turns(scores, seed);
+        let mut trials = Trials::new(&turns);
+        let factors = |turn: &Turn| affine(&turn.rest, self.hold);
+        let factors: Vec<_> = turns.par_iter().map(factors).collect();
+        let changes = |k: usize| [&factors[k].0[..], &factors[k].1[..]];
+        let problem = |k: usize| self.problem(&turns[k].rest, changes(k));
+        let problems: Vec<Problem<'_>> = (0..turns.len()).into_par_iter().map(problem).collect();
+        let fits: Vec<Fits<'_>> = problems.par_iter().map(Fits::new).collect();
+        let judged = |k: usize, map: Option<&Regression>| {
+            judge(&turns[k].held, &self.scores(&turns[k].held, changes(k), map))
+        };
+        trials.add((0..turns.len()).into_par_iter().map(|k| judged(k, None)).collect());
+        let mut maps: Vec<Regression> = fits.iter().map(Fits::zero).collect();
+        for penalty in PENALTIES {
+            fits.par_iter().zip(&mut maps).try_for_each(|(fits, map)| {
+                *map = fits.fit(penalty, map.clone(), NEAR);
+                progress.advance(0)
+            })?;
+            let each = maps.par_iter().enumerate().map(|(k, map)| judged(k, Some(map)));
+            trials.add(each.collect());
             progress.advance(1)?;
-            Ok(judgements)
-        })
+            if trials.are_past_the_best() {
+                break;
+            }
+        }
+        Ok(trials)
     }
 
     /// Weights `[features, logits]` and biases of the layer that adds the correction to the logits.

@@ -1,8 +1,6 @@
 //! Choosing how far to trust calibration images: parts of them are held out in turns, and of several
 //! ways to calibrate, from the most careful to the freest, the rest judge.
 
-use std::convert::Infallible;
-
 use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -19,6 +17,9 @@ pub(super) const FOLDS: usize = 5;
 /// Images of a class below which what it says is called uncertain.
 const FEW: usize = 5;
 
+/// So many ways in a row that are worse than one before them are the last that are tried.
+const PATIENCE: usize = 3;
+
 /// Images that are held out in turns, at most: all of many would take long.
 const TRIED: usize = 10_000;
 
@@ -27,16 +28,39 @@ pub(super) fn tried(scores: &Scores) -> Scores {
     scores.of(&evenly(scores.truth.len(), TRIED).collect::<Vec<_>>())
 }
 
+/// Images that a way is fitted to, and others that judge it.
+pub(super) struct Turn {
+    pub(super) rest: Scores,
+    pub(super) held: Scores,
+}
+
+/// Every part of the images held out once, where others are left.
+pub(super) fn turns(scores: &Scores, seed: u64) -> Vec<Turn> {
+    let folds = folds(scores, seed);
+    let turn = |fold: usize| {
+        let side = |held: bool| -> Scores {
+            let rows = (0..folds.len()).filter(|&row| (folds[row] == fold) == held);
+            scores.of(&rows.collect::<Vec<_>>())
+        };
+        Turn { rest: side(false), held: side(true) }
+    };
+    let usable = |turn: &Turn| !turn.rest.truth.is_empty() && !turn.held.truth.is_empty();
+    (0..FOLDS).map(turn).filter(usable).collect()
+}
+
 /// What images held out in turns say of factors and shifts, which `fitted` finds for the rest.
 pub(super) fn of_factors(
     scores: &Scores,
     seed: u64,
     fitted: impl Fn(&Scores) -> (Vec<f32>, Vec<f32>, Vec<String>) + Sync,
 ) -> Option<HeldOutCounts> {
-    let Ok(trials) = Trials::of(&tried(scores), 1, seed, |rest, held| {
+    let turns = turns(&tried(scores), seed);
+    let mut trials = Trials::new(&turns);
+    let judged = |Turn { rest, held }: &Turn| {
         let (scale, shift, _) = fitted(rest);
-        Ok::<_, Infallible>(vec![judge(held, &joined(held, |k, z| scale[k] * z + shift[k]))])
-    });
+        judge(held, &joined(held, |k, z| scale[k] * z + shift[k]))
+    };
+    trials.add(turns.par_iter().map(judged).collect());
     trials.counts(0)
 }
 
@@ -51,46 +75,25 @@ pub(super) struct Trials {
 }
 
 impl Trials {
-    /// Tries so many ways: `judged(rest, held)` fits each of them to the rest and judges it by what
-    /// is held out.
-    ///
-    /// # Errors
-    /// The first of `judged`.
-    pub(super) fn of<E>(
-        scores: &Scores,
-        ways: usize,
-        seed: u64,
-        judged: impl Fn(&Scores, &Scores) -> Result<Vec<(Vec<f64>, usize)>, E> + Sync,
-    ) -> Result<Self, E>
-    where
-        E: Send,
-    {
-        let (losses, right) = (vec![Vec::new(); ways], vec![0; ways]);
-        let mut trials = Self { losses, right, right_before: 0 };
-        let folds = folds(scores, seed);
-        let fold = |fold: usize| {
-            let side = |held: bool| -> Scores {
-                let rows = (0..folds.len()).filter(|&row| (folds[row] == fold) == held);
-                scores.of(&rows.collect::<Vec<_>>())
-            };
-            let (rest, held) = (side(false), side(true));
-            match rest.truth.is_empty() || held.truth.is_empty() {
-                true => Ok((0, Vec::new())),
-                false => {
-                    let (_, before) = judge(&held, &joined(&held, |_, z| z));
-                    judged(&rest, &held).map(|judgements| (before, judgements))
-                }
-            }
-        };
-        let found = (0..FOLDS).into_par_iter().map(fold).collect::<Result<Vec<_>, E>>()?;
-        for (before, judgements) in found {
-            trials.right_before += before;
-            for (way, (losses, right)) in judgements.into_iter().enumerate() {
-                trials.losses[way].extend(losses);
-                trials.right[way] += right;
-            }
-        }
-        Ok(trials)
+    /// Before any way is tried.
+    pub(super) fn new(turns: &[Turn]) -> Self {
+        let right = |turn: &Turn| judge(&turn.held, &joined(&turn.held, |_, z| z)).1;
+        let right_before = turns.iter().map(right).sum();
+        Self { losses: Vec::new(), right: Vec::new(), right_before }
+    }
+
+    /// Adds a way: the losses of what each turn holds out, and how much of it is right.
+    pub(super) fn add(&mut self, judged: Vec<(Vec<f64>, usize)>) {
+        self.right.push(judged.iter().map(|(_, right)| right).sum());
+        self.losses.push(judged.into_iter().flat_map(|(losses, _)| losses).collect());
+    }
+
+    /// Whether the last ways, ever freer, were all worse than one before them.
+    pub(super) fn are_past_the_best(&self) -> bool {
+        let sums: Vec<f64> = self.losses.iter().map(|losses| losses.iter().sum()).collect();
+        let (before, last) = sums.split_at(sums.len().saturating_sub(PATIENCE));
+        let best = before.iter().copied().fold(f64::INFINITY, f64::min);
+        last.iter().all(|&loss| loss > best)
     }
 
     /// The most careful way whose loss is within a standard error of the lowest (Breiman et al. 1984,
