@@ -32,8 +32,14 @@ fn a_linear_correction_travels_in_the_file() {
         assert!(own.bare("undone.onnx") == own.bare("none.onnx"));
     }
     assert_ne!(own.read("linear.onnx").len(), own.read("affine.onnx").len());
-    let usual = own.json(&format!("{line} {JOINED_DATA} -o OUT/usual.onnx"));
+    let usual =
+        own.json(&format!("{line} {JOINED_DATA} -o OUT/usual.onnx --report OUT/usual.html"));
     assert_eq!(usual["method"], "linear");
+    let page = String::from_utf8(own.read("usual.html")).unwrap();
+    for way in ["before", "after"] {
+        let share = format!("{:.2} % (", number(&usual["held_out"][way]));
+        assert!(page.contains(&share), "the page lacks {way}: {share}");
+    }
     assert!(own.bare("usual.onnx") == own.bare("linear.onnx"));
     let few = own.run(&format!(
         "calibrate joined.onnx {JOINED_DATA} --samples 3 --method linear -o OUT/few.onnx"
