@@ -33,7 +33,9 @@ class Driver:
         words = [str(word) for word in words] + ["--seed", str(self.seed if seed is None else seed)]
         words += [] if threads is None else ["--threads", str(threads)]
         self.commands.append(self.shown(words))
-        key = hashlib.sha256(json.dumps([self.digest, words]).encode()).hexdigest()
+        # A run that is resumed gives what it would have given.
+        asked = [word for word in words if word != "--resume"]
+        key = hashlib.sha256(json.dumps([self.digest, asked]).encode()).hexdigest()
         answer = self.work / "answers" / f"{key}.json"
         if not answer.exists() or not self.complete(words):
             print("$ brickwork", self.shown(words), flush=True)
